@@ -1,0 +1,276 @@
+"""Settings: one frozen dataclass for each part, to and from YAML.
+
+A setting has one default, one help text and one range, all in its field here. The command line, the YAML
+files and Python read them from here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Self, get_type_hints
+
+import yaml
+
+__all__ = [
+    "AssociationConfig",
+    "CameraConfig",
+    "Config",
+    "DetectorConfig",
+    "EmbedderConfig",
+    "MotionConfig",
+    "OutputConfig",
+    "dump_config",
+    "load_config",
+    "with_settings",
+]
+
+
+def setting(
+    default: Any, help: str, *, low: float | None = None, high: float | None = None, step: int | None = None
+) -> Any:
+    """A dataclass field with its help text and its range (both ends included)."""
+    return field(default=default, metadata={"help": help, "low": low, "high": high, "step": step})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Base of the parts' settings: checks each value's type and range when it is made.
+
+    Raises:
+        TypeError: a value has the wrong type.
+        ValueError: a value lies outside its range.
+    """
+
+    def __post_init__(self) -> None:
+        hints = get_type_hints(type(self))
+        for item in fields(self):
+            value = _checked_type(getattr(self, item.name), hints[item.name], item.name)
+            object.__setattr__(self, item.name, value)
+            _check_range(value, item)
+
+
+def _checked_type(value: Any, expected: Any, name: str) -> Any:
+    if expected == tuple[str, ...]:
+        if isinstance(value, list | tuple):
+            return tuple(str(entry) for entry in value)
+        raise TypeError(f"{name}: expected a list such as [person, 3], got {value!r}")
+    if expected is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, expected) or (isinstance(value, bool) and expected is not bool):
+        raise TypeError(f"{name}: expected {expected.__name__}, got {type(value).__name__} {value!r}")
+    return value
+
+
+def _check_range(value: Any, item: dataclasses.Field[Any]) -> None:
+    low, high, step = (item.metadata.get(key) for key in ("low", "high", "step"))
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{item.name}: expected a finite number, got {value}")
+    if low is not None and value < low or high is not None and value > high:
+        bounds = f"at least {low}" if high is None else f"between {low} and {high}"
+        raise ValueError(f"{item.name}: expected a value {bounds}, got {value}")
+    if step is not None and value % step:
+        raise ValueError(f"{item.name}: expected a multiple of {step}, got {value}")
+
+
+@dataclass(frozen=True)
+class DetectorConfig(Settings):
+    """Settings of the person detector."""
+
+    weights: str = setting("person_yolo11n.pt", "weights or export that Ultralytics loads, or none")
+    image_size: int = setting(640, "longer side of the network's input, pixels", low=32, high=4096, step=32)
+    score: float = setting(0.1, "lowest score of a detection that reaches the tracker", low=0, high=1)
+    nms_iou: float = setting(0.7, "non-maximum suppression drops boxes that overlap more", low=0, high=1)
+    classes: tuple[str, ...] = setting(("person",), "classes to track, by name or number; empty for all")
+    max_detections: int = setting(300, "most detections kept in a frame, best first", low=1)
+
+
+@dataclass(frozen=True)
+class EmbedderConfig(Settings):
+    """Settings of the appearance embedder."""
+
+    weights: str = setting("mgn_osnet_x0_25.safetensors", "MGN checkpoint, or none")
+    batch_size: int = setting(64, "most crops in one forward pass; bounds memory", low=1)
+
+
+@dataclass(frozen=True)
+class CameraConfig(Settings):
+    """Settings of camera motion estimation."""
+
+    motion: str = setting("flow", "flow (sparse optical flow), none, or a file in BoT-SORT's format")
+    width: int = setting(480, "frames are reduced to at most this width for the flow, pixels", low=64)
+    corners: int = setting(400, "most corners followed from frame to frame", low=20)
+
+
+@dataclass(frozen=True)
+class MotionConfig(Settings):
+    """Settings of the Kalman filter. Standard deviations are fractions of the box's width and height."""
+
+    position_std: float = setting(0.05, "noise of a measured or predicted position, a frame", low=1e-6)
+    velocity_std: float = setting(0.00625, "noise of the velocity, a frame", low=1e-6)
+
+
+@dataclass(frozen=True)
+class AssociationConfig(Settings):
+    """Settings of the association of detections with tracks."""
+
+    high_score: float = setting(0.5, "from this score on a detection is confident", low=0, high=1)
+    new_score: float = setting(0.6, "a confident detection from this score on may start a track", low=0, high=1)
+    min_iou: float = setting(0.2, "least overlap of a confident detection with its track", low=0, high=1)
+    weak_min_iou: float = setting(0.5, "least overlap of a weak detection with its track", low=0, high=1)
+    tentative_min_iou: float = setting(0.3, "least overlap of a detection with a tentative track", low=0, high=1)
+    appearance_weight: float = setting(0.5, "share of appearance in the fused cost", low=0, high=1)
+    appearance_gate: float = setting(0.4, "largest cosine distance of one person's embeddings", low=0, high=2)
+    revive_gate: float = setting(0.3, "largest cosine distance that brings a lost track back", low=0, high=2)
+    revive_margin: float = setting(0.05, "the runner-up must be this much further off", low=0, high=2)
+    embedding_momentum: float = setting(0.9, "share of the old in the moving average of embeddings", low=0, high=1)
+    duplicate_iou: float = setting(0.7, "a new track may not overlap an existing one by more", low=0, high=1)
+    min_hits: int = setting(2, "detections in a row that confirm a new track", low=1)
+    max_age: int = setting(60, "frames for which a lost track is kept for overlap", low=0)
+    revive_age: int = setting(300, "frames for which a lost track is kept for appearance", low=0)
+
+
+@dataclass(frozen=True)
+class OutputConfig(Settings):
+    """Settings of what is written and drawn."""
+
+    video: bool = setting(True, "write the annotated video tracks.mp4")
+    jsonl: bool = setting(False, "write tracks.jsonl")
+    csv: bool = setting(False, "write tracks.csv")
+    parquet: bool = setting(False, "write tracks.parquet (needs pyarrow)")
+    labels: bool = setting(True, "draw the id at each box")
+    trail: int = setting(30, "frames of each track's trail; 0 for none", low=0)
+    crf: int = setting(23, "quality of the video, H.264's constant rate factor, lower is better", low=0, high=51)
+
+
+@dataclass(frozen=True)
+class Config:
+    """All settings of a run."""
+
+    device: str = setting("auto", "cpu, cuda, cuda:1, mps, or auto for the best there is")
+    detector: DetectorConfig = field(default_factory=DetectorConfig)
+    embedder: EmbedderConfig = field(default_factory=EmbedderConfig)
+    camera: CameraConfig = field(default_factory=CameraConfig)
+    motion: MotionConfig = field(default_factory=MotionConfig)
+    association: AssociationConfig = field(default_factory=AssociationConfig)
+    output: OutputConfig = field(default_factory=OutputConfig)
+
+    def __post_init__(self) -> None:
+        _checked_type(self.device, str, "device")
+
+    def replace(self, **parts: Any) -> Self:
+        """A copy with whole parts replaced, such as ``association=AssociationConfig(...)``."""
+        return replace(self, **parts)
+
+
+def load_config(path: str | Path | None = None, overrides: Iterable[str] = ()) -> Config:
+    """Reads a configuration; what it leaves out keeps its default.
+
+    Args:
+        path: a YAML file laid out as ``configs/default.yaml``, or None for the defaults.
+        overrides: single settings such as ``"association.max_age=90"``, applied last.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is not YAML, a setting does not exist, or a value is out of range.
+        TypeError: a value has the wrong type.
+    """
+    config = Config()
+    if path is not None:
+        config = with_settings(config, _read_yaml(Path(path)), origin=f"{path}: ")
+    for override in overrides:
+        name, equals, text = override.partition("=")
+        if not equals:
+            raise ValueError(f"setting {override!r}: expected NAME=VALUE, such as association.max_age=90")
+        config = with_settings(config, _nested(name.strip(), _parse(text)))
+    return config
+
+
+def _read_yaml(path: Path) -> Mapping[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise FileNotFoundError(f"configuration file not found: {path}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not a YAML file: {' '.join(str(error).split())}") from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ValueError(f"{path}: expected settings such as 'association:', got {type(content).__name__}")
+    return content
+
+
+def _parse(text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+
+
+def _nested(name: str, value: Any) -> dict[str, Any]:
+    part, dot, rest = name.partition(".")
+    return {part: _nested(rest, value) if dot else value}
+
+
+def with_settings(config: Config, settings: Mapping[str, Any], origin: str = "") -> Config:
+    """A copy of ``config`` with the settings of a nested mapping, such as one read from YAML.
+
+    Args:
+        config: what to start from.
+        settings: ``{"association": {"max_age": 90}, "device": "cpu"}``.
+        origin: put before error messages, such as a file's name and a colon.
+
+    Raises:
+        ValueError: a setting does not exist, or a value is out of range.
+        TypeError: a value has the wrong type.
+    """
+    changes: dict[str, Any] = {}
+    for name, value in settings.items():
+        _require_known(name, config, f"{origin}setting")
+        part = getattr(config, name)
+        if not isinstance(part, Settings):
+            changes[name] = value
+            continue
+        if not isinstance(value, Mapping):
+            raise ValueError(f"{origin}{name}: expected settings below it, such as {name}.{fields(part)[0].name}")
+        for key in value:
+            _require_known(key, part, f"{origin}setting", prefix=f"{name}.")
+        try:
+            changes[name] = replace(part, **value)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{origin}{name}.{error}") from None
+    try:
+        return replace(config, **changes)
+    except TypeError as error:
+        raise TypeError(f"{origin}{error}") from None
+
+
+def _require_known(name: Any, part: Any, what: str, prefix: str = "") -> None:
+    known = [item.name for item in fields(part)]
+    if name not in known:
+        close = difflib.get_close_matches(str(name), known, n=1)
+        hint = f"did you mean {prefix}{close[0]}?" if close else f"known: {', '.join(known)}"
+        raise ValueError(f"{what} {prefix}{name} does not exist; {hint}")
+
+
+def dump_config(config: Config) -> str:
+    """The configuration as YAML, each setting with its help as a comment; ``load_config`` reads it back."""
+    lines: list[str] = []
+    for item in fields(config):
+        value = getattr(config, item.name)
+        if isinstance(value, Settings):
+            lines += ["", f"{item.name}:"]
+            lines += [_yaml_line(entry, getattr(value, entry.name), "  ") for entry in fields(value)]
+        else:
+            lines.append(_yaml_line(item, value, ""))
+    return "\n".join(lines) + "\n"
+
+
+def _yaml_line(item: dataclasses.Field[Any], value: Any, indent: str) -> str:
+    plain = list(value) if isinstance(value, tuple) else value
+    text = yaml.safe_dump(plain, default_flow_style=True, width=1000).strip().removesuffix("\n...").strip()
+    return f"{indent}{item.name}: {text}  # {item.metadata['help']}"

@@ -1,0 +1,1 @@
+"""Motion: the batched Kalman filter of the boxes, and the motion of the camera."""

@@ -1,0 +1,167 @@
+"""What flows between the parts: detections in, tracks out, both as structures of arrays."""
+
+from __future__ import annotations
+
+from dataclasses import Field, dataclass, fields
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["Detections", "Tracks"]
+
+# How far an embedding's length may be from 1 before it counts as not normalised and is normalised here.
+_UNIT_LENGTH_TOLERANCE = 1e-3
+
+
+def _boxes(value: ArrayLike, argument: str) -> NDArray[np.float32]:
+    """Checks boxes: ``(N, 4)``, finite, ``x2 > x1`` and ``y2 > y1``."""
+    boxes = _numbers(value, argument, np.float32)
+    if boxes.size == 0 and boxes.ndim <= 2:
+        boxes = boxes.reshape(0, 4)
+    if boxes.ndim != 2 or boxes.shape[1] != 4:
+        raise ValueError(f"{argument}: expected shape (N, 4), got {boxes.shape}")
+    bad = ~np.isfinite(boxes).all(axis=1)
+    if bad.any():
+        row = int(bad.argmax())
+        raise ValueError(f"{argument}: row {row} is not finite: {boxes[row].tolist()}")
+    bad = (boxes[:, 2] <= boxes[:, 0]) | (boxes[:, 3] <= boxes[:, 1])
+    if bad.any():
+        row = int(bad.argmax())
+        raise ValueError(
+            f"{argument}: row {row} has no area, expected x1 < x2 and y1 < y2, got {boxes[row].tolist()}"
+        )
+    return boxes
+
+
+def _numbers(value: ArrayLike, argument: str, dtype: type[Any]) -> NDArray[Any]:
+    """Converts to a contiguous array of ``dtype``; numbers only, integers without loss."""
+    array = np.asarray(value)
+    if array.size and array.dtype.kind not in "biuf":
+        raise TypeError(f"{argument}: expected numbers, got dtype {array.dtype}")
+    if np.issubdtype(dtype, np.integer) and array.dtype.kind == "f":
+        if not np.array_equal(array, np.rint(array)):
+            raise ValueError(f"{argument}: expected whole numbers, got {array.dtype} with fractions")
+    return np.ascontiguousarray(array, dtype=dtype)
+
+
+def _column(value: ArrayLike, argument: str, dtype: type[Any], length: int) -> NDArray[Any]:
+    column = _numbers(value, argument, dtype)
+    if column.shape != (length,):
+        raise ValueError(f"{argument}: expected shape ({length},) to match xyxy, got {column.shape}")
+    return column
+
+
+class _Rows:
+    """Length and row selection, shared by the two structures."""
+
+    xyxy: NDArray[np.float32]
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+    def __len__(self) -> int:
+        return len(self.xyxy)
+
+    def __getitem__(self, rows: Any) -> Self:
+        """Selects rows by a boolean mask, an index array or a slice."""
+        if isinstance(rows, int | np.integer):
+            rows = [rows]
+        new = object.__new__(type(self))  # rows of a checked structure need no second check
+        for field in fields(self):
+            values = getattr(self, field.name)
+            object.__setattr__(new, field.name, None if values is None else values[rows])
+        return new
+
+
+@dataclass(frozen=True, eq=False)
+class Detections(_Rows):
+    """The detections of one frame.
+
+    Attributes:
+        xyxy: boxes ``(N, 4)`` float32 in pixels, ``x1 < x2`` and ``y1 < y2``; they may reach over the frame.
+        scores: ``(N,)`` float32 in [0, 1]; 1 where not given.
+        classes: ``(N,)`` int64 class numbers; 0 where not given.
+        embeddings: ``(N, D)`` float32 appearance vectors, L2-normalised here if they are not; or None.
+
+    Raises:
+        ValueError: a shape does not fit, a value is not finite, a box has no area, a score lies outside
+            [0, 1] or an embedding is zero; the message names the argument and the row.
+        TypeError: an argument does not hold numbers.
+    """
+
+    xyxy: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    classes: NDArray[np.int64]
+    embeddings: NDArray[np.float32] | None
+
+    def __init__(
+        self,
+        xyxy: ArrayLike,
+        scores: ArrayLike | None = None,
+        classes: ArrayLike | None = None,
+        embeddings: ArrayLike | None = None,
+    ) -> None:
+        boxes = _boxes(xyxy, "xyxy")
+        n = len(boxes)
+        checked_scores = _column(np.ones(n) if scores is None else scores, "scores", np.float32, n)
+        outside = ~((checked_scores >= 0) & (checked_scores <= 1))  # written so that NaN is outside
+        if outside.any():
+            row = int(outside.argmax())
+            raise ValueError(f"scores: row {row} is {checked_scores[row]}, expected a value in [0, 1]")
+        object.__setattr__(self, "xyxy", boxes)
+        object.__setattr__(self, "scores", checked_scores)
+        labels = np.zeros(n, np.int64) if classes is None else classes
+        object.__setattr__(self, "classes", _column(labels, "classes", np.int64, n))
+        object.__setattr__(self, "embeddings", _unit_rows(embeddings, n))
+
+    @classmethod
+    def empty(cls) -> Detections:
+        """No detection at all."""
+        return cls(np.zeros((0, 4)))
+
+
+def _unit_rows(embeddings: ArrayLike | None, length: int) -> NDArray[np.float32] | None:
+    if embeddings is None:
+        return None
+    rows = _numbers(embeddings, "embeddings", np.float32)
+    if rows.ndim != 2 or len(rows) != length or (length and not rows.shape[1]):
+        raise ValueError(f"embeddings: expected shape ({length}, D) to match xyxy, got {rows.shape}")
+    norms = np.linalg.norm(rows, axis=1)
+    bad = ~(np.isfinite(norms) & (norms > 0))
+    if bad.any():
+        raise ValueError(f"embeddings: row {int(bad.argmax())} is zero or not finite")
+    if np.any(np.abs(norms - 1) > _UNIT_LENGTH_TOLERANCE):
+        rows = rows / norms[:, None]
+    return rows
+
+
+@dataclass(frozen=True, eq=False)
+class Tracks(_Rows):
+    """The tracks seen in one frame, in the order of the detections behind them.
+
+    Attributes:
+        ids: ``(N,)`` int64, from 1, unique within a tracker and never used again.
+        xyxy: boxes ``(N, 4)`` float32 in pixels.
+        scores: ``(N,)`` float32, the scores of the detections behind the rows.
+        classes: ``(N,)`` int64 class numbers.
+        detection_index: ``(N,)`` int64, the row of the detection in this frame's input, or -1.
+    """
+
+    ids: NDArray[np.int64]
+    xyxy: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    classes: NDArray[np.int64]
+    detection_index: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        n = len(self.ids)
+        for field in fields(self):
+            expected = (n, 4) if field.name == "xyxy" else (n,)
+            shape = getattr(self, field.name).shape
+            if shape != expected:
+                raise ValueError(f"{field.name}: expected shape {expected} to match ids, got {shape}")
+
+    @classmethod
+    def empty(cls) -> Tracks:
+        """No track at all."""
+        none = np.zeros(0, np.int64)
+        return cls(none, np.zeros((0, 4), np.float32), np.zeros(0, np.float32), none, none)
