@@ -1,4 +1,4 @@
-"""Geometry on boxes ``(N, 4)``: conversions, overlap, clipping, warping. Pure functions, pixels throughout."""
+"""Geometry on boxes ``(N, 4)``: conversions, overlap, clipping, warping. Pure functions, in pixels."""
 
 from typing import TypeVar
 
@@ -54,8 +54,7 @@ def tlwh_to_xyxy(tlwh: NDArray[Float]) -> NDArray[Float]:
 def areas(xyxy: NDArray[Float]) -> NDArray[Float]:
     """Areas ``(N,)`` in square pixels."""
     sides = xyxy[:, 2:] - xyxy[:, :2]
-    product: NDArray[Float] = sides[:, 0] * sides[:, 1]
-    return product
+    return sides[:, 0] * sides[:, 1]
 
 
 def intersections(a: NDArray[Float], b: NDArray[Float]) -> NDArray[Float]:

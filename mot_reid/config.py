@@ -70,7 +70,7 @@ def _check_range(value: Any, item: dataclasses.Field[Any]) -> None:
     low, high, step = (item.metadata.get(key) for key in ("low", "high", "step"))
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{item.name}: expected a finite number, got {value}")
-    if low is not None and value < low or high is not None and value > high:
+    if (low is not None and value < low) or (high is not None and value > high):
         bounds = f"at least {low}" if high is None else f"between {low} and {high}"
         raise ValueError(f"{item.name}: expected a value {bounds}, got {value}")
     if step is not None and value % step:
@@ -119,19 +119,27 @@ class AssociationConfig(Settings):
     """Settings of the association of detections with tracks."""
 
     high_score: float = setting(0.5, "from this score on a detection is confident", low=0, high=1)
-    new_score: float = setting(0.6, "a confident detection from this score on may start a track", low=0, high=1)
+    new_score: float = setting(0.6, "a free detection from this score on starts a track", low=0, high=1)
     min_iou: float = setting(0.2, "least overlap of a confident detection with its track", low=0, high=1)
     weak_min_iou: float = setting(0.5, "least overlap of a weak detection with its track", low=0, high=1)
-    tentative_min_iou: float = setting(0.3, "least overlap of a detection with a tentative track", low=0, high=1)
-    appearance_weight: float = setting(0.5, "share of appearance in the fused cost", low=0, high=1)
-    appearance_gate: float = setting(0.4, "largest cosine distance of one person's embeddings", low=0, high=2)
-    revive_gate: float = setting(0.3, "largest cosine distance that brings a lost track back", low=0, high=2)
-    revive_margin: float = setting(0.05, "the runner-up must be this much further off", low=0, high=2)
-    embedding_momentum: float = setting(0.9, "share of the old in the moving average of embeddings", low=0, high=1)
-    duplicate_iou: float = setting(0.7, "a new track may not overlap an existing one by more", low=0, high=1)
+    tentative_min_iou: float = setting(
+        0.3, "least overlap of a detection with a tentative track", low=0, high=1
+    )
+    appearance_weight: float = setting(0.4, "share of appearance in the fused cost", low=0, high=1)
+    appearance_gate: float = setting(
+        0.5, "cosine distance from which on two people look apart", low=0, high=2
+    )
+    embedding_momentum: float = setting(0.9, "share of the old in the average of embeddings", low=0, high=1)
+    max_occlusion: float = setting(0.5, "a box covered more than this teaches no appearance", low=0, high=1)
+    duplicate_iou: float = setting(0.7, "a new track may not overlap a followed one by more", low=0, high=1)
     min_hits: int = setting(2, "detections in a row that confirm a new track", low=1)
-    max_age: int = setting(60, "frames for which a lost track is kept for overlap", low=0)
-    revive_age: int = setting(300, "frames for which a lost track is kept for appearance", low=0)
+    max_age: int = setting(60, "frames for which a lost track can come back by overlap", low=0)
+    lost_damping: float = setting(0.95, "share of its velocity a lost track keeps each frame", low=0, high=1)
+    revive_age: int = setting(300, "frames for which a lost track can come back by appearance", low=0)
+    revive_gate: float = setting(0.3, "largest cosine distance that brings a lost track back", low=0, high=2)
+    revive_margin: float = setting(0.05, "by which it must beat every rival's cosine distance", low=0, high=2)
+    revive_speed: float = setting(0.15, "how far a lost person may get, heights a frame", low=0)
+    revive_size_ratio: float = setting(2.0, "largest change of height while out of sight, a factor", low=1)
 
 
 @dataclass(frozen=True)
@@ -144,7 +152,9 @@ class OutputConfig(Settings):
     parquet: bool = setting(False, "write tracks.parquet (needs pyarrow)")
     labels: bool = setting(True, "draw the id at each box")
     trail: int = setting(30, "frames of each track's trail; 0 for none", low=0)
-    crf: int = setting(23, "quality of the video, H.264's constant rate factor, lower is better", low=0, high=51)
+    crf: int = setting(
+        23, "quality of the video, H.264's constant rate factor, lower is better", low=0, high=51
+    )
 
 
 @dataclass(frozen=True)
@@ -236,7 +246,9 @@ def with_settings(config: Config, settings: Mapping[str, Any], origin: str = "")
             changes[name] = value
             continue
         if not isinstance(value, Mapping):
-            raise ValueError(f"{origin}{name}: expected settings below it, such as {name}.{fields(part)[0].name}")
+            raise ValueError(
+                f"{origin}{name}: expected settings below it, such as {name}.{fields(part)[0].name}"
+            )
         for key in value:
             _require_known(key, part, f"{origin}setting", prefix=f"{name}.")
         try:

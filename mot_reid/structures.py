@@ -39,9 +39,9 @@ def _numbers(value: ArrayLike, argument: str, dtype: type[Any]) -> NDArray[Any]:
     array = np.asarray(value)
     if array.size and array.dtype.kind not in "biuf":
         raise TypeError(f"{argument}: expected numbers, got dtype {array.dtype}")
-    if np.issubdtype(dtype, np.integer) and array.dtype.kind == "f":
-        if not np.array_equal(array, np.rint(array)):
-            raise ValueError(f"{argument}: expected whole numbers, got {array.dtype} with fractions")
+    fractions = array.dtype.kind == "f" and not np.array_equal(array, np.rint(array))
+    if np.issubdtype(dtype, np.integer) and fractions:
+        raise ValueError(f"{argument}: expected whole numbers, got {array.dtype} with fractions")
     return np.ascontiguousarray(array, dtype=dtype)
 
 

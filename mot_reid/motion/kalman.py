@@ -20,7 +20,7 @@ __all__ = ["KalmanStates", "gating_distances", "initiate", "predict", "update", 
 
 Array = NDArray[np.float64]
 
-# A new track's uncertainty, as multiples of the noise of one frame (DeepSORT's values, kept by its successors).
+# A new track's uncertainty, as multiples of the noise of one frame (DeepSORT's values).
 _INITIAL_POSITION_FACTOR = 2.0
 _INITIAL_VELOCITY_FACTOR = 10.0
 # Widths and heights below this many pixels do not shrink the noise further.
@@ -53,7 +53,7 @@ def _scales(position: Array) -> Array:
 
 
 def initiate(measurements: Array, config: MotionConfig) -> KalmanStates:
-    """States of tracks that start at ``measurements`` ``(N, 4)`` (centre x, centre y, width, height), at rest."""
+    """States of tracks that start at ``(N, 4)`` centre x, centre y, width, height, at rest."""
     scales = _scales(measurements)
     return KalmanStates(
         position=measurements.copy(),
@@ -124,5 +124,4 @@ def gating_distances(states: KalmanStates, measurements: Array, config: MotionCo
     """
     variance = states.p_xx + (config.position_std * _scales(states.position)) ** 2
     residual = measurements[None] - states.position[:, None]
-    distances: Array = (residual**2 / variance[:, None]).sum(axis=-1)
-    return distances
+    return (residual**2 / variance[:, None]).sum(axis=-1)

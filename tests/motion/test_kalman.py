@@ -86,7 +86,9 @@ def test_gating_distance_equals_filterpy() -> None:
         residual = z - full.x[:4, 0]
         system = full.P[:4, :4] + full.R
         expected = residual @ np.linalg.inv(system) @ residual
-        assert kalman.gating_distances(states, measured, CONFIG)[0, column] == pytest.approx(expected, rel=1e-12)
+        assert kalman.gating_distances(states, measured, CONFIG)[0, column] == pytest.approx(
+            expected, rel=1e-12
+        )
 
 
 def test_a_steady_walk_is_learnt() -> None:

@@ -1,0 +1,273 @@
+"""One frame of association, stage by stage: predict, match, revive, start, update, retire."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mot_reid.association.assignment import assign
+from mot_reid.association.costs import cosine_distances, fused_costs, occluded_fraction, unambiguous
+from mot_reid.association.tracklets import Status, TrackletTable
+from mot_reid.boxes import cxcywh_to_xyxy, iou, xyxy_to_cxcywh
+from mot_reid.config import AssociationConfig, MotionConfig
+from mot_reid.motion import kalman
+from mot_reid.structures import Detections, Tracks
+
+__all__ = ["Associator", "Embed"]
+
+Indices = NDArray[np.intp]
+Mask = NDArray[np.bool_]
+Embed = Callable[[Indices], NDArray[np.float32]]
+"""Asks for the embeddings ``(K, D)``, L2-normalised, of the detections with these row numbers ``(K,)``."""
+
+_NOBODY = -1
+
+
+@dataclass
+class _Frame:
+    """What is known and decided about one frame, for T tracklets and M detections."""
+
+    detections: Detections
+    overlaps: NDArray[np.float64]  # (T, M) IoU, 0 between different classes
+    track_of: Indices  # (M,) the tracklet of each detection, or -1
+    detection_of: Indices  # (T,) the detection of each tracklet, or -1
+    embedded: Mask  # (M,) detections whose embedding is known
+    embeddings: NDArray[np.float32] | None = None  # (M, D), valid where embedded
+    revived: list[Indices] = field(default_factory=list)  # tracklets found again by appearance
+
+    def match(self, tracks: Mask, detections: Mask, costs: NDArray[np.floating], allowed: Mask) -> Indices:
+        """Assigns the chosen tracklets ``(T,)`` and detections ``(M,)`` that are still free; costs below 1.
+
+        Returns:
+            The tracklets that were matched.
+        """
+        rows = np.flatnonzero(tracks & (self.detection_of == _NOBODY))
+        columns = np.flatnonzero(detections & (self.track_of == _NOBODY))
+        if not (rows.size and columns.size):
+            return rows[:0]
+        part = np.ix_(rows, columns)
+        matched_rows, matched_columns = assign(costs[part], allowed[part], limit=1.0)
+        rows, columns = rows[matched_rows], columns[matched_columns]
+        self.detection_of[rows], self.track_of[columns] = columns, rows
+        return rows
+
+
+class Associator:
+    """Follows people from frame to frame, from boxes, scores and embeddings alone.
+
+    State: the table of tracklets and the number of the frame. Two associators share nothing.
+    """
+
+    def __init__(
+        self, association: AssociationConfig | None = None, motion: MotionConfig | None = None
+    ) -> None:
+        self.association = association or AssociationConfig()
+        self.motion = motion or MotionConfig()
+        self._table = TrackletTable()
+        self._frame = 0
+
+    def step(
+        self,
+        detections: Detections,
+        affine: NDArray[np.float64] | None = None,
+        embed: Embed | None = None,
+    ) -> Tracks:
+        """Takes one frame's detections and returns the tracks seen in it.
+
+        Args:
+            detections: this frame's.
+            affine: ``(2, 3)`` camera motion, maps pixels of the last frame to this one's; None for none.
+            embed: gives the embeddings of the detections it is asked for; None for motion alone.
+
+        Returns:
+            The confirmed tracks seen in this frame, in the order of their detections.
+
+        Raises:
+            ValueError: embeddings do not have the shape they had before.
+        """
+        self._frame += 1
+        self._predict(affine)
+        frame = self._compare(detections)
+        confident = detections.scores >= self.association.high_score
+        self._ask_for_embeddings(frame, np.flatnonzero(confident), embed)
+        self._match_confident(frame, confident)
+        self._match_weak(frame, ~confident)
+        self._revive(frame, confident)
+        self._match_tentative(frame, confident)
+        self._update(frame)
+        self._start(frame, confident)
+        self._confirm()
+        seen = self._report(frame)
+        self._retire()
+        return seen
+
+    def _predict(self, affine: NDArray[np.float64] | None) -> None:
+        rows, states = self._table.rows, self._table.states
+        lost = rows["status"] == Status.LOST
+        states.velocity[lost, 2:] = 0  # an unseen box keeps its size
+        states.velocity[lost, :2] *= self.association.lost_damping
+        kalman.predict(states, self.motion)
+        if affine is not None:
+            kalman.warp(states, affine)
+
+    def _compare(self, detections: Detections) -> _Frame:
+        """One overlap matrix for the whole frame; the stages take their parts of it."""
+        rows = self._table.rows
+        overlaps = iou(cxcywh_to_xyxy(rows["position"]), detections.xyxy.astype(np.float64))
+        overlaps[rows["class_id"][:, None] != detections.classes[None]] = 0
+        count = len(detections)
+        return _Frame(
+            detections=detections,
+            overlaps=overlaps,
+            track_of=np.full(count, _NOBODY),
+            detection_of=np.full(len(rows), _NOBODY),
+            embedded=np.zeros(count, bool),
+        )
+
+    def _ask_for_embeddings(self, frame: _Frame, wanted: Indices, embed: Embed | None) -> None:
+        if embed is None or not wanted.size:
+            return
+        embeddings = embed(wanted)
+        if embeddings.ndim != 2 or len(embeddings) != len(wanted):
+            raise ValueError(f"embeddings: expected shape ({len(wanted)}, D), got {embeddings.shape}")
+        self._table.require_dimension(embeddings.shape[1])
+        frame.embeddings = np.zeros((len(frame.detections), embeddings.shape[1]), np.float32)
+        frame.embeddings[wanted] = embeddings
+        frame.embedded[wanted] = True
+
+    def _ages(self) -> NDArray[np.int64]:
+        """Frames since each tracklet was last seen, ``(T,)``."""
+        return self._frame - self._table.rows["last_seen"]
+
+    def _match_confident(self, frame: _Frame, confident: Mask) -> None:
+        """Confident detections with all but tentative tracklets, by overlap and appearance together."""
+        rows, config = self._table.rows, self.association
+        tracks = (rows["status"] != Status.TENTATIVE) & (self._ages() <= max(config.max_age, 1))
+        appearance = None
+        if frame.embeddings is not None and self._table.embeddings.shape[1]:
+            appearance = cosine_distances(self._table.embeddings, frame.embeddings)
+        costs = fused_costs(frame.overlaps, appearance, rows["has_embedding"], config)
+        frame.match(tracks, confident, costs, frame.overlaps > config.min_iou)
+
+    def _match_weak(self, frame: _Frame, weak: Mask) -> None:
+        """Weak detections with tracklets seen in the last frame, by overlap (ByteTrack, arXiv 2110.06864)."""
+        tracks = self._table.rows["status"] == Status.CONFIRMED
+        frame.match(tracks, weak, 1 - frame.overlaps, frame.overlaps > self.association.weak_min_iou)
+
+    def _revive(self, frame: _Frame, confident: Mask) -> None:
+        """Confident detections nobody claims with tracklets out of sight, by appearance.
+
+        Overlap has no say: the gates are time, distance, size and class, and no rival may look alike.
+        """
+        config, rows = self.association, self._table.rows
+        if frame.embeddings is None or not self._table.embeddings.shape[1]:
+            return
+        tracks = (rows["status"] != Status.TENTATIVE) & rows["has_embedding"]
+        tracks &= (frame.detection_of == _NOBODY) & (self._ages() <= config.revive_age)
+        candidates = confident & (frame.track_of == _NOBODY)
+        if not (tracks.any() and candidates.any()):
+            return
+        possible = tracks[:, None] & candidates[None] & self._within_reach(frame.detections)
+        distances = cosine_distances(self._table.embeddings, frame.embeddings)
+        clear = unambiguous(distances, possible, config.revive_margin) & (distances <= config.revive_gate)
+        frame.revived.append(frame.match(tracks, candidates, distances / 2, clear))
+
+    def _within_reach(self, detections: Detections) -> Mask:
+        """Pairs ``(T, M)`` near enough for the time that has passed, alike in height and of one class."""
+        config, rows = self.association, self._table.rows
+        boxes = xyxy_to_cxcywh(detections.xyxy.astype(np.float64))
+        height = np.maximum(rows["position"][:, 3], 1)[:, None]
+        offset = rows["position"][:, None, :2] - boxes[None, :, :2]
+        reach = height * (1 + config.revive_speed * self._ages()[:, None])
+        ratio = boxes[None, :, 3] / height
+        alike = (ratio <= config.revive_size_ratio) & (ratio >= 1 / config.revive_size_ratio)
+        same_class = rows["class_id"][:, None] == detections.classes[None]
+        near = np.hypot(offset[..., 0], offset[..., 1]) <= reach
+        return near & alike & same_class
+
+    def _match_tentative(self, frame: _Frame, confident: Mask) -> None:
+        """The confident detections left with tentative tracklets, by overlap."""
+        tracks = self._table.rows["status"] == Status.TENTATIVE
+        frame.match(
+            tracks, confident, 1 - frame.overlaps, frame.overlaps > self.association.tentative_min_iou
+        )
+
+    def _update(self, frame: _Frame) -> None:
+        """The matched tracklets take over where their detections are and what they look like."""
+        rows, states = self._table.rows, self._table.states
+        matched = np.flatnonzero(frame.detection_of != _NOBODY)
+        if not matched.size:
+            return
+        chosen = frame.detection_of[matched]
+        measured = xyxy_to_cxcywh(frame.detections.xyxy[chosen].astype(np.float64))
+        for revived in frame.revived:  # where they were says nothing about how they move now
+            fresh = kalman.initiate(measured[np.searchsorted(matched, revived)], self.motion)
+            for name, values in vars(fresh).items():
+                getattr(states, name)[revived] = values
+        kalman.update(states, matched, measured, self.motion)
+        rows["last_seen"][matched] = self._frame
+        rows["hits"][matched] += 1
+        lost = rows["status"][matched] == Status.LOST
+        rows["status"][matched[lost]] = Status.CONFIRMED
+        self._remember_appearance(frame, matched, chosen)
+
+    def _remember_appearance(self, frame: _Frame, rows: Indices, detections: Indices) -> None:
+        """Blends embeddings in where the view is clear; the first of a tracklet counts as it is."""
+        if frame.embeddings is None:
+            return
+        hidden = occluded_fraction(frame.detections.xyxy)[detections] > self.association.max_occlusion
+        usable = frame.embedded[detections] & ~(hidden & self._table.rows["has_embedding"][rows])
+        self._table.blend_embeddings(
+            rows[usable], frame.embeddings[detections[usable]], self.association.embedding_momentum
+        )
+
+    def _start(self, frame: _Frame, confident: Mask) -> None:
+        """Free detections start tentative tracklets unless they double a box that is already followed."""
+        config, detections = self.association, frame.detections
+        free = frame.track_of == _NOBODY
+        starting = np.flatnonzero(free & confident & (detections.scores >= config.new_score))
+        if not starting.size:
+            return
+        taken = detections[~free]
+        overlaps = iou(detections.xyxy[starting], taken.xyxy)
+        overlaps[detections.classes[starting][:, None] != taken.classes[None]] = 0
+        starting = starting[overlaps.max(axis=1, initial=0) <= config.duplicate_iou]
+        measured = xyxy_to_cxcywh(detections.xyxy[starting].astype(np.float64))
+        states = kalman.initiate(measured, self.motion)
+        rows = self._table.append(states, detections.classes[starting], self._frame)
+        frame.track_of[starting] = rows
+        frame.detection_of = np.concatenate([frame.detection_of, starting])
+        self._remember_appearance(frame, rows, starting)
+
+    def _confirm(self) -> None:
+        """Tentative tracklets seen often enough get their ids; in the first frame at once."""
+        rows = self._table.rows
+        enough = 1 if self._frame == 1 else self.association.min_hits
+        seen = rows["last_seen"] == self._frame
+        ready = (rows["status"] == Status.TENTATIVE) & seen & (rows["hits"] >= enough)
+        self._table.confirm(np.flatnonzero(ready))
+
+    def _report(self, frame: _Frame) -> Tracks:
+        rows, detections = self._table.rows, frame.detections
+        reported = (rows["status"] == Status.CONFIRMED) & (rows["last_seen"] == self._frame)
+        chosen = np.flatnonzero(reported)
+        chosen = chosen[np.argsort(frame.detection_of[chosen])]
+        index = frame.detection_of[chosen]
+        return Tracks(
+            ids=rows["id"][chosen],
+            xyxy=detections.xyxy[index],
+            scores=detections.scores[index],
+            classes=detections.classes[index],
+            detection_index=index.astype(np.int64),
+        )
+
+    def _retire(self) -> None:
+        """Tentative tracklets that were missed go at once, lost ones when their time is up."""
+        rows, config = self._table.rows, self.association
+        ages = self._ages()
+        unseen = ages > 0
+        rows["status"][unseen & (rows["status"] == Status.CONFIRMED)] = Status.LOST
+        longest = np.where(rows["has_embedding"], max(config.max_age, config.revive_age), config.max_age)
+        gone = unseen & ((rows["status"] == Status.TENTATIVE) | (ages > longest))
+        self._table.keep(~gone)

@@ -1,0 +1,66 @@
+"""What a pair of a track and a detection costs, and which pairs are possible at all."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mot_reid.boxes import areas, intersections
+from mot_reid.config import AssociationConfig
+
+__all__ = ["cosine_distances", "fused_costs", "occluded_fraction", "unambiguous"]
+
+Matrix = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+def cosine_distances(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Cosine distances ``(A, B)`` in [0, 2] of L2-normalised rows ``(A, D)`` and ``(B, D)``."""
+    return 1 - a @ b.T
+
+
+def fused_costs(
+    overlaps: Matrix, appearance: NDArray[np.floating] | None, known: Mask, config: AssociationConfig
+) -> Matrix:
+    """Costs ``(T, D)`` in [0, 1] of pairs by overlap and appearance together.
+
+    ``(1 - w) (1 - IoU) + w min(1, d / gate)``, with ``d`` the cosine distance and ``w`` the weight of
+    appearance; where either side has no embedding, the overlap speaks alone.
+
+    Args:
+        overlaps: ``(T, D)`` IoU.
+        appearance: ``(T, D)`` cosine distances, or None where nothing has an embedding.
+        known: ``(T,)`` tracks that have an embedding.
+        config: the weight and the gate.
+    """
+    costs: Matrix = 1 - overlaps
+    if appearance is None:
+        return costs
+    weight = np.where(known, config.appearance_weight, 0.0)[:, None]
+    dissimilarity = np.minimum(appearance / max(config.appearance_gate, 1e-9), 1)
+    return (1 - weight) * costs + weight * dissimilarity
+
+
+def unambiguous(distances: NDArray[np.floating], allowed: Mask, margin: float) -> Mask:
+    """The allowed pairs ``(R, C)`` that beat every rival of their row and of their column by ``margin``."""
+    guarded = np.where(allowed, distances, np.inf)
+    clear = allowed.copy()
+    for axis in (0, 1):
+        if guarded.shape[axis] > 1:
+            best, runner_up = np.take(np.partition(guarded, 1, axis=axis), [0, 1], axis=axis).swapaxes(
+                0, axis
+            )
+            with np.errstate(invalid="ignore"):  # inf - inf: no pair is allowed there
+                is_clear = (runner_up - best >= margin) if margin else np.ones_like(best, bool)
+            clear &= (guarded == np.expand_dims(best, axis)) & np.expand_dims(is_clear, axis)
+    return clear
+
+
+def occluded_fraction(xyxy: NDArray[np.floating]) -> NDArray[np.floating]:
+    """The largest share ``(N,)`` of each box covered by one box in front of it.
+
+    In a picture of people on a floor, the box that reaches further down is the one in front.
+    """
+    if len(xyxy) < 2:
+        return np.zeros(len(xyxy))
+    in_front = xyxy[None, :, 3] > xyxy[:, None, 3]
+    covered = np.where(in_front, intersections(xyxy, xyxy), 0) / areas(xyxy)[:, None]
+    return covered.max(axis=1)

@@ -1,0 +1,125 @@
+"""The table of tracklets: one row each, columns of a structure of arrays, preallocated."""
+
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mot_reid.motion.kalman import KalmanStates
+
+__all__ = ["Status", "TrackletTable"]
+
+_FIRST_CAPACITY = 64
+
+
+class Status(IntEnum):
+    """Where a tracklet stands. A removed one has no row any more."""
+
+    TENTATIVE = 0  # seen too few times to be reported
+    CONFIRMED = 1  # seen in the last frame
+    LOST = 2  # confirmed once, not seen now
+
+
+_ROW = np.dtype(
+    [
+        ("id", np.int64),  # 0 while tentative: ids are given out on confirmation, so that none is wasted
+        ("status", np.int8),
+        ("class_id", np.int64),
+        ("hits", np.int64),  # detections so far
+        ("last_seen", np.int64),  # frame of the last detection
+        *[(name, np.float64, 4) for name in ("position", "velocity", "p_xx", "p_xv", "p_vv")],
+        ("has_embedding", np.bool_),
+    ]
+)
+
+
+class TrackletTable:
+    """Rows of all live and lost tracklets, oldest first.
+
+    Attributes:
+        rows: structured array ``(N,)`` with the fields above; assign to ``table.rows["status"][mask]``.
+        embeddings: ``(N, D)`` float32 unit rows, valid where ``rows["has_embedding"]``; D = 0 before any.
+    """
+
+    def __init__(self) -> None:
+        self._rows = np.zeros(_FIRST_CAPACITY, _ROW)
+        self._embeddings = np.zeros((_FIRST_CAPACITY, 0), np.float32)
+        self._count = 0
+        self._next_id = 1
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def rows(self) -> NDArray[np.void]:
+        """A view of the rows in use."""
+        return self._rows[: self._count]
+
+    @property
+    def embeddings(self) -> NDArray[np.float32]:
+        """A view of the embeddings of the rows in use."""
+        return self._embeddings[: self._count]
+
+    @property
+    def states(self) -> KalmanStates:
+        """The Kalman states as views: the filter writes into the table."""
+        rows = self.rows
+        return KalmanStates(rows["position"], rows["velocity"], rows["p_xx"], rows["p_xv"], rows["p_vv"])
+
+    def append(self, states: KalmanStates, class_ids: NDArray[np.int64], frame: int) -> NDArray[np.intp]:
+        """Adds tentative rows and returns their numbers."""
+        added = len(class_ids)
+        self._reserve(self._count + added)
+        start, self._count = self._count, self._count + added
+        new = self._rows[start : self._count]
+        new[...] = np.zeros((), _ROW)
+        new["class_id"] = class_ids
+        new["hits"] = 1
+        new["last_seen"] = frame
+        for name, values in vars(states).items():
+            new[name] = values
+        return np.arange(start, self._count)
+
+    def confirm(self, rows: NDArray[np.intp]) -> None:
+        """Confirms tentative rows; each gets the next id, in the order given."""
+        self.rows["status"][rows] = Status.CONFIRMED
+        self.rows["id"][rows] = np.arange(self._next_id, self._next_id + len(rows))
+        self._next_id += len(rows)
+
+    def keep(self, mask: NDArray[np.bool_]) -> None:
+        """Removes the rows where ``mask`` ``(N,)`` is False; the order stays."""
+        if mask.all():
+            return
+        left = int(mask.sum())
+        self._rows[:left] = self.rows[mask]
+        self._embeddings[:left] = self.embeddings[mask]
+        self._count = left
+
+    def require_dimension(self, dimension: int) -> None:
+        """Settles D at the first embedding; raises ValueError if a later one differs."""
+        if not self._embeddings.shape[1]:
+            self._embeddings = np.zeros((len(self._rows), dimension), np.float32)
+        if dimension != self._embeddings.shape[1]:
+            raise ValueError(f"embeddings: expected {self._embeddings.shape[1]} columns, got {dimension}")
+
+    def blend_embeddings(
+        self, rows: NDArray[np.intp], embeddings: NDArray[np.float32], momentum: float
+    ) -> None:
+        """Moves the rows' embeddings towards new ones ``(K, D)``: a moving average, kept at unit length."""
+        self.require_dimension(embeddings.shape[1])
+        old_share = np.where(self.rows["has_embedding"][rows], np.float32(momentum), np.float32(0))[:, None]
+        blended = old_share * self.embeddings[rows] + (1 - old_share) * embeddings
+        norms = np.linalg.norm(blended, axis=1, keepdims=True)
+        # Opposite vectors can cancel out; the new one stands then.
+        blended = np.where(norms > 1e-6, blended / np.maximum(norms, 1e-6), embeddings)
+        self.embeddings[rows] = blended
+        self.rows["has_embedding"][rows] = True
+
+    def _reserve(self, needed: int) -> None:
+        capacity = len(self._rows)
+        if needed <= capacity:
+            return
+        extra = max(needed, 2 * capacity) - capacity
+        self._rows = np.concatenate([self._rows, np.zeros(extra, _ROW)])
+        more = np.zeros((extra, self._embeddings.shape[1]), np.float32)
+        self._embeddings = np.concatenate([self._embeddings, more])
