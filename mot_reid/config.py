@@ -118,6 +118,7 @@ class MotionConfig(Settings):
 class AssociationConfig(Settings):
     """Settings of the association of detections with tracks."""
 
+    low_score: float = setting(0.1, "detections below this score are left out", low=0, high=1)
     high_score: float = setting(0.5, "from this score on a detection is confident", low=0, high=1)
     new_score: float = setting(0.6, "a free detection from this score on starts a track", low=0, high=1)
     min_iou: float = setting(0.2, "least overlap of a confident detection with its track", low=0, high=1)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Detections", "Tracks"]
+__all__ = ["Detections", "Tracks", "unit_rows"]
 
 # How far an embedding's length may be from 1 before it counts as not normalised and is normalised here.
 _UNIT_LENGTH_TOLERANCE = 1e-3
@@ -111,7 +111,8 @@ class Detections(_Rows):
         object.__setattr__(self, "scores", checked_scores)
         labels = np.zeros(n, np.int64) if classes is None else classes
         object.__setattr__(self, "classes", _column(labels, "classes", np.int64, n))
-        object.__setattr__(self, "embeddings", _unit_rows(embeddings, n))
+        checked_embeddings = None if embeddings is None else unit_rows(embeddings, n)
+        object.__setattr__(self, "embeddings", checked_embeddings)
 
     @classmethod
     def empty(cls) -> Detections:
@@ -119,9 +120,13 @@ class Detections(_Rows):
         return cls(np.zeros((0, 4)))
 
 
-def _unit_rows(embeddings: ArrayLike | None, length: int) -> NDArray[np.float32] | None:
-    if embeddings is None:
-        return None
+def unit_rows(embeddings: ArrayLike, length: int) -> NDArray[np.float32]:
+    """Checks embeddings ``(length, D)`` and makes them L2-normalised float32 if they are not.
+
+    Raises:
+        ValueError: the shape does not fit, or a row is zero or not finite.
+        TypeError: they are not numbers.
+    """
     rows = _numbers(embeddings, "embeddings", np.float32)
     if rows.ndim != 2 or len(rows) != length or (length and not rows.shape[1]):
         raise ValueError(f"embeddings: expected shape ({length}, D) to match xyxy, got {rows.shape}")

@@ -90,9 +90,10 @@ class Associator:
         self._predict(affine)
         frame = self._compare(detections)
         confident = detections.scores >= self.association.high_score
+        weak = ~confident & (detections.scores >= self.association.low_score)
         self._ask_for_embeddings(frame, np.flatnonzero(confident), embed)
         self._match_confident(frame, confident)
-        self._match_weak(frame, ~confident)
+        self._match_weak(frame, weak)
         self._revive(frame, confident)
         self._match_tentative(frame, confident)
         self._update(frame)
@@ -129,8 +130,6 @@ class Associator:
         if embed is None or not wanted.size:
             return
         embeddings = embed(wanted)
-        if embeddings.ndim != 2 or len(embeddings) != len(wanted):
-            raise ValueError(f"embeddings: expected shape ({len(wanted)}, D), got {embeddings.shape}")
         self._table.require_dimension(embeddings.shape[1])
         frame.embeddings = np.zeros((len(frame.detections), embeddings.shape[1]), np.float32)
         frame.embeddings[wanted] = embeddings

@@ -1,0 +1,1 @@
+"""Appearance: the MGN network, its checkpoints, crops, and the embedder that joins them."""

@@ -1,0 +1,108 @@
+"""What runs an embedding network: torch for our checkpoints, ONNX Runtime for exports."""
+
+import json
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Backend", "OnnxBackend", "TorchBackend", "load_backend"]
+
+# Mean and deviation of ImageNet's pictures, RGB in 0..1, which exports of ReID networks expect by custom.
+_IMAGENET_MEAN = (0.485, 0.456, 0.406)
+_IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+class Backend(Protocol):
+    """Runs a network on a batch of crops.
+
+    Attributes:
+        name: what runs it and where, for reports.
+        input_size: height and width of the crops, pixels.
+    """
+
+    name: str
+    input_size: tuple[int, int]
+
+    def __call__(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Embeddings ``(N, D)``, not normalised, of crops ``(N, height, width, 3)`` uint8 BGR."""
+        ...
+
+
+def load_backend(path: Path, device: str) -> Backend:
+    """The backend for a file: ``.onnx`` goes to ONNX Runtime, all else to torch.
+
+    Args:
+        path: the network's file.
+        device: such as ``cpu`` or ``cuda:0``.
+
+    Raises:
+        ValueError: the file is not what its name says, or its tensors do not fit the network.
+    """
+    return OnnxBackend(path) if path.suffix == ".onnx" else TorchBackend(path, device)
+
+
+class TorchBackend:
+    """Runs a checkpoint of ours in torch; half precision on CUDA."""
+
+    def __init__(self, path: Path, device: str) -> None:
+        import torch
+
+        from mot_reid.appearance.checkpoints import load_checkpoint
+
+        network = load_checkpoint(path, device)
+        self.name = f"torch {device}"
+        self.input_size = network.input_size
+        self._device = torch.device(device)
+        self._dtype = torch.float16 if self._device.type == "cuda" else torch.float32
+        self._module = network.module.to(self._dtype).to(memory_format=torch.channels_last)
+        self._mean = torch.tensor(network.mean, device=device)[:, None, None] * 255
+        self._std = torch.tensor(network.std, device=device)[:, None, None] * 255
+
+    def __call__(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """See `Backend`. The crops travel as uint8; all arithmetic is done on the device, batch-wise."""
+        import torch
+
+        with torch.inference_mode():
+            batch = torch.from_numpy(crops).to(self._device)
+            images = batch.permute(0, 3, 1, 2).flip(1).float()  # BGR to RGB
+            images = images.sub_(self._mean).div_(self._std).to(self._dtype)
+            embeddings = self._module(images.contiguous(memory_format=torch.channels_last))
+            return np.asarray(embeddings.float().cpu().numpy(), np.float32)
+
+
+class OnnxBackend:
+    """Runs an export in ONNX Runtime on the CPU.
+
+    The network takes ``(N, 3, height, width)`` float32 RGB with ImageNet's mean and deviation, unless the
+    file's metadata name other ones as JSON lists ``mean`` and ``std``.
+    """
+
+    name = "onnxruntime cpu"
+
+    def __init__(self, path: Path) -> None:
+        import onnxruntime
+
+        try:
+            self._session: Any = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's own exceptions have no common base that it exports
+            raise ValueError(f"{path}: ONNX Runtime cannot load it: {' '.join(str(error).split())}") from None
+        entry = self._session.get_inputs()[0]
+        shape = entry.shape
+        if len(shape) != 4 or shape[1] != 3 or not all(isinstance(side, int) for side in shape[2:]):
+            raise ValueError(f"{path}: expected an input (N, 3, height, width) of fixed size, got {shape}")
+        self._input = entry.name
+        self.input_size = (shape[2], shape[3])
+        metadata = self._session.get_modelmeta().custom_metadata_map
+        mean = json.loads(metadata["mean"]) if "mean" in metadata else _IMAGENET_MEAN
+        std = json.loads(metadata["std"]) if "std" in metadata else _IMAGENET_STD
+        self._mean = np.array(mean, np.float32)[:, None, None] * 255
+        self._std = np.array(std, np.float32)[:, None, None] * 255
+
+    def __call__(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """See `Backend`."""
+        images = crops[..., ::-1].transpose(0, 3, 1, 2).astype(np.float32)
+        images -= self._mean
+        images /= self._std
+        return np.asarray(self._session.run(None, {self._input: images})[0], np.float32)

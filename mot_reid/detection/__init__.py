@@ -1,0 +1,1 @@
+"""Detection: the protocol, YOLO through Ultralytics, and detections read from a file."""

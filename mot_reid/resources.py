@@ -1,0 +1,43 @@
+"""Where the files lie that ship with the package, and where it may keep files of its own."""
+
+import os
+from pathlib import Path
+
+__all__ = ["cache_folder", "find_weights", "shipped"]
+
+_PACKAGE = Path(__file__).parent
+
+
+def shipped(folder: str) -> Path:
+    """The folder ``configs`` or ``weights``: inside an installed package, beside it in a checkout."""
+    inside = _PACKAGE / folder
+    return inside if inside.is_dir() else _PACKAGE.parent / folder
+
+
+def find_weights(name: str | Path, suffixes: tuple[str, ...]) -> Path:
+    """The file that ``name`` means: a path as it is, or else the name of weights that ship with us.
+
+    Args:
+        name: a path or a shipped file's name.
+        suffixes: what the error lists as shipped, such as ``(".pt",)``.
+
+    Raises:
+        FileNotFoundError: it is neither.
+    """
+    path = Path(name).expanduser()
+    if path.exists():
+        return path
+    if path == Path(path.name) and (shipped("weights") / path).is_file():
+        return shipped("weights") / path
+    known = sorted(entry.name for entry in shipped("weights").glob("*") if entry.suffix in suffixes)
+    raise FileNotFoundError(
+        f"weights not found: {name} (nothing is downloaded; shipped: {', '.join(known) or 'none'})"
+    )
+
+
+def cache_folder() -> Path:
+    """Our own cache folder, ``$XDG_CACHE_HOME/mot_reid`` or ``~/.cache/mot_reid``; made if need be."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    folder = (Path(base) if base else Path.home() / ".cache") / "mot_reid"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

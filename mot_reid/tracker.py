@@ -1,0 +1,223 @@
+"""The tracker: wires detector, camera motion, embedder and associator together. Frame in, tracks out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mot_reid.association.associator import Associator, Embed
+from mot_reid.config import Config, load_config
+from mot_reid.motion.camera import load_camera_motion
+from mot_reid.structures import Detections, Tracks, unit_rows
+from mot_reid.timing import Stopwatch
+
+if TYPE_CHECKING:
+    from mot_reid.appearance.embedder import Embedder
+    from mot_reid.detection.base import Detector
+
+__all__ = ["Tracker"]
+
+NONE = "none"
+
+
+class Tracker:
+    """Tracks people through the frames of one video.
+
+    Models are loaded when first needed, or by `load`. Two trackers share no state.
+
+    Args:
+        detector: weights that Ultralytics loads, ``"none"``, or an object with ``detect`` and
+            ``class_names`` (see `mot_reid.detection.base.Detector`); by default what the configuration names.
+        embedder: an MGN checkpoint, an ONNX export, ``"none"``, or an object with ``embed``
+            (see `mot_reid.appearance.embedder.Embedder`); by default what the configuration names.
+        camera_motion: ``"flow"``, ``"none"`` or a file; by default what the configuration names.
+        config: a configuration, or the path of a YAML file.
+        device: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"`` or ``"auto"``.
+
+    Raises:
+        FileNotFoundError: a configuration or camera motion file does not exist.
+        ValueError: a setting does not exist or is out of range.
+
+    Example:
+        >>> tracker = Tracker(detector="none", embedder="none", camera_motion="none")
+        >>> tracker.update(None, Detections([[10, 20, 50, 120]], [0.9])).ids
+        array([1])
+    """
+
+    def __init__(
+        self,
+        detector: Detector | str | Path | None = None,
+        embedder: Embedder | str | Path | None = None,
+        camera_motion: str | Path | None = None,
+        config: Config | str | Path | None = None,
+        device: str | None = None,
+    ) -> None:
+        settings = config if isinstance(config, Config) else load_config(config)
+        if device is not None:
+            settings = replace(settings, device=device)
+        if isinstance(detector, str | Path):
+            settings = replace(settings, detector=replace(settings.detector, weights=str(detector)))
+        if isinstance(embedder, str | Path):
+            settings = replace(settings, embedder=replace(settings.embedder, weights=str(embedder)))
+        if camera_motion is not None:
+            settings = replace(settings, camera=replace(settings.camera, motion=str(camera_motion)))
+        self.config = settings
+        self.stopwatch = Stopwatch()
+        self._detector = None if isinstance(detector, str | Path) else detector
+        self._embedder = None if isinstance(embedder, str | Path) else embedder
+        self._camera = load_camera_motion(settings.camera)
+        self._has_detector = self._detector is not None or settings.detector.weights != NONE
+        self._has_embedder = self._embedder is not None or settings.embedder.weights != NONE
+        self.reset()
+
+    def reset(self) -> None:
+        """Starts over, as for a new video: ids begin at 1 again. Loaded models stay."""
+        self._associator = Associator(self.config.association, self.config.motion)
+        self._frame_number = 0
+        self._shape: tuple[int, ...] | None = None
+        if self._camera is not None:
+            self._camera.reset()
+
+    def load(self, detector: bool = True) -> None:
+        """Loads the models now, so that errors in their files show before the first frame.
+
+        Args:
+            detector: False where all detections will be handed in.
+
+        Raises:
+            FileNotFoundError: there are no such weights.
+            ValueError: a file does not fit, or a class is not known to the detector.
+        """
+        if detector and self._has_detector:
+            self._loaded_detector()
+        if self._has_embedder:
+            self._loaded_embedder()
+
+    @property
+    def class_names(self) -> Mapping[int, str]:
+        """The name of each class number that the detector knows; loads it if need be."""
+        return self._loaded_detector().class_names if self._has_detector else {0: "person"}
+
+    def update(
+        self,
+        frame: NDArray[np.uint8] | None,
+        detections: Detections | None = None,
+        *,
+        frame_number: int | None = None,
+    ) -> Tracks:
+        """Takes the next frame and returns the tracks seen in it.
+
+        Args:
+            frame: ``(H, W, 3)`` uint8 BGR. None is fine when nothing needs pixels: detections are given, with
+                embeddings unless there is no embedder, and camera motion is not estimated from frames.
+            detections: this frame's; by default the detector finds them.
+            frame_number: the frame's number in its video, from 1; by default one more than the last. A file
+                of camera motion is read by it.
+
+        Returns:
+            The tracks seen in this frame; ``detection_index`` leads back to the rows of ``detections``.
+
+        Raises:
+            TypeError: the frame is not an array, or detections are not `Detections`.
+            ValueError: the frame's dtype or shape is wrong or has changed, frame numbers do not ascend, or
+                pixels are needed and there is no frame.
+        """
+        frame = self._check_frame(frame)
+        number = self._frame_number + 1 if frame_number is None else frame_number
+        if number <= self._frame_number:
+            raise ValueError(f"frame_number: expected more than {self._frame_number}, got {number}")
+        if detections is None:
+            detections = self._detect(frame)
+        elif not isinstance(detections, Detections):
+            raise TypeError(f"detections: expected Detections, got {type(detections).__name__}")
+        embed = self._embed_callable(frame, detections)
+        affine = None
+        if self._camera is not None:
+            with self.stopwatch("camera motion"):
+                affine = self._camera.estimate(frame, detections.xyxy, number)
+        self._frame_number = number
+        with self.stopwatch("associate"):
+            return self._associator.step(detections, affine, embed)
+
+    def _check_frame(self, frame: NDArray[np.uint8] | None) -> NDArray[np.uint8] | None:
+        if frame is None:
+            if self._camera is not None and self._camera.needs_pixels:
+                raise ValueError("frame: camera motion is estimated from pixels; pass camera_motion='none'")
+            return None
+        if not isinstance(frame, np.ndarray):
+            raise TypeError(f"frame: expected a numpy array, got {type(frame).__name__}")
+        if frame.ndim != 3 or frame.shape[2] != 3 or not frame.size:
+            raise ValueError(f"frame: expected shape (H, W, 3), BGR, got {frame.shape}")
+        if frame.dtype != np.uint8:
+            raise ValueError(f"frame: expected dtype uint8, got {frame.dtype}")
+        if self._shape is not None and frame.shape != self._shape:
+            raise ValueError(
+                f"frame: expected shape {self._shape} as before, got {frame.shape}; reset() for a new video"
+            )
+        self._shape = frame.shape
+        return frame
+
+    def _detect(self, frame: NDArray[np.uint8] | None) -> Detections:
+        if not self._has_detector:
+            raise ValueError("detections: expected Detections, as this tracker has no detector")
+        if frame is None:
+            raise ValueError("frame: the detector needs the pixels; pass frame, or your own detections")
+        detector = self._loaded_detector()
+        with self.stopwatch("detect"):
+            return detector.detect([frame])[0]
+
+    def _embed_callable(self, frame: NDArray[np.uint8] | None, detections: Detections) -> Embed | None:
+        """What the associator asks for embeddings: the user's own, the embedder, or nothing."""
+        if detections.embeddings is not None:
+            given = detections.embeddings
+            return lambda rows: given[rows]
+        if not self._has_embedder:
+            return None
+        if frame is None:
+            raise ValueError("frame: the embedder needs the pixels; pass embedder='none' or embeddings")
+        pixels, embedder = frame, self._loaded_embedder()
+
+        def embed(rows: NDArray[np.intp]) -> NDArray[np.float32]:
+            with self.stopwatch("embed"):
+                return unit_rows(embedder.embed(pixels, detections.xyxy[rows]), len(rows))
+
+        return embed
+
+    def _loaded_detector(self) -> Detector:
+        if self._detector is None:
+            from mot_reid.detection.yolo import YoloDetector
+
+            self._detector = YoloDetector(self.config.detector, resolve_device(self.config.device))
+        return self._detector
+
+    def _loaded_embedder(self) -> Embedder:
+        if self._embedder is None:
+            from mot_reid.appearance.embedder import NetworkEmbedder
+
+            self._embedder = NetworkEmbedder(self.config.embedder, resolve_device(self.config.device))
+        return self._embedder
+
+
+def resolve_device(device: str) -> str:
+    """The torch device that ``device`` means; ``auto`` is the best there is.
+
+    Raises:
+        ValueError: this machine has no such device.
+    """
+    import torch
+
+    if device == "auto":
+        if torch.cuda.is_available():
+            return "cuda:0"
+        return "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"device {device!r} cannot be used here: {reason}") from None
+    return device
