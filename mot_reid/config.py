@@ -178,19 +178,22 @@ class Config:
         return replace(self, **parts)
 
 
-def load_config(path: str | Path | None = None, overrides: Iterable[str] = ()) -> Config:
+def load_config(
+    path: str | Path | None = None, overrides: Iterable[str] = (), base: Config | None = None
+) -> Config:
     """Reads a configuration; what it leaves out keeps its default.
 
     Args:
         path: a YAML file laid out as ``configs/default.yaml``, or None for the defaults.
         overrides: single settings such as ``"association.max_age=90"``, applied last.
+        base: what the file and the overrides change, instead of the defaults.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: the file is not YAML, a setting does not exist, or a value is out of range.
         TypeError: a value has the wrong type.
     """
-    config = Config()
+    config = base or Config()
     if path is not None:
         config = with_settings(config, _read_yaml(Path(path)), origin=f"{path}: ")
     for override in overrides:

@@ -103,6 +103,20 @@ class Tracker:
         """The name of each class number that the detector knows; loads it if need be."""
         return self._loaded_detector().class_names if self._has_detector else {0: "person"}
 
+    def model_names(self) -> dict[str, str]:
+        """What detects, embeds and estimates camera motion, for reports."""
+
+        def name(model: object, has_one: bool, configured: str) -> str:
+            if not has_one:
+                return NONE
+            return str(getattr(model, "name", configured if model is None else type(model).__name__))
+
+        return {
+            "detector": name(self._detector, self._has_detector, self.config.detector.weights),
+            "embedder": name(self._embedder, self._has_embedder, self.config.embedder.weights),
+            "camera motion": self.config.camera.motion,
+        }
+
     def update(
         self,
         frame: NDArray[np.uint8] | None,
@@ -132,7 +146,9 @@ class Tracker:
         if number <= self._frame_number:
             raise ValueError(f"frame_number: expected more than {self._frame_number}, got {number}")
         if detections is None:
-            detections = self._detect(frame)
+            if frame is None:
+                raise ValueError("frame: the detector needs the pixels; pass frame, or your own detections")
+            detections = self.detect(frame)
         elif not isinstance(detections, Detections):
             raise TypeError(f"detections: expected Detections, got {type(detections).__name__}")
         embed = self._embed_callable(frame, detections)
@@ -143,6 +159,18 @@ class Tracker:
         self._frame_number = number
         with self.stopwatch("associate"):
             return self._associator.step(detections, affine, embed)
+
+    def detect(self, frame: NDArray[np.uint8]) -> Detections:
+        """What the detector finds in a frame ``(H, W, 3)`` uint8 BGR, by itself; no track takes note of it.
+
+        Raises:
+            ValueError: this tracker has no detector.
+        """
+        if not self._has_detector:
+            raise ValueError("detections: expected Detections, as this tracker has no detector")
+        detector = self._loaded_detector()
+        with self.stopwatch("detect"):
+            return detector.detect([frame])[0]
 
     def _check_frame(self, frame: NDArray[np.uint8] | None) -> NDArray[np.uint8] | None:
         if frame is None:
@@ -161,15 +189,6 @@ class Tracker:
             )
         self._shape = frame.shape
         return frame
-
-    def _detect(self, frame: NDArray[np.uint8] | None) -> Detections:
-        if not self._has_detector:
-            raise ValueError("detections: expected Detections, as this tracker has no detector")
-        if frame is None:
-            raise ValueError("frame: the detector needs the pixels; pass frame, or your own detections")
-        detector = self._loaded_detector()
-        with self.stopwatch("detect"):
-            return detector.detect([frame])[0]
 
     def _embed_callable(self, frame: NDArray[np.uint8] | None, detections: Detections) -> Embed | None:
         """What the associator asks for embeddings: the user's own, the embedder, or nothing."""

@@ -1,0 +1,72 @@
+"""The ``mot-reid`` program: its commands, its exit codes, and errors as one line."""
+
+import os
+import signal
+import sys
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from mot_reid import __version__
+from mot_reid.cli.config import config
+from mot_reid.cli.demo import demo
+from mot_reid.cli.errors import FAILED, USAGE, UsageError, one_line
+from mot_reid.cli.track import track
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="mot-reid",
+    help="Track people in videos and keep their identities: detection, appearance, motion and matching.",
+    no_args_is_help=True,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(track)
+app.command()(demo)
+app.command()(config)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mot-reid {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Track people in videos and keep their identities."""
+
+
+def main() -> None:
+    """Runs the command line; exits with 0, 1 for a failed run, 2 for usage, 130 for an interruption."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        code = app(standalone_mode=False)
+    except typer.exceptions.TyperException as error:
+        code = _report(error.format_message(), error.exit_code)
+    except UsageError as error:
+        code = _report(one_line(error), USAGE)
+    except BrokenPipeError:  # the reader of our output has gone, as in `mot-reid config | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = FAILED
+    except (OSError, RuntimeError, TypeError, ValueError) as error:
+        if os.environ.get("MOT_REID_DEBUG"):
+            raise
+        code = _report(one_line(error), FAILED)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _report(message: str, code: int) -> int:
+    typer.echo(f"error: {message}" if message else "error", err=True)
+    return code
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    """SIGTERM ends a run as Ctrl-C does: with whole files."""
+    raise KeyboardInterrupt

@@ -1,0 +1,151 @@
+"""``mot-reid demo``: a clip made from two photographs, tracked; needs no file and no network.
+
+A virtual camera pans and zooms over a wall on which the photographs hang. Where each person stands in every
+frame is known from the camera's path, so the demo can tell who kept one identity from start to end, over the
+stretch out of sight as well.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+from mot_reid.boxes import areas, clip, iou, tlwh_to_xyxy
+from mot_reid.cli.errors import usage_errors
+from mot_reid.cli.options import build_config, setting_option
+from mot_reid.cli.track import run_source
+from mot_reid.structures import Tracks
+from mot_reid.tracker import Tracker
+
+__all__ = ["demo"]
+
+_FPS = 25
+_FRAMES = 250
+_WIDTH, _HEIGHT = 640, 480  # of the clip
+_WALL_HEIGHT = 1080
+# The camera's path: time in 0..1, and in wall heights the centre's x and y and the height of the view. It
+# looks at the bus, goes over to the two men until nobody at the bus is in view, and comes back.
+_PATH = np.array(
+    [
+        (0.00, 0.40, 0.62, 0.75),
+        (0.20, 0.42, 0.64, 0.65),
+        (0.45, 1.75, 0.50, 1.00),
+        (0.60, 1.80, 0.55, 0.90),
+        (0.82, 0.42, 0.63, 0.68),
+        (1.00, 0.40, 0.60, 0.80),
+    ]
+)
+_IN_VIEW = 0.6  # a person is in view when so much of the box is in the frame
+_FOUND_IOU = 0.5  # a track is on a person when the boxes overlap so far
+_CERTAIN = 0.5  # people of at least this score in the photographs are counted
+
+
+def demo(
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for the clip and the results.")
+    ] = Path("demo"),
+    device: Annotated[str | None, setting_option("device", "--device")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+) -> None:
+    """Make a short clip from two photographs, track the people in it, and check their identities.
+
+    A virtual camera moves over the photographs, leaves some people and comes back to them. Needs no file and
+    no network.
+    """
+    from mot_reid.video.files import prepare_output_folder
+    from mot_reid.video.sources import open_source
+
+    with usage_errors():
+        tracker = Tracker(config=build_config(None, {"device": device, "output.csv": True}, []))
+        tracker.load()
+    folder = prepare_output_folder(output)
+    wall, people = _hang_photographs(tracker)
+    clip_path = folder / "clip.mp4"
+    views = _camera_views(wall.shape[1] / _WALL_HEIGHT)
+    _film(wall, views, clip_path)
+    with open_source(clip_path) as source:
+        run_source(source, tracker, folder, quiet=quiet)
+    ids = _ids_of(people, views, np.loadtxt(folder / "tracks.txt", delimiter=",", ndmin=2))
+    for number, (given, frames) in enumerate(ids, start=1):
+        names = ", ".join(str(track_id) for track_id in sorted(given)) or "none"
+        typer.echo(f"  person {number}: id {names} (in view in {frames} frames)")
+    kept = sum(len(given) == 1 for given, _ in ids)
+    typer.echo(f"{kept} of {len(ids)} people kept one id from start to end")
+    typer.echo(f"clip: {clip_path}  tracked: {folder / 'tracks.mp4'}  tracks: {folder / 'tracks.txt'}")
+
+
+def _hang_photographs(tracker: Tracker) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """The wall ``(H, W, 3)`` with both photographs, and the boxes ``(P, 4)`` of the people on it."""
+    import cv2
+
+    from mot_reid.detection.yolo import import_ultralytics
+
+    assets = Path(import_ultralytics().__path__[0]) / "assets"
+    pictures, boxes, left = [], [], 0
+    for name in ("bus.jpg", "zidane.jpg"):
+        picture = cv2.imread(str(assets / name))
+        if picture is None:
+            raise FileNotFoundError(f"{assets / name}: the ultralytics package lacks its photograph")
+        width = round(picture.shape[1] * _WALL_HEIGHT / picture.shape[0])
+        hung = np.asarray(
+            cv2.resize(picture, (width, _WALL_HEIGHT), interpolation=cv2.INTER_LINEAR), np.uint8
+        )
+        pictures.append(hung)
+        found = tracker.detect(hung)
+        boxes.append(found.xyxy[found.scores >= _CERTAIN] + np.array([left, 0, left, 0]))
+        left += width
+    return np.hstack(pictures), np.concatenate(boxes).astype(np.float64)
+
+
+def _camera_views(wall_width: float) -> NDArray[np.float64]:
+    """Left, top and height of the view in each frame ``(_FRAMES, 3)``, in wall heights."""
+    from scipy.interpolate import PchipInterpolator
+
+    x, y, height = PchipInterpolator(_PATH[:, 0], _PATH[:, 1:])(np.linspace(0, 1, _FRAMES)).T
+    width = height * _WIDTH / _HEIGHT
+    left = np.clip(x - width / 2, 0, wall_width - width)
+    top = np.clip(y - height / 2, 0, 1 - height)
+    return np.stack([left, top, height], axis=1)
+
+
+def _film(wall: NDArray[np.uint8], views: NDArray[np.float64], path: Path) -> None:
+    import cv2
+
+    from mot_reid.video.video_sink import VideoSink
+
+    with VideoSink(path, _FPS, crf=18) as sink:
+        for number, (left, top, height) in enumerate(views * _WALL_HEIGHT, start=1):
+            scale = _HEIGHT / height
+            affine = np.array([[scale, 0, -left * scale], [0, scale, -top * scale]])
+            image = cv2.warpAffine(wall, affine, (_WIDTH, _HEIGHT), flags=cv2.INTER_AREA)
+            sink.write(number, np.asarray(image, np.uint8), Tracks.empty())
+
+
+def _ids_of(
+    people: NDArray[np.float64], views: NDArray[np.float64], rows: NDArray[np.float64]
+) -> list[tuple[set[int], int]]:
+    """For each person the ids of the tracks on it, and in how many frames it was in view.
+
+    Args:
+        people: boxes ``(P, 4)`` on the wall, pixels.
+        views: what the camera saw, as `_camera_views` gives it.
+        rows: the tracks, as ``tracks.txt`` has them.
+    """
+    result: list[tuple[set[int], int]] = []
+    frames = [rows[rows[:, 0] == number] for number in range(1, len(views) + 1)]
+    for person in people[:, None]:
+        ids, in_view = set(), 0
+        for (left, top, height), tracks in zip(views * _WALL_HEIGHT, frames, strict=True):
+            box = (person - np.array([left, top, left, top])) * (_HEIGHT / height)
+            visible = clip(box, _WIDTH, _HEIGHT)
+            if areas(visible)[0] < _IN_VIEW * areas(box)[0]:
+                continue
+            in_view += 1
+            overlaps = iou(visible, tlwh_to_xyxy(tracks[:, 2:6]))[0]
+            if overlaps.max(initial=0) >= _FOUND_IOU:
+                ids.add(int(tracks[overlaps.argmax(), 1]))
+        if in_view:
+            result.append((ids, in_view))
+    return result
