@@ -195,7 +195,7 @@ class Tracker:
         if detections.embeddings is not None:
             given = detections.embeddings
             return lambda rows: given[rows]
-        if not self._has_embedder:
+        if not self._has_embedder or not len(detections):
             return None
         if frame is None:
             raise ValueError("frame: the embedder needs the pixels; pass embedder='none' or embeddings")

@@ -1,0 +1,207 @@
+"""The tracker's wiring and its contract with the caller. Models are small stand-ins that compute for real."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from mot_reid import Config, Detections, Tracker, load_config
+from mot_reid.config import EmbedderConfig
+
+
+class BrightSpots:
+    """A detector of bright boxes: the bounding box of each grey level above 100."""
+
+    class_names: ClassVar = {0: "person"}
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def detect(self, frames: Sequence[np.ndarray]) -> list[Detections]:
+        self.calls += 1
+        return [self._one(frame[..., 2]) for frame in frames]
+
+    def _one(self, red: np.ndarray) -> Detections:
+        boxes = []
+        for level in np.unique(red[red > 100]):
+            ys, xs = np.nonzero(red == level)
+            boxes.append([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1])
+        return Detections(np.array(boxes, float).reshape(-1, 4))
+
+
+class MeanColour:
+    """An embedder: the mean colour of each box, off grey."""
+
+    def embed(self, frame: np.ndarray, xyxy: np.ndarray) -> np.ndarray:
+        means = [frame[int(y1) : int(y2), int(x1) : int(x2)].mean(axis=(0, 1)) for x1, y1, x2, y2 in xyxy]
+        return np.array(means, np.float32) - 60
+
+
+def frame_with(*people: tuple[int, int, tuple[int, int, int]]) -> np.ndarray:
+    """A grey frame with a 20 x 50 person at each (x, y) in a BGR colour."""
+    frame = np.full((240, 320, 3), 60, np.uint8)
+    for x, y, colour in people:
+        frame[y : y + 50, x : x + 20] = colour
+    return frame
+
+
+RED, GREEN = (10, 10, 200), (10, 200, 150)
+
+
+def plain_tracker(**options: object) -> Tracker:
+    return Tracker(detector="none", embedder="none", camera_motion="none", **options)  # type: ignore[arg-type]
+
+
+def test_frames_in_tracks_out() -> None:
+    detector = BrightSpots()
+    tracker = Tracker(detector=detector, embedder=MeanColour(), camera_motion="none")
+    for step in range(10):
+        tracks = tracker.update(frame_with((20 + 3 * step, 50, RED), (200 - 3 * step, 120, GREEN)))
+        by_level = dict(zip(tracks.xyxy[:, 1].tolist(), tracks.ids.tolist(), strict=True))
+        assert by_level == {50: 2, 120: 1}  # the detector gives the lower grey level, GREEN's, first
+    assert detector.calls == 10
+    assert set(tracker.stopwatch.seconds) == {"detect", "embed", "associate"}
+
+
+def test_people_come_back_by_their_looks() -> None:
+    tracker = Tracker(detector=BrightSpots(), embedder=MeanColour(), camera_motion="none")
+    for _ in range(3):
+        tracker.update(frame_with((20, 50, RED), (200, 120, GREEN)))
+    for _ in range(70):
+        tracker.update(frame_with())
+    tracks = tracker.update(frame_with((140, 50, GREEN), (80, 120, RED)))
+    assert dict(zip(tracks.xyxy[:, 0].tolist(), tracks.ids.tolist(), strict=True)) == {140: 1, 80: 2}
+
+
+def test_own_detections_need_no_pixels() -> None:
+    tracker = plain_tracker()
+    box = [[10, 20, 50, 120]]
+    assert tracker.update(None, Detections(box)).ids.tolist() == [1]
+    assert tracker.update(None, Detections.empty()).ids.tolist() == []
+    assert tracker.update(None, Detections(box)).ids.tolist() == [1]
+
+
+def test_own_embeddings_need_no_pixels() -> None:
+    tracker = Tracker(camera_motion="none")
+    box, other_place = [[10, 20, 50, 120]], [[120, 20, 160, 120]]
+    look = [[1.0, 0, 0]]
+    tracker.update(None, Detections(box, embeddings=look))
+    for _ in range(5):
+        tracker.update(None, Detections.empty())
+    assert tracker.update(None, Detections(other_place, embeddings=look)).ids.tolist() == [1]
+
+
+def test_reset_starts_over() -> None:
+    tracker = plain_tracker()
+    box = Detections([[10, 20, 50, 120]])
+    assert tracker.update(np.zeros((200, 200, 3), np.uint8), box).ids.tolist() == [1]
+    tracker.reset()
+    assert tracker.update(np.zeros((90, 90, 3), np.uint8), box).ids.tolist() == [1]
+
+
+def test_two_trackers_share_nothing() -> None:
+    first, second = plain_tracker(), plain_tracker()
+    a, b = Detections([[10, 20, 50, 120]]), Detections([[500, 20, 550, 120], [700, 20, 750, 120]])
+    assert first.update(None, a).ids.tolist() == [1]
+    assert second.update(None, b).ids.tolist() == [1, 2]
+    assert first.update(None, a).ids.tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    ("frame", "error", "message"),
+    [
+        ([[1, 2]], TypeError, "frame: expected a numpy array, got list"),
+        (np.zeros((10, 10), np.uint8), ValueError, r"frame: expected shape \(H, W, 3\), BGR, got \(10, 10\)"),
+        (np.zeros((10, 10, 4), np.uint8), ValueError, r"got \(10, 10, 4\)"),
+        (np.zeros((0, 10, 3), np.uint8), ValueError, r"got \(0, 10, 3\)"),
+        (np.zeros((10, 10, 3), np.float32), ValueError, "frame: expected dtype uint8, got float32"),
+    ],
+)
+def test_wrong_frames_are_named(frame: object, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        plain_tracker().update(frame, Detections.empty())  # type: ignore[arg-type]
+
+
+def test_a_frame_of_another_size_is_refused_and_changes_nothing() -> None:
+    tracker = plain_tracker()
+    box = Detections([[10, 20, 50, 120]])
+    tracker.update(np.zeros((200, 300, 3), np.uint8), box)
+    with pytest.raises(
+        ValueError, match=r"expected shape \(200, 300, 3\) as before, got \(300, 200, 3\); reset"
+    ):
+        tracker.update(np.zeros((300, 200, 3), np.uint8), box)
+    assert tracker.update(np.zeros((200, 300, 3), np.uint8), box).ids.tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"detector": "none", "embedder": "none"}, "camera motion is estimated from pixels"),
+        ({"detector": "none", "camera_motion": "none"}, "the embedder needs the pixels"),
+    ],
+)
+def test_missing_pixels_are_asked_for(options: dict[str, str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Tracker(**options).update(None, Detections([[10, 20, 50, 120]]))  # type: ignore[arg-type]
+
+
+def test_a_detector_is_asked_for() -> None:
+    with pytest.raises(ValueError, match="this tracker has no detector"):
+        plain_tracker().update(np.zeros((10, 10, 3), np.uint8))
+    with pytest.raises(ValueError, match="the detector needs the pixels"):
+        Tracker(camera_motion="none").update(None)
+    with pytest.raises(TypeError, match="detections: expected Detections, got ndarray"):
+        plain_tracker().update(None, np.zeros((1, 4)))  # type: ignore[arg-type]
+
+
+def test_frame_numbers_ascend() -> None:
+    tracker = plain_tracker()
+    tracker.update(None, Detections.empty(), frame_number=5)
+    tracker.update(None, Detections.empty())
+    with pytest.raises(ValueError, match="frame_number: expected more than 6, got 6"):
+        tracker.update(None, Detections.empty(), frame_number=6)
+
+
+def test_an_embedder_that_misbehaves_is_named() -> None:
+    class Broken:
+        def embed(self, frame: np.ndarray, xyxy: np.ndarray) -> np.ndarray:
+            return np.full((len(xyxy), 4), np.nan, np.float32)
+
+    tracker = Tracker(detector="none", embedder=Broken(), camera_motion="none")
+    with pytest.raises(ValueError, match="embeddings: row 0 is zero or not finite"):
+        tracker.update(np.zeros((200, 200, 3), np.uint8), Detections([[10, 20, 50, 120]]))
+
+
+def test_settings_come_from_config_and_arguments() -> None:
+    config = load_config(None, ["association.max_age=7"])
+    tracker = Tracker(detector="none", embedder="mine.onnx", config=config, device="cpu")
+    assert tracker.config.association.max_age == 7
+    assert tracker.config.embedder == EmbedderConfig(weights="mine.onnx")
+    assert tracker.config.device == "cpu"
+    assert Tracker().config == Config()
+    with pytest.raises(FileNotFoundError, match=r"weights not found: mine\.onnx \(nothing is downloaded"):
+        tracker.load()
+
+
+def test_weights_that_fit_nothing_are_named(tmp_path: object) -> None:
+    path = tmp_path / "broken.onnx"  # type: ignore[operator]
+    path.write_bytes(b"not a network")
+    with pytest.raises(ValueError, match=r"broken\.onnx: ONNX Runtime cannot load it"):
+        Tracker(detector="none", embedder=path, camera_motion="none").load()
+    path = tmp_path / "broken.pt"  # type: ignore[operator]
+    path.write_bytes(b"not a network")
+    with pytest.raises(ValueError, match=r"broken\.pt: Ultralytics cannot load these weights"):
+        Tracker(detector=path, embedder="none", camera_motion="none").load()
+
+
+def test_import_is_light() -> None:
+    code = (
+        "import sys, mot_reid; from mot_reid import Tracker, load_config\n"
+        "heavy = {'torch', 'torchvision', 'ultralytics', 'cv2', 'av', 'onnxruntime', 'rich', 'typer'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
