@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import platform
+import signal
+import threading
 import time
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +19,7 @@ from filelock import FileLock, Timeout
 
 from mot_reid import __version__
 from mot_reid.config import OutputConfig
-from mot_reid.structures import Detections
+from mot_reid.structures import Detections, Tracks
 from mot_reid.timing import Stopwatch
 from mot_reid.tracker import Tracker
 from mot_reid.video.files import prepare_output_folder
@@ -58,6 +60,14 @@ class Summary:
     seconds: float = 0.0
     stages: Mapping[str, float] = field(default_factory=dict)
     error: str | None = None
+
+    def count(self, frame_number: int, tracks: Tracks) -> None:
+        """Takes in one more frame."""
+        self.frames += 1
+        self.last_frame = frame_number
+        self.rows += len(tracks)
+        self.tracks = max(self.tracks, int(tracks.ids.max(initial=0)))
+        self.people_in_view = len(tracks)
 
     @property
     def frames_per_second(self) -> float:
@@ -172,17 +182,32 @@ def _run(
             if overlay is not None:
                 with watch("draw"):
                     image = overlay.draw(image, tracks)
-            with watch("write"):
+            with watch("write"), _whole():  # all outputs end with the same frame
                 for _, sink in sinks:
                     sink.write(frame.number, image, tracks)
-            summary.frames += 1
-            summary.last_frame = frame.number
-            summary.rows += len(tracks)
-            summary.tracks = max(summary.tracks, int(tracks.ids.max(initial=0)))
-            summary.people_in_view = len(tracks)
+                summary.count(frame.number, tracks)
             summary.seconds = time.perf_counter() - start
             if on_frame is not None:
                 on_frame(summary)
+
+
+@contextmanager
+def _whole() -> Iterator[None]:
+    """Puts Ctrl-C and SIGTERM off to the end of the block."""
+    if threading.current_thread() is not threading.main_thread():  # signals reach the main thread only
+        yield
+        return
+    came: list[int] = []
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in handlers:
+        signal.signal(number, lambda caught, _: came.append(caught))
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    for caught in came:
+        signal.raise_signal(signal.Signals(caught))
 
 
 def _open_sinks(

@@ -1,0 +1,55 @@
+"""Writing so that a full disk or a kill leaves whole pieces."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+__all__ = ["AppendOnlyFile", "prepare_output_folder"]
+
+
+def prepare_output_folder(path: str | Path) -> Path:
+    """Makes the folder (and those above it) if need be, and makes sure that files can be written there.
+
+    Raises:
+        OSError: it cannot be made or written; the message names it and says why.
+    """
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # Trying is surer than asking: permission bits say nothing of read-only disks, or to root.
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise type(error)(
+            error.errno, f"cannot write to output folder ({error.strerror})", str(folder)
+        ) from None
+    return folder
+
+
+class AppendOnlyFile:
+    """A file that grows by whole pieces: a piece that does not fit leaves no torn end behind."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._file = open(self.path, "wb", buffering=0)  # noqa: SIM115  # unbuffered: a kill loses nothing
+        self._length = 0
+
+    def write(self, piece: bytes | memoryview) -> int:
+        """Appends ``piece``; on an error (disk full, say) the file is as before."""
+        rest = memoryview(piece)
+        try:
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError as error:
+            with suppress(OSError):  # a device such as /dev/full cannot be cut
+                self._file.truncate(self._length)
+                self._file.seek(self._length)
+            raise type(error)(error.errno, error.strerror, str(self.path)) from None
+        self._length += len(piece)
+        return len(piece)
+
+    def close(self) -> None:
+        """Closes the file; safe to call more than once."""
+        self._file.close()

@@ -1,0 +1,127 @@
+"""What every source of frames shares: the frame, the source's description, and the choice of frames."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["DEFAULT_FPS", "Frame", "Selection", "Source", "SourceError", "SourceInfo", "SourceKind"]
+
+SourceKind = Literal["video", "images", "sequence", "webcam", "stream"]
+
+DEFAULT_FPS = 30.0  # where the source does not say
+
+
+class SourceError(RuntimeError):
+    """A source cannot be opened, or breaks off; the message is one line that names it and says why."""
+
+
+@dataclass(frozen=True)
+class SourceInfo:
+    """What is known of a source before its frames are read.
+
+    Attributes:
+        name: short, and safe as a folder's name: the file's stem, the folder's name, ``webcam0``.
+        kind: what the source is.
+        width: of every frame, pixels.
+        height: of every frame, pixels.
+        fps: frames a second of the source itself, before any stride; 30 where it does not say.
+        frame_count: frames that will come after start, stop and stride, as far as the source declares its
+            length (a video's declared length can be off by a few); None where that is unknown.
+    """
+
+    name: str
+    kind: SourceKind
+    width: int
+    height: int
+    fps: float
+    frame_count: int | None
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One frame.
+
+    Attributes:
+        number: the source's own frame number, from 1; in a MOTChallenge sequence, the picture file's.
+        image: ``(H, W, 3)`` uint8, BGR.
+    """
+
+    number: int
+    image: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which frames of a source are wanted: ``start`` to ``stop`` (both from 1, included), each ``stride``-th.
+
+    Raises:
+        ValueError: a value is below 1, or ``stop`` lies before ``start``.
+        TypeError: a value is not an integer.
+    """
+
+    start: int = 1
+    stop: int | None = None
+    stride: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("start", "stop", "stride"):
+            value = getattr(self, name)
+            if name == "stop" and value is None:
+                continue
+            if not isinstance(value, int) or isinstance(value, bool):
+                raise TypeError(f"{name}: expected an integer, got {type(value).__name__} {value!r}")
+            if value < 1:
+                raise ValueError(f"{name}: expected at least 1, got {value}")
+        if self.stop is not None and self.stop < self.start:
+            raise ValueError(f"stop: expected at least start = {self.start}, got {self.stop}")
+
+    def __contains__(self, number: int) -> bool:
+        return number >= self.start and not self.is_past(number) and (number - self.start) % self.stride == 0
+
+    def is_past(self, number: int) -> bool:
+        """Whether frame ``number`` lies behind the last one wanted."""
+        return self.stop is not None and number > self.stop
+
+    def count(self, total: int | None) -> int | None:
+        """How many of the frames 1 to ``total`` are wanted; None if ``total`` is unknown."""
+        if total is None:
+            return None
+        last = total if self.stop is None else min(total, self.stop)
+        return len(range(self.start, last + 1, self.stride))
+
+
+class Source(ABC):
+    """Frames to be read once, front to back: a context manager that is iterated over.
+
+    Attributes:
+        info: what is known of the source.
+    """
+
+    info: SourceInfo
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[Frame]:
+        """Yields the frames.
+
+        Raises:
+            SourceError: the source breaks off or a frame cannot be read; the frames before were yielded.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Lets go of files and devices; safe to call at any time, and more than once."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

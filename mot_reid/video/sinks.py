@@ -1,0 +1,251 @@
+"""Sinks: where tracks and pictures go, frame by frame.
+
+What a sink has written up to a frame stays readable if the run ends there: by Ctrl-C, a kill or a full disk.
+The video's sink lies in ``video_sink.py``; pyarrow is imported only when a ``ParquetSink`` is made.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mot_reid.structures import Tracks
+from mot_reid.video.files import AppendOnlyFile, prepare_output_folder
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = [
+    "COLUMNS",
+    "CsvSink",
+    "JsonLinesSink",
+    "MotSink",
+    "ParquetSink",
+    "Row",
+    "Sink",
+    "convert_spool",
+    "prepare_output_folder",
+    "track_rows",
+]
+
+COLUMNS = ("frame", "id", "x1", "y1", "x2", "y2", "score", "class_id", "class_name", "detection_index")
+"""The columns of the JSON lines, CSV and Parquet files."""
+
+Row: TypeAlias = tuple[int, int, float, float, float, float, float, int, str, int]
+
+_ROWS_IN_GROUP = 65_536  # of a Parquet file; also the most rows in memory while it is made
+
+
+class Sink(Protocol):
+    """Takes the frames of a run in order. Subclass it for the context manager that closes."""
+
+    def write(self, frame_number: int, image: NDArray[np.uint8] | None, tracks: Tracks) -> None:
+        """Writes one frame.
+
+        Args:
+            frame_number: the source's frame number, from 1.
+            image: ``(H, W, 3)`` uint8 BGR, as it shall appear; sinks without pictures ignore it.
+            tracks: the tracks seen in this frame.
+
+        Raises:
+            OSError: it cannot be written (disk full, say); what was written before stays readable.
+        """
+
+    def close(self) -> None:
+        """Completes the file; safe to call more than once."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def track_rows(frame_number: int, tracks: Tracks, class_names: Mapping[int, str]) -> list[Row]:
+    """Makes one row for each track, with the fields of ``COLUMNS``; a class without a name gets ``""``."""
+    columns = zip(
+        tracks.ids.tolist(),
+        tracks.xyxy.tolist(),
+        tracks.scores.tolist(),
+        tracks.classes.tolist(),
+        tracks.detection_index.tolist(),
+        strict=True,
+    )
+    return [
+        (frame_number, track_id, *box, score, class_id, class_names.get(class_id, ""), index)
+        for track_id, box, score, class_id, index in columns
+    ]
+
+
+class _TextSink(Sink):
+    """A text file, one line for each track; flushed with every frame."""
+
+    def __init__(self, path: str | Path, class_names: Mapping[int, str] | None = None) -> None:
+        self._class_names = dict(class_names or {})
+        self._file = AppendOnlyFile(path)
+
+    def write(self, frame_number: int, image: NDArray[np.uint8] | None, tracks: Tracks) -> None:
+        """Writes the tracks of one frame; the image is not used."""
+        text = self._text(track_rows(frame_number, tracks, self._class_names))
+        self._file.write(text.encode("utf-8"))
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
+
+    def _text(self, rows: list[Row]) -> str:
+        raise NotImplementedError
+
+
+class MotSink(_TextSink):
+    """MOTChallenge text: ``frame,id,left,top,width,height,score,-1,-1,-1``.
+
+    Frame numbers start at 1. The coordinates are this library's, counted from 0: the MOTChallenge's own tools
+    shift nothing either, and overlaps are the same both ways.
+    """
+
+    def _text(self, rows: list[Row]) -> str:
+        return "".join(
+            f"{frame},{track_id},{x1:.2f},{y1:.2f},{x2 - x1:.2f},{y2 - y1:.2f},{score:.4f},-1,-1,-1\n"
+            for frame, track_id, x1, y1, x2, y2, score, *_ in rows
+        )
+
+
+class CsvSink(_TextSink):
+    """CSV with a header; ``COLUMNS``, coordinates rounded to 0.01 pixels and scores to 0.0001."""
+
+    def __init__(self, path: str | Path, class_names: Mapping[int, str] | None = None) -> None:
+        super().__init__(path, class_names)
+        self._file.write((",".join(COLUMNS) + "\n").encode())
+
+    def _text(self, rows: list[Row]) -> str:
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows(_rounded(rows))
+        return text.getvalue()
+
+
+class JsonLinesSink(_TextSink):
+    """JSON lines: one object for each track and frame; ``COLUMNS``, rounded as in CSV."""
+
+    def _text(self, rows: list[Row]) -> str:
+        objects = (dict(zip(COLUMNS, row, strict=True)) for row in _rounded(rows))
+        return "".join(json.dumps(item, ensure_ascii=False) + "\n" for item in objects)
+
+
+def _rounded(rows: list[Row]) -> list[Row]:
+    return [
+        (
+            *row[:2],
+            round(row[2], 2),
+            round(row[3], 2),
+            round(row[4], 2),
+            round(row[5], 2),
+            round(row[6], 4),
+            *row[7:],
+        )
+        for row in rows
+    ]
+
+
+class ParquetSink(Sink):
+    """A Parquet file with ``COLUMNS``, unrounded.
+
+    Parquet cannot be read before its end is written. So each frame goes to a spool beside it, an Arrow IPC
+    stream (``tracks.arrows`` for ``tracks.parquet``), which ``close`` turns into the Parquet file and
+    removes. If the run is killed the spool stays; ``convert_spool`` or ``pyarrow.ipc.open_stream`` reads it.
+
+    Raises:
+        ImportError: pyarrow is not installed.
+    """
+
+    def __init__(self, path: str | Path, class_names: Mapping[int, str] | None = None) -> None:
+        self._pyarrow = _import_pyarrow()
+        self._class_names = dict(class_names or {})
+        self.path = Path(path)
+        self.spool = self.path.with_suffix(".arrows")
+        self._schema = _parquet_schema()
+        self._file = AppendOnlyFile(self.spool)
+        self._closed = False
+        self._file.write(self._schema.serialize())
+
+    def write(self, frame_number: int, image: NDArray[np.uint8] | None, tracks: Tracks) -> None:
+        """Writes the tracks of one frame; the image is not used."""
+        rows = track_rows(frame_number, tracks, self._class_names)
+        if rows:
+            columns = [
+                self._pyarrow.array(values, field.type)
+                for values, field in zip(zip(*rows, strict=True), self._schema, strict=True)
+            ]
+            # A stream is its schema's message and its batches' messages, one after the other.
+            self._file.write(self._pyarrow.record_batch(columns, schema=self._schema).serialize())
+
+    def close(self) -> None:
+        """Turns the spool into the Parquet file; if that fails the spool stays.
+
+        Raises:
+            OSError: the Parquet file cannot be written.
+        """
+        if not self._closed:
+            self._closed = True
+            self._file.close()
+            convert_spool(self.spool, self.path)
+            self.spool.unlink()
+
+
+def convert_spool(spool: str | Path, path: str | Path) -> None:
+    """Turns the spool of a ``ParquetSink`` into a Parquet file, a few ten thousand rows at a time.
+
+    Raises:
+        ImportError: pyarrow is not installed.
+        OSError: the spool cannot be read, or the Parquet file cannot be written (none is left then).
+    """
+    pa = _import_pyarrow()
+    import pyarrow.parquet as pq
+
+    unfinished = Path(f"{path}.unfinished")
+    try:
+        with (
+            pa.OSFile(str(spool)) as stream,
+            pa.ipc.open_stream(stream) as reader,
+            pq.ParquetWriter(unfinished, reader.schema) as writer,
+        ):
+            batches: list[Any] = []
+            rows = 0
+            for batch in reader:
+                batches.append(batch)
+                rows += len(batch)
+                if rows >= _ROWS_IN_GROUP:
+                    writer.write_table(pa.Table.from_batches(batches))
+                    batches, rows = [], 0
+            writer.write_table(pa.Table.from_batches(batches, reader.schema))
+        unfinished.replace(path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
+def _import_pyarrow() -> Any:
+    try:
+        import pyarrow
+        import pyarrow.ipc
+    except ImportError as error:
+        raise ImportError("writing Parquet needs pyarrow: pip install 'mot_reid[parquet]'") from error
+    return pyarrow
+
+
+def _parquet_schema() -> pa.Schema:
+    import pyarrow as pa
+
+    types = {"frame": pa.int64(), "id": pa.int64(), "class_id": pa.int64(), "class_name": pa.string()}
+    types["detection_index"] = pa.int64()
+    return pa.schema([pa.field(name, types.get(name, pa.float32()), nullable=False) for name in COLUMNS])

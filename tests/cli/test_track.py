@@ -1,0 +1,330 @@
+"""``mot-reid track`` end to end, with good and with bad input."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from filelock import FileLock
+
+NO_MODELS = ("--embedder", "none", "--camera-motion", "none")
+Run = Callable[..., Any]
+
+
+def mot_rows(path: Path) -> np.ndarray:
+    return np.loadtxt(path, delimiter=",", ndmin=2)
+
+
+def frame_count(path: Path) -> int:
+    with av.open(str(path)) as container:
+        return sum(1 for _ in container.decode(video=0))
+
+
+def test_a_video_and_its_detections(run: Run, scene: Any, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    result = run(
+        "track", scene.video, "--detections", scene.detections, "-o", out, *NO_MODELS,
+        "--csv", "--jsonl", "--parquet",
+    )  # fmt: skip
+    assert result.code == 0, result.err
+    assert "60 frames, 2 tracks" in result.out
+    assert result.err == ""
+    rows = mot_rows(out / "tracks.txt")
+    assert len(rows) == 120
+    for track_id, first, last in ((1, 2, 120), (2, 128, 10)):
+        mine = rows[rows[:, 1] == track_id]
+        assert (mine[0, 2], mine[-1, 2]) == (first, last)
+    assert frame_count(out / "tracks.mp4") == 60
+    table = pq.read_table(out / "tracks.parquet").to_pydict()
+    lines = [json.loads(line) for line in (out / "tracks.jsonl").read_text().splitlines()]
+    assert [line["id"] for line in lines] == table["id"] == rows[:, 1].tolist()
+    header, *csv_lines = (out / "tracks.csv").read_text().splitlines()
+    assert header.split(",") == list(table) == list(lines[0])
+    assert len(csv_lines) == 120
+
+
+def test_the_summary_says_what_was_done(run: Run, scene: Any, tmp_path: Path) -> None:
+    run("track", scene.video, "--detections", scene.detections, "-o", tmp_path, *NO_MODELS)
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["complete"] is True
+    assert (summary["frames"], summary["last_frame"], summary["tracks"], summary["rows"]) == (60, 60, 2, 120)
+    assert summary["outputs"] == ["tracks.txt", "tracks.mp4"]
+    stages = summary["milliseconds_per_frame"]
+    assert set(stages) == {"decode", "detect", "embed", "camera motion", "associate", "draw", "write"}
+    assert stages["detect"] == stages["embed"] == stages["camera motion"] == 0
+    assert min(stages[name] for name in ("decode", "associate", "draw", "write")) > 0
+    assert sum(stages.values()) * 60 / 1000 <= summary["seconds"] * 1.01
+    assert summary["configuration"]["embedder"]["weights"] == "none"
+    assert summary["versions"]["numpy"] == np.__version__
+
+
+def test_folders_sequences_and_several_sources(run: Run, scene: Any, tmp_path: Path) -> None:
+    pictures = scene.folder(tmp_path / "walk")
+    sequence = tmp_path / "MOT-01"
+    sequence.mkdir()
+    scene.folder(sequence / "img1")
+    (sequence / "seqinfo.ini").write_text(
+        "[Sequence]\nname=MOT-01\nimDir=img1\nframeRate=10\nseqLength=60\nimWidth=160\nimHeight=120\nimExt=.png\n"
+    )
+    for source in (pictures, sequence):
+        out = tmp_path / f"out-{source.name}"
+        arguments = ("--detections", scene.detections, "-o", out, "--no-video", *NO_MODELS)
+        assert run("track", source, *arguments).code == 0
+        assert len(mot_rows(out / "tracks.txt")) == 120
+        assert not (out / "tracks.mp4").exists()
+
+
+def test_start_stop_stride_keep_frame_numbers(run: Run, scene: Any, tmp_path: Path) -> None:
+    arguments = ("--start", "11", "--stop", "21", "--stride", "5", "--detections", scene.detections)
+    assert run("track", scene.video, *arguments, "-o", tmp_path, *NO_MODELS).code == 0
+    assert np.unique(mot_rows(tmp_path / "tracks.txt")[:, 0]).tolist() == [11, 16, 21]
+    assert frame_count(tmp_path / "tracks.mp4") == 3
+
+
+def test_a_second_run_replaces_the_first(run: Run, scene: Any, tmp_path: Path) -> None:
+    arguments = ("track", scene.video, "--detections", scene.detections, "-o", tmp_path, *NO_MODELS)
+    run(*arguments, "--csv")
+    run(*arguments, "--stop", "5", "--no-video")
+    assert mot_rows(tmp_path / "tracks.txt")[-1, 0] == 5
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["summary.json", "tracks.txt"]
+
+
+def test_an_hour_without_people_is_fine(run: Run, scene: Any, tmp_path: Path) -> None:
+    (tmp_path / "det.txt").write_text("")
+    result = run(
+        "track", scene.video, "--detections", tmp_path / "det.txt", "-o", tmp_path / "out", *NO_MODELS
+    )
+    assert result.code == 0
+    assert (tmp_path / "out" / "tracks.txt").read_text() == ""
+
+
+def test_settings_reach_the_tracker(run: Run, scene: Any, tmp_path: Path) -> None:
+    (tmp_path / "my.yaml").write_text("association:\n  min_hits: 7\n")
+    arguments = ("--config", tmp_path / "my.yaml", "--set", "association.max_age=90", "--trail", "0")
+    run("track", scene.video, "--detections", scene.detections, "-o", tmp_path, *NO_MODELS, *arguments)
+    configuration = json.loads((tmp_path / "summary.json").read_text())["configuration"]
+    assert configuration["association"]["min_hits"] == 7
+    assert configuration["association"]["max_age"] == 90
+    assert configuration["output"]["trail"] == 0
+
+
+# What the command cannot be run with: one line, exit code 2, and nothing is written.
+USAGE_ERRORS = {
+    "no such option": (["--nonsense"], "No such option: --nonsense"),
+    "not a number": (["--stride", "x"], "'--stride': Input should be a valid integer"),
+    "stride": (["--stride", "0"], "stride: expected at least 1, got 0"),
+    "stop before start": (["--start", "9", "--stop", "3"], "stop: expected at least start = 9, got 3"),
+    "score": (["--score", "1.5"], "detector.score: expected a value between 0 and 1, got 1.5"),
+    "image size": (["--image-size", "333"], "detector.image_size: expected a multiple of 32, got 333"),
+    "setting": (["--set", "association.max_ag=3"], "did you mean association.max_age?"),
+    "setting's value": (
+        ["--set", "association.max_age=-3"],
+        "association.max_age: expected a value at least 0",
+    ),
+    "configuration file": (["--config", "nowhere.yaml"], "configuration file not found: nowhere.yaml"),
+    "camera motion file": (["--camera-motion", "nowhere.txt"], "camera motion file not found: nowhere.txt"),
+    "embedder": (["--embedder", "nowhere.onnx"], "weights not found: nowhere.onnx"),
+    "device": (
+        ["--device", "abacus", "--embedder", "mgn_osnet_x0_25.safetensors"],
+        "device 'abacus' cannot be used here",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", USAGE_ERRORS)
+def test_usage_errors(case: str, run: Run, scene: Any, tmp_path: Path) -> None:
+    options, message = USAGE_ERRORS[case]
+    out = tmp_path / "out"
+    result = run("track", scene.video, "--detections", scene.detections, "-o", out, *NO_MODELS, *options)
+    assert result.code == 2
+    assert message in result.err
+    assert result.err.count("\n") == 1
+    assert not out.exists()
+
+
+def test_detectors_and_detection_files(run: Run, scene: Any, tmp_path: Path) -> None:
+    result = run("track", scene.video, "--detector", "none", "-o", tmp_path)
+    assert (result.code, result.err) == (2, "error: --detector none: needs --detections FILE\n")
+    result = run("track", scene.video, "--detector", "nowhere.pt", "-o", tmp_path)
+    assert result.code == 2
+    assert "weights not found: nowhere.pt (nothing is downloaded; shipped:" in result.err
+    result = run("track", scene.video, scene.video, "--detections", scene.detections, "-o", tmp_path)
+    assert (result.code, result.err) == (2, "error: --detections: one file cannot serve 2 sources\n")
+    (tmp_path / "det.txt").write_text("1,-1,5,5,20,40,0.9\n1,-1,5,5,nan,40,0.9\n")
+    result = run("track", scene.video, "--detections", tmp_path / "det.txt", "-o", tmp_path)
+    assert result.code == 2
+    assert "det.txt:2: a value is not finite" in result.err
+
+
+def bad_source(kind: str, scene: Any, folder: Path) -> tuple[Path, str]:
+    """A source that cannot be read, and what its error has to say."""
+    path = folder / "source"
+    if kind == "missing":
+        return path, "no such file or folder"
+    if kind == "empty":
+        path.write_bytes(b"")
+        return path, "empty (0 bytes)"
+    if kind == "no video":
+        path.write_text("hello " * 500)
+        return path, "not a video"
+    if kind == "empty folder":
+        path.mkdir()
+        return path, "no pictures in this folder"
+    return folder / "source.mp4", ""
+
+
+@pytest.mark.parametrize("kind", ["missing", "empty", "no video", "empty folder"])
+def test_sources_that_cannot_be_opened(kind: str, run: Run, scene: Any, tmp_path: Path) -> None:
+    source, message = bad_source(kind, scene, tmp_path)
+    result = run("track", source, "--detections", scene.detections, "-o", tmp_path / "out", *NO_MODELS)
+    assert result.code == 1
+    assert str(source) in result.err
+    assert message in result.err
+    assert result.err.count("\n") == 1
+
+
+def broken_off(kind: str, scene: Any, folder: Path) -> Path:
+    """A source that breaks after some good frames."""
+    if kind == "cut video":
+        path = folder / "cut.mp4"
+        path.write_bytes(scene.video.read_bytes()[: scene.video.stat().st_size * 6 // 10])
+        return path
+    path = scene.folder(folder / "pictures")
+    if kind == "unreadable picture":
+        (path / "000031.png").write_bytes(b"\x89PNG nothing more")
+    else:
+        cv2.imwrite(str(path / "000031.png"), np.zeros((60, 80, 3), np.uint8))
+    return path
+
+
+@pytest.mark.parametrize("kind", ["cut video", "unreadable picture", "mixed sizes"])
+def test_what_came_before_a_break_is_kept(kind: str, run: Run, scene: Any, tmp_path: Path) -> None:
+    source, out = broken_off(kind, scene, tmp_path), tmp_path / "out"
+    arguments = ("--detections", scene.detections, "-o", out, *NO_MODELS, "--csv", "--jsonl", "--parquet")
+    result = run("track", source, *arguments)
+    assert result.code == 1
+    summary = json.loads((out / "summary.json").read_text())
+    frames = summary["frames"]
+    if kind == "cut video":
+        assert 10 < frames < 60
+        assert "breaks off after frame" in result.err
+    else:
+        assert frames == 30
+        assert "000031.png" in result.err
+    assert f"{frames} frames are kept in {out}" in result.err
+    assert summary["complete"] is False
+    assert summary["error"] in result.err
+    assert mot_rows(out / "tracks.txt")[-1, 0] == frames
+    assert frame_count(out / "tracks.mp4") == frames
+    assert pq.read_table(out / "tracks.parquet").num_rows == 2 * frames
+    assert len((out / "tracks.csv").read_text().splitlines()) == 2 * frames + 1
+    assert not (out / ".lock").exists()
+
+
+def test_one_bad_source_does_not_stop_the_others(run: Run, scene: Any, tmp_path: Path) -> None:
+    (tmp_path / "empty.mp4").write_bytes(b"")
+    other = scene.folder(tmp_path / "walk")
+    detector = ("--set", "detector.weights=none")
+    result = run(
+        "track", tmp_path / "empty.mp4", scene.video, other, "-o", tmp_path / "out", *detector, *NO_MODELS
+    )
+    assert result.code == 2  # without a detector several sources cannot be tracked
+
+
+@pytest.mark.parametrize("where", ["below a file", "on a file"])
+def test_an_unwritable_output_folder(where: str, run: Run, scene: Any, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    out = tmp_path / "file" if where == "on a file" else tmp_path / "file" / "out"
+    result = run("track", scene.video, "--detections", scene.detections, "-o", out, *NO_MODELS)
+    assert result.code == 1
+    assert str(out) in result.err
+    assert "cannot write to output folder" in result.err
+    assert result.err.count("\n") == 1
+
+
+def test_two_runs_do_not_write_into_one_folder(run: Run, scene: Any, tmp_path: Path) -> None:
+    with FileLock(tmp_path / ".lock"):
+        result = run("track", scene.video, "--detections", scene.detections, "-o", tmp_path, *NO_MODELS)
+    assert result.code == 1
+    assert "another run is writing there" in result.err
+    assert not (tmp_path / "tracks.txt").exists()
+
+
+def long_run(scene: Any, folder: Path, *options: str, prefix: str = "") -> list[str]:
+    """A command in a process of its own that takes many seconds: the scene's pictures over and over."""
+    pictures = folder / "long"
+    pictures.mkdir()
+    for number in range(3000):
+        os.link(folder / "walk" / f"{number % 60 + 1:06d}.png", pictures / f"{number + 1:06d}.png")
+    command = "import sys; from mot_reid.cli import main; sys.argv[0] = 'mot-reid'; " + prefix + "main()"
+    arguments = [
+        "track",
+        pictures,
+        "--detections",
+        scene.detections,
+        "-o",
+        folder / "out",
+        *NO_MODELS,
+        *options,
+    ]
+    return [sys.executable, "-c", command, *map(str, arguments)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupting_keeps_what_there_is(number: signal.Signals, scene: Any, tmp_path: Path) -> None:
+    scene.folder(tmp_path / "walk")
+    command = long_run(scene, tmp_path, "--parquet")
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    tracks = tmp_path / "out" / "tracks.txt"
+    deadline = time.monotonic() + 60
+    while not (tracks.exists() and tracks.stat().st_size > 500) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert errors == f"interrupted after {summary['frames']} frames, kept in {tmp_path / 'out'}\n"
+    assert summary["error"] == "interrupted"
+    rows = mot_rows(tracks)
+    assert 0 < rows[-1, 0] == min(summary["frames"], 60)
+    assert frame_count(tmp_path / "out" / "tracks.mp4") == summary["frames"]
+    assert pq.read_table(tmp_path / "out" / "tracks.parquet").num_rows == len(rows)
+
+
+def test_a_full_disk_costs_only_what_did_not_fit(scene: Any, tmp_path: Path) -> None:
+    """A limit on the size of files stands in for the disk's end: both make writing fail."""
+    scene.folder(tmp_path / "walk")
+    limit = "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+    limit += "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000)); "
+    command = long_run(scene, tmp_path, prefix=limit)
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert result.returncode == 1
+    assert "tracks.mp4: File too large" in result.stderr
+    rows = mot_rows(tmp_path / "out" / "tracks.txt")
+    assert rows[-1, 0] == 60
+    assert frame_count(tmp_path / "out" / "tracks.mp4") > 20
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["complete"] is False
+
+
+def test_help_and_version(run: Run) -> None:
+    assert "rtsp or http" in run("track", "--help").out
+    assert run("--version").out.startswith("mot-reid 0.")
+    assert run("track").code == 2
+
+
+def test_config_prints_what_it_reads(run: Run, tmp_path: Path) -> None:
+    first = run("config", "--set", "association.max_age=77").out
+    (tmp_path / "my.yaml").write_text(first)
+    assert run("config", "--config", tmp_path / "my.yaml").out == first
+    assert "max_age: 77" in first
+    assert run("config", "--set", "x=1").code == 2

@@ -1,0 +1,165 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mot_reid.video.pictures import _natural_key, read_picture
+from mot_reid.video.sources import SourceError, SourceInfo, open_source
+
+
+def save(path: Path, value: int = 0, height: int = 12, width: int = 16) -> Path:
+    assert cv2.imwrite(str(path), np.full((height, width, 3), value, np.uint8))
+    return path
+
+
+def sequence(folder: Path, numbers: list[int], info: str = "") -> Path:
+    (folder / "img1").mkdir(parents=True)
+    for number in numbers:
+        save(folder / "img1" / f"{number:06d}.png", number)
+    (folder / "seqinfo.ini").write_text(
+        info or "[Sequence]\nname=A\nimDir=img1\nframeRate=14\nseqLength=600\nimExt=.png\n"
+    )
+    return folder
+
+
+def test_folder_in_natural_order(tmp_path: Path) -> None:
+    for number in (10, 9, 100, 1):
+        save(tmp_path / f"frame{number}.png", number)
+    (tmp_path / "notes.txt").write_text("no picture")
+    save(tmp_path / "x.png", 7).rename(tmp_path / "._frame2.png")
+    with open_source(tmp_path) as source:
+        assert source.info == SourceInfo(tmp_path.name, "images", 16, 12, 30.0, 4)
+        assert [(frame.number, frame.image[0, 0, 0]) for frame in source] == [
+            (1, 1),
+            (2, 9),
+            (3, 10),
+            (4, 100),
+        ]
+
+
+@given(st.lists(st.integers(0, 10**6), unique=True), st.sampled_from(["", "cam", "a1b"]))
+def test_natural_order_is_the_order_of_numbers(numbers: list[int], prefix: str) -> None:
+    names = [f"{prefix}{number}.jpg" for number in numbers]
+    assert sorted(names, key=_natural_key) == [f"{prefix}{number}.jpg" for number in sorted(numbers)]
+
+
+@given(st.lists(st.text("aA²01", max_size=5), unique=True))
+def test_natural_order_is_total(names: list[str]) -> None:
+    backwards = names[::-1]
+    assert sorted(names, key=_natural_key) == sorted(backwards, key=_natural_key)
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "JPEG", "png", "bmp", "webp", "tif", "TIFF"])
+def test_kinds_of_pictures(tmp_path: Path, suffix: str) -> None:
+    save(tmp_path / f"a.{suffix}", 90)
+    with open_source(tmp_path) as source:
+        (frame,) = source
+    assert np.abs(frame.image.astype(int) - 90).max() <= 2
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        np.full((12, 16), 77, np.uint8),
+        np.full((12, 16, 4), (77, 77, 77, 10), np.uint8),
+        np.full((12, 16), 77 * 256, np.uint16),
+        np.full((12, 16, 3), 77 * 256, np.uint16),
+    ],
+    ids=["grey", "bgra", "grey16", "bgr16"],
+)
+def test_other_pixels_become_bgr8(tmp_path: Path, pixels: np.ndarray) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), pixels)
+    image = read_picture(tmp_path / "a.png")
+    assert (image.shape, image.dtype) == ((12, 16, 3), np.uint8)
+    assert (image == 77).all()
+
+
+def test_folder_without_pictures(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("x")
+    with pytest.raises(SourceError, match=f"{tmp_path}: no pictures in this folder"):
+        open_source(tmp_path)
+
+
+def test_mixed_sizes_are_named_where_they_come(tmp_path: Path) -> None:
+    save(tmp_path / "1.png")
+    save(tmp_path / "2.png")
+    save(tmp_path / "3.png", width=20)
+    seen = []
+    with (
+        open_source(tmp_path) as source,
+        pytest.raises(SourceError, match=r"3\.png: the picture is 20x12, but those before it are 16x12"),
+    ):
+        seen.extend(frame.number for frame in source)
+    assert seen == [1, 2]
+
+
+@pytest.mark.parametrize("content", [b"", b"not a picture", "half a jpeg", "half a png"])
+def test_unreadable_picture_is_named(tmp_path: Path, content: bytes | str) -> None:
+    suffix = "png" if content == "half a png" else "jpg"
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+    good, bad = tmp_path / f"1.{suffix}", tmp_path / f"2.{suffix}"
+    cv2.imwrite(str(good), noise)
+    bad.write_bytes(content if isinstance(content, bytes) else good.read_bytes()[:5000])
+    seen = []
+    with open_source(tmp_path) as source, pytest.raises(SourceError, match=f"{bad}: .*(empty|damaged)"):
+        seen.extend(frame.number for frame in source)
+    assert seen == [1]
+
+
+def test_sequence_keeps_the_numbers_of_its_pictures(tmp_path: Path) -> None:
+    folder = sequence(tmp_path / "MOT-1", [3, 4, 6])
+    with open_source(folder) as source:
+        assert source.info == SourceInfo("MOT-1", "sequence", 16, 12, 14.0, 3)
+        assert [(frame.number, frame.image[0, 0, 0]) for frame in source] == [(3, 3), (4, 4), (6, 6)]
+    with open_source(folder, start=2, stop=5, stride=2) as source:
+        assert source.info.frame_count == 1
+        assert [frame.number for frame in source] == [4]
+
+
+def test_closed_source_gives_no_more(tmp_path: Path) -> None:
+    source = open_source(sequence(tmp_path / "s", [1, 2, 3]))
+    iterator = iter(source)
+    next(iterator)
+    source.close()
+    assert list(iterator) == []
+
+
+def test_no_frame_wanted(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"holds frames 1 to 2, none of them wanted: start 3"):
+        open_source(sequence(tmp_path / "s", [1, 2]), start=3)
+
+
+def test_sequence_without_pictures(tmp_path: Path) -> None:
+    folder = sequence(tmp_path / "s", [])
+    with pytest.raises(SourceError, match=f"{folder}: a sequence without pictures"):
+        open_source(folder)
+    (folder / "img1").rmdir()
+    with pytest.raises(SourceError, match="a sequence without pictures"):
+        open_source(folder)
+
+
+@pytest.mark.parametrize(
+    ("info", "message"),
+    [
+        ("name=A\n", "line.* 1"),
+        ("[Other]\nname=A\n", r"has no \[Sequence\] section"),
+        ("[Sequence]\nimExt=.png\nframeRate=fast\n", "frameRate: expected a positive number, got 'fast'"),
+        ("[Sequence]\nimExt=.png\nframeRate=0\n", "frameRate: expected a positive number, got '0'"),
+    ],
+)
+def test_bad_seqinfo_is_named(tmp_path: Path, info: str, message: str) -> None:
+    with pytest.raises(SourceError, match=rf"seqinfo\.ini: .*{message}"):
+        open_source(sequence(tmp_path / "s", [1], info))
+
+
+def test_pictures_without_or_with_the_same_number(tmp_path: Path) -> None:
+    folder = sequence(tmp_path / "s", [1])
+    save(folder / "img1" / "1.png")
+    with pytest.raises(SourceError, match="same frame number as"):
+        open_source(folder)
+    (folder / "img1" / "1.png").rename(folder / "img1" / "cover.png")
+    with pytest.raises(SourceError, match=r"cover\.png: expected a frame number"):
+        open_source(folder)

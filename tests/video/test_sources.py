@@ -1,0 +1,100 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mot_reid.video import sources
+from mot_reid.video.frames import Selection, SourceError
+from mot_reid.video.sources import open_source, safe_name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"start": 0}, "start: expected at least 1, got 0"),
+        ({"stop": 0}, "stop: expected at least 1, got 0"),
+        ({"stride": 0}, "stride: expected at least 1, got 0"),
+        ({"start": 5, "stop": 4}, "stop: expected at least start = 5, got 4"),
+    ],
+)
+def test_bad_selection_is_refused(video: Path, arguments: dict[str, int], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        open_source(video, **arguments)
+
+
+def test_fractional_stride_is_refused(video: Path) -> None:
+    with pytest.raises(TypeError, match="stride: expected an integer, got float"):
+        open_source(video, stride=1.5)  # type: ignore[arg-type]
+
+
+@given(
+    start=st.integers(1, 30),
+    length=st.none() | st.integers(0, 30),
+    stride=st.integers(1, 9),
+    total=st.integers(0, 40),
+)
+def test_selection_counts_what_it_contains(start: int, length: int | None, stride: int, total: int) -> None:
+    selection = Selection(start, None if length is None else start + length, stride)
+    wanted = [number for number in range(1, total + 1) if number in selection]
+    assert wanted == list(range(1, total + 1))[start - 1 : selection.stop : stride]
+    assert selection.count(total) == len(wanted)
+    assert not any(selection.is_past(number) for number in wanted)
+
+
+@pytest.mark.parametrize("source", ["nowhere.mp4", "no/such/folder", Path("7")])
+def test_missing_file_is_named(source: str | Path) -> None:
+    with pytest.raises(SourceError, match=f"{source}: no such file or folder"):
+        open_source(source)
+
+
+def test_empty_source_is_refused() -> None:
+    with pytest.raises(SourceError, match="got an empty string"):
+        open_source("")
+
+
+def test_empty_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "empty.mp4"
+    path.touch()
+    with pytest.raises(SourceError, match=r"empty\.mp4: the file is empty"):
+        open_source(path)
+
+
+def test_webcam_that_is_not_there(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SourceError, match=r"^webcam 97: cannot be opened"):
+        open_source("97")
+    assert capfd.readouterr().err == ""
+
+
+def test_unknown_scheme_is_refused() -> None:
+    with pytest.raises(SourceError, match=r"^gopher://: not a kind of stream"):
+        open_source("gopher://host/video")
+
+
+def test_unreachable_url_shows_no_secret() -> None:
+    with pytest.raises(SourceError, match="refused") as caught:
+        open_source("http://user:secret@127.0.0.1:9/live.mp4?token=hidden")
+    assert str(caught.value) == "http://127.0.0.1:9/live.mp4: Connection refused"
+
+
+def test_silent_stream_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "STREAM_TIMEOUT", 0.3)
+    with pytest.raises(SourceError, match=r"udp://127\.0\.0\.1:45871: no data for 0\.3 s"):
+        open_source("udp://127.0.0.1:45871")
+
+
+@given(st.text())
+def test_safe_name_is_one_path_component(text: str) -> None:
+    name = safe_name(text)
+    assert name
+    assert name not in (".", "..")
+    assert not set(name) & set('/\\:*?"<>|\n\0 ')
+
+
+def test_import_does_not_bring_in_what_it_does_not_need() -> None:
+    heavy = {"av", "cv2", "pyarrow", "torch"}
+    code = f"import sys, mot_reid.video.sinks, mot_reid.video.sources; print({heavy} & set(sys.modules))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "set()"

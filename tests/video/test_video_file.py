@@ -1,0 +1,260 @@
+import http.server
+import logging
+import shutil
+import threading
+import wave
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from av.video.stream import VideoStream
+
+from mot_reid.video import sources
+from mot_reid.video.sources import SourceError, SourceInfo, open_source
+
+
+def read_until_error(path: Path | str) -> tuple[list[int], str]:
+    """Numbers of the frames read, and the message of the error that ended it."""
+    numbers = []
+    with open_source(path) as source:
+        try:
+            numbers.extend(frame.number for frame in source)
+        except SourceError as error:
+            return numbers, str(error)
+    return numbers, ""
+
+
+def test_info_and_frames(video: Path, clips: Any) -> None:
+    with open_source(video) as source:
+        assert source.info == SourceInfo("clip", "video", 64, 48, 25.0, 20)
+        frames = list(source)
+    assert [frame.number for frame in frames] == list(range(1, 21))
+    assert [clips.number_of(frame.image) for frame in frames] == list(range(1, 21))
+    assert frames[0].image.shape == (48, 64, 3)
+    assert frames[0].image.dtype == np.uint8
+
+
+def test_colours_are_bgr(tmp_path: Path, clips: Any) -> None:
+    image = np.full((48, 64, 3), (200, 60, 30), np.uint8)
+    with open_source(clips.write(tmp_path / "blue.mp4", [image] * 3)) as source:
+        assert np.abs(next(iter(source)).image.astype(int) - image).max() < 12
+
+
+def test_start_stop_stride_are_exact(video: Path, clips: Any) -> None:
+    with open_source(video, start=4, stop=15, stride=5) as source:
+        assert source.info.frame_count == 3
+        frames = list(source)
+    assert [frame.number for frame in frames] == [4, 9, 14]
+    assert [clips.number_of(frame.image) for frame in frames] == [4, 9, 14]
+
+
+def test_start_beyond_the_end(video: Path) -> None:
+    with (
+        open_source(video, start=21) as source,
+        pytest.raises(SourceError, match="only 20 frames, start is 21"),
+    ):
+        list(source)
+
+
+def test_breaking_off_early_is_safe(video: Path) -> None:
+    source = open_source(video)
+    iterator = iter(source)
+    assert next(iterator).number == 1
+    assert next(iter(source)).number == 2  # a source is read once, whoever asks
+    source.close()
+    source.close()
+    assert list(iterator) == []
+    assert list(source) == []
+
+
+@pytest.mark.skipif(not hasattr(VideoStream, "set_display_rotation"), reason="needs a newer PyAV to write it")
+@pytest.mark.parametrize("rotation", [90, 180, -90])
+def test_rotation_is_undone(tmp_path: Path, rotation: int, clips: Any) -> None:
+    image = np.zeros((48, 64, 3), np.uint8)
+    image[:16, :16] = 255
+    path = clips.write(tmp_path / "turned.mp4", [image] * 2, rotation=rotation)
+    upright = np.rot90(image, rotation // 90)
+    with open_source(path) as source:
+        assert (source.info.height, source.info.width) == upright.shape[:2]
+        for frame in source:
+            assert np.abs(frame.image.astype(int) - upright).mean() < 8
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [("cut.mp4", {"movflags": "faststart"}), ("cut.mkv", {}), ("cut.avi", {})]
+)
+def test_video_that_breaks_off(tmp_path: Path, name: str, options: dict[str, str], clips: Any) -> None:
+    codec = "mpeg4" if name.endswith("avi") else "libx264"
+    path = clips.write(tmp_path / name, [clips.shade(n) for n in range(1, 61)], codec, **options)
+    assert read_until_error(path) == (list(range(1, 61)), "")
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size // 2)
+    numbers, message = read_until_error(path)
+    assert 15 < len(numbers) < 50
+    assert numbers == list(range(1, len(numbers) + 1))
+    declared = "" if name.endswith("mkv") else " of 60 declared"
+    assert message == f"{path}: breaks off after frame {numbers[-1]}{declared}"
+
+
+def test_second_half_zeroed_breaks_off(video: Path) -> None:
+    content = video.read_bytes()
+    middle = len(content) * 2 // 3
+    video.write_bytes(content[:middle] + bytes(len(content) - middle))
+    numbers, message = read_until_error(video)
+    assert 0 < len(numbers) < 17
+    assert f"breaks off after frame {numbers[-1]} of 20 declared" in message
+
+
+def test_stop_before_the_break_is_no_error(tmp_path: Path, video: Path) -> None:
+    with video.open("r+b") as file:
+        file.truncate(video.stat().st_size * 3 // 4)
+    with open_source(video, stop=5) as source:
+        assert [frame.number for frame in source] == [1, 2, 3, 4, 5]
+
+
+def test_damage_in_the_middle_is_skipped(video: Path, caplog: pytest.LogCaptureFixture, clips: Any) -> None:
+    with av.open(str(video)) as container:
+        packets = [(p.pos, p.size) for p in container.demux(video=0) if p.size]
+    position, size = packets[7]
+    content = bytearray(video.read_bytes())
+    content[position : position + size] = bytes(size)
+    video.write_bytes(content)
+    with caplog.at_level(logging.WARNING), open_source(video) as source:
+        frames = list(source)
+    assert len(frames) == 19
+    # Those behind the gap keep their numbers.
+    assert frames[-1].number == clips.number_of(frames[-1].image) == 20
+    assert "damaged frames skipped: 1" in caplog.text
+
+
+def test_frames_cut_out_by_an_edit_list_are_not_missing(tmp_path: Path, video: Path) -> None:
+    trimmed = tmp_path / "trimmed.mp4"
+    with av.open(str(video)) as whole, av.open(str(trimmed), "w") as part:
+        copy = part.add_stream_from_template(whole.streams.video[0])
+        for packet in whole.demux(video=0):
+            if packet.dts is not None:
+                packet.pts -= 8 * packet.duration  # frames 1 to 8 now lie before time 0
+                packet.dts -= 8 * packet.duration
+                packet.stream = copy
+                part.mux(packet)
+    numbers, message = read_until_error(trimmed)
+    assert message == ""
+    assert 10 < len(numbers) <= 20
+
+
+def test_size_change_is_named(tmp_path: Path, clips: Any) -> None:
+    first = clips.write(tmp_path / "a.h264", [clips.shade(n) for n in range(5)])
+    second = clips.write(tmp_path / "b.h264", [clips.shade(n, 96, 80) for n in range(5)])
+    both = tmp_path / "both.h264"
+    both.write_bytes(first.read_bytes() + second.read_bytes())
+    numbers, message = read_until_error(both)
+    assert numbers == [1, 2, 3, 4, 5]
+    assert message.endswith("both.h264: frame 6 is 80x96, but those before it are 64x48")
+
+
+@pytest.mark.parametrize("name", ["notes.mp4", "notes.txt", "notes.csv", "notes.srt"])
+def test_text_is_not_a_video(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text("1\n00:00:01,000 --> 00:00:02,000\nthis is a subtitle\n" * 50)
+    with pytest.raises(SourceError, match=f"{name}: not a video"):
+        open_source(path)
+
+
+def test_tracks_are_not_a_video(tmp_path: Path) -> None:
+    path = tmp_path / "tracks.txt"  # FFmpeg takes such a file for a film of its letters
+    path.write_text("1,1,10,20,30,40,1,-1,-1,-1\n" * 50)
+    with pytest.raises(SourceError, match=r"tracks\.txt: not a video"):
+        open_source(path)
+
+
+def test_noise_is_not_a_video(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "noise.avi"
+    path.write_bytes(np.random.default_rng(0).bytes(100_000))
+    with pytest.raises(SourceError, match=r"noise\.avi: not"):
+        open_source(path)
+    assert capfd.readouterr().err == ""
+
+
+def test_sound_is_not_a_video(tmp_path: Path) -> None:
+    path = tmp_path / "sound.wav"
+    with wave.open(str(path), "wb") as sound:
+        sound.setparams((1, 2, 8000, 0, "NONE", ""))
+        sound.writeframes(bytes(16000))
+    with pytest.raises(SourceError, match=r"sound\.wav: not a video \(no video stream"):
+        open_source(path)
+
+
+def test_mp4_without_its_index(tmp_path: Path, clips: Any) -> None:
+    path = clips.write(
+        tmp_path / "torn.mp4", [clips.shade(n) for n in range(20)]
+    )  # the index comes last here
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size // 2)
+    with pytest.raises(SourceError, match=r"torn\.mp4: not a video, damaged, or cut off"):
+        open_source(path)
+
+
+def test_relative_name_with_a_colon(video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(video.parent)
+    shutil.copy(video, "http:cam.mp4")
+    with open_source("http:cam.mp4") as source:
+        assert (source.info.name, len(list(source))) == ("http-cam", 20)
+
+
+class _Handler(http.server.SimpleHTTPRequestHandler):
+    """Serves a folder; a path with ``hang`` in it gets half of the file and then nothing more."""
+
+    release = threading.Event()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        if "hang" not in self.path:
+            super().do_GET()
+            return
+        content = (Path(self.directory) / "clip.mp4").read_bytes()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content[: len(content) * 2 // 3])
+        self.wfile.flush()
+        self.release.wait(10)
+
+
+@pytest.fixture
+def server(video: Path) -> Iterator[str]:
+    def handler(*args: object) -> _Handler:
+        return _Handler(*args, directory=str(video.parent))  # type: ignore[arg-type]
+
+    _Handler.release.clear()
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
+        running.daemon_threads = True
+        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield f"http://127.0.0.1:{running.server_port}"
+        _Handler.release.set()
+        running.shutdown()
+        thread.join()
+
+
+def test_http_stream(server: str, clips: Any) -> None:
+    with open_source(f"{server}/clip.mp4?token=secret") as source:
+        assert source.info.kind == "stream"
+        assert source.info.name == server.removeprefix("http://").replace(":", "-") + "-clip.mp4"
+        assert [clips.number_of(frame.image) for frame in source] == list(range(1, 21))
+
+
+def test_http_error_is_named(server: str) -> None:
+    with pytest.raises(SourceError, match=r"/nothing\.mp4: .*404"):
+        open_source(f"{server}/nothing.mp4")
+
+
+def test_stream_that_falls_silent(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "STREAM_TIMEOUT", 0.5)
+    numbers, message = read_until_error(f"{server}/hang.mp4")
+    assert len(numbers) > 5
+    assert message.endswith(f"breaks off after frame {numbers[-1]} of 20 declared: no data for 0.5 s")

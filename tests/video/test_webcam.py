@@ -1,0 +1,44 @@
+from pathlib import Path
+
+import cv2
+import pytest
+
+from mot_reid.video.sources import SourceError, SourceInfo, open_source
+
+
+@pytest.fixture
+def webcam(video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A webcam that shows the 20 frames of a file; the first goes to learn the size."""
+    capture = cv2.VideoCapture
+    monkeypatch.setattr(cv2, "VideoCapture", lambda index: capture(str(video)))
+
+
+@pytest.mark.usefixtures("webcam")
+def test_webcam_ends_at_stop() -> None:
+    with open_source("3", start=2, stop=9, stride=3) as source:
+        assert source.info == SourceInfo("webcam3", "webcam", 64, 48, 25.0, 3)
+        frames = list(source)
+    assert [frame.number for frame in frames] == [2, 5, 8]
+    assert frames[0].image.shape == (48, 64, 3)
+
+
+@pytest.mark.usefixtures("webcam")
+def test_webcam_that_goes_away() -> None:
+    numbers = []
+    with (
+        open_source("0") as source,
+        pytest.raises(SourceError, match=r"^webcam 0: breaks off after frame 19"),
+    ):
+        numbers.extend(frame.number for frame in source)
+    assert source.info.frame_count is None
+    assert numbers == list(range(1, 20))
+
+
+@pytest.mark.usefixtures("webcam")
+def test_closed_webcam_gives_no_more() -> None:
+    source = open_source("0")
+    iterator = iter(source)
+    next(iterator)
+    source.close()
+    source.close()
+    assert list(iterator) == []
