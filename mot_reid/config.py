@@ -135,7 +135,6 @@ class AssociationConfig(Settings):
     duplicate_iou: float = setting(0.7, "a new track may not overlap a followed one by more", low=0, high=1)
     min_hits: int = setting(2, "detections in a row that confirm a new track", low=1)
     max_age: int = setting(60, "frames for which a lost track can come back by overlap", low=0)
-    lost_damping: float = setting(0.95, "share of its velocity a lost track keeps each frame", low=0, high=1)
     revive_age: int = setting(300, "frames for which a lost track can come back by appearance", low=0)
     revive_gate: float = setting(0.3, "largest cosine distance that brings a lost track back", low=0, high=2)
     revive_margin: float = setting(0.05, "by which it must beat every rival's cosine distance", low=0, high=2)

@@ -105,9 +105,8 @@ class Associator:
 
     def _predict(self, affine: NDArray[np.float64] | None) -> None:
         rows, states = self._table.rows, self._table.states
-        lost = rows["status"] == Status.LOST
-        states.velocity[lost, 2:] = 0  # an unseen box keeps its size
-        states.velocity[lost, :2] *= self.association.lost_damping
+        states.velocity[rows["status"] == Status.LOST, 2:] = 0  # an unseen box keeps its size
+        states.velocity[self._ages() > self.association.max_age] = 0  # and does not wander off for ever
         kalman.predict(states, self.motion)
         if affine is not None:
             kalman.warp(states, affine)

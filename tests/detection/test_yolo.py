@@ -1,0 +1,106 @@
+"""The Ultralytics adapter with the detector that ships, on the photographs in the ultralytics package."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from mot_reid.boxes import iou
+from mot_reid.config import DetectorConfig
+from mot_reid.detection.yolo import YoloDetector, import_ultralytics, resolve_classes
+
+NAMES = {0: "person", 1: "bicycle", 2: "car"}
+
+
+@pytest.fixture(scope="module")
+def detector() -> YoloDetector:
+    return YoloDetector()
+
+
+@pytest.fixture(scope="module")
+def photographs() -> list[np.ndarray]:
+    assets = Path(import_ultralytics().__path__[0]) / "assets"
+    return [cv2.imread(str(assets / name)) for name in ("bus.jpg", "zidane.jpg")]
+
+
+def test_people_are_found(detector: YoloDetector, photographs: list[np.ndarray]) -> None:
+    bus, men = detector.detect(photographs)
+    # Read off the pictures by eye, to within a few pixels: three at the bus, and the two men.
+    standing = np.array([[48, 398, 245, 903], [222, 405, 345, 860], [668, 390, 810, 880]], np.float32)
+    assert (iou(standing, bus.xyxy[bus.scores > 0.4]).max(axis=1) > 0.7).all()
+    shown = np.array([[120, 200, 1130, 715], [740, 45, 1130, 715]], np.float32)
+    assert (iou(shown, men.xyxy[men.scores > 0.4]).max(axis=1) > 0.7).all()
+    assert set(bus.classes.tolist()) == {0}
+
+
+def test_a_batch_equals_one_by_one(detector: YoloDetector, photographs: list[np.ndarray]) -> None:
+    small = [cv2.resize(photograph, (480, 640)) for photograph in photographs]
+    together = detector.detect(small)
+    alone = [detector.detect([frame])[0] for frame in small]
+    for a, b in zip(together, alone, strict=True):
+        assert len(a) == len(b)
+        np.testing.assert_allclose(a.xyxy, b.xyxy, atol=0.5)
+        np.testing.assert_allclose(a.scores, b.scores, atol=0.01)
+    assert detector.detect([]) == []
+
+
+def test_an_empty_frame_has_nobody(detector: YoloDetector) -> None:
+    (nothing,) = detector.detect([np.full((480, 640, 3), 114, np.uint8)])
+    assert len(nothing) == 0
+
+
+def test_the_score_is_a_floor(photographs: list[np.ndarray]) -> None:
+    (strict,) = YoloDetector(DetectorConfig(score=0.6)).detect(photographs[:1])
+    (lenient,) = YoloDetector(DetectorConfig(score=0.05)).detect(photographs[:1])
+    assert strict.scores.min() >= 0.6
+    assert len(lenient) > len(strict)
+
+
+def test_classes_by_name_and_number() -> None:
+    assert resolve_classes(("person", "2"), NAMES) == [0, 2]
+    assert resolve_classes((), NAMES) is None
+    with pytest.raises(ValueError, match="class 'persn' is not one of the detector's 3; did you mean person"):
+        resolve_classes(("persn",), NAMES)
+    with pytest.raises(
+        ValueError, match="class '7' is not one of the detector's 3; known: person, bicycle, car"
+    ):
+        resolve_classes(("7",), NAMES)
+
+
+def test_what_is_no_detector_is_named(tmp_path: Path) -> None:
+    for name in ("broken.pt", "broken.onnx"):
+        (tmp_path / name).write_bytes(b"not a network")
+        with pytest.raises(ValueError, match=f"{name}: Ultralytics cannot load these weights") as raised:
+            YoloDetector(DetectorConfig(weights=str(tmp_path / name)))
+        assert "\n" not in str(raised.value)
+    with pytest.raises(FileNotFoundError, match=r"weights not found: yolo11x\.pt \(nothing is downloaded"):
+        YoloDetector(DetectorConfig(weights="yolo11x.pt"))
+
+
+def test_it_is_silent_and_offline(tmp_path: Path) -> None:
+    """In a process with an empty home: no word, no connection, and nothing written but our cache."""
+    code = (
+        "import socket, numpy as np\n"
+        "def refuse(*args, **options): raise SystemExit(f'tried to connect: {args}')\n"
+        "socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse\n"
+        "from mot_reid.detection.yolo import YoloDetector\n"
+        "YoloDetector().detect([np.zeros((64, 64, 3), np.uint8)])\n"
+    )
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("YOLO_", "XDG_"))
+    }
+    environment |= {"HOME": str(tmp_path), "MPLCONFIGDIR": str(tmp_path / ".cache")}
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    assert {path.name for path in tmp_path.iterdir()} <= {".cache"}

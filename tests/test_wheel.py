@@ -1,0 +1,82 @@
+"""The wheel, installed into an environment of its own, outside the checkout."""
+
+import os
+import subprocess
+import sys
+import sysconfig
+import venv
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT]
+    subprocess.run(command, check=True, capture_output=True)
+    (path,) = folder.glob("*.whl")
+    return path
+
+
+@pytest.fixture(scope="module")
+def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Holds the wheel; the dependencies come from this environment, but not the checkout's own package."""
+    folder = tmp_path_factory.mktemp("environment")
+    venv.create(folder, with_pip=False)
+    (site,) = folder.glob("lib/python*/site-packages")
+    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    install = [
+        "-m",
+        "pip",
+        "--python",
+        folder / "bin" / "python",
+        "install",
+        "--no-deps",
+        "--no-index",
+        wheel,
+    ]
+    subprocess.run([sys.executable, *install], check=True, capture_output=True)
+    return folder
+
+
+def test_the_wheel_holds_what_the_program_needs(wheel: Path) -> None:
+    names = set(ZipFile(wheel).namelist())
+    needed = ["py.typed", "configs/default.yaml"]
+    needed += [f"weights/{path.name}" for path in (ROOT / "weights").iterdir()]
+    assert {f"mot_reid/{name}" for name in needed} <= names
+    assert not [name for name in names if name.startswith("tests")]
+
+
+def test_the_installed_program_tracks(environment: Path, tmp_path: Path) -> None:
+    """With the weights it ships, on real photographs, with no network and an empty home."""
+    python = environment / "bin" / "python"
+    where = "import mot_reid, ultralytics; print(mot_reid.__file__, ultralytics.__path__[0])"
+    clean = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path / "home"),
+        "MPLCONFIGDIR": str(tmp_path / "mpl"),
+    }
+    clean |= {"YOLO_CONFIG_DIR": str(tmp_path / "home")}
+    result = subprocess.run(
+        [python, "-c", where], cwd=tmp_path, env=clean, capture_output=True, text=True, check=True
+    )
+    package, ultralytics = result.stdout.split()
+    assert Path(package).is_relative_to(environment)
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for number in range(3):
+        (pictures / f"{number}.jpg").symlink_to(Path(ultralytics) / "assets" / "bus.jpg")
+    del clean["YOLO_CONFIG_DIR"]
+    program = environment / "bin" / "mot-reid"
+    subprocess.run([program, "track", pictures, "-o", "out"], cwd=tmp_path, env=clean, check=True)
+    rows = (tmp_path / "out" / "tracks.txt").read_text().splitlines()
+    assert len({row.split(",")[1] for row in rows}) >= 3
+    assert len(rows) >= 9
+    written = {path.relative_to(tmp_path).parts[0] for path in tmp_path.rglob("*")}
+    assert written == {"pictures", "out", "home", "mpl"}
+    kept = {path.relative_to(tmp_path / "home").parts[0] for path in (tmp_path / "home").rglob("*")}
+    assert kept <= {".cache", "Ultralytics"}
