@@ -12,6 +12,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from mot_reid.association.assignment import assign
 from mot_reid.boxes import areas, clip, iou, tlwh_to_xyxy
 from mot_reid.cli.errors import usage_errors
 from mot_reid.cli.options import build_config, setting_option
@@ -133,19 +134,15 @@ def _ids_of(
         views: what the camera saw, as `_camera_views` gives it.
         rows: the tracks, as ``tracks.txt`` has them.
     """
-    result: list[tuple[set[int], int]] = []
-    frames = [rows[rows[:, 0] == number] for number in range(1, len(views) + 1)]
-    for person in people[:, None]:
-        ids, in_view = set(), 0
-        for (left, top, height), tracks in zip(views * _WALL_HEIGHT, frames, strict=True):
-            box = (person - np.array([left, top, left, top])) * (_HEIGHT / height)
-            visible = clip(box, _WIDTH, _HEIGHT)
-            if areas(visible)[0] < _IN_VIEW * areas(box)[0]:
-                continue
-            in_view += 1
-            overlaps = iou(visible, tlwh_to_xyxy(tracks[:, 2:6]))[0]
-            if overlaps.max(initial=0) >= _FOUND_IOU:
-                ids.add(int(tracks[overlaps.argmax(), 1]))
-        if in_view:
-            result.append((ids, in_view))
-    return result
+    ids: list[set[int]] = [set() for _ in people]
+    in_view = np.zeros(len(people), int)
+    for number, (left, top, height) in enumerate(views * _WALL_HEIGHT, start=1):
+        boxes = (people - np.array([left, top, left, top])) * (_HEIGHT / height)
+        visible = clip(boxes, _WIDTH, _HEIGHT)
+        there = np.flatnonzero(areas(visible) >= _IN_VIEW * areas(boxes))
+        in_view[there] += 1
+        tracks = rows[rows[:, 0] == number]
+        overlaps = iou(visible[there], tlwh_to_xyxy(tracks[:, 2:6]))
+        for person, track in zip(*assign(1 - overlaps, overlaps >= _FOUND_IOU, limit=1.0), strict=True):
+            ids[there[person]].add(int(tracks[track, 1]))
+    return [(ids[person], int(in_view[person])) for person in np.flatnonzero(in_view)]

@@ -17,6 +17,8 @@ import pyarrow.parquet as pq
 import pytest
 from filelock import FileLock
 
+from mot_reid.detection.yolo import import_ultralytics
+
 NO_MODELS = ("--embedder", "none", "--camera-motion", "none")
 Run = Callable[..., Any]
 
@@ -231,14 +233,37 @@ def test_what_came_before_a_break_is_kept(kind: str, run: Run, scene: Any, tmp_p
     assert not (out / ".lock").exists()
 
 
-def test_one_bad_source_does_not_stop_the_others(run: Run, scene: Any, tmp_path: Path) -> None:
+def test_several_sources_with_the_models_that_ship(run: Run, scene: Any, tmp_path: Path) -> None:
+    """Real detector and embedder; a bad source does not stop the others, and each starts at id 1."""
     (tmp_path / "empty.mp4").write_bytes(b"")
-    other = scene.folder(tmp_path / "walk")
-    detector = ("--set", "detector.weights=none")
-    result = run(
-        "track", tmp_path / "empty.mp4", scene.video, other, "-o", tmp_path / "out", *detector, *NO_MODELS
-    )
-    assert result.code == 2  # without a detector several sources cannot be tracked
+    assets = Path(import_ultralytics().__path__[0]) / "assets"
+    for name in ("bus", "zidane"):
+        for folder in (tmp_path / name, tmp_path / "again" / name):
+            folder.mkdir(parents=True)
+            for number in (1, 2, 3):
+                (folder / f"{number}.jpg").symlink_to(assets / f"{name}.jpg")
+    sources = [tmp_path / "bus", tmp_path / "empty.mp4", tmp_path / "zidane", tmp_path / "again" / "zidane"]
+    result = run("track", *sources, "-o", tmp_path / "out", "--score", "0.4", "--no-video")
+    assert result.code == 1
+    assert "empty.mp4: the file is empty (0 bytes)" in result.err
+    assert "1 of 4 sources failed" in result.err
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["bus", "zidane", "zidane-2"]
+    for name, people in (("bus", 3), ("zidane", 2), ("zidane-2", 2)):
+        rows = mot_rows(tmp_path / "out" / name / "tracks.txt")
+        assert set(rows[:, 1]) >= set(range(1, people + 1)), name
+        summary = json.loads((tmp_path / "out" / name / "summary.json").read_text())
+        stages = summary["milliseconds_per_frame"]
+        assert min(stages["detect"], stages["embed"], stages["camera motion"]) > 0
+        assert summary["models"]["embedder"].endswith(".safetensors (torch cpu)")
+    again = [mot_rows(tmp_path / "out" / name / "tracks.txt") for name in ("zidane", "zidane-2")]
+    np.testing.assert_allclose(*again, atol=0.02)
+
+
+def test_classes_of_the_detector(run: Run, scene: Any, tmp_path: Path) -> None:
+    result = run("track", scene.video, "--classes", "person,dog", "-o", tmp_path / "out")
+    assert result.code == 2
+    assert "class 'dog' is not one of the detector's 1; known: person" in result.err
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("where", ["below a file", "on a file"])
