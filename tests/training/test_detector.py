@@ -1,0 +1,228 @@
+"""Detector training: conversion, scores and the one-class start by hand; the shipped weights on real data."""
+
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from mot_reid.detection.yolo import import_ultralytics
+from mot_reid.training.detection_pictures import MotFrames, convert_mot, convert_yolo, labelled_pictures
+from mot_reid.training.detection_scores import PictureResult, evaluate_detector, load_yolo, score_detections
+from mot_reid.training.detector import FineTuning, blend, person_only, save_checkpoint, train_detector
+
+
+@pytest.fixture
+def data() -> Path:
+    folder = os.environ.get("MOT_REID_DATA")
+    if not folder:
+        pytest.skip("MOT_REID_DATA is not set: no real data")
+    return Path(folder)
+
+
+def boxes(*rows: tuple[float, ...]) -> np.ndarray:
+    return np.array(rows, np.float32).reshape(-1, 4)
+
+
+def write_sequence(folder: Path, truth: str, frames: int = 4, size: tuple[int, int] = (100, 200)) -> Path:
+    (folder / "gt").mkdir(parents=True)
+    (folder / "img1").mkdir()
+    (folder / "gt" / "gt.txt").write_text(truth)
+    (folder / "seqinfo.ini").write_text("[Sequence]\nname=Made-Up\n")
+    for number in range(1, frames + 1):
+        cv2.imwrite(str(folder / "img1" / f"{number:06d}.jpg"), np.full((*size, 3), number, np.uint8))
+    return folder
+
+
+def test_mot17_ground_truth_becomes_people_and_ignored_areas(tmp_path: Path) -> None:
+    sequence = write_sequence(
+        tmp_path / "sequence",
+        "1,1,20,10,40,80,1,1,1\n"  # a person
+        "1,2,-20,10,40,80,1,1,0.5\n"  # half outside: clipped
+        "1,3,60,10,20,40,1,1,0.05\n"  # hidden: ignored
+        "1,4,100,10,20,40,0,8,1\n"  # distractor: ignored
+        "1,5,140,10,20,40,0,3,1\n"  # car: nothing
+        "3,1,24,10,40,80,1,1,1\n",
+    )
+    assert convert_mot(MotFrames.parse(f"{sequence}:1-4:2"), tmp_path / "out") == 2
+    (first, people, ignored), (third, later, none) = labelled_pictures(tmp_path / "out")
+    assert [first.stem, third.stem] == ["Made-Up_000001", "Made-Up_000003"]
+    sides = np.array([200, 100, 200, 100], np.float32)
+    np.testing.assert_allclose(people * sides, boxes((20, 10, 60, 90), (0, 10, 20, 90)), atol=1e-3)
+    np.testing.assert_allclose(ignored * sides, boxes((60, 10, 80, 50), (100, 10, 120, 50)), atol=1e-3)
+    np.testing.assert_allclose(later * sides, boxes((24, 10, 64, 90)), atol=1e-3)
+    assert none.shape == (0, 4)
+
+
+def test_mot15_ground_truth_has_no_class(tmp_path: Path) -> None:
+    truth = "1,1,20,10,40,80,1,-4.1,-7.3,0\n1,2,80,10,40,80,0,8,1,0\n"
+    sequence = write_sequence(tmp_path / "sequence", truth)
+    convert_mot(MotFrames(sequence, last=1), tmp_path / "out")
+    ((_, people, ignored),) = labelled_pictures(tmp_path / "out")
+    np.testing.assert_allclose(people, boxes((0.1, 0.1, 0.3, 0.9)), atol=1e-5)
+    assert len(ignored) == 0
+
+
+def test_frames_of_a_video_are_counted_from_one(tmp_path: Path) -> None:
+    sequence = write_sequence(tmp_path / "sequence", "2,1,20,10,40,80,1,-1,-1,-1\n", size=(96, 192))
+    writer = cv2.VideoWriter(str(sequence / "made.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 10, (192, 96))
+    for picture in sorted((sequence / "img1").iterdir()):
+        writer.write(cv2.imread(str(picture)) * 50)
+        picture.unlink()
+    writer.release()
+    (sequence / "img1").rmdir()
+    assert convert_mot(MotFrames(sequence, first=2, last=3), tmp_path / "out") == 2
+    pictures = list(labelled_pictures(tmp_path / "out"))
+    assert [len(people) for _, people, _ in pictures] == [1, 0]
+    assert [round(cv2.imread(str(path)).mean() / 50) for path, _, _ in pictures] == [2, 3]
+
+
+def test_a_spec_without_its_parts() -> None:
+    assert MotFrames.parse("a/b") == MotFrames(Path("a/b"), 1, None, 1)
+    assert MotFrames.parse("a/b:399-:10") == MotFrames(Path("a/b"), 399, None, 10)
+
+
+def test_ignored_areas_are_painted_except_people(tmp_path: Path) -> None:
+    for part in ("images", "labels", "ignore"):
+        (tmp_path / "in" / part).mkdir(parents=True)
+    cv2.imwrite(str(tmp_path / "in" / "images" / "a.png"), np.full((100, 100, 3), 7, np.uint8))
+    (tmp_path / "in" / "labels" / "a.txt").write_text("0 0.15 0.5 0.1 0.2\n1 0.8 0.8 0.1 0.1\n")
+    (tmp_path / "in" / "ignore" / "a.txt").write_text("0 0.25 0.5 0.3 1.0\n")
+    convert_yolo(tmp_path / "in", tmp_path / "out")
+    painted = cv2.imread(str(tmp_path / "out" / "images" / "a.png"))[..., 0]
+    expected = np.full((100, 100), 7)
+    expected[:, 10:40] = 114
+    expected[40:60, 10:20] = 7
+    np.testing.assert_array_equal(painted, expected)
+    assert (tmp_path / "out" / "labels" / "a.txt").read_text() == "0 0.150000 0.500000 0.100000 0.200000\n"
+    with pytest.raises(FileExistsError, match="two pictures are called a"):
+        convert_yolo(tmp_path / "in", tmp_path / "out")
+
+
+def test_ap50_by_hand() -> None:
+    person, other = (0, 0, 10, 20), (50, 0, 60, 20)
+    first = PictureResult(
+        people=boxes(person, other),
+        ignored=boxes((100, 0, 200, 100)),
+        # hit; a second box on the same person: false; lies in the ignored area: does not count
+        detections=boxes((0, 0, 10, 19), (0, 0, 10, 18), (120, 10, 130, 30)),
+        scores=np.array([0.9, 0.6, 0.95], np.float32),
+    )
+    second = PictureResult(
+        people=boxes(person),
+        ignored=boxes(),
+        detections=boxes(person, (0, 0, 10, 9)),  # hit; IoU 0.45: false
+        scores=np.array([0.05, 0.7], np.float32),
+    )
+    score = score_detections([first, second], low_score=0.1)
+    # By score: 0.9 hit, 0.7 false, 0.6 false, 0.05 hit; precision 1, then 2/4; 3 people.
+    assert score.ap50 == pytest.approx((1 + 0.5) / 3)
+    assert score.recall == pytest.approx(1 / 3)
+    assert (score.people, score.pictures) == (3, 2)
+
+
+def test_each_person_is_found_once_by_the_surest_box() -> None:
+    detections = boxes((0, 0, 10, 10), (1, 0, 11, 10))
+    people = boxes((1, 0, 11, 10), (0, 0, 10, 10))
+    scores = np.array([0.4, 0.8], np.float32)
+    assert score_detections([PictureResult(people, boxes(), detections, scores)]).ap50 == 1
+    assert score_detections([PictureResult(people, boxes(), boxes(), np.zeros(0, np.float32))]).ap50 == 0
+
+
+def coco_like(name: str = "yolo11n.yaml") -> torch.nn.Module:
+    """An untrained 80-class model."""
+    import_ultralytics()
+    from ultralytics.nn.tasks import DetectionModel
+
+    torch.manual_seed(0)
+    return DetectionModel(name, verbose=False).eval()
+
+
+@pytest.mark.parametrize("name", ["yolo11n.yaml", "yolo26n.yaml"])
+def test_person_only_keeps_boxes_and_person_scores(name: str) -> None:
+    model = coco_like(name)
+    model.model[-1].end2end = False
+    cut = person_only(model)
+    assert cut.names == {0: "person"}
+    assert (cut.model[-1].nc, model.model[-1].nc) == (1, 80)
+    image = torch.rand(1, 3, 64, 96)
+    with torch.inference_mode():
+        expected, found = model(image)[0], cut(image)[0]
+    torch.testing.assert_close(found, expected[:, :5])
+
+
+def test_blend_lies_between() -> None:
+    start = person_only(coco_like())
+    tuned = person_only(coco_like())
+    with torch.no_grad():
+        for parameter in tuned.parameters():
+            parameter += 1
+    before = {name: value.clone() for name, value in tuned.state_dict().items()}
+    mixed = blend(start, tuned, 0.25).state_dict()
+    for name, value in start.named_parameters():
+        torch.testing.assert_close(mixed[name], value + 0.25)
+    assert all(torch.equal(value, before[name]) for name, value in tuned.state_dict().items())
+
+
+def test_training_makes_a_small_one_class_checkpoint(tmp_path: Path) -> None:
+    truth = "".join(f"{frame},1,20,10,40,80,1,1,1\n" for frame in range(1, 5))
+    sequence = write_sequence(tmp_path / "sequence", truth)
+    save_checkpoint(coco_like(), tmp_path / "start.pt", {})
+    settings = FineTuning(epochs=1, image_size=64, batch=2)
+    out = train_detector(
+        tmp_path / "start.pt", tmp_path / "out.pt", sequences=[MotFrames(sequence)], settings=settings
+    )
+    model = load_yolo(out)
+    assert model.names == {0: "person"}
+    assert out.stat().st_size <= 6_000_000
+    assert str(tmp_path).encode() not in out.read_bytes(), "a path of this machine"
+    start = person_only(load_yolo(tmp_path / "start.pt").model)
+    changed = [
+        name
+        for (name, value), old in zip(model.model.named_parameters(), start.parameters(), strict=True)
+        if not torch.equal(value.float(), old.half().float())
+    ]
+    assert changed
+    assert all(int(name.split(".")[1]) >= settings.freeze for name in changed)
+    assert all(
+        torch.equal(value.float(), old.half().float())
+        for value, old in zip(model.model.buffers(), start.buffers(), strict=True)
+    ), "normalisation moved"
+    convert_mot(MotFrames(sequence), tmp_path / "test")
+    scores = evaluate_detector(out, {"made": tmp_path / "test"}, sizes=[64])
+    assert scores["made", 64].people == 4
+
+
+def test_missing_weights_are_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        load_yolo(tmp_path / "nowhere.pt")
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("name", ["yolo11n_coco.pt", "yolo26n_coco.pt"])
+def test_the_start_finds_people_as_the_coco_model_does(data: Path, tmp_path: Path, name: str) -> None:
+    coco = load_yolo(data.parent / "weights" / name)
+    save_checkpoint(person_only(coco.model), tmp_path / "start.pt", {})
+    start = load_yolo(tmp_path / "start.pt")
+    image = cv2.imread(str(data / "mot17" / "train" / "MOT17-04" / "img1" / "000001.jpg"))
+    expected, found = (
+        model.predict(image, imgsz=640, conf=0.05, classes=[0], verbose=False)[0].boxes
+        for model in (coco, start)
+    )
+    assert len(expected) > 10
+    torch.testing.assert_close(found.xyxy, expected.xyxy, atol=1e-2, rtol=0)
+    torch.testing.assert_close(found.conf, expected.conf, atol=1e-4, rtol=0)
+
+
+@pytest.mark.data
+def test_the_shipped_detector_beats_its_start_on_adl(data: Path, tmp_path: Path) -> None:
+    shipped = Path(__file__).parents[2] / "weights" / "person_yolo11n.pt"
+    assert shipped.stat().st_size <= 6_000_000
+    convert_mot(MotFrames(data / "adl-rundle-6", first=264, step=50), tmp_path)
+    ours, start = (
+        evaluate_detector(weights, {"adl": tmp_path}, sizes=[640])["adl", 640].ap50
+        for weights in (shipped, data.parent / "weights" / "yolo11n_coco.pt")
+    )
+    assert ours > start
