@@ -136,9 +136,10 @@ class AssociationConfig(Settings):
     min_hits: int = setting(2, "detections in a row that confirm a new track", low=1)
     max_age: int = setting(60, "frames for which a lost track can come back by overlap", low=0)
     revive_age: int = setting(300, "frames for which a lost track can come back by appearance", low=0)
-    revive_gate: float = setting(0.3, "largest cosine distance that brings a lost track back", low=0, high=2)
+    revive_gate: float = setting(0.35, "largest cosine distance that brings a lost track back", low=0, high=2)
     revive_margin: float = setting(0.05, "by which it must beat every rival's cosine distance", low=0, high=2)
-    revive_speed: float = setting(0.15, "how far a lost person may get, heights a frame", low=0)
+    revive_speed: float = setting(0.15, "how fast the reach of a lost person grows, heights a frame", low=0)
+    revive_reach: float = setting(2.5, "how far from the expected place it may turn up, heights", low=0)
     revive_size_ratio: float = setting(2.0, "largest change of height while out of sight, a factor", low=1)
 
 

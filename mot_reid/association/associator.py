@@ -177,7 +177,7 @@ class Associator:
         boxes = xyxy_to_cxcywh(detections.xyxy.astype(np.float64))
         height = np.maximum(rows["position"][:, 3], 1)[:, None]
         offset = rows["position"][:, None, :2] - boxes[None, :, :2]
-        reach = height * (1 + config.revive_speed * self._ages()[:, None])
+        reach = height * np.minimum(1 + config.revive_speed * self._ages()[:, None], config.revive_reach)
         ratio = boxes[None, :, 3] / height
         alike = (ratio <= config.revive_size_ratio) & (ratio >= 1 / config.revive_size_ratio)
         same_class = rows["class_id"][:, None] == detections.classes[None]

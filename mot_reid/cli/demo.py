@@ -20,7 +20,7 @@ from mot_reid.cli.track import run_source
 from mot_reid.structures import Tracks
 from mot_reid.tracker import Tracker
 
-__all__ = ["demo"]
+__all__ = ["camera_views", "demo", "film", "hang_photographs", "ids_of"]
 
 _FPS = 25
 _FRAMES = 250
@@ -62,13 +62,13 @@ def demo(
         tracker = Tracker(config=build_config(None, {"device": device, "output.csv": True}, []))
         tracker.load()
     folder = prepare_output_folder(output)
-    wall, people = _hang_photographs(tracker)
+    wall, people = hang_photographs(tracker)
     clip_path = folder / "clip.mp4"
-    views = _camera_views(wall.shape[1] / _WALL_HEIGHT)
-    _film(wall, views, clip_path)
+    views = camera_views(wall.shape[1] / _WALL_HEIGHT)
+    film(wall, views, clip_path)
     with open_source(clip_path) as source:
         run_source(source, tracker, folder, quiet=quiet)
-    ids = _ids_of(people, views, np.loadtxt(folder / "tracks.txt", delimiter=",", ndmin=2))
+    ids = ids_of(people, views, np.loadtxt(folder / "tracks.txt", delimiter=",", ndmin=2))
     for number, (given, frames) in enumerate(ids, start=1):
         names = ", ".join(str(track_id) for track_id in sorted(given)) or "none"
         typer.echo(f"  person {number}: id {names} (in view in {frames} frames)")
@@ -77,7 +77,7 @@ def demo(
     typer.echo(f"clip: {clip_path}  tracked: {folder / 'tracks.mp4'}  tracks: {folder / 'tracks.txt'}")
 
 
-def _hang_photographs(tracker: Tracker) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+def hang_photographs(tracker: Tracker) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
     """The wall ``(H, W, 3)`` with both photographs, and the boxes ``(P, 4)`` of the people on it."""
     import cv2
 
@@ -100,7 +100,7 @@ def _hang_photographs(tracker: Tracker) -> tuple[NDArray[np.uint8], NDArray[np.f
     return np.hstack(pictures), np.concatenate(boxes).astype(np.float64)
 
 
-def _camera_views(wall_width: float) -> NDArray[np.float64]:
+def camera_views(wall_width: float) -> NDArray[np.float64]:
     """Left, top and height of the view in each frame ``(_FRAMES, 3)``, in wall heights."""
     from scipy.interpolate import PchipInterpolator
 
@@ -111,7 +111,8 @@ def _camera_views(wall_width: float) -> NDArray[np.float64]:
     return np.stack([left, top, height], axis=1)
 
 
-def _film(wall: NDArray[np.uint8], views: NDArray[np.float64], path: Path) -> None:
+def film(wall: NDArray[np.uint8], views: NDArray[np.float64], path: Path) -> None:
+    """Writes what the camera sees as a video."""
     import cv2
 
     from mot_reid.video.video_sink import VideoSink
@@ -124,14 +125,14 @@ def _film(wall: NDArray[np.uint8], views: NDArray[np.float64], path: Path) -> No
             sink.write(number, np.asarray(image, np.uint8), Tracks.empty())
 
 
-def _ids_of(
+def ids_of(
     people: NDArray[np.float64], views: NDArray[np.float64], rows: NDArray[np.float64]
 ) -> list[tuple[set[int], int]]:
     """For each person the ids of the tracks on it, and in how many frames it was in view.
 
     Args:
         people: boxes ``(P, 4)`` on the wall, pixels.
-        views: what the camera saw, as `_camera_views` gives it.
+        views: what the camera saw, as `camera_views` gives it.
         rows: the tracks, as ``tracks.txt`` has them.
     """
     ids: list[set[int]] = [set() for _ in people]

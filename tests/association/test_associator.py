@@ -109,7 +109,7 @@ def test_a_lost_person_comes_back_elsewhere_by_appearance() -> None:
         step(tracker, people((0, 0), (600, 0)), RED, GREEN)
     for _ in range(80):
         step(tracker, people((600, 0)), GREEN)
-    assert ids(step(tracker, people((300, 20), (600, 0)), RED, GREEN)) == [1, 2]
+    assert ids(step(tracker, people((200, 20), (600, 0)), RED, GREEN)) == [1, 2]
 
 
 def test_a_stranger_does_not_inherit_an_identity() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mot_reid.cli.demo import _camera_views, _ids_of
+from mot_reid.cli.demo import camera_views, ids_of
 
 
 def test_most_people_keep_their_identity(run: Callable[..., Any], tmp_path: Path) -> None:
@@ -25,7 +25,7 @@ def test_most_people_keep_their_identity(run: Callable[..., Any], tmp_path: Path
 
 
 def test_the_camera_stays_on_the_wall_and_leaves_the_bus() -> None:
-    views = _camera_views(2730 / 1080)
+    views = camera_views(2730 / 1080)
     left, top, height = views.T
     assert (left >= 0).all()
     assert (top >= 0).all()
@@ -44,4 +44,4 @@ def test_who_kept_one_id_by_hand() -> None:
     people = np.array([[0, 0, 200, 600], [600, 0, 900, 700], [1430, 0, 1700, 700]], float)
     tlwh = np.array([[0, 0, 200, 600], [600, 0, 300, 700]]) * scale
     rows = [[1, 4, *tlwh[0]], [1, 5, *tlwh[1]], [2, 4, *tlwh[0]], [2, 6, *tlwh[1]]]
-    assert _ids_of(people, views, np.array(rows)) == [({4}, 2), ({5, 6}, 2)]
+    assert ids_of(people, views, np.array(rows)) == [({4}, 2), ({5, 6}, 2)]
