@@ -130,8 +130,8 @@ class AssociationConfig(Settings):
     appearance_gate: float = setting(
         0.5, "cosine distance from which on two people look apart", low=0, high=2
     )
-    embedding_momentum: float = setting(0.9, "share of the old in the average of embeddings", low=0, high=1)
-    max_occlusion: float = setting(0.5, "a box covered more than this teaches no appearance", low=0, high=1)
+    embedding_momentum: float = setting(0.95, "share of the old in the average of embeddings", low=0, high=1)
+    max_occlusion: float = setting(0.3, "a box covered more than this teaches no appearance", low=0, high=1)
     duplicate_iou: float = setting(0.7, "a new track may not overlap a followed one by more", low=0, high=1)
     min_hits: int = setting(2, "detections in a row that confirm a new track", low=1)
     max_age: int = setting(60, "frames for which a lost track can come back by overlap", low=0)

@@ -54,9 +54,9 @@ def test_an_empty_frame_has_nobody(detector: YoloDetector) -> None:
 
 
 def test_the_score_is_a_floor(photographs: list[np.ndarray]) -> None:
-    (strict,) = YoloDetector(DetectorConfig(score=0.6)).detect(photographs[:1])
+    (strict,) = YoloDetector(DetectorConfig(score=0.75)).detect(photographs[:1])
     (lenient,) = YoloDetector(DetectorConfig(score=0.05)).detect(photographs[:1])
-    assert strict.scores.min() >= 0.6
+    assert strict.scores.min() >= 0.75
     assert len(lenient) > len(strict)
 
 
