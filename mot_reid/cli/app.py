@@ -55,7 +55,7 @@ def main() -> None:
     except BrokenPipeError:  # the reader of our output has gone, as in `mot-reid config | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = FAILED
-    except (OSError, RuntimeError, TypeError, ValueError) as error:
+    except (ImportError, OSError, RuntimeError, TypeError, ValueError) as error:
         if os.environ.get("MOT_REID_DEBUG"):
             raise
         code = _report(one_line(error), FAILED)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -103,8 +104,9 @@ class _TextSink(Sink):
         """Closes the file."""
         self._file.close()
 
+    @abstractmethod
     def _text(self, rows: list[Row]) -> str:
-        raise NotImplementedError
+        """The lines of one frame."""
 
 
 class MotSink(_TextSink):
@@ -145,15 +147,18 @@ class JsonLinesSink(_TextSink):
 def _rounded(rows: list[Row]) -> list[Row]:
     return [
         (
-            *row[:2],
-            round(row[2], 2),
-            round(row[3], 2),
-            round(row[4], 2),
-            round(row[5], 2),
-            round(row[6], 4),
-            *row[7:],
+            frame,
+            track_id,
+            round(x1, 2),
+            round(y1, 2),
+            round(x2, 2),
+            round(y2, 2),
+            round(score, 4),
+            number,
+            name,
+            index,
         )
-        for row in rows
+        for frame, track_id, x1, y1, x2, y2, score, number, name, index in rows
     ]
 
 

@@ -341,6 +341,16 @@ def test_a_full_disk_costs_only_what_did_not_fit(scene: Any, tmp_path: Path) -> 
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["complete"] is False
 
 
+def test_parquet_without_pyarrow(
+    run: Run, scene: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    arguments = ("--detections", scene.detections, "-o", tmp_path, *NO_MODELS, "--parquet")
+    result = run("track", scene.video, *arguments)
+    assert (result.code, result.err.count("\n")) == (1, 1)
+    assert "pip install 'mot_reid[parquet]'" in result.err
+
+
 def test_help_and_version(run: Run) -> None:
     assert "rtsp or http" in run("track", "--help").out
     assert run("--version").out.startswith("mot-reid 0.")
