@@ -1,5 +1,44 @@
-"""Before anything loads torch: threads that wait shall sleep, or tests crawl on a machine that is busy."""
+"""What all tests share."""
 
 import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 
+import pytest
+
+# Before anything loads torch: threads that wait shall sleep, or tests crawl on a machine that is busy.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder with the real data."""
+    folder = os.environ.get("MOT_REID_DATA")
+    if not folder:
+        pytest.skip("MOT_REID_DATA does not name the folder with the real data")
+    return Path(folder)
+
+
+@dataclass
+class Outcome:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+    """Runs ``mot-reid`` with these arguments, in this process."""
+    from mot_reid.cli import main
+
+    def run(*arguments: object) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["mot-reid", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        captured = capsys.readouterr()
+        assert isinstance(stopped.value.code, int)
+        return Outcome(stopped.value.code, captured.out, captured.err)
+
+    return run

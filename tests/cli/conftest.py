@@ -1,7 +1,6 @@
-"""Scenes and a way to run the program."""
+"""A scene to track."""
 
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,31 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from mot_reid.cli import main
 from mot_reid.structures import Tracks
 from mot_reid.video.video_sink import VideoSink
-
-
-@dataclass
-class Outcome:
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
-    """Runs ``mot-reid`` with these arguments, in this process."""
-
-    def run(*arguments: str | Path) -> Outcome:
-        monkeypatch.setattr(sys, "argv", ["mot-reid", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        captured = capsys.readouterr()
-        assert isinstance(stopped.value.code, int)
-        return Outcome(stopped.value.code, captured.out, captured.err)
-
-    return run
 
 
 @dataclass
