@@ -104,3 +104,14 @@ def test_broken_weights_are_named(tmp_path: Path, suffix: str) -> None:
 def test_weights_that_do_not_exist_are_named() -> None:
     with pytest.raises(FileNotFoundError, match=r"weights not found: nowhere\.onnx"):
         NetworkEmbedder(EmbedderConfig(weights="nowhere.onnx"))
+
+
+def test_a_loaded_network_does_not_hang_on_its_file(checkpoint: Path, tmp_path: Path) -> None:
+    path = tmp_path / "mine.safetensors"
+    path.write_bytes(checkpoint.read_bytes())
+    embedder = NetworkEmbedder(EmbedderConfig(weights=str(path)))
+    before = embedder.embed(FRAME, BOXES)
+    with path.open("r+b") as file:  # another process writes new weights into the same file
+        file.seek(path.stat().st_size // 4)
+        file.write(b"\xff" * (path.stat().st_size // 2))
+    np.testing.assert_array_equal(embedder.embed(FRAME, BOXES), before)

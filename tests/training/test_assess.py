@@ -1,0 +1,74 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from mot_reid.appearance.checkpoints import save_checkpoint
+from mot_reid.appearance.mgn import MGN
+from mot_reid.training.assess import main, score_separability, sequence_crops
+
+
+def unit(*degrees: float) -> np.ndarray:
+    angles = np.deg2rad(degrees)
+    return np.stack((np.cos(angles), np.sin(angles)), axis=1).astype(np.float32)
+
+
+def test_separability_by_hand() -> None:
+    # Two people in frames 1 and 11; one choice of the four goes wrong. The rows of frame 2 are too near.
+    embeddings = unit(0, 60, 20, 35, 5)
+    identities, frames = np.array([1, 2, 1, 2, 1]), np.array([1, 1, 11, 11, 2])
+    found = score_separability(embeddings, identities, frames, gap=10)
+    # 0 -> 20 right, 60 -> 35 right, 20 -> 0 right, 35 -> 60 right (25 against 35 degrees)
+    assert found.rank1 == 1
+    # same: 20, 25 degrees; different: 35 (0-35), 40 (60-20)
+    assert found.auc == 1
+    assert found.same[4] == pytest.approx(np.cos(np.deg2rad([20, 25])).mean(), abs=1e-4)
+    assert found.different[4] == pytest.approx(np.cos(np.deg2rad([35, 40])).mean(), abs=1e-4)
+    worse = score_separability(unit(0, 60, 40, 35, 5), identities, frames, gap=10)
+    # 0 -> 35 wrong, 60 -> 40 wrong, 40 -> 60 wrong, 35 -> 60 right; same: 40, 25; different: 35, 20
+    assert worse.rank1 == pytest.approx(1 / 4)
+    assert worse.auc == pytest.approx(1 / 4)
+
+
+def test_separability_needs_both_kinds_of_pairs() -> None:
+    with pytest.raises(ValueError, match="at least 5 frames apart"):
+        score_separability(unit(0, 1), np.array([1, 1]), np.array([1, 9]), gap=5)
+
+
+@pytest.fixture
+def sequence(tmp_path: Path) -> Path:
+    """A red and a blue person in three frames; a nearer one hides the blue one in the last."""
+    folder = tmp_path / "SEQ-01"
+    (folder / "img1").mkdir(parents=True)
+    (folder / "gt").mkdir()
+    (folder / "seqinfo.ini").write_text("[Sequence]\nname=SEQ-01\nframeRate=2\n")
+    rows = []
+    for number in (1, 2, 3):
+        frame = np.zeros((100, 200, 3), np.uint8)
+        frame[10:50, 20:40, 2] = 255
+        frame[10:50, 120:140, 0] = 255
+        cv2.imwrite(str(folder / "img1" / f"{number:06d}.jpg"), frame)
+        rows += [f"{number},1,21,11,20,40,1,-1,-1,-1", f"{number},2,121,11,20,40,1,-1,-1,-1"]
+        rows += [f"{number},8,121,11,20,40,0,-1,-1,-1"]  # not to be considered
+    rows += ["3,3,119,11,24,60,1,-1,-1,-1"]
+    (folder / "gt" / "gt.txt").write_text("\n".join(rows))
+    return folder
+
+
+def test_crops_of_a_sequence(sequence: Path) -> None:
+    crops, rate = sequence_crops(sequence, (96, 48), every=1.0)  # frames 1 and 3
+    assert rate == 2
+    assert crops.identities.tolist() == [1, 2, 1, 3]
+    assert crops.cameras.tolist() == [1, 1, 3, 3]
+    assert crops.images[0, 48, 24] == pytest.approx([254, 0, 0], abs=4)
+    assert crops.images[1, 48, 24] == pytest.approx([0, 0, 254], abs=4)
+    everything, _ = sequence_crops(sequence, (96, 48), every=1.0, hidden=1.0)
+    assert everything.identities.tolist() == [1, 2, 1, 2, 3]
+
+
+def test_command_prints_figures(sequence: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    weights = tmp_path / "model.safetensors"
+    save_checkpoint(weights, MGN("osnet_x0_25", reduced_dim=8), input_size=(96, 48))
+    main([str(weights), "--sequences", str(sequence), "--gap", "0.5", "--hidden", "1"])
+    assert "SEQ-01: rank-1" in capsys.readouterr().out

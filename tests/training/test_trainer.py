@@ -1,0 +1,123 @@
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mot_reid.appearance.checkpoints import load_checkpoint
+from mot_reid.training.reid_data import Augmentation, CropSet
+from mot_reid.training.retrieval import evaluate_retrieval
+from mot_reid.training.settings import TrainingSettings
+from mot_reid.training.trainer import Trainer, main, train_embedder
+
+TINY = TrainingSettings(
+    reduced_dim=8,
+    height=96,
+    width=32,
+    epochs=2,
+    people=6,
+    images=4,
+    learning_rate=1e-2,
+    ema=0.5,
+    held_out=0,
+    augmentation=Augmentation(brightness=0.1, contrast=0.1, saturation=0.1, gamma=1.05, coarse=0.0),
+)
+
+
+@pytest.fixture(scope="module")
+def crops() -> CropSet:
+    """People told apart by the colours of shirt and trousers, in noise, by two cameras."""
+    rng = np.random.default_rng(0)
+    identities, cameras = np.repeat(np.arange(6), 8), np.tile([1, 2], 24)
+    shirts, trousers = rng.permutation(6), rng.permutation(6)
+    colours = np.array([[c >> 2 & 1, c >> 1 & 1, c & 1] for c in range(1, 7)]) * 160.0 + 40
+    images = np.empty((48, 96, 32, 3))
+    images[:, :48] = colours[shirts[identities]][:, None, None]
+    images[:, 48:] = colours[trousers[identities]][:, None, None]
+    images += rng.normal(0, 25, images.shape)
+    return CropSet(images.clip(0, 255).astype(np.uint8), identities, cameras)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def test_tiny_training_learns_colours(crops: CropSet, tmp_path: Path) -> None:
+    result = Trainer(crops, tmp_path, replace(TINY, epochs=3)).run()
+    first, last = result.history[1], result.history[-1]
+    assert last.softmax < first.softmax
+    assert last.triplet < 0.5 * first.triplet
+    network = load_checkpoint(result.checkpoint)
+    assert (network.input_size, network.dim) == ((96, 32), 64)
+    found = evaluate_retrieval(network, crops)
+    assert found.rank1 == 1.0
+    assert found.mean_average_precision > 0.9
+
+
+def test_interrupted_training_ends_as_an_uninterrupted_one(crops: CropSet, tmp_path: Path) -> None:
+    settings = replace(TINY, held_out=2, people=4, images=8)
+    teacher = np.eye(6, dtype=np.float32)[crops.identities]
+    whole = Trainer(crops, tmp_path / "whole", settings, teacher=teacher).run()
+    interrupted = Trainer(crops, tmp_path / "parts", settings, teacher=teacher).run(until=1)
+    assert len(interrupted.history) == 2
+    parts = Trainer(crops, tmp_path / "parts", settings, teacher=teacher).run()
+    assert 0 < parts.history[-1].distillation < parts.history[1].distillation
+    expected, found = (load_checkpoint(r.checkpoint).module.state_dict() for r in (whole, parts))
+    assert all(torch.equal(found[name], value) for name, value in expected.items())
+    assert [metrics[1:9] for metrics in parts.history[1:]] == [metrics[1:9] for metrics in whole.history[1:]]
+    with (tmp_path / "parts" / "metrics.csv").open() as file:
+        assert [row["epoch"] for row in csv.DictReader(file)] == ["0", "1", "2"]
+    with pytest.raises(ValueError, match="written with other settings"):
+        Trainer(crops, tmp_path / "parts", TINY)
+
+
+def test_rate_rises_then_falls_to_nothing(crops: CropSet, tmp_path: Path) -> None:
+    trainer = Trainer(crops, tmp_path, replace(TINY, epochs=10, warmup=0.2))
+    rates = [trainer._learning_rate(step) for step in range(10 * trainer.steps)]
+    peak = int(np.argmax(rates))
+    assert rates[peak] == pytest.approx(1e-2)
+    assert peak + 1 == pytest.approx(2 * trainer.steps, abs=1)
+    assert (np.diff(rates[: peak + 1]) > 0).all()
+    assert (np.diff(rates[peak + 1 :]) < 0).all()
+    assert rates[-1] < 1e-3
+
+
+def test_training_from_a_folder_and_from_earlier_weights(crops: CropSet, tmp_path: Path) -> None:
+    import cv2
+
+    folder = tmp_path / "crops"
+    folder.mkdir()
+    for row in np.flatnonzero(np.arange(48) % 4 < 2):
+        name = f"{crops.identities[row]:04d}_c{crops.cameras[row]}s1_{row:06d}_00.png"
+        cv2.imwrite(str(folder / name), crops.images[row][..., ::-1])
+    options = {
+        "reduced-dim": 8,
+        "height": 96,
+        "width": 32,
+        "people": 3,
+        "images": 2,
+        "held-out": 2,
+        "epochs": 1,
+    }
+    arguments = [text for name, value in options.items() for text in (f"--{name}", str(value))]
+    main([str(folder), str(tmp_path / "a"), *arguments])
+    again = train_embedder(
+        folder, tmp_path / "b", replace(TINY, epochs=0), initial=tmp_path / "a" / "embedder.safetensors"
+    )
+    first, second = (load_checkpoint(p) for p in (tmp_path / "a" / "embedder.safetensors", again.checkpoint))
+    weights = first.module.state_dict()
+    assert all(torch.equal(weights[name], value) for name, value in second.module.state_dict().items())
+
+
+def test_bad_settings_are_refused_early(crops: CropSet, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="multiple of 96"):
+        train_embedder(tmp_path, tmp_path, TrainingSettings(height=256))
+    with pytest.raises(FileNotFoundError, match="no such initial weights"):
+        Trainer(crops, tmp_path, TINY, initial=tmp_path / "nothing.safetensors")
+    with pytest.raises(ValueError, match="no initial weights to keep"):
+        Trainer(crops, tmp_path, replace(TINY, keep=0.5))
+    with pytest.raises(ValueError, match="the teacher has 5 embeddings for 48 crops"):
+        Trainer(crops, tmp_path, TINY, teacher=np.ones((5, 2), np.float32))
