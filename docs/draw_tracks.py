@@ -12,6 +12,7 @@ import matplotlib
 matplotlib.use("Agg")
 import numpy as np
 from matplotlib import pyplot as plt
+from matplotlib.ticker import MaxNLocator
 
 from mot_reid.video.overlay import id_color
 
@@ -35,6 +36,7 @@ def draw(run: Path, picture: Path) -> None:
     floor.set(xlim=(0, source["width"]), ylim=(source["height"], 0), aspect="equal", xticks=[], yticks=[])
     floor.set_title(f"{source['name']}: where each id walked")
     time.set(xlabel="frame", ylabel="id", title="when each id was in view (dotted: out of sight)")
+    time.yaxis.set_major_locator(MaxNLocator(integer=True))
     time.invert_yaxis()
     figure.savefig(picture, dpi=80)
 
