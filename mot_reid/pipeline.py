@@ -205,7 +205,7 @@ def _whole() -> Iterator[None]:
         yield
     finally:
         for number, handler in handlers.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)  # None: not set from Python
     for caught in came:
         signal.raise_signal(signal.Signals(caught))
 

@@ -188,7 +188,7 @@ class Tracker:
                 f"frame: expected shape {self._shape} as before, got {frame.shape}; reset() for a new video"
             )
         self._shape = frame.shape
-        return frame
+        return np.ascontiguousarray(frame)  # a flipped view, say, is nothing that OpenCV takes
 
     def _embed_callable(self, frame: NDArray[np.uint8] | None, detections: Detections) -> Embed | None:
         """What the associator asks for embeddings: the user's own, the embedder, or nothing."""

@@ -125,6 +125,13 @@ def test_wrong_frames_are_named(frame: object, error: type[Exception], message: 
         plain_tracker().update(frame, Detections.empty())  # type: ignore[arg-type]
 
 
+def test_a_flipped_view_is_as_good_as_a_copy() -> None:
+    frame = frame_with((20, 50, RED), (200, 120, GREEN))[:, ::-1]
+    for camera_motion in ("none", "flow"):
+        tracker = Tracker(detector=BrightSpots(), embedder=MeanColour(), camera_motion=camera_motion)
+        assert [tracker.update(frame).xyxy[:, 0].tolist() for _ in range(2)] == [[100, 280]] * 2
+
+
 def test_a_frame_of_another_size_is_refused_and_changes_nothing() -> None:
     tracker = plain_tracker()
     box = Detections([[10, 20, 50, 120]])

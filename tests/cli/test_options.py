@@ -1,0 +1,52 @@
+"""The command line takes its defaults and ranges from the settings."""
+
+import inspect
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import pytest
+
+from mot_reid import Config, Tracker
+from mot_reid.cli.options import build_config, setting_option
+from mot_reid.cli.track import track
+from mot_reid.resources import shipped
+
+
+def test_python_yaml_and_command_line_agree_on_every_default() -> None:
+    nothing_given = build_config(None, {"detector.score": None, "output.video": None, "device": None}, [])
+    assert nothing_given == Config() == Tracker().config
+    assert build_config(shipped("configs") / "default.yaml", {}, []) == Config()
+
+
+def test_no_option_for_a_setting_has_a_default_of_its_own() -> None:
+    signature = inspect.signature(track)
+    hints = get_type_hints(track, include_extras=True)
+    options = {name: get_args(hints[name])[1] for name in signature.parameters}
+    for name in ("detector", "embedder", "camera_motion", "device", "classes", "score", "image_size",
+                 "video", "jsonl", "csv", "parquet", "labels", "trail"):  # fmt: skip
+        assert signature.parameters[name].default is None, name
+        assert "[default: " in options[name].help, name
+
+
+def test_help_shows_the_settings_own_words() -> None:
+    assert setting_option("detector.score", "--score").help == (
+        r"lowest score of a detection that reaches the tracker \[default: 0.1]"
+    )
+    assert setting_option("output.video", "--video/--no-video").help.endswith(r"\[default: yes]")
+
+
+def test_help_names_every_default(run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    text = re.sub(r"\s+", " ", run("track", "--help").out)
+    defaults = Config()
+    for shown in (defaults.detector.weights, defaults.embedder.weights, defaults.detector.image_size):
+        assert f"[default: {shown}]" in text
+
+
+def test_set_comes_after_options_and_options_after_the_file(tmp_path: Path) -> None:
+    (tmp_path / "my.yaml").write_text("detector:\n  score: 0.3\n  nms_iou: 0.5\n  image_size: 960\n")
+    options = {"detector.score": 0.4, "detector.nms_iou": 0.6}
+    detector = build_config(tmp_path / "my.yaml", options, ["detector.score=0.5"]).detector
+    assert (detector.score, detector.nms_iou, detector.image_size) == (0.5, 0.6, 960)
