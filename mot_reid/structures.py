@@ -36,13 +36,19 @@ def _boxes(value: ArrayLike, argument: str) -> NDArray[np.float32]:
 
 def _numbers(value: ArrayLike, argument: str, dtype: type[Any]) -> NDArray[Any]:
     """Converts to a contiguous array of ``dtype``; numbers only, integers without loss."""
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise ValueError(f"{argument}: expected rows of one length") from None
     if array.size and array.dtype.kind not in "biuf":
         raise TypeError(f"{argument}: expected numbers, got dtype {array.dtype}")
-    fractions = array.dtype.kind == "f" and not np.array_equal(array, np.rint(array))
-    if np.issubdtype(dtype, np.integer) and fractions:
-        raise ValueError(f"{argument}: expected whole numbers, got {array.dtype} with fractions")
-    return np.ascontiguousarray(array, dtype=dtype)
+    if np.issubdtype(dtype, np.integer) and array.dtype.kind in "uf":
+        if not np.array_equal(array, np.rint(array)):
+            raise ValueError(f"{argument}: expected whole numbers, got {array.dtype} with fractions")
+        if array.size and np.abs(array).max() >= 2**63:
+            raise ValueError(f"{argument}: expected 64-bit integers, got {np.abs(array).max()}")
+    with np.errstate(over="ignore"):  # what is too large for the type becomes infinite, and is named later
+        return np.ascontiguousarray(array, dtype=dtype)
 
 
 def _column(value: ArrayLike, argument: str, dtype: type[Any], length: int) -> NDArray[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -57,6 +58,12 @@ class Tracker:
         config: Config | str | Path | None = None,
         device: str | None = None,
     ) -> None:
+        if detector is not None and not isinstance(detector, str | Path) and not hasattr(detector, "detect"):
+            raise TypeError(f"detector: expected weights or an object with detect, got {detector!r}")
+        if embedder is not None and not isinstance(embedder, str | Path) and not hasattr(embedder, "embed"):
+            raise TypeError(f"embedder: expected weights or an object with embed, got {embedder!r}")
+        if config is not None and not isinstance(config, Config | str | Path):
+            raise TypeError(f"config: expected a Config or a YAML file, got {type(config).__name__}")
         settings = config if isinstance(config, Config) else load_config(config)
         if device is not None:
             settings = replace(settings, device=device)
@@ -141,8 +148,10 @@ class Tracker:
             ValueError: the frame's dtype or shape is wrong or has changed, frame numbers do not ascend, or
                 pixels are needed and there is no frame.
         """
-        frame = self._check_frame(frame)
+        frame = self._usable(frame)
         number = self._frame_number + 1 if frame_number is None else frame_number
+        if not isinstance(number, int | np.integer):
+            raise TypeError(f"frame_number: expected a whole number, got {number!r}")
         if number <= self._frame_number:
             raise ValueError(f"frame_number: expected more than {self._frame_number}, got {number}")
         if detections is None:
@@ -156,7 +165,9 @@ class Tracker:
         if self._camera is not None:
             with self.stopwatch("camera motion"):
                 affine = self._camera.estimate(frame, detections.xyxy, number)
-        self._frame_number = number
+        self._frame_number = int(number)
+        if frame is not None:
+            self._shape = frame.shape
         with self.stopwatch("associate"):
             return self._associator.step(detections, affine, embed)
 
@@ -164,31 +175,32 @@ class Tracker:
         """What the detector finds in a frame ``(H, W, 3)`` uint8 BGR, by itself; no track takes note of it.
 
         Raises:
-            ValueError: this tracker has no detector.
+            TypeError: the frame is not an array, or the detector gives anything but a list of `Detections`.
+            ValueError: this tracker has no detector, or the frame's dtype or shape is wrong.
         """
         if not self._has_detector:
             raise ValueError("detections: expected Detections, as this tracker has no detector")
-        detector = self._loaded_detector()
+        frame, detector = _checked(frame), self._loaded_detector()
         with self.stopwatch("detect"):
-            return detector.detect([frame])[0]
+            found = detector.detect([frame])
+        if not isinstance(found, list | tuple) or len(found) != 1 or not isinstance(found[0], Detections):
+            raise TypeError(
+                f"detector.detect: expected a list of one Detections for one frame, got {found!r}"
+            )
+        return found[0]
 
-    def _check_frame(self, frame: NDArray[np.uint8] | None) -> NDArray[np.uint8] | None:
+    def _usable(self, frame: NDArray[np.uint8] | None) -> NDArray[np.uint8] | None:
+        """The frame, checked against what is needed and what came before."""
         if frame is None:
             if self._camera is not None and self._camera.needs_pixels:
                 raise ValueError("frame: camera motion is estimated from pixels; pass camera_motion='none'")
             return None
-        if not isinstance(frame, np.ndarray):
-            raise TypeError(f"frame: expected a numpy array, got {type(frame).__name__}")
-        if frame.ndim != 3 or frame.shape[2] != 3 or not frame.size:
-            raise ValueError(f"frame: expected shape (H, W, 3), BGR, got {frame.shape}")
-        if frame.dtype != np.uint8:
-            raise ValueError(f"frame: expected dtype uint8, got {frame.dtype}")
+        frame = _checked(frame)
         if self._shape is not None and frame.shape != self._shape:
             raise ValueError(
                 f"frame: expected shape {self._shape} as before, got {frame.shape}; reset() for a new video"
             )
-        self._shape = frame.shape
-        return np.ascontiguousarray(frame)  # a flipped view, say, is nothing that OpenCV takes
+        return frame
 
     def _embed_callable(self, frame: NDArray[np.uint8] | None, detections: Detections) -> Embed | None:
         """What the associator asks for embeddings: the user's own, the embedder, or nothing."""
@@ -222,6 +234,17 @@ class Tracker:
         return self._embedder
 
 
+def _checked(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A frame that is one; contiguous, for OpenCV does not take a flipped view, say."""
+    if not isinstance(frame, np.ndarray):
+        raise TypeError(f"frame: expected a numpy array, got {type(frame).__name__}")
+    if frame.ndim != 3 or frame.shape[2] != 3 or not frame.size:
+        raise ValueError(f"frame: expected shape (H, W, 3), BGR, got {frame.shape}")
+    if frame.dtype != np.uint8:
+        raise ValueError(f"frame: expected dtype uint8, got {frame.dtype}")
+    return np.ascontiguousarray(frame)
+
+
 def resolve_device(device: str) -> str:
     """The torch device that ``device`` means; ``auto`` is the best there is.
 
@@ -230,6 +253,8 @@ def resolve_device(device: str) -> str:
     """
     import torch
 
+    if re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device) is None:
+        raise ValueError(f"device {device!r} is not known; known: auto, cpu, mps, cuda, cuda:1")
     if device == "auto":
         if torch.cuda.is_available():
             return "cuda:0"

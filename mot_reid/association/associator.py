@@ -34,7 +34,7 @@ class _Frame:
     detection_of: Indices  # (T,) the detection of each tracklet, or -1
     embedded: Mask  # (M,) detections whose embedding is known
     embeddings: NDArray[np.float32] | None = None  # (M, D), valid where embedded
-    revived: list[Indices] = field(default_factory=list)  # tracklets found again by appearance
+    revived: Indices = field(default_factory=lambda: np.zeros(0, np.intp))  # tracklets found by appearance
 
     def match(self, tracks: Mask, detections: Mask, costs: NDArray[np.floating], allowed: Mask) -> Indices:
         """Assigns the chosen tracklets ``(T,)`` and detections ``(M,)`` that are still free; costs below 1.
@@ -86,20 +86,29 @@ class Associator:
         Raises:
             ValueError: embeddings do not have the shape they had before.
         """
+        kept = np.flatnonzero(detections.scores >= self.association.low_score)
+        detections = detections[kept]
+        confident = detections.scores >= self.association.high_score
+        wanted = np.flatnonzero(confident)
+        embeddings = None
+        if embed is not None and wanted.size:  # asked for first: if this fails, nothing has changed
+            embeddings = embed(kept[wanted])
+            self._table.require_dimension(embeddings.shape[1])
         self._frame += 1
         self._predict(affine)
         frame = self._compare(detections)
-        confident = detections.scores >= self.association.high_score
-        weak = ~confident & (detections.scores >= self.association.low_score)
-        self._ask_for_embeddings(frame, np.flatnonzero(confident), embed)
+        if embeddings is not None:
+            frame.embeddings = np.zeros((len(detections), embeddings.shape[1]), np.float32)
+            frame.embeddings[wanted] = embeddings
+            frame.embedded[wanted] = True
         self._match_confident(frame, confident)
-        self._match_weak(frame, weak)
+        self._match_weak(frame, ~confident)
         self._revive(frame, confident)
         self._match_tentative(frame, confident)
         self._update(frame)
         self._start(frame, confident)
         self._confirm()
-        seen = self._report(frame)
+        seen = self._report(frame, kept)
         self._retire()
         return seen
 
@@ -124,15 +133,6 @@ class Associator:
             detection_of=np.full(len(rows), _NOBODY),
             embedded=np.zeros(count, bool),
         )
-
-    def _ask_for_embeddings(self, frame: _Frame, wanted: Indices, embed: Embed | None) -> None:
-        if embed is None or not wanted.size:
-            return
-        embeddings = embed(wanted)
-        self._table.require_dimension(embeddings.shape[1])
-        frame.embeddings = np.zeros((len(frame.detections), embeddings.shape[1]), np.float32)
-        frame.embeddings[wanted] = embeddings
-        frame.embedded[wanted] = True
 
     def _ages(self) -> NDArray[np.int64]:
         """Frames since each tracklet was last seen, ``(T,)``."""
@@ -169,7 +169,7 @@ class Associator:
         possible = tracks[:, None] & candidates[None] & self._within_reach(frame.detections)
         distances = cosine_distances(self._table.embeddings, frame.embeddings)
         clear = unambiguous(distances, possible, config.revive_margin) & (distances <= config.revive_gate)
-        frame.revived.append(frame.match(tracks, candidates, distances / 2, clear))
+        frame.revived = frame.match(tracks, candidates, distances / 2, clear)
 
     def _within_reach(self, detections: Detections) -> Mask:
         """Pairs ``(T, M)`` near enough for the time that has passed, alike in height and of one class."""
@@ -199,10 +199,10 @@ class Associator:
             return
         chosen = frame.detection_of[matched]
         measured = xyxy_to_cxcywh(frame.detections.xyxy[chosen].astype(np.float64))
-        for revived in frame.revived:  # where they were says nothing about how they move now
-            fresh = kalman.initiate(measured[np.searchsorted(matched, revived)], self.motion)
-            for name, values in vars(fresh).items():
-                getattr(states, name)[revived] = values
+        # Where the revived were says nothing about how they move now.
+        fresh = kalman.initiate(measured[np.searchsorted(matched, frame.revived)], self.motion)
+        for name, values in vars(fresh).items():
+            getattr(states, name)[frame.revived] = values
         kalman.update(states, matched, measured, self.motion)
         rows["last_seen"][matched] = self._frame
         rows["hits"][matched] += 1
@@ -246,7 +246,8 @@ class Associator:
         ready = (rows["status"] == Status.TENTATIVE) & seen & (rows["hits"] >= enough)
         self._table.confirm(np.flatnonzero(ready))
 
-    def _report(self, frame: _Frame) -> Tracks:
+    def _report(self, frame: _Frame, kept: Indices) -> Tracks:
+        """The confirmed tracklets seen in this frame; ``kept`` numbers their detections as they came in."""
         rows, detections = self._table.rows, frame.detections
         reported = (rows["status"] == Status.CONFIRMED) & (rows["last_seen"] == self._frame)
         chosen = np.flatnonzero(reported)
@@ -257,7 +258,7 @@ class Associator:
             xyxy=detections.xyxy[index],
             scores=detections.scores[index],
             classes=detections.classes[index],
-            detection_index=index.astype(np.int64),
+            detection_index=kept[index].astype(np.int64),
         )
 
     def _retire(self) -> None:
