@@ -10,6 +10,7 @@ import dataclasses
 import difflib
 import math
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Self, get_type_hints
@@ -56,11 +57,12 @@ class Settings:
 
 def _checked_type(value: Any, expected: Any, name: str) -> Any:
     if expected == tuple[str, ...]:
-        if isinstance(value, list | tuple):
+        if isinstance(value, list | tuple) and all(isinstance(entry, str | int) for entry in value):
             return tuple(str(entry) for entry in value)
         raise TypeError(f"{name}: expected a list such as [person, 3], got {value!r}")
-    if expected is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+    if expected is float and isinstance(value, int | str) and not isinstance(value, bool):
+        with suppress(ValueError, OverflowError):
+            return float(value)  # YAML 1.1 takes 1e-1 for text
     if not isinstance(value, expected) or (isinstance(value, bool) and expected is not bool):
         raise TypeError(f"{name}: expected {expected.__name__}, got {type(value).__name__} {value!r}")
     return value
@@ -73,6 +75,8 @@ def _check_range(value: Any, item: dataclasses.Field[Any]) -> None:
     if (low is not None and value < low) or (high is not None and value > high):
         bounds = f"at least {low}" if high is None else f"between {low} and {high}"
         raise ValueError(f"{item.name}: expected a value {bounds}, got {value}")
+    if isinstance(value, int) and abs(value) >= 2**31:
+        raise ValueError(f"{item.name}: expected a number below {2**31}, got {value}")
     if step is not None and value % step:
         raise ValueError(f"{item.name}: expected a multiple of {step}, got {value}")
 
@@ -171,7 +175,9 @@ class Config:
     output: OutputConfig = field(default_factory=OutputConfig)
 
     def __post_init__(self) -> None:
-        _checked_type(self.device, str, "device")
+        hints = get_type_hints(type(self))
+        for item in fields(self):
+            _checked_type(getattr(self, item.name), hints[item.name], item.name)
 
     def replace(self, **parts: Any) -> Self:
         """A copy with whole parts replaced, such as ``association=AssociationConfig(...)``."""
@@ -209,6 +215,8 @@ def _read_yaml(path: Path) -> Mapping[str, Any]:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise FileNotFoundError(f"configuration file not found: {path}") from None
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read ({error.strerror})") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: not a YAML file: {' '.join(str(error).split())}") from None
     if content is None:

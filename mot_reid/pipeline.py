@@ -26,7 +26,18 @@ from mot_reid.video.files import prepare_output_folder
 from mot_reid.video.frames import Source, SourceInfo
 from mot_reid.video.sinks import CsvSink, JsonLinesSink, MotSink, ParquetSink, Sink
 
-__all__ = ["STAGES", "Summary", "track_source"]
+__all__ = ["OUTPUT_FILES", "STAGES", "Summary", "track_source"]
+
+OUTPUT_FILES = (
+    "tracks.txt",
+    "tracks.jsonl",
+    "tracks.csv",
+    "tracks.parquet",
+    "tracks.arrows",
+    "tracks.mp4",
+    "summary.json",
+)
+"""The files that a run writes, or removes if an earlier run left them."""
 
 STAGES = ("decode", "detect", "embed", "camera motion", "associate", "draw", "write")
 
@@ -141,6 +152,7 @@ def track_source(
     start = time.perf_counter()
     with ExitStack() as stack:
         stack.enter_context(_sole_writer(folder))
+        (folder / "summary.json").unlink(missing_ok=True)  # an earlier run's would speak for this one
         stack.callback(_write_summary, summary, tracker, folder)
         try:
             _run(source, tracker, folder, stride, detections, summary, start, on_frame)
@@ -214,6 +226,7 @@ def _open_sinks(
     output: OutputConfig, folder: Path, fps: float, names: Mapping[int, str], stack: ExitStack
 ) -> list[tuple[Path, Sink]]:
     """The sinks asked for and their files; text first: a full disk shall not cost the tracks."""
+    (folder / "tracks.arrows").unlink(missing_ok=True)  # left over where a run was killed
     makers: dict[str, tuple[bool, Callable[[Path], Sink]]] = {
         "tracks.txt": (True, MotSink),
         "tracks.jsonl": (output.jsonl, lambda path: JsonLinesSink(path, names)),

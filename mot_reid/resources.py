@@ -25,7 +25,7 @@ def find_weights(name: str | Path, suffixes: tuple[str, ...]) -> Path:
         FileNotFoundError: it is neither.
     """
     path = Path(name).expanduser()
-    if path.exists():
+    if str(name) and path.exists():
         return path
     if path == Path(path.name) and (shipped("weights") / path).is_file():
         return shipped("weights") / path

@@ -182,6 +182,39 @@ def test_an_embedder_that_misbehaves_is_named() -> None:
         tracker.update(np.zeros((200, 200, 3), np.uint8), Detections([[10, 20, 50, 120]]))
 
 
+def test_wrong_helpers_are_named() -> None:
+    class Single:
+        class_names: ClassVar = {0: "person"}
+
+        def detect(self, frames: Sequence[np.ndarray]) -> Detections:
+            return Detections([[1, 1, 5, 5], [6, 6, 9, 9]])
+
+    frame = np.zeros((20, 20, 3), np.uint8)
+    with pytest.raises(TypeError, match=r"detector\.detect: expected a list of one Detections"):
+        Tracker(detector=Single(), embedder="none", camera_motion="none").update(frame)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="detector: expected weights or an object with detect"):
+        Tracker(detector=object())  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="embedder: expected weights or an object with embed"):
+        Tracker(embedder=3)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="config: expected a Config or a YAML file, got dict"):
+        Tracker(config={})  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="frame_number: expected a whole number, got '3'"):
+        plain_tracker().update(None, Detections.empty(), frame_number="3")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="expected dtype uint8"):
+        Tracker(detector=BrightSpots()).detect(np.zeros((9, 9, 3)))  # type: ignore[arg-type]
+
+
+def test_a_refused_frame_changes_nothing() -> None:
+    trackers = [Tracker(detector="none", camera_motion="none") for _ in range(2)]
+    for step, tracker in enumerate(trackers * 6):
+        x = 10 + 5 * (step // 2)
+        tracker.update(None, Detections([[x, 20, x + 40, 120]], embeddings=[[1.0, 0, 0]]))
+    with pytest.raises(ValueError, match="expected 3 columns, got 2"):
+        trackers[0].update(None, Detections([[40, 20, 80, 120]], embeddings=[[1.0, 0]]))
+    first, second = (tracker._associator._table.rows for tracker in trackers)
+    np.testing.assert_array_equal(first["position"], second["position"])
+
+
 def test_settings_come_from_config_and_arguments() -> None:
     config = load_config(None, ["association.max_age=7"])
     tracker = Tracker(detector="none", embedder="mine.onnx", config=config, device="cpu")

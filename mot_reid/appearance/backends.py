@@ -40,6 +40,10 @@ def load_backend(path: Path, device: str) -> Backend:
     Raises:
         ValueError: the file is not what its name says, or its tensors do not fit the network.
     """
+    if path.suffix not in (".onnx", ".safetensors"):
+        raise ValueError(
+            f"{path}: not an embedder; expected a .safetensors checkpoint of ours or an .onnx export"
+        )
     return OnnxBackend(path) if path.suffix == ".onnx" else TorchBackend(path, device)
 
 
@@ -84,8 +88,10 @@ class OnnxBackend:
     def __init__(self, path: Path) -> None:
         import onnxruntime
 
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3  # errors only; they come as exceptions
         try:
-            self._session: Any = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+            self._session: Any = onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's own exceptions have no common base that it exports
             raise ValueError(f"{path}: ONNX Runtime cannot load it: {' '.join(str(error).split())}") from None
         entry = self._session.get_inputs()[0]
@@ -95,10 +101,18 @@ class OnnxBackend:
         self._input = entry.name
         self.input_size = (shape[2], shape[3])
         metadata = self._session.get_modelmeta().custom_metadata_map
-        mean = json.loads(metadata["mean"]) if "mean" in metadata else _IMAGENET_MEAN
-        std = json.loads(metadata["std"]) if "std" in metadata else _IMAGENET_STD
-        self._mean = np.array(mean, np.float32)[:, None, None] * 255
-        self._std = np.array(std, np.float32)[:, None, None] * 255
+        try:
+            mean = json.loads(metadata["mean"]) if "mean" in metadata else _IMAGENET_MEAN
+            std = json.loads(metadata["std"]) if "std" in metadata else _IMAGENET_STD
+            self._mean = np.array(mean, np.float32).reshape(3, 1, 1) * 255
+            self._std = np.array(std, np.float32).reshape(3, 1, 1) * 255
+            trial = self(np.zeros((2, *self.input_size, 3), np.uint8))
+        except Exception as error:  # bad metadata, or whatever the session raises
+            raise ValueError(
+                f"{path}: cannot embed two crops: {' '.join(str(error).split())[:200]}"
+            ) from None
+        if trial.ndim != 2 or len(trial) != 2:
+            raise ValueError(f"{path}: expected an output (N, D), got {trial.shape} for two crops")
 
     def __call__(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See `Backend`."""

@@ -11,7 +11,7 @@ import typer
 from mot_reid import __version__
 from mot_reid.cli.config import config
 from mot_reid.cli.demo import demo
-from mot_reid.cli.errors import FAILED, USAGE, UsageError, one_line
+from mot_reid.cli.errors import FAILED, INTERRUPTED, USAGE, UsageError, debugging, one_line
 from mot_reid.cli.track import track
 
 __all__ = ["app", "main"]
@@ -55,15 +55,18 @@ def main() -> None:
     except BrokenPipeError:  # the reader of our output has gone, as in `mot-reid config | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = FAILED
-    except (ImportError, OSError, RuntimeError, TypeError, ValueError) as error:
-        if os.environ.get("MOT_REID_DEBUG"):
+    except KeyboardInterrupt:  # before a run or between two
+        code = _report("interrupted", INTERRUPTED)
+    except Exception as error:  # no user shall be shown a traceback that did not ask for one
+        if debugging():
             raise
         code = _report(one_line(error), FAILED)
     sys.exit(code if isinstance(code, int) else 0)
 
 
 def _report(message: str, code: int) -> int:
-    typer.echo(f"error: {message}" if message else "error", err=True)
+    if message:  # without one, the help was shown
+        typer.echo(f"error: {message}", err=True)
     return code
 
 

@@ -1,9 +1,10 @@
 """What can go wrong on the command line, told in one line."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["FAILED", "INTERRUPTED", "USAGE", "UsageError", "one_line", "usage_errors"]
+__all__ = ["FAILED", "INTERRUPTED", "USAGE", "UsageError", "debugging", "one_line", "usage_errors"]
 
 FAILED = 1
 USAGE = 2
@@ -19,8 +20,13 @@ def usage_errors() -> Iterator[None]:
     """Inside, wrong values and missing files are the fault of how the command was called."""
     try:
         yield
-    except (FileNotFoundError, TypeError, ValueError) as error:
+    except (ImportError, OSError, TypeError, ValueError) as error:
         raise UsageError(one_line(error)) from error
+
+
+def debugging() -> bool:
+    """Whether the user wants tracebacks (``MOT_REID_DEBUG``)."""
+    return bool(os.environ.get("MOT_REID_DEBUG"))
 
 
 def one_line(error: BaseException) -> str:

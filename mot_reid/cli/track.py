@@ -7,14 +7,15 @@ from typing import Annotated
 
 import typer
 
-from mot_reid.cli.errors import FAILED, INTERRUPTED, UsageError, one_line, usage_errors
+from mot_reid.cli.errors import FAILED, INTERRUPTED, UsageError, debugging, one_line, usage_errors
 from mot_reid.cli.options import build_config, setting_option
 from mot_reid.cli.progress import RunProgress
 from mot_reid.detection.motchallenge import read_detections
-from mot_reid.pipeline import Summary, track_source
+from mot_reid.pipeline import OUTPUT_FILES, Summary, track_source
 from mot_reid.structures import Detections
 from mot_reid.tracker import NONE, Tracker
-from mot_reid.video.frames import Selection, Source, SourceError
+from mot_reid.video.frames import Selection, Source
+from mot_reid.video.sinks import import_pyarrow
 from mot_reid.video.sources import open_source
 
 __all__ = ["run_source", "track"]
@@ -99,7 +100,7 @@ def track(
         "device": device,
         "detector.classes": None
         if classes is None
-        else [entry.strip() for entry in classes.split(",") if entry],
+        else [entry.strip() for entry in classes.split(",") if entry.strip()],
         "detector.score": score,
         "detector.image_size": image_size,
         "output.video": video,
@@ -116,6 +117,14 @@ def track(
         tracker = Tracker(config=build_config(config, options, set_ or []))
         if detections is None and tracker.config.detector.weights == NONE:
             raise UsageError("--detector none: needs --detections FILE")
+        if detections is not None:
+            unused = {"--classes": classes, "--score": score, "--image-size": image_size}
+            unused["--detector"] = None if detector == NONE else detector
+            for option, value in unused.items():
+                if value is not None:
+                    raise UsageError(f"{option}: has no effect with --detections, which runs no detector")
+        if tracker.config.output.parquet:
+            import_pyarrow()
         given = None if detections is None else read_detections(detections)
         tracker.load(detector=detections is None)
     failed = 0
@@ -124,8 +133,13 @@ def track(
         try:
             with open_source(name, start, stop, stride) as source:
                 folder = output if len(sources) == 1 else output / _unique(source.info.name, taken)
+                _keep_inputs(folder, [Path(name), *([detections] if detections else [])])
                 run_source(source, tracker, folder, stride=stride, detections=given, quiet=quiet)
-        except (SourceError, OSError, ValueError) as error:
+        except (typer.Exit, UsageError):
+            raise
+        except Exception as error:  # whatever went wrong here, the other sources shall have their turn
+            if debugging():
+                raise
             typer.echo(f"error: {one_line(error)}", err=True)
             failed += 1
     if failed:
@@ -140,6 +154,14 @@ def _unique(name: str, taken: set[str]) -> str:
     free = next(choice for choice in choices if choice not in taken)
     taken.add(free)
     return free
+
+
+def _keep_inputs(folder: Path, inputs: list[Path]) -> None:
+    """Refuses a folder in which a run would write over what it reads."""
+    written = {(folder / name).resolve() for name in OUTPUT_FILES}
+    for path in inputs:
+        if path.resolve() in written:
+            raise UsageError(f"{path}: would be overwritten by the results; choose another --output folder")
 
 
 def run_source(

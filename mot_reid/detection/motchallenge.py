@@ -32,7 +32,8 @@ def read_detections(path: str | Path) -> dict[int, Detections]:
     if not path.is_file():
         raise FileNotFoundError(f"detection file not found: {path}")
     rows, lines = [], []
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+    text = path.read_text(encoding="utf-8-sig", errors="replace")
+    for number, line in enumerate(text.splitlines(), start=1):
         if line.strip():
             rows.append(_parse(line, path, number))
             lines.append(number)
@@ -51,7 +52,7 @@ def read_detections(path: str | Path) -> dict[int, Detections]:
 
 def _parse(line: str, path: Path, number: int) -> tuple[float, ...]:
     """Frame, left, top, width, height and score of one row."""
-    entries = line.replace(",", " ").split()
+    entries = line.split("," if "," in line else None)  # so that an empty column does not shift the others
     try:
         frame, _, *rest = (float(entry) for entry in entries[:7])
         left, top, width, height, score = rest
@@ -62,11 +63,14 @@ def _parse(line: str, path: Path, number: int) -> tuple[float, ...]:
 
 def _check(table: NDArray[np.float64], path: Path, lines: list[int]) -> None:
     """Names the first row that breaks a rule."""
-    frame, size, score = table[:, 0], table[:, 3:5], table[:, 5]
+    frame, score = table[:, 0], table[:, 5]
+    with np.errstate(all="ignore"):
+        corners = tlwh_to_xyxy(table[:, 1:5]).astype(np.float32)  # as `Detections` holds them
+        size = corners[:, 2:] - corners[:, :2]
     broken = {
-        "a value is not finite": ~np.isfinite(table).all(axis=1),
-        "the frame must be a whole number from 1": (frame < 1) | (frame != np.rint(frame)),
-        "width and height must be positive": (size <= 0).any(axis=1),
+        "a value is not finite": ~(np.isfinite(table).all(axis=1) & np.isfinite(corners).all(axis=1)),
+        "the frame must be a whole number from 1": (frame < 1) | (frame != np.rint(frame)) | (frame >= 2**31),
+        "width and height must be positive": ~(size > 0).all(axis=1),
         "the score must be in [0, 1] (for DPM's, 1 / (1 + exp(-2 s)) brings them there)": (score < 0)
         | (score > 1),
     }

@@ -86,6 +86,10 @@ class YoloDetector:
             "verbose": False,
         }
         self.name = f"{self.path.name} (ultralytics {device})"
+        try:  # many a fault shows only here, and the first frame is slow: it shall not be the user's
+            self.detect([np.zeros((64, 64, 3), np.uint8)])
+        except Exception as error:
+            raise ValueError(f"{self.path}: cannot detect: {' '.join(str(error).split())[:200]}") from None
 
     def detect(self, frames: Sequence[NDArray[np.uint8]]) -> list[Detections]:
         """See `Detector.detect`. Boxes are cut at the frame's borders; what has no area left is dropped."""

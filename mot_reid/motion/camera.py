@@ -170,14 +170,15 @@ class MotionFile:
         Raises:
             ValueError: the file ends before this frame.
         """
-        first = frame_number if self._last is None else self._last + 1
+        last, self._last = self._last, frame_number
+        if last is None:
+            return None
         chained = np.eye(3)
-        for number in range(first, frame_number + 1):
+        for number in range(last + 1, frame_number + 1):
             if number - 1 not in self._affines:
                 raise ValueError(f"{self.path}: no camera motion for frame {number}")
             chained = np.vstack([self._affines[number - 1], [0, 0, 1]]) @ chained
-        is_first, self._last = self._last is None, frame_number
-        return None if is_first else chained[:2]
+        return chained[:2]
 
 
 def _read_motion_file(path: Path) -> dict[int, Affine]:
@@ -191,8 +192,11 @@ def _read_motion_file(path: Path) -> dict[int, Affine]:
             index, *entries = (float(entry) for entry in line.split())
             affine = np.array(entries).reshape(2, 3)
         except ValueError:
-            affine = np.full((2, 3), np.nan)
-        if not np.isfinite(affine).all():
+            index, affine = np.nan, np.zeros((2, 3))
+        usable = index >= 0 and index == index // 1 and np.isfinite(affine).all()
+        if not usable or not 1e-6 < abs(np.linalg.det(affine[:, :2])) < 1e6:
             raise ValueError(f"{path}:{number}: expected a frame index and six numbers, got {line.strip()!r}")
+        if int(index) in affines:
+            raise ValueError(f"{path}:{number}: frame index {int(index)} stands there twice")
         affines[int(index)] = affine
     return affines

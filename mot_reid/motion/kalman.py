@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mot_reid.config import MotionConfig
 
-__all__ = ["KalmanStates", "gating_distances", "initiate", "predict", "update", "warp"]
+__all__ = ["KalmanStates", "initiate", "predict", "update", "warp"]
 
 Array = NDArray[np.float64]
 
@@ -115,13 +115,3 @@ def warp(states: KalmanStates, affine: Array) -> None:
     for variance in (states.p_xx, states.p_xv, states.p_vv):
         variance[:, :2] = variance[:, :2] @ squared.T
         variance[:, 2:] *= scale**2
-
-
-def gating_distances(states: KalmanStates, measurements: Array, config: MotionConfig) -> Array:
-    """Squared Mahalanobis distances ``(N, M)`` of measurements ``(M, 4)`` from the predicted boxes.
-
-    Under the model each is chi-square with 4 degrees of freedom: 95% lie below 9.488.
-    """
-    variance = states.p_xx + (config.position_std * _scales(states.position)) ** 2
-    residual = measurements[None] - states.position[:, None]
-    return (residual**2 / variance[:, None]).sum(axis=-1)

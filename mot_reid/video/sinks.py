@@ -174,7 +174,7 @@ class ParquetSink(Sink):
     """
 
     def __init__(self, path: str | Path, class_names: Mapping[int, str] | None = None) -> None:
-        self._pyarrow = _import_pyarrow()
+        self._pyarrow = import_pyarrow()
         self._class_names = dict(class_names or {})
         self.path = Path(path)
         self.spool = self.path.with_suffix(".arrows")
@@ -214,7 +214,7 @@ def convert_spool(spool: str | Path, path: str | Path) -> None:
         ImportError: pyarrow is not installed.
         OSError: the spool cannot be read, or the Parquet file cannot be written (none is left then).
     """
-    pa = _import_pyarrow()
+    pa = import_pyarrow()
     import pyarrow.parquet as pq
 
     unfinished = Path(f"{path}.unfinished")
@@ -239,7 +239,8 @@ def convert_spool(spool: str | Path, path: str | Path) -> None:
         raise
 
 
-def _import_pyarrow() -> Any:
+def import_pyarrow() -> Any:
+    """The pyarrow package; an ImportError says how to get it."""
     try:
         import pyarrow
         import pyarrow.ipc

@@ -101,6 +101,12 @@ def test_broken_weights_are_named(tmp_path: Path, suffix: str) -> None:
     assert "\n" not in str(raised.value)
 
 
+def test_an_export_of_a_fixed_batch_is_named(tmp_path: Path) -> None:
+    path = export_mean_colour(tmp_path / "one.onnx", batch=1)
+    with pytest.raises(ValueError, match=r"one\.onnx: cannot embed two crops"):
+        NetworkEmbedder(EmbedderConfig(weights=str(path)))
+
+
 def test_weights_that_do_not_exist_are_named() -> None:
     with pytest.raises(FileNotFoundError, match=r"weights not found: nowhere\.onnx"):
         NetworkEmbedder(EmbedderConfig(weights="nowhere.onnx"))

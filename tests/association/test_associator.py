@@ -257,9 +257,16 @@ def test_invariants_over_random_streams(stream: list[tuple[np.ndarray, np.ndarra
 @given(streams())
 def test_detections_below_the_floor_change_nothing(stream: list[tuple[np.ndarray, np.ndarray]]) -> None:
     with_noise, without = Associator(), Associator()
+    random = np.random.default_rng(3)
     for xyxy, scores in stream:
-        kept = scores >= 0.1
-        a = with_noise.step(Detections(xyxy, scores))
-        b = without.step(Detections(xyxy[kept], scores[kept]))
+        kept = np.flatnonzero(scores >= 0.1)
+        looks = random.normal(size=(len(xyxy), 4)).astype(np.float32)
+        looks /= np.linalg.norm(looks, axis=1, keepdims=True)
+        a = with_noise.step(Detections(xyxy, scores), embed=lambda rows, looks=looks: looks[rows])
+        b = without.step(
+            Detections(xyxy[kept], scores[kept]), embed=lambda rows, looks=looks[kept]: looks[rows]
+        )
         np.testing.assert_array_equal(a.ids, b.ids)
         np.testing.assert_array_equal(a.xyxy, b.xyxy)
+        np.testing.assert_array_equal(a.detection_index, kept[b.detection_index])
+        np.testing.assert_array_equal(with_noise._table.embeddings, without._table.embeddings)

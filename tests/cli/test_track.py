@@ -134,11 +134,19 @@ USAGE_ERRORS = {
         "association.max_age: expected a value at least 0",
     ),
     "configuration file": (["--config", "nowhere.yaml"], "configuration file not found: nowhere.yaml"),
+    "a huge setting": (
+        ["--set", "association.max_age=99999999999999999999"],
+        "expected a number below 2147483648",
+    ),
+    "a folder as configuration": (["--config", "."], "cannot be read"),
+    "score without detector": (["--score", "0.5"], "--score: has no effect with --detections"),
+    "detector beside detections": (["--detector", "mine.pt"], "--detector: has no effect with --detections"),
+    "not an embedder": (["--embedder", "person_yolo11n.pt"], "not an embedder"),
     "camera motion file": (["--camera-motion", "nowhere.txt"], "camera motion file not found: nowhere.txt"),
     "embedder": (["--embedder", "nowhere.onnx"], "weights not found: nowhere.onnx"),
     "device": (
         ["--device", "abacus", "--embedder", "mgn_osnet_x0_25.safetensors"],
-        "device 'abacus' cannot be used here",
+        "device 'abacus' is not known; known: auto, cpu",
     ),
 }
 
@@ -341,14 +349,60 @@ def test_a_full_disk_costs_only_what_did_not_fit(scene: Any, tmp_path: Path) -> 
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["complete"] is False
 
 
+@pytest.mark.parametrize("which", ["video", "detections"])
+def test_a_run_does_not_overwrite_what_it_reads(which: str, run: Run, scene: Any, tmp_path: Path) -> None:
+    video, detections = scene.video, scene.detections
+    if which == "video":
+        video = tmp_path / "tracks.mp4"
+        video.write_bytes(scene.video.read_bytes())
+    else:
+        detections = tmp_path / "tracks.txt"
+        detections.write_bytes(scene.detections.read_bytes())
+    before = {path: path.read_bytes() for path in (video, detections)}
+    result = run("track", video, "--detections", detections, "-o", tmp_path, *NO_MODELS, "--no-video")
+    assert result.code == 2
+    assert "would be overwritten by the results" in result.err
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_a_killed_run_is_not_called_complete(run: Run, scene: Any, tmp_path: Path) -> None:
+    arguments = ("--detections", scene.detections, "-o", tmp_path / "out", *NO_MODELS)
+    run("track", scene.video, *arguments)
+    scene.folder(tmp_path / "walk")
+    process = subprocess.Popen(long_run(scene, tmp_path, "--parquet"))
+    spool = tmp_path / "out" / "tracks.arrows"
+    deadline = time.monotonic() + 60
+    while not (spool.exists() and spool.stat().st_size > 5000) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    assert not (tmp_path / "out" / "summary.json").exists()
+    assert len(mot_rows(tmp_path / "out" / "tracks.txt")) > 2
+    run("track", scene.video, *arguments)
+    assert not spool.exists()
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["complete"] is True
+
+
+def test_anything_unforeseen_is_one_line(
+    run: Run, scene: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise KeyError("a fault of ours")
+
+    monkeypatch.setattr("mot_reid.association.associator.Associator.step", broken)
+    result = run("track", scene.video, "--detections", scene.detections, "-o", tmp_path, *NO_MODELS)
+    assert (result.code, result.err) == (1, "error: 'a fault of ours'\n")
+
+
 def test_parquet_without_pyarrow(
     run: Run, scene: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     arguments = ("--detections", scene.detections, "-o", tmp_path, *NO_MODELS, "--parquet")
     result = run("track", scene.video, *arguments)
-    assert (result.code, result.err.count("\n")) == (1, 1)
+    assert (result.code, result.err.count("\n")) == (2, 1)
     assert "pip install 'mot_reid[parquet]'" in result.err
+    assert not list(tmp_path.iterdir())
 
 
 def test_help_and_version(run: Run) -> None:

@@ -18,6 +18,7 @@ def test_rows_by_hand(tmp_path: Path) -> None:
     assert frames[1].xyxy.tolist() == [[0, 0, 5, 6]]
     assert frames[2].xyxy.tolist() == [[10, 20, 40, 60], [1, 2, 4, 6]]
     assert frames[2].scores.tolist() == [0.5, 0.25]
+    assert list(read_detections(written(tmp_path, "\ufeff1,-1,0,0,5,6,1\n"))) == [1]
     assert frames[2].classes.tolist() == [0, 0]
 
 
@@ -35,6 +36,9 @@ def test_an_empty_file_has_no_detections(tmp_path: Path) -> None:
         ("1.5,-1,10,20,30,40,0.5", "the frame must be a whole number from 1"),
         ("1,-1,10,20,0,40,0.5", "width and height must be positive"),
         ("1,-1,10,20,30,-4,0.5", "width and height must be positive"),
+        ("1,-1,10,10,,10,20,0.9", "expected numbers frame, id, left"),
+        ("1,-1,100000000,20,1,40,0.5", "width and height must be positive"),
+        ("1e30,-1,10,20,30,40,0.5", "the frame must be a whole number from 1"),
         ("1,-1,10,20,30,40,2.3", r"the score must be in \[0, 1\]"),
     ],
 )

@@ -95,7 +95,18 @@ def test_a_file_is_read_by_frame_number(tmp_path: Path) -> None:
     assert motion.estimate(None, NOBODY, 3) is None
 
 
-@pytest.mark.parametrize("line", ["1 2 3", "1 1 0 0 0 1 nan", "a 1 0 0 0 1 0", "0 1 0 0 0 1 0 9"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "1 2 3",
+        "1 1 0 0 0 1 nan",
+        "a 1 0 0 0 1 0",
+        "0 1 0 0 0 1 0 9",
+        "nan 1 0 0 0 1 0",
+        "0.7 1 0 0 0 1 0",
+        "1 0 0 0 0 0 0",
+    ],
+)
 def test_a_wrong_line_is_named(tmp_path: Path, line: str) -> None:
     path = tmp_path / "gmc.txt"
     path.write_text(f"0 1 0 0 0 1 0\n{line}\n")

@@ -74,23 +74,6 @@ def test_equals_filterpy_over_many_random_steps() -> None:
         assert_equal_states(states, filters)
 
 
-def test_gating_distance_equals_filterpy() -> None:
-    boxes = np.array([[100.0, 200, 40, 90]])
-    states = kalman.initiate(boxes, CONFIG)
-    kalman.predict(states, CONFIG)
-    full = textbook_filter(boxes[0])
-    set_noise(full)
-    full.predict()
-    measured = np.array([[103.0, 198, 42, 95], [150, 200, 40, 90]])
-    for column, z in enumerate(measured):
-        residual = z - full.x[:4, 0]
-        system = full.P[:4, :4] + full.R
-        expected = residual @ np.linalg.inv(system) @ residual
-        assert kalman.gating_distances(states, measured, CONFIG)[0, column] == pytest.approx(
-            expected, rel=1e-12
-        )
-
-
 def test_a_steady_walk_is_learnt() -> None:
     states = kalman.initiate(np.array([[0.0, 0, 50, 100]]), CONFIG)
     for step in range(1, 60):
