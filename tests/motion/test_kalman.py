@@ -1,7 +1,6 @@
 """The batched filter against filterpy's eight-state one, and its invariants."""
 
 import numpy as np
-import pytest
 from filterpy.kalman import KalmanFilter
 from hypothesis import given, settings
 from hypothesis import strategies as st
