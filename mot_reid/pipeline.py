@@ -9,9 +9,9 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +111,10 @@ class Summary:
 
 
 def _versions() -> dict[str, str]:
-    packages = {name: version(name) for name in _PACKAGES}
+    packages = {}
+    for name in _PACKAGES:
+        with suppress(PackageNotFoundError):  # opencv-python-headless, say, stands in for opencv-python
+            packages[name] = version(name)
     return {"mot_reid": __version__, "python": platform.python_version(), **packages}
 
 

@@ -33,7 +33,9 @@ class _Frame:
     track_of: Indices  # (M,) the tracklet of each detection, or -1
     detection_of: Indices  # (T,) the detection of each tracklet, or -1
     embedded: Mask  # (M,) detections whose embedding is known
+    hidden: Mask  # (M,) detections covered too much to teach an appearance
     embeddings: NDArray[np.float32] | None = None  # (M, D), valid where embedded
+    distances: NDArray[np.float32] | None = None  # (T, M) cosine, valid where both sides have embeddings
     revived: Indices = field(default_factory=lambda: np.zeros(0, np.intp))  # tracklets found by appearance
 
     def match(self, tracks: Mask, detections: Mask, costs: NDArray[np.floating], allowed: Mask) -> Indices:
@@ -98,9 +100,7 @@ class Associator:
         self._predict(affine)
         frame = self._compare(detections)
         if embeddings is not None:
-            frame.embeddings = np.zeros((len(detections), embeddings.shape[1]), np.float32)
-            frame.embeddings[wanted] = embeddings
-            frame.embedded[wanted] = True
+            self._take_in(frame, wanted, embeddings)
         self._match_confident(frame, confident)
         self._match_weak(frame, ~confident)
         self._revive(frame, confident)
@@ -114,8 +114,9 @@ class Associator:
 
     def _predict(self, affine: NDArray[np.float64] | None) -> None:
         rows, states = self._table.rows, self._table.states
-        states.velocity[rows["status"] == Status.LOST, 2:] = 0  # an unseen box keeps its size
-        states.velocity[self._ages() > self.association.max_age] = 0  # and does not wander off for ever
+        lost = rows["status"] == Status.LOST
+        states.velocity[lost, 2:] = 0  # an unseen box keeps its size
+        states.velocity[lost & (self._ages() > self.association.max_age)] = 0  # nor wanders off for ever
         kalman.predict(states, self.motion)
         if affine is not None:
             kalman.warp(states, affine)
@@ -132,7 +133,16 @@ class Associator:
             track_of=np.full(count, _NOBODY),
             detection_of=np.full(len(rows), _NOBODY),
             embedded=np.zeros(count, bool),
+            hidden=np.zeros(count, bool),
         )
+
+    def _take_in(self, frame: _Frame, rows: Indices, embeddings: NDArray[np.float32]) -> None:
+        """Puts the embeddings ``(K, D)`` of some detections in, compared once for all stages."""
+        frame.embeddings = np.zeros((len(frame.detections), embeddings.shape[1]), np.float32)
+        frame.embeddings[rows] = embeddings
+        frame.embedded[rows] = True
+        frame.hidden = occluded_fraction(frame.detections.xyxy) > self.association.max_occlusion
+        frame.distances = cosine_distances(self._table.embeddings, frame.embeddings)
 
     def _ages(self) -> NDArray[np.int64]:
         """Frames since each tracklet was last seen, ``(T,)``."""
@@ -142,10 +152,7 @@ class Associator:
         """Confident detections with all but tentative tracklets, by overlap and appearance together."""
         rows, config = self._table.rows, self.association
         tracks = (rows["status"] != Status.TENTATIVE) & (self._ages() <= max(config.max_age, 1))
-        appearance = None
-        if frame.embeddings is not None and self._table.embeddings.shape[1]:
-            appearance = cosine_distances(self._table.embeddings, frame.embeddings)
-        costs = fused_costs(frame.overlaps, appearance, rows["has_embedding"], config)
+        costs = fused_costs(frame.overlaps, frame.distances, rows["has_embedding"], config)
         frame.match(tracks, confident, costs, frame.overlaps > config.min_iou)
 
     def _match_weak(self, frame: _Frame, weak: Mask) -> None:
@@ -159,7 +166,7 @@ class Associator:
         Overlap has no say: the gates are time, distance, size and class, and no rival may look alike.
         """
         config, rows = self.association, self._table.rows
-        if frame.embeddings is None or not self._table.embeddings.shape[1]:
+        if frame.distances is None:
             return
         tracks = (rows["status"] != Status.TENTATIVE) & rows["has_embedding"]
         tracks &= (frame.detection_of == _NOBODY) & (self._ages() <= config.revive_age)
@@ -167,9 +174,9 @@ class Associator:
         if not (tracks.any() and candidates.any()):
             return
         possible = tracks[:, None] & candidates[None] & self._within_reach(frame.detections)
-        distances = cosine_distances(self._table.embeddings, frame.embeddings)
-        clear = unambiguous(distances, possible, config.revive_margin) & (distances <= config.revive_gate)
-        frame.revived = frame.match(tracks, candidates, distances / 2, clear)
+        clear = unambiguous(frame.distances, possible, config.revive_margin)
+        clear &= frame.distances <= config.revive_gate
+        frame.revived = frame.match(tracks, candidates, frame.distances / 2, clear)
 
     def _within_reach(self, detections: Detections) -> Mask:
         """Pairs ``(T, M)`` near enough for the time that has passed, alike in height and of one class."""
@@ -214,8 +221,8 @@ class Associator:
         """Blends embeddings in where the view is clear; the first of a tracklet counts as it is."""
         if frame.embeddings is None:
             return
-        hidden = occluded_fraction(frame.detections.xyxy)[detections] > self.association.max_occlusion
-        usable = frame.embedded[detections] & ~(hidden & self._table.rows["has_embedding"][rows])
+        hidden = frame.hidden[detections] & self._table.rows["has_embedding"][rows]
+        usable = frame.embedded[detections] & ~hidden
         self._table.blend_embeddings(
             rows[usable], frame.embeddings[detections[usable]], self.association.embedding_momentum
         )

@@ -23,7 +23,7 @@ def fused_costs(
     """Costs ``(T, D)`` in [0, 1] of pairs by overlap and appearance together.
 
     ``(1 - w) (1 - IoU) + w min(1, d / gate)``, with ``d`` the cosine distance and ``w`` the weight of
-    appearance; where either side has no embedding, the overlap speaks alone.
+    appearance; where a track has no embedding yet, the overlap speaks alone.
 
     Args:
         overlaps: ``(T, D)`` IoU.

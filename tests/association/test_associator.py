@@ -102,6 +102,13 @@ def test_a_short_absence_is_bridged_by_motion() -> None:
     assert ids(step(tracker, people((5.0 * 27, 0)))) == [1]
 
 
+def test_a_track_in_view_keeps_its_speed_without_any_memory() -> None:
+    tracker = Associator(AssociationConfig(max_age=0))
+    for frame in range(20):
+        assert ids(step(tracker, people((15.0 * frame, 0)))) == [1]
+    assert tracker._table.rows["velocity"][0, 0] == pytest.approx(15, abs=1)
+
+
 def test_a_lost_person_comes_back_elsewhere_by_appearance() -> None:
     """No overlap with where the person was seen last; 80 frames out of sight."""
     tracker = Associator()
