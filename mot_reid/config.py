@@ -281,6 +281,20 @@ def _require_known(name: Any, part: Any, what: str, prefix: str = "") -> None:
         raise ValueError(f"{what} {prefix}{name} does not exist; {hint}")
 
 
+def changed_settings(config: Config) -> dict[str, Any]:
+    """The settings that are not at their default, such as ``{"association.max_age": 90}``."""
+
+    def flat(part: Any, prefix: str) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for item in fields(part):
+            value, name = getattr(part, item.name), f"{prefix}{item.name}"
+            found |= flat(value, f"{name}.") if isinstance(value, Settings) else {name: value}
+        return found
+
+    defaults = flat(Config(), "")
+    return {name: value for name, value in flat(config, "").items() if value != defaults[name]}
+
+
 def dump_config(config: Config) -> str:
     """The configuration as YAML, each setting with its help as a comment; ``load_config`` reads it back."""
     lines: list[str] = []

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
-from mot_reid import __version__
 from mot_reid.config import OutputConfig
+from mot_reid.provenance import versions
 from mot_reid.structures import Detections, Tracks
 from mot_reid.timing import Stopwatch
 from mot_reid.tracker import Tracker
@@ -40,8 +38,6 @@ OUTPUT_FILES = (
 """The files that a run writes, or removes if an earlier run left them."""
 
 STAGES = ("decode", "detect", "embed", "camera motion", "associate", "draw", "write")
-
-_PACKAGES = ("av", "numpy", "onnxruntime", "opencv-python", "scipy", "torch", "torchvision", "ultralytics")
 
 
 @dataclass
@@ -105,17 +101,9 @@ class Summary:
             "milliseconds_per_frame": self.milliseconds(),
             "outputs": self.outputs,
             "models": tracker.model_names(),
-            "versions": _versions(),
+            "versions": versions(),
             "configuration": asdict(tracker.config),
         }
-
-
-def _versions() -> dict[str, str]:
-    packages = {}
-    for name in _PACKAGES:
-        with suppress(PackageNotFoundError):  # opencv-python-headless, say, stands in for opencv-python
-            packages[name] = version(name)
-    return {"mot_reid": __version__, "python": platform.python_version(), **packages}
 
 
 def track_source(

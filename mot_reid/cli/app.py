@@ -9,9 +9,11 @@ from typing import Annotated
 import typer
 
 from mot_reid import __version__
+from mot_reid.cli.benchmark import benchmark
 from mot_reid.cli.config import config
 from mot_reid.cli.demo import demo
 from mot_reid.cli.errors import FAILED, INTERRUPTED, USAGE, UsageError, debugging, one_line
+from mot_reid.cli.eval import eval_
 from mot_reid.cli.track import track
 
 __all__ = ["app", "main"]
@@ -25,6 +27,8 @@ app = typer.Typer(
 )
 app.command()(track)
 app.command()(demo)
+app.command("eval")(eval_)
+app.command()(benchmark)
 app.command()(config)
 
 

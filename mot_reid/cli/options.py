@@ -1,15 +1,31 @@
-"""Command line options that stand for settings: help, range and default come from the configuration."""
+"""Command line options that several commands share.
 
+Those that stand for settings take help, range and default from the configuration.
+"""
+
+import sys
 from collections.abc import Mapping
 from dataclasses import Field, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
 from mot_reid.config import Config, load_config, with_settings
+from mot_reid.evaluation.tables import Table
 
-__all__ = ["build_config", "setting_option"]
+__all__ = [
+    "HalfOption",
+    "JobsOption",
+    "ProtocolOption",
+    "QuietOption",
+    "SequenceOption",
+    "SplitOption",
+    "build_config",
+    "print_table",
+    "setting_option",
+]
 
 
 def setting_option(setting: str, *names: str, panel: str | None = None) -> Any:
@@ -48,3 +64,44 @@ def build_config(path: Path | None, options: Mapping[str, Any], settings: list[s
             part, _, name = setting.partition(".")
             config = with_settings(config, {part: {name: value}} if name else {part: value})
     return load_config(base=config, overrides=settings)
+
+
+EVALUATED = "What is scored"
+
+HalfOption = Annotated[
+    str,
+    typer.Option(
+        "--half",
+        help="Only the first or the second half of each sequence, split as the field does it for MOT17.",
+        metavar="all|first|second",
+        rich_help_panel=EVALUATED,
+    ),
+]
+SplitOption = Annotated[
+    list[str] | None,
+    typer.Option("--split", help="Only this split, such as train.", rich_help_panel=EVALUATED),
+]
+SequenceOption = Annotated[
+    list[str] | None,
+    typer.Option("--sequence", help="Only this sequence; * stands for anything.", rich_help_panel=EVALUATED),
+]
+ProtocolOption = Annotated[
+    str | None,
+    typer.Option(
+        "--protocol",
+        help="How ground truth is read: mot15 has no classes; mot16, mot17 and mot20 have, and distractors.",
+        metavar="mot15|mot16|mot17|mot20",
+        show_default="by name and columns",
+        rich_help_panel=EVALUATED,
+    ),
+]
+JobsOption = Annotated[
+    int, typer.Option("--jobs", "-j", help="Most processes side by side; 0 for one a core.", min=0)
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
+
+
+def print_table(table: Table) -> None:
+    """Prints a table; all of its columns where no terminal limits the width."""
+    narrow = sys.stdout.isatty()
+    table.show(Console() if narrow else Console(width=400))

@@ -1,19 +1,50 @@
-"""The progress bar of a run: frames, frames a second, people in view, time left."""
+"""Progress bars: of a run over one source, and of work in many parts."""
 
 import sys
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from mot_reid.pipeline import Summary
 
-__all__ = ["RunProgress"]
+__all__ = ["RunProgress", "WorkProgress"]
 
 
-class RunProgress:
-    """Shows how far a run is; on a terminal only.
+class _Bar:
+    """A progress bar, shown on a terminal only."""
+
+    def __init__(self, quiet: bool, *columns: ProgressColumn) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            *columns,
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            disable=quiet or not sys.stderr.isatty(),
+        )
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+
+class RunProgress(_Bar):
+    """Shows how far a run is: frames, frames a second, people in view, time left.
 
     Args:
         name: the source's.
@@ -22,15 +53,10 @@ class RunProgress:
     """
 
     def __init__(self, name: str, total: int | None, quiet: bool = False) -> None:
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
+        super().__init__(
+            quiet,
             TextColumn("{task.fields[speed]:5.1f} frames/s"),
             TextColumn("{task.fields[people]:3d} in view"),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            disable=quiet or not sys.stderr.isatty(),
         )
         self._task = self._progress.add_task(name, total=total, speed=0.0, people=0)
 
@@ -43,11 +69,25 @@ class RunProgress:
             people=summary.people_in_view,
         )
 
-    def __enter__(self) -> Self:
-        self._progress.start()
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._progress.stop()
+class WorkProgress(_Bar):
+    """Shows how many parts of some work are done.
+
+    Args:
+        quiet: show nothing at all.
+    """
+
+    def __init__(self, quiet: bool = False) -> None:
+        super().__init__(quiet)
+        self._task = self._progress.add_task("", total=None)
+
+    def __call__(self, description: str, done: int, total: int) -> None:
+        """Takes in how far the work is; a new description stands for new work."""
+        if self._progress.tasks[0].description != description:
+            self._progress.reset(self._task, description=description, total=total, completed=done)
+        else:
+            self._progress.update(self._task, completed=done, total=total)
+
+    def advance(self, parts: int = 1) -> None:
+        """More parts are done."""
+        self._progress.advance(self._task, parts)

@@ -1,0 +1,91 @@
+"""``mot-reid eval``: score tracking results against ground truth."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mot_reid.cli.errors import FAILED, one_line, usage_errors
+from mot_reid.cli.options import (
+    HalfOption,
+    JobsOption,
+    ProtocolOption,
+    QuietOption,
+    SequenceOption,
+    SplitOption,
+    print_table,
+)
+from mot_reid.cli.progress import WorkProgress
+from mot_reid.provenance import provenance
+
+__all__ = ["eval_"]
+
+
+def eval_(
+    results: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RESULTS",
+            help="A result file, a folder with NAME.txt for each sequence (also TrackEval's data/NAME.txt), "
+            "or the output of `mot-reid track`.",
+        ),
+    ],
+    ground_truth: Annotated[
+        Path,
+        typer.Option("--gt", help="Data set, sequence folder or gt.txt file, in MOTChallenge layout."),
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Save the table there as JSON, CSV and Markdown.")
+    ] = None,
+    name: Annotated[str, typer.Option(help="Name of the saved files.")] = "scores",
+    half: HalfOption = "all",
+    split: SplitOption = None,
+    sequence: SequenceOption = None,
+    protocol: ProtocolOption = None,
+    lenient: Annotated[
+        bool, typer.Option(help="Leave broken rows out and list them, instead of stopping at the first.")
+    ] = False,
+    jobs: JobsOption = 0,
+    quiet: QuietOption = False,
+) -> None:
+    r"""Score tracking results: HOTA, MOTA, IDF1 and all that belongs to them.
+
+    Follows MOTChallenge's protocol: distractors and what does not count are left out first. Result files are
+    rows of frame, id, left, top, width, height, score.
+
+    For example
+
+    \b
+    mot-reid eval results/ --gt MOT17/train
+    mot-reid eval out/tracks.txt --gt MOT17/train/MOT17-02
+    mot-reid eval results/ --gt MOT17/train --half second -o scores
+    """
+    from mot_reid.evaluation.motchallenge import FileError, Problems
+    from mot_reid.evaluation.report import score_table
+    from mot_reid.evaluation.scoring import find_results, score_files
+    from mot_reid.evaluation.sequences import find_sequences
+
+    with usage_errors():
+        known = find_sequences(ground_truth, protocol=protocol)
+        chosen = find_sequences(
+            ground_truth, splits=split or (), names=sequence or (), half=half, protocol=protocol
+        )
+        if not results.exists():
+            raise FileNotFoundError(f"results not found: {results}")
+    problems = Problems(lenient)
+    try:
+        pairs = find_results(results, chosen, known, problems)
+        with WorkProgress(quiet) as progress:
+            progress("scoring", 0, len(pairs))
+            scored = score_files(pairs, lenient=lenient, jobs=jobs, on_done=progress.advance)
+    except (FileError, FileNotFoundError) as error:
+        typer.echo(f"error: {one_line(error)}", err=True)
+        raise typer.Exit(FAILED) from None
+    title = f"{results.resolve().name} against {ground_truth.resolve().name}"
+    if half != "all":
+        title += f", {half} half"
+    table = score_table(title, scored, provenance(), notes=[f"Left out: {entry}" for entry in problems.found])
+    print_table(table)
+    if output is not None:
+        for path in table.save(output, name):
+            typer.echo(f"written: {path}", err=True)

@@ -1,0 +1,1 @@
+"""Evaluation: MOTChallenge files, metrics, benchmark runs and their tables."""

@@ -1,0 +1,238 @@
+"""Benchmark runs: track the sequences of a data set from cached inputs, and score what comes out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mot_reid.association.associator import Associator
+from mot_reid.config import Config
+from mot_reid.evaluation.cache import ArrayCache
+from mot_reid.evaluation.inputs import ScoreMap, SequenceInputs, needs_pixels, prepare_inputs
+from mot_reid.evaluation.metrics import Scores
+from mot_reid.evaluation.motchallenge import BoxRows
+from mot_reid.evaluation.parallel import map_tasks
+from mot_reid.evaluation.scoring import score_rows
+from mot_reid.evaluation.sequences import Sequence
+from mot_reid.structures import Tracks
+from mot_reid.video.sinks import MotSink
+
+__all__ = [
+    "InputChoice",
+    "SequenceRun",
+    "prepare_all",
+    "run_all",
+    "track_inputs",
+]
+
+
+PrepareProgress = Callable[[Sequence, str, int, int], None]
+
+
+@dataclass(frozen=True)
+class InputChoice:
+    """Where the inputs come from.
+
+    Attributes:
+        cache: folder in which computed inputs are kept.
+        detections: name or path pattern of detection files, None for the configuration's detector.
+        scores: how the files' scores are read.
+    """
+
+    cache: Path
+    detections: str | None = None
+    scores: ScoreMap = "auto"
+
+
+@dataclass(frozen=True)
+class SequenceRun:
+    """One sequence, tracked and scored.
+
+    Attributes:
+        sequence: which.
+        scores: its.
+        frames: how many were tracked.
+        milliseconds: of each stage, a frame; stages that did not run are left out.
+        cached: stages whose time was measured when their cache was filled.
+        crops: embeddings asked for, a frame.
+        models: what detected, embedded and estimated camera motion.
+    """
+
+    sequence: Sequence
+    scores: Scores
+    frames: int
+    milliseconds: dict[str, float]
+    cached: tuple[str, ...]
+    crops: float
+    models: dict[str, str]
+
+
+@dataclass(frozen=True)
+class _Task:
+    sequence: Sequence
+    configs: tuple[Config, ...]
+    inputs: InputChoice
+    results: Path | None
+
+
+def prepare_all(
+    sequences: list[Sequence],
+    configs: list[Config],
+    inputs: InputChoice,
+    on_progress: PrepareProgress | None = None,
+) -> None:
+    """Fills the cache with what needs pixels, one sequence after the other: the models use all cores.
+
+    Raises:
+        FileNotFoundError, ValueError: as `prepare_inputs`.
+    """
+    for config in _distinct_inputs(configs):
+        if not needs_pixels(config, inputs.detections):
+            continue
+        for sequence in sequences:
+
+            def report(stage: str, done: int, total: int, sequence: Sequence = sequence) -> None:
+                if on_progress is not None:
+                    on_progress(sequence, stage, done, total)
+
+            _prepare(sequence, config, inputs, report)
+
+
+def run_all(
+    sequences: list[Sequence],
+    configs: list[Config],
+    inputs: InputChoice,
+    *,
+    results: Path | None = None,
+    jobs: int = 0,
+    on_done: Callable[[int], None] | None = None,
+) -> list[list[SequenceRun]]:
+    """Tracks and scores each sequence with each configuration, several side by side.
+
+    Args:
+        sequences: what to track.
+        configs: all of them are run on each sequence.
+        inputs: where detections and the rest come from; see `prepare_all`.
+        results: folder for the results as ``NAME.txt``; for a single configuration.
+        jobs: most processes; 0 for one a core.
+        on_done: called now and then with the number of runs done since the last call.
+
+    Returns:
+        For each configuration the runs, in the order of ``sequences``.
+
+    Raises:
+        FileNotFoundError, ValueError: as `prepare_inputs`.
+    """
+    if results is not None:
+        results.mkdir(parents=True, exist_ok=True)
+    order = sorted(sequences, key=lambda entry: -entry.ground_truth.stat().st_size)  # the longest first
+    # A worker that has a sequence's inputs keeps them; still, no core shall wait for another's last task.
+    size = max(1, min(16, len(configs) // 4))
+    chunks = [range(start, min(start + size, len(configs))) for start in range(0, len(configs), size)]
+    places = [(sequence, chunk) for sequence in order for chunk in chunks]
+    tasks = [_Task(entry, tuple(configs[i] for i in chunk), inputs, results) for entry, chunk in places]
+
+    def done(number: int) -> None:
+        if on_done is not None:
+            on_done(len(tasks[number].configs))
+
+    by_place: dict[tuple[int, Path], SequenceRun] = {}
+    for (sequence, chunk), runs in zip(places, map_tasks(_run, tasks, jobs=jobs, on_done=done), strict=True):
+        for i, run in zip(chunk, runs, strict=True):
+            by_place[i, sequence.folder] = run
+    return [[by_place[i, sequence.folder] for sequence in sequences] for i in range(len(configs))]
+
+
+def _run(task: _Task) -> list[SequenceRun]:
+    return [_run_one(task.sequence, config, task.inputs, task.results) for config in task.configs]
+
+
+def _run_one(sequence: Sequence, config: Config, choice: InputChoice, results: Path | None) -> SequenceRun:
+    inputs = _prepare(sequence, config, choice)
+    start = time.perf_counter()
+    tracks, crops = track_inputs(sequence, inputs, config)
+    milliseconds = dict(inputs.milliseconds)
+    frames = len(sequence.frames)
+    if "embed" in milliseconds:
+        milliseconds["embed"] *= crops / frames
+    milliseconds["associate"] = (time.perf_counter() - start) * 1000 / frames
+    if results is not None:
+        write_results(results / f"{sequence.name}.txt", tracks)
+    scores = score_rows(sequence, BoxRows.from_tracks(tracks))
+    return SequenceRun(
+        sequence, scores, frames, milliseconds, inputs.cached, crops / frames, dict(inputs.models)
+    )
+
+
+def track_inputs(sequence: Sequence, inputs: SequenceInputs, config: Config) -> tuple[dict[int, Tracks], int]:
+    """Tracks through one sequence as `mot_reid.tracker.Tracker` does.
+
+    Returns:
+        The tracks of each frame number, and how many embeddings were asked for.
+    """
+    associator = Associator(config.association, config.motion)
+    tracks, crops = {}, 0
+    for number, detections, affine in zip(sequence.frames, inputs.detections, inputs.affines, strict=True):
+        embeddings = detections.embeddings
+
+        def embed(
+            rows: NDArray[np.intp], embeddings: NDArray[np.float32] | None = embeddings
+        ) -> NDArray[np.float32]:
+            nonlocal crops
+            assert embeddings is not None
+            crops += len(rows)
+            return embeddings[rows]
+
+        tracks[number] = associator.step(detections, affine, None if embeddings is None else embed)
+    return tracks, crops
+
+
+def write_results(path: Path, tracks: dict[int, Tracks]) -> None:
+    """Writes results in MOTChallenge's format, whole or not at all."""
+    partial = path.with_suffix(".partial")
+    with MotSink(partial) as sink:
+        for number, seen in tracks.items():
+            sink.write(number, None, seen)
+    partial.replace(path)
+
+
+def _input_settings(config: Config) -> Config:
+    """The configuration with all that does not change the inputs at its default."""
+    plain = Config()
+    association = replace(plain.association, low_score=config.association.low_score)
+    return replace(config, association=association, motion=plain.motion, output=plain.output)
+
+
+def _distinct_inputs(configs: list[Config]) -> list[Config]:
+    return list(dict.fromkeys(_input_settings(config) for config in configs))
+
+
+def _prepare(
+    sequence: Sequence,
+    config: Config,
+    choice: InputChoice,
+    on_progress: Callable[[str, int, int], None] | None = None,
+) -> SequenceInputs:
+    if on_progress is None:
+        return _remembered_inputs(sequence, _input_settings(config), choice)
+    return prepare_inputs(
+        sequence,
+        config,
+        ArrayCache(choice.cache),
+        detections=choice.detections,
+        scores=choice.scores,
+        on_progress=on_progress,
+    )
+
+
+@lru_cache(maxsize=1)
+def _remembered_inputs(sequence: Sequence, config: Config, choice: InputChoice) -> SequenceInputs:
+    """The inputs of the sequence at hand: a sweep tracks it many times over."""
+    cache = ArrayCache(choice.cache)
+    return prepare_inputs(sequence, config, cache, detections=choice.detections, scores=choice.scores)

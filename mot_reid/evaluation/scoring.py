@@ -1,0 +1,137 @@
+"""Scores of tracking results against ground truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+
+from mot_reid.evaluation.comparison import compare
+from mot_reid.evaluation.metrics import Scores, evaluate
+from mot_reid.evaluation.motchallenge import BoxRows, Problem, Problems, read_ground_truth, read_results
+from mot_reid.evaluation.parallel import map_tasks
+from mot_reid.evaluation.sequences import Sequence
+
+__all__ = ["ScoredSequence", "find_results", "score_files", "score_rows"]
+
+OUR_FILE = "tracks.txt"
+
+
+@dataclass(frozen=True)
+class ScoredSequence:
+    """The scores of one sequence.
+
+    Attributes:
+        sequence: which.
+        scores: its.
+        problems: what was wrong with its files, where one was lenient.
+    """
+
+    sequence: Sequence
+    scores: Scores
+    problems: tuple[Problem, ...] = ()
+
+
+def score_rows(sequence: Sequence, results: BoxRows, problems: Problems | None = None) -> Scores:
+    """Scores results on the frames of a sequence.
+
+    Raises:
+        FileNotFoundError, FileError: as `read_ground_truth`.
+    """
+    if problems is None:
+        truth = _ground_truth(sequence.ground_truth, sequence.length, sequence.protocol.has_classes)
+    else:
+        truth = read_ground_truth(
+            sequence.ground_truth, sequence.length, problems, has_classes=sequence.protocol.has_classes
+        )
+    return evaluate(compare(truth, results, sequence.frames, sequence.protocol.distractors))
+
+
+@lru_cache(maxsize=2)  # a sweep scores one sequence many times over
+def _ground_truth(path: Path, length: int, has_classes: bool) -> BoxRows:
+    return read_ground_truth(path, length, has_classes=has_classes)
+
+
+def score_files(
+    pairs: list[tuple[Sequence, Path | None]],
+    *,
+    lenient: bool = False,
+    jobs: int = 0,
+    on_done: Callable[[], None] | None = None,
+) -> list[ScoredSequence]:
+    """Scores result files, several sequences side by side.
+
+    Args:
+        pairs: each sequence and its results; None for none at all, which misses everybody.
+        lenient: leave broken rows out and list them, instead of raising.
+        jobs: most processes; 0 for one a core.
+        on_done: called each time one is scored.
+
+    Raises:
+        FileNotFoundError: a file is missing.
+        FileError: a file is broken; the message names it and the line.
+    """
+    order = sorted(range(len(pairs)), key=lambda i: -pairs[i][0].ground_truth.stat().st_size)
+    found = map_tasks(
+        partial(_score_file, lenient=lenient),
+        [pairs[i] for i in order],
+        jobs=jobs,
+        on_done=None if on_done is None else lambda _: on_done(),
+    )
+    return [entry for _, entry in sorted(zip(order, found, strict=True), key=lambda item: item[0])]
+
+
+def _score_file(pair: tuple[Sequence, Path | None], lenient: bool) -> ScoredSequence:
+    sequence, path = pair
+    problems = Problems(lenient)
+    results = BoxRows.empty() if path is None else read_results(path, sequence.length, problems)
+    scores = score_rows(sequence, results, problems)
+    return ScoredSequence(sequence, scores, tuple(problems.found))
+
+
+def find_results(
+    results: Path, sequences: list[Sequence], known: list[Sequence], problems: Problems
+) -> list[tuple[Sequence, Path | None]]:
+    """The result file of each sequence.
+
+    Known layouts: one file for one sequence; ``NAME.txt`` for each (MOTChallenge's submissions), also in a
+    folder ``data`` (TrackEval's); ``NAME/tracks.txt`` for each, or ``tracks.txt`` alone (``mot-reid track``).
+
+    Args:
+        results: the file or the folder.
+        sequences: those to be scored.
+        known: all of the data set, whose results may lie beside them.
+        problems: takes missing results, and files that belong to no sequence.
+
+    Raises:
+        FileNotFoundError: there is nothing at ``results``.
+        FileError: results are missing or belong to another data set, unless ``problems`` is lenient.
+    """
+    if results.is_file():
+        if len(sequences) == 1:
+            return [(sequences[0], results)]
+        named = [sequence for sequence in sequences if sequence.name == results.stem]
+        if not named:
+            raise FileNotFoundError(
+                f"{results}: one file, but {len(sequences)} sequences; choose with --sequence"
+            )
+        return [(named[0], results)]
+    if not results.is_dir():
+        raise FileNotFoundError(f"results not found: {results}")
+    folder = results / "data" if any((results / "data").glob("*.txt")) else results
+    if len(sequences) == 1 and (folder / OUR_FILE).is_file():
+        return [(sequences[0], folder / OUR_FILE)]
+    pairs: list[tuple[Sequence, Path | None]] = []
+    for sequence in sequences:
+        choices = [folder / f"{sequence.name}.txt", folder / sequence.name / OUR_FILE]
+        path = next((choice for choice in choices if choice.is_file()), None)
+        if path is None:
+            problems.report(folder, None, f"no results for {sequence.name} ({sequence.name}.txt)")
+        pairs.append((sequence, path))
+    names = {sequence.name for sequence in known}
+    for path in sorted(folder.glob("*.txt")):
+        if path.stem not in names:
+            shown = ", ".join(sorted(names))
+            problems.report(path, None, f"belongs to no sequence of the ground truth ({shown})")
+    return pairs

@@ -1,0 +1,402 @@
+"""What is computed from a sequence's frames, stage by stage, and all that the results depend on."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from contextlib import closing, nullcontext, suppress
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mot_reid.config import CameraConfig, Config, DetectorConfig, EmbedderConfig
+from mot_reid.evaluation.cache import Arrays
+from mot_reid.evaluation.sequence_frames import SequenceFrames
+from mot_reid.motion.camera import SparseFlow
+from mot_reid.resources import find_weights
+from mot_reid.structures import Detections
+from mot_reid.timing import Stopwatch
+from mot_reid.tracker import resolve_device
+
+if TYPE_CHECKING:
+    from mot_reid.appearance.embedder import Embedder
+    from mot_reid.detection.base import Detector
+    from mot_reid.video.frames import Frame
+
+__all__ = [
+    "DetectStage",
+    "EmbedStage",
+    "FlowStage",
+    "Outcome",
+    "Progress",
+    "Stage",
+    "pack",
+    "run_stages",
+    "unpack",
+]
+
+Affine = NDArray[np.float64]
+Progress = Callable[[str, int, int], None]
+"""Told what is computed, how many frames are done, and of how many."""
+Result = TypeVar("Result")
+
+_PACKAGE = Path(__file__).parents[1]
+_COMMON = (
+    "evaluation/sequence_frames.py",
+    "evaluation/stages.py",
+    "structures.py",
+    "video/pictures.py",
+    "video/video_file.py",
+)
+_OPENCV = (
+    "opencv-python",
+    "opencv-python-headless",
+    "opencv-contrib-python",
+    "opencv-contrib-python-headless",
+)
+_IMAGE_PACKAGES = ("av", "numpy", *_OPENCV)
+_NETWORK_PACKAGES = ("torch", "torchvision", "onnxruntime", "onnxruntime-gpu", *_IMAGE_PACKAGES)
+
+
+class Stage(ABC, Generic[Result]):
+    """Computes one thing for each frame, in order.
+
+    Attributes:
+        name: in tables and in the cache.
+        role: of what computes it, for tables.
+        user: who needs the frames, for error messages.
+        way_out: the options that do without.
+    """
+
+    name: ClassVar[str]
+    role: ClassVar[str]
+    user: ClassVar[str]
+    way_out: ClassVar[str]
+
+    @abstractmethod
+    def key(self, detections: list[Detections]) -> dict[str, Any]:
+        """All but the frames that the results depend on, as JSON can hold it.
+
+        Args:
+            detections: of each frame; none for the stage that finds them.
+        """
+
+    @abstractmethod
+    def load(self) -> str:
+        """Loads what computes, and returns its name for tables.
+
+        Raises:
+            FileNotFoundError, ValueError: as the model's class.
+        """
+
+    @abstractmethod
+    def take(self, frame: Frame, detections: Detections) -> Result:
+        """The result for the next frame."""
+
+    @abstractmethod
+    def pack(self, results: list[Result]) -> Arrays:
+        """The results of all frames as arrays."""
+
+    @abstractmethod
+    def unpack(self, arrays: Arrays) -> list[Result]:
+        """The results that were packed."""
+
+    def units(self, results: list[Result]) -> int:
+        """How many of what is timed there were: frames."""
+        return len(results)
+
+
+class DetectStage(Stage[Detections]):
+    """The configuration's detector."""
+
+    name = "detect"
+    role = "detector"
+    user = "the detector"
+    way_out = "--detections"
+
+    def __init__(self, config: Config) -> None:
+        self._config, self._device = config.detector, config.device
+
+    def key(self, detections: list[Detections]) -> dict[str, Any]:
+        """See `Stage.key`."""
+        return {
+            **_network_key(self._config, self._device),
+            "versions": _versions("ultralytics", *_NETWORK_PACKAGES),
+            "code": _code("detection/yolo.py", *_COMMON),
+        }
+
+    def load(self) -> str:
+        """See `Stage.load`."""
+        digest = _weights_digest(find_weights(self._config.weights, (".pt", ".onnx")))
+        self._detector = _load_detector(self._config, resolve_device(self._device), digest)
+        return str(getattr(self._detector, "name", self._config.weights))
+
+    def take(self, frame: Frame, detections: Detections) -> Detections:
+        """See `Stage.take`."""
+        return self._detector.detect([frame.image])[0]
+
+    def pack(self, results: list[Detections]) -> Arrays:
+        """See `Stage.pack`."""
+        empty = Detections.empty()
+        return {
+            "counts": np.array([len(result) for result in results]),
+            "xyxy": np.concatenate([empty.xyxy, *(result.xyxy for result in results)]),
+            "scores": np.concatenate([empty.scores, *(result.scores for result in results)]),
+            "classes": np.concatenate([empty.classes, *(result.classes for result in results)]),
+        }
+
+    def unpack(self, arrays: Arrays) -> list[Detections]:
+        """See `Stage.unpack`."""
+        whole = Detections(arrays["xyxy"], arrays["scores"], arrays["classes"])
+        ends = np.cumsum(arrays["counts"])
+        return [whole[end - count : end] for count, end in zip(arrays["counts"], ends, strict=True)]
+
+
+class EmbedStage(Stage[NDArray[np.float32]]):
+    """The configuration's embedder, on every detection that the associator may ask for."""
+
+    name = "embed"
+    role = "embedder"
+    user = "the embedder"
+    way_out = "--embedder none"
+
+    def __init__(self, config: Config) -> None:
+        self._config, self._device = config.embedder, config.device
+        self._low_score = config.association.low_score
+
+    def chosen(self, detections: Detections) -> Detections:
+        """The detections that get an embedding; the others are dropped before association."""
+        return detections[detections.scores >= self._low_score]
+
+    def key(self, detections: list[Detections]) -> dict[str, Any]:
+        """See `Stage.key`."""
+        return {
+            **_network_key(self._config, self._device),
+            "versions": _versions(*_NETWORK_PACKAGES),
+            "code": _code("appearance", "boxes.py", *_COMMON),
+            "boxes": _boxes_digest(self.chosen(frame) for frame in detections),
+        }
+
+    def load(self) -> str:
+        """See `Stage.load`."""
+        digest = _weights_digest(find_weights(self._config.weights, (".safetensors", ".onnx")))
+        self._embedder = _load_embedder(self._config, resolve_device(self._device), digest)
+        return str(getattr(self._embedder, "name", self._config.weights))
+
+    def take(self, frame: Frame, detections: Detections) -> NDArray[np.float32]:
+        """See `Stage.take`: ``(K, D)``, one batch a frame."""
+        boxes = self.chosen(detections).xyxy
+        return self._embedder.embed(frame.image, boxes) if len(boxes) else np.zeros((0, 0), np.float32)
+
+    def pack(self, results: list[NDArray[np.float32]]) -> Arrays:
+        """See `Stage.pack`."""
+        filled = [rows for rows in results if len(rows)] or [np.zeros((0, 0), np.float32)]
+        return {"counts": np.array([len(rows) for rows in results]), "embeddings": np.concatenate(filled)}
+
+    def unpack(self, arrays: Arrays) -> list[NDArray[np.float32]]:
+        """See `Stage.unpack`."""
+        return np.split(arrays["embeddings"], np.cumsum(arrays["counts"])[:-1])
+
+    def units(self, results: list[NDArray[np.float32]]) -> int:
+        """How many crops there were."""
+        return sum(map(len, results))
+
+
+class FlowStage(Stage["Affine | None"]):
+    """Camera motion by optical flow."""
+
+    name = "camera motion"
+    role = "camera motion"
+    user = "optical flow"
+    way_out = "--camera-motion none or a file"
+
+    def __init__(self, config: CameraConfig) -> None:
+        self._config = config
+
+    def key(self, detections: list[Detections]) -> dict[str, Any]:
+        """See `Stage.key`."""
+        return {
+            "settings": asdict(self._config),
+            "versions": _versions(*_IMAGE_PACKAGES),
+            "code": _code("motion/camera.py", *_COMMON),
+            "boxes": _boxes_digest(detections),
+        }
+
+    def load(self) -> str:
+        """See `Stage.load`."""
+        self._flow = SparseFlow(self._config)
+        return self._config.motion
+
+    def take(self, frame: Frame, detections: Detections) -> Affine | None:
+        """See `Stage.take`: ``(2, 3)``, or None where there is no motion to speak of."""
+        return self._flow.estimate(frame.image, detections.xyxy, frame.number)
+
+    def pack(self, results: list[Affine | None]) -> Arrays:
+        """See `Stage.pack`."""
+        still = np.full((2, 3), np.nan)
+        affines = np.array([still if affine is None else affine for affine in results], np.float64)
+        return {"moved": np.array([affine is not None for affine in results], bool), "affines": affines}
+
+    def unpack(self, arrays: Arrays) -> list[Affine | None]:
+        """See `Stage.unpack`."""
+        pairs = zip(arrays["moved"], arrays["affines"], strict=True)
+        return [affine if moved else None for moved, affine in pairs]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a stage gave for a sequence.
+
+    Attributes:
+        results: one of each frame.
+        model: what computed it, for tables.
+        milliseconds: a frame, or a crop where it embeds.
+        decode_milliseconds: what it took to decode a frame.
+    """
+
+    results: list[Any]
+    model: str
+    milliseconds: float
+    decode_milliseconds: float
+
+
+def run_stages(
+    stages: list[Stage[Any]],
+    frames: SequenceFrames,
+    detections: list[Detections] | None,
+    on_progress: Progress | None,
+) -> dict[str, Outcome]:
+    """Runs the stages on each frame, in one pass.
+
+    Args:
+        stages: what to compute; the detector, if it is among them, first.
+        frames: of the sequence, complete.
+        detections: of each frame, unless the detector finds them here.
+        on_progress: called after each frame.
+
+    Returns:
+        What each stage gave, by its name.
+
+    Raises:
+        FileNotFoundError, ValueError: a model cannot be loaded, or a frame is missing.
+        SourceError: a frame cannot be read.
+    """
+    models = {stage.name: stage.load() for stage in stages}
+    results: dict[str, list[Any]] = {stage.name: [] for stage in stages}
+    watch, total = Stopwatch(), len(frames.sequence.frames)
+    with closing(frames.read()) as source:
+        for done in range(total):
+            # The first frame of a video's second half would count the first half's decoding too.
+            with watch("decode") if done else nullcontext():
+                frame = next(source)
+            seen = Detections.empty() if detections is None else detections[done]
+            for stage in stages:
+                with watch(stage.name):
+                    results[stage.name].append(stage.take(frame, seen))
+                if isinstance(stage, DetectStage):
+                    seen = results[stage.name][-1]
+            if on_progress is not None:
+                on_progress(", ".join(results), done + 1, total)
+    decode = 1000 * watch.seconds["decode"] / max(total - 1, 1)
+    return {
+        stage.name: Outcome(
+            results[stage.name],
+            models[stage.name],
+            1000 * watch.seconds[stage.name] / max(stage.units(results[stage.name]), 1),
+            decode,
+        )
+        for stage in stages
+    }
+
+
+def pack(stage: Stage[Any], outcome: Outcome) -> Arrays:
+    """An outcome as arrays, for the cache."""
+    return {
+        **stage.pack(outcome.results),
+        "model": np.array(outcome.model),
+        "milliseconds": np.array([outcome.milliseconds, outcome.decode_milliseconds]),
+    }
+
+
+def unpack(stage: Stage[Any], arrays: Arrays) -> Outcome:
+    """The outcome that was packed."""
+    own, decode = arrays["milliseconds"].tolist()
+    return Outcome(stage.unpack(arrays), str(arrays["model"]), own, decode)
+
+
+@lru_cache(maxsize=1)
+def _load_detector(config: DetectorConfig, device: str, weights_digest: str) -> Detector:
+    """Loaded once for all sequences; anew if the weights have changed."""
+    from mot_reid.detection.yolo import YoloDetector
+
+    return YoloDetector(config, device)
+
+
+@lru_cache(maxsize=1)
+def _load_embedder(config: EmbedderConfig, device: str, weights_digest: str) -> Embedder:
+    from mot_reid.appearance.embedder import NetworkEmbedder
+
+    return NetworkEmbedder(config, device)
+
+
+def _network_key(config: DetectorConfig | EmbedderConfig, device: str) -> dict[str, Any]:
+    """The settings of a network, its weights by name and content, and the kind of device it runs on."""
+    path = find_weights(config.weights, ())
+    kind = (resolve_device(device) if device == "auto" else device).split(":")[0]
+    return {
+        "settings": {**asdict(config), "weights": path.name},
+        "weights": _weights_digest(path),
+        "device": kind,
+    }
+
+
+def _weights_digest(path: Path) -> str:
+    """SHA-256 of a weights file, of all files of an export that is a folder, and of ONNX's external data."""
+    if path.is_dir():
+        files = sorted(entry for entry in path.rglob("*") if entry.is_file())
+    else:
+        files = [path, *sorted(path.parent.glob(f"{path.name}[._]data"))]
+    digests = [_file_digest(file, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
+@lru_cache(maxsize=64)
+def _file_digest(path: Path, size: int, mtime_ns: int) -> str:
+    """SHA-256 of a file's content; read once for all sequences, again if it has changed."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _boxes_digest(detections: Iterable[Detections]) -> str:
+    digest = hashlib.sha256()
+    for frame in detections:
+        digest.update(len(frame).to_bytes(8, "little"))
+        digest.update(np.ascontiguousarray(frame.xyxy).tobytes())
+    return digest.hexdigest()
+
+
+@lru_cache
+def _versions(*packages: str) -> dict[str, str]:
+    """Versions of those of the packages that are installed, without importing them."""
+    found = {}
+    for package in packages:
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
+
+
+@lru_cache
+def _code(*parts: str) -> str:
+    """SHA-256 of our own files or folders that compute a stage: to change them makes old results stale."""
+    digest = hashlib.sha256()
+    for part in parts:
+        place = _PACKAGE / part
+        for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+            digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,127 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mot_reid.config import Config
+from mot_reid.evaluation.benchmark import SequenceRun
+from mot_reid.evaluation.comparison import Comparison
+from mot_reid.evaluation.metrics import combine, evaluate
+from mot_reid.evaluation.sequences import PROTOCOLS, Sequence
+from mot_reid.evaluation.sweep import (
+    grid,
+    leave_one_out,
+    read_search,
+    require_metric,
+    split_values,
+    sweep_table,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "values"),
+    [
+        ("association.max_age=30", "association.max_age", ["30"]),
+        ("association.max_age=30,60, 90", "association.max_age", ["30", "60", "90"]),
+        ("detector.classes=[person, 3],[person]", "detector.classes", ["[person, 3]", "[person]"]),
+        ("detector.classes=", "detector.classes", [""]),
+    ],
+)
+def test_values_of_a_setting(text: str, name: str, values: list[str]) -> None:
+    assert split_values(text) == (name, values)
+
+
+@pytest.mark.parametrize("text", ["association.max_age", "association.max_age=1,,2", "a=1,"])
+def test_broken_settings_are_named(text: str) -> None:
+    with pytest.raises(ValueError, match=text.split("=")[0]):
+        split_values(text)
+
+
+def test_search_file(tmp_path: Path) -> None:
+    path = tmp_path / "search.yaml"
+    path.write_text(
+        "association:\n  max_age: [30, 60]\n  high_score: [0.5]\ndetector.classes: [[person], [3]]\n"
+    )
+    assert read_search(path) == {
+        "association.max_age": ["30", "60"],
+        "association.high_score": ["0.5"],
+        "detector.classes": ["[person]", "[3]"],
+    }
+
+
+@pytest.mark.parametrize("text", ["", "association: 3", "association:\n  max_age: 30", "a: []", "{", "- 1"])
+def test_broken_search_files_are_named(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "search.yaml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r"search\.yaml"):
+        read_search(path)
+    with pytest.raises(FileNotFoundError, match=r"absent\.yaml"):
+        read_search(tmp_path / "absent.yaml")
+
+
+def test_grid_holds_every_combination() -> None:
+    found = grid(Config(), {"association.max_age": ["30", "60"], "association.high_score": ["0.5", "0.6"]})
+    assert [(entry.association.max_age, entry.association.high_score) for _, entry in found] == [
+        (30, 0.5),
+        (30, 0.6),
+        (60, 0.5),
+        (60, 0.6),
+    ]
+    assert found[3][0] == {"association.max_age": "60", "association.high_score": "0.6"}
+    assert grid(Config(), {}) == [({}, Config())]
+    with pytest.raises(ValueError, match=r"association\.max_agee does not exist"):
+        grid(Config(), {"association.max_agee": ["1", "2"]})
+
+
+def test_metric_is_known() -> None:
+    require_metric("IDF1")
+    with pytest.raises(ValueError, match=r"'F1' is not known; known: HOTA"):
+        require_metric("F1")
+
+
+def run_with(found: int, name: str) -> SequenceRun:
+    """One person in ten frames, found in the first few of them."""
+    one, none = np.zeros(1, np.int64), np.zeros(0, np.int64)
+    seen = [one if i < found else none for i in range(10)]
+    comparison = Comparison([one] * 10, seen, [np.ones((1, len(entry))) for entry in seen])
+    sequence = Sequence(name, Path(name), Path(name), 10, 30.0, "train", PROTOCOLS["mot15"])
+    return SequenceRun(sequence, evaluate(comparison), 10, {"associate": 1.0}, (), 0.0, {})
+
+
+def test_leave_one_out_by_hand() -> None:
+    # Of two settings, the first is better on a, the second on b and c. Without a the second is chosen; so it
+    # is without b (4 + 9 against 8 + 2 frames) and without c (4 + 8 against 8 + 3).
+    found = {"first": (8, 3, 2), "second": (4, 8, 9)}
+    runs = [[run_with(count, name) for count, name in zip(row, "abc", strict=True)] for row in found.values()]
+    held_out = leave_one_out(runs, "MOTA")
+    assert held_out is not None
+    assert held_out.picks == [1, 1, 1]
+    assert held_out.scores.values()["FN"] == 30 - (4 + 8 + 9)
+    # When the choice hangs on one sequence, that sequence gets the other setting.
+    runs = [
+        [run_with(count, name) for count, name in zip(row, "ab", strict=True)] for row in ((9, 1), (2, 3))
+    ]
+    held_out = leave_one_out(runs, "FN")
+    assert held_out is not None
+    assert held_out.picks == [1, 0]
+    assert held_out.scores.values()["FN"] == 20 - (2 + 1)
+    assert leave_one_out([[run_with(3, "a")]], "HOTA") is None
+
+
+def test_sweep_table_puts_the_best_first() -> None:
+    settings = {"association.max_age": ["30", "60"], "association.min_hits": ["2"]}
+    combinations = [entry for entry, _ in grid(Config(), settings)]
+    runs = [
+        [run_with(count, name) for count, name in zip(row, "ab", strict=True)] for row in ((4, 5), (9, 9))
+    ]
+    table = sweep_table("title", settings, combinations, runs, "HOTA", {})
+    assert [row["association.max_age"] for row in table.rows] == ["60", "30"]
+    assert [row["picked"] for row in table.rows] == [2, 0]
+    assert table.rows[0]["FN"] == 2
+    assert "association.min_hits" not in table.rows[0]  # it has one value only
+    best = combine([run.scores for run in runs[1]]).values()["HOTA"]
+    assert f"{best:.2f}" in table.notes[0]
+    assert "association.max_age=60" in table.notes[0]
+    assert "Leave-one-sequence-out" in table.notes[1]
+    alone = sweep_table("title", settings, combinations, [row[:1] for row in runs], "HOTA", {})
+    assert "nothing is held out" in alone.notes[1]
