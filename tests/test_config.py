@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mot_reid.config import AssociationConfig, Config, DetectorConfig, dump_config, load_config
+from mot_reid.config import (
+    AssociationConfig,
+    Config,
+    DetectorConfig,
+    changed_settings,
+    dump_config,
+    load_config,
+)
 from mot_reid.resources import shipped
 
 
@@ -35,6 +42,18 @@ def test_overrides_come_last(tmp_path: Path) -> None:
     assert config.device == "cpu"
     assert config.detector.classes == ("person", "3")
     assert load_config(None, ["association.max_age=7"], base=config).association.min_hits == 5
+
+
+def test_changed_settings_are_those_that_are_not_at_their_default() -> None:
+    assert changed_settings(Config()) == {}
+    settings = ["association.max_age=90", "detector.classes=[person, car]", "device=cpu"]
+    config = load_config(None, [*settings, f"association.min_hits={Config().association.min_hits}"])
+    changed = changed_settings(config)
+    assert changed == {
+        "association.max_age": 90,
+        "detector.classes": ("person", "car"),
+        "device": "cpu",
+    }
 
 
 def test_an_empty_file_leaves_the_defaults(tmp_path: Path) -> None:

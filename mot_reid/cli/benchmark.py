@@ -3,13 +3,13 @@
 import re
 import tempfile
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from mot_reid.cli.errors import FAILED, UsageError, one_line, usage_errors
+from mot_reid.cli.errors import UsageError, usage_errors
 from mot_reid.cli.options import (
     HalfOption,
     JobsOption,
@@ -25,6 +25,8 @@ from mot_reid.cli.progress import WorkProgress
 from mot_reid.config import Config, changed_settings
 from mot_reid.provenance import provenance
 from mot_reid.resources import cache_folder
+from mot_reid.tracker import resolve_device
+from mot_reid.video.files import prepare_output_folder
 
 __all__ = ["benchmark"]
 
@@ -139,7 +141,7 @@ def benchmark(
     mot-reid benchmark pets09-s2l1 --data DIR --set association.max_age=30,60,90
     """
     from mot_reid.evaluation.benchmark import InputChoice, prepare_all, run_all
-    from mot_reid.evaluation.inputs import SCORE_MAPS
+    from mot_reid.evaluation.inputs import SCORE_MAPS, needs_pixels
     from mot_reid.evaluation.report import benchmark_table
     from mot_reid.evaluation.sequences import find_sequences, one_of_each
     from mot_reid.evaluation.sweep import grid, read_search, require_metric, split_values, sweep_table
@@ -176,9 +178,12 @@ def benchmark(
         )
         if swept and save_results:
             raise UsageError("--save-results: has no effect in a sweep")
+        prepare_output_folder(output)
     title = _title(Path(dataset).name, half, detections, base)
     stem = name or _file_name(title) + ("-sweep" if swept else "")
     configs = [entry for _, entry in combinations]
+    if needs_pixels(base, detections):  # told once here, "auto" costs the workers no import of torch
+        configs = [replace(entry, device=resolve_device(entry.device)) for entry in configs]
     with ExitStack() as stack:
         if no_cache:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mot_reid-")))
@@ -186,33 +191,28 @@ def benchmark(
             folder = cache or cache_folder() / "benchmark"
         inputs = InputChoice(folder, detections, scores)
         progress = stack.enter_context(WorkProgress(quiet))
-        try:
-            prepare_all(
-                sequences,
-                configs,
-                inputs,
-                lambda entry, stage, done, total: progress(f"{entry.name} {stage}", done, total),
-            )
-            progress("tracking and scoring", 0, len(sequences) * len(configs))
-            runs = run_all(
-                sequences,
-                configs,
-                inputs,
-                results=output / stem if save_results else None,
-                jobs=jobs,
-                on_done=progress.advance,
-            )
-        except (OSError, ValueError, RuntimeError) as error:
-            typer.echo(f"error: {one_line(error)}", err=True)
-            raise typer.Exit(FAILED) from None
+        cached = prepare_all(
+            sequences,
+            configs,
+            inputs,
+            lambda entry, stage, done, total: progress(f"{entry.name} {stage}", done, total),
+        )
+        progress("tracking and scoring", 0, len(sequences) * len(configs))
+        runs = run_all(
+            sequences,
+            configs,
+            inputs,
+            results=output / stem if save_results else None,
+            jobs=jobs,
+            on_done=progress.advance,
+        )
     made_by: dict[str, Any] = {**provenance(), "settings": changed_settings(base)}
     if swept:
         made_by["swept"] = {key: " ".join(values) for key, values in swept.items()}
         table = sweep_table(title, swept, [entry for entry, _ in combinations], runs, metric, made_by)
     else:
-        table = benchmark_table(
-            title, runs[0], {**made_by, "models": runs[0][0].models, "configuration": asdict(base)}
-        )
+        made_by |= {"models": runs[0][0].models, "configuration": asdict(base)}
+        table = benchmark_table(title, runs[0], made_by, cached=cached)
     print_table(table)
     for path in table.save(output, stem):
         typer.echo(f"written: {path}", err=True)

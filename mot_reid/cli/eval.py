@@ -63,13 +63,17 @@ def eval_(
     from mot_reid.evaluation.motchallenge import FileError, Problems
     from mot_reid.evaluation.report import score_table
     from mot_reid.evaluation.scoring import find_results, score_files
-    from mot_reid.evaluation.sequences import find_sequences
+    from mot_reid.evaluation.sequences import find_sequences, list_sequences
 
     with usage_errors():
-        known = find_sequences(ground_truth, protocol=protocol)
+        if not ground_truth.exists():
+            raise FileNotFoundError(
+                f"ground truth not found: {ground_truth}; expected a data set, a sequence or a gt.txt file"
+            )
         chosen = find_sequences(
             ground_truth, splits=split or (), names=sequence or (), half=half, protocol=protocol
         )
+        known = list_sequences(ground_truth, protocol)
         if not results.exists():
             raise FileNotFoundError(f"results not found: {results}")
     problems = Problems(lenient)
@@ -84,7 +88,7 @@ def eval_(
     title = f"{results.resolve().name} against {ground_truth.resolve().name}"
     if half != "all":
         title += f", {half} half"
-    table = score_table(title, scored, provenance(), notes=[f"Left out: {entry}" for entry in problems.found])
+    table = score_table(title, scored, provenance(), notes=[f"Problem: {entry}" for entry in problems.found])
     print_table(table)
     if output is not None:
         for path in table.save(output, name):

@@ -59,7 +59,6 @@ class SequenceRun:
         scores: its.
         frames: how many were tracked.
         milliseconds: of each stage, a frame; stages that did not run are left out.
-        cached: stages whose time was measured when their cache was filled.
         crops: embeddings asked for, a frame.
         models: what detected, embedded and estimated camera motion.
     """
@@ -68,7 +67,6 @@ class SequenceRun:
     scores: Scores
     frames: int
     milliseconds: dict[str, float]
-    cached: tuple[str, ...]
     crops: float
     models: dict[str, str]
 
@@ -86,12 +84,16 @@ def prepare_all(
     configs: list[Config],
     inputs: InputChoice,
     on_progress: PrepareProgress | None = None,
-) -> None:
+) -> set[str]:
     """Fills the cache with what needs pixels, one sequence after the other: the models use all cores.
+
+    Returns:
+        The stages that an earlier run had computed, of some sequence at least.
 
     Raises:
         FileNotFoundError, ValueError: as `prepare_inputs`.
     """
+    cached: set[str] = set()
     for config in _distinct_inputs(configs):
         if not needs_pixels(config, inputs.detections):
             continue
@@ -101,7 +103,8 @@ def prepare_all(
                 if on_progress is not None:
                     on_progress(sequence, stage, done, total)
 
-            _prepare(sequence, config, inputs, report)
+            cached.update(_prepare(sequence, config, inputs, report).cached)
+    return cached
 
 
 def run_all(
@@ -165,9 +168,7 @@ def _run_one(sequence: Sequence, config: Config, choice: InputChoice, results: P
     if results is not None:
         write_results(results / f"{sequence.name}.txt", tracks)
     scores = score_rows(sequence, BoxRows.from_tracks(tracks))
-    return SequenceRun(
-        sequence, scores, frames, milliseconds, inputs.cached, crops / frames, dict(inputs.models)
-    )
+    return SequenceRun(sequence, scores, frames, milliseconds, crops / frames, dict(inputs.models))
 
 
 def track_inputs(sequence: Sequence, inputs: SequenceInputs, config: Config) -> tuple[dict[int, Tracks], int]:

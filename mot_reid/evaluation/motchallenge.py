@@ -22,6 +22,8 @@ CLASSES = range(1, 14)
 """Of MOT16, MOT17 and MOT20, whose eighth column holds them."""
 GROUND_TRUTH_COLUMNS = range(7, 11)
 RESULT_COLUMNS = range(7, 11)
+_FARTHEST = 1e9
+"""Pixels; beyond, areas lose their digits and at last overflow."""
 _NAMES = "frame, id, left, top, width, height, score"
 
 
@@ -174,6 +176,8 @@ def read_ground_truth(
         has_classes = table.shape[1] in (8, 9)
     if not has_classes:
         return _sorted_rows(table, table[:, 6] != 0, np.full(len(table), PEDESTRIAN))
+    if not len(table):
+        return BoxRows.empty()
     if table.shape[1] < 8:
         raise FileError(f"{path}: expected a class in column 8, there are {table.shape[1]} columns")
     unknown = ~np.isin(table[:, 7], list(CLASSES))
@@ -222,15 +226,14 @@ def _read_lines(
     for number, line in enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), start=1):
         if not line.strip():
             continue
-        entries = line.split(",")
-        if len(entries) == 1 and len(line.split()) > 1:
-            entries = line.split()
-            problems.report(path, number, "blanks between the columns, expected commas")
+        blanks = "," not in line and len(line.split()) > 1
         try:
-            row = [float(entry) for entry in entries]
+            row = _numbers(line.split() if blanks else line.split(","))
         except ValueError:
             problems.report(path, number, f"expected numbers {_NAMES}", f"got {line.strip()[:80]!r}")
             continue
+        if blanks:
+            problems.report(path, number, "blanks between the columns, expected commas")
         wanted = [len(rows[0])] if rows else columns
         if len(row) not in wanted:
             expected = f"{wanted[0]}" if rows else f"{columns[0]} to {columns[-1]}"
@@ -241,6 +244,13 @@ def _read_lines(
     if not rows:
         return np.zeros((0, columns[0])), np.zeros(0, np.int64)
     return np.array(rows), np.array(numbers)
+
+
+def _numbers(entries: list[str]) -> list[float]:
+    for entry in entries:
+        if "_" in entry or not entry.isascii():  # numbers for Python, but for nobody who wrote the file
+            raise ValueError(entry)
+    return [float(entry) for entry in entries]
 
 
 def _checked(
@@ -256,6 +266,10 @@ def _checked(
         (
             "the id must be a whole number from 0 to 2147483647",
             lambda rows: (rows[:, 1] < 0) | (rows[:, 1] >= 2**31) | (rows[:, 1] % 1 != 0),
+        ),
+        (
+            f"coordinates must be between -{_FARTHEST:g} and {_FARTHEST:g}",
+            lambda rows: (abs(rows[:, 2:6]) > _FARTHEST).any(axis=1),
         ),
         ("width and height must be positive", lambda rows: (rows[:, 4:6] <= 0).any(axis=1)),
         ("this id is there already in this frame", _repeated),
@@ -285,6 +299,6 @@ def _without(
     if not broken.any():
         return table, lines
     first = int(broken.argmax())
-    shown = ",".join(f"{value:g}" for value in table[first, :7])
+    shown = ",".join(f"{value:.12g}" for value in table[first])
     problems.report(path, int(lines[first]), rule, f"got {shown}", int(broken.sum()))
     return table[~broken], lines[~broken]

@@ -62,6 +62,10 @@ def map_tasks(
         return [future.result() for future in futures]
     except BrokenProcessPool:
         raise RuntimeError("a worker process died; with --jobs 1 less memory is needed") from None
+    except KeyboardInterrupt:  # do not wait for tasks that nobody wants any more
+        for process in pool._processes.values():  # `terminate_workers` from Python 3.14 on
+            process.terminate()
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from mot_reid.evaluation.metrics import METRICS, Scores, combine
@@ -42,15 +42,27 @@ def score_table(
 ) -> Table:
     """The scores of each sequence, of each split, and combined."""
     rows = _rows([(entry.sequence, entry.scores) for entry in scored], mode)
-    problems = [f"left out: {problem}" for entry in scored for problem in entry.problems]
+    problems = [f"Problem: {problem}" for entry in scored for problem in entry.problems]
     columns = [Column("sequence"), Column("mode", brief=False), *metric_columns()]
     return Table(title, columns, rows, provenance, [*(notes or []), *problems])
 
 
 def benchmark_table(
-    title: str, runs: list[SequenceRun], provenance: Mapping[str, Any], mode: Mode = "online"
+    title: str,
+    runs: list[SequenceRun],
+    provenance: Mapping[str, Any],
+    mode: Mode = "online",
+    cached: Collection[str] = (),
 ) -> Table:
-    """The scores and the times of each sequence, of each split, and combined."""
+    """The scores and the times of each sequence, of each split, and combined.
+
+    Args:
+        title: one line.
+        runs: of each sequence.
+        provenance: of the run.
+        mode: of the tracker.
+        cached: stages whose times are an earlier run's.
+    """
     rows = _rows([(run.sequence, run.scores) for run in runs], mode)
     for row, run in zip(rows, runs, strict=False):
         row.update(_times([run]))
@@ -58,12 +70,8 @@ def benchmark_table(
         row.update(_times([run for run in runs if row["sequence"] in (COMBINED, run.sequence.split)]))
     times = [Column(_SPEED, 1, "times"), *(Column(f"{stage} ms", 2, "times", False) for stage in STAGES)]
     crops = Column("crops", 1, "times", False)
-    cached = sorted({stage for run in runs for stage in run.cached})
-    notes = []
-    if cached:
-        notes.append(
-            f"Read from the cache: {', '.join(cached)}; their times are from the run that filled it."
-        )
+    stages = ", ".join(stage for stage in STAGES if stage in cached)
+    notes = [f"Read from the cache: {stages}; their times are from the run that filled it."] if stages else []
     return Table(
         title,
         [Column("sequence"), Column("mode", brief=False), *metric_columns(), *times, crops],

@@ -109,9 +109,12 @@ def find_results(
         FileError: results are missing or belong to another data set, unless ``problems`` is lenient.
     """
     if results.is_file():
-        if len(sequences) == 1:
-            return [(sequences[0], results)]
         named = [sequence for sequence in sequences if sequence.name == results.stem]
+        if len(sequences) == 1:
+            if not named and any(sequence.name == results.stem for sequence in known):
+                rule = f"results of another sequence, expected those of {sequences[0].name}"
+                problems.report(results, None, rule)
+            return [(sequences[0], results)]
         if not named:
             raise FileNotFoundError(
                 f"{results}: one file, but {len(sequences)} sequences; choose with --sequence"
@@ -130,8 +133,10 @@ def find_results(
             problems.report(folder, None, f"no results for {sequence.name} ({sequence.name}.txt)")
         pairs.append((sequence, path))
     names = {sequence.name for sequence in known}
-    for path in sorted(folder.glob("*.txt")):
-        if path.stem not in names:
+    files = {path: path.stem for path in folder.glob("*.txt")}
+    files |= {path: path.parent.name for path in folder.glob(f"*/{OUR_FILE}")}
+    for path, name in sorted(files.items()):
+        if name not in names:
             shown = ", ".join(sorted(names))
             problems.report(path, None, f"belongs to no sequence of the ground truth ({shown})")
     return pairs

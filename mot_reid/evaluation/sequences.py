@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import re
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,8 @@ __all__ = [
 HALVES = ("all", "first", "second")
 
 _PUBLIC_DETECTORS = ("DPM", "FRCNN", "SDP")
+_MOST_FRAMES = 10_000_000
+"""Four days of video; memory grows with the length, and a broken number shall not use it up."""
 _DISTRACTORS_16 = frozenset({2, 7, 8, 12})  # person on vehicle, static person, distractor, reflection
 
 
@@ -107,7 +110,8 @@ def find_sequences(
 
     Raises:
         FileNotFoundError: there is no such folder, or no such sequence in it.
-        ValueError: a ``seqinfo.ini`` is broken, or the protocol or half is not known.
+        ValueError: a ``seqinfo.ini`` is broken, two sequences have the same name, or the protocol or half is
+            not known.
     """
     if protocol is not None and protocol not in PROTOCOLS:
         raise ValueError(f"protocol {protocol!r} is not known; known: {', '.join(PROTOCOLS)}")
@@ -119,10 +123,13 @@ def find_sequences(
         raise FileNotFoundError(f"{root}: no sequence with ground truth (NAME/gt/gt.txt) in it")
     if splits:
         _require(splits, {entry.split for entry in found}, root, "split")
-        found = [entry for entry in found if entry.split in splits]
+        found = [entry for entry in found if any(_fits(entry.split, split) for split in splits)]
     if names:
         _require(names, {entry.name for entry in found}, root, "sequence")
         found = [entry for entry in found if any(_fits(entry.name, name) for name in names)]
+    if twice := [name for name, times in Counter(entry.name for entry in found).items() if times > 1]:
+        places = ", ".join(str(entry.folder) for entry in found if entry.name == twice[0])
+        raise ValueError(f"two sequences are called {twice[0]}; choose a split: {places}")
     found = [replace(entry, half=half) for entry in found]
     for entry in found:
         if not entry.frames:
@@ -199,7 +206,7 @@ def _sequence_info(folder: Path, ground_truth: Path) -> tuple[int, float, str]:
     path = folder / "seqinfo.ini"
     if not path.is_file():
         return _last_frame(ground_truth), 30.0, folder.resolve().name
-    parser = configparser.ConfigParser()
+    parser = configparser.ConfigParser(interpolation=None)
     try:
         parser.read_string(path.read_text(encoding="utf-8-sig", errors="replace"))
         section = parser["Sequence"]
@@ -208,18 +215,24 @@ def _sequence_info(folder: Path, ground_truth: Path) -> tuple[int, float, str]:
     except (configparser.Error, KeyError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise ValueError(f"{path}: expected [Sequence] with seqLength and frameRate ({reason})") from None
-    if length < 1 or not 0 < fps < 1e6:
-        raise ValueError(f"{path}: seqLength and frameRate must be positive, got {length} and {fps:g}")
+    if not 0 < length <= _MOST_FRAMES or not 0 < fps < 1e6:
+        raise ValueError(
+            f"{path}: expected seqLength from 1 to {_MOST_FRAMES} and a positive frameRate, "
+            f"got {length} and {fps:g}"
+        )
     return length, fps, section.get("name", "").strip() or folder.resolve().name
 
 
 def _last_frame(ground_truth: Path) -> int:
     """The highest frame number of a ground truth file; rows that are none do not count."""
     last = 0
-    for line in ground_truth.read_text(encoding="utf-8-sig", errors="replace").splitlines():
-        number = line.split(",", 1)[0].strip()
+    text = ground_truth.read_text(encoding="utf-8-sig", errors="replace")
+    for line, row in enumerate(text.splitlines(), start=1):
+        number = row.split(",", 1)[0].strip()
         if number.isascii() and number.isdigit():
-            last = max(last, int(number))
+            last = max(last, int(number[:20]))
+            if last > _MOST_FRAMES:
+                raise ValueError(f"{ground_truth}:{line}: the frame must be at most {_MOST_FRAMES}")
     if not last:
         raise ValueError(f"{ground_truth}: no row of it starts with a frame number")
     return last
@@ -231,7 +244,7 @@ def _guess_protocol(name: str, ground_truth: Path) -> str:
         if name.lower().startswith(known):
             return known
     with ground_truth.open(encoding="utf-8-sig", errors="replace") as file:
-        columns = file.readline().count(",") + 1
+        columns = next((line.count(",") + 1 for line in file if line.strip()), 0)
     return "mot17" if columns in (8, 9) else "mot15"
 
 

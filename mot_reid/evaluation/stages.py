@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
-from contextlib import closing, nullcontext, suppress
+from collections.abc import Callable
+from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass
-from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import numpy as np
@@ -17,6 +14,14 @@ from numpy.typing import NDArray
 
 from mot_reid.config import CameraConfig, Config, DetectorConfig, EmbedderConfig
 from mot_reid.evaluation.cache import Arrays
+from mot_reid.evaluation.fingerprints import (
+    IMAGE_PACKAGES,
+    NETWORK_PACKAGES,
+    boxes_digest,
+    code_digest,
+    package_versions,
+    weights_digest,
+)
 from mot_reid.evaluation.sequence_frames import SequenceFrames
 from mot_reid.motion.camera import SparseFlow
 from mot_reid.resources import find_weights
@@ -46,7 +51,6 @@ Progress = Callable[[str, int, int], None]
 """Told what is computed, how many frames are done, and of how many."""
 Result = TypeVar("Result")
 
-_PACKAGE = Path(__file__).parents[1]
 _COMMON = (
     "evaluation/sequence_frames.py",
     "evaluation/stages.py",
@@ -54,14 +58,6 @@ _COMMON = (
     "video/pictures.py",
     "video/video_file.py",
 )
-_OPENCV = (
-    "opencv-python",
-    "opencv-python-headless",
-    "opencv-contrib-python",
-    "opencv-contrib-python-headless",
-)
-_IMAGE_PACKAGES = ("av", "numpy", *_OPENCV)
-_NETWORK_PACKAGES = ("torch", "torchvision", "onnxruntime", "onnxruntime-gpu", *_IMAGE_PACKAGES)
 
 
 class Stage(ABC, Generic[Result]):
@@ -123,18 +119,22 @@ class DetectStage(Stage[Detections]):
     def __init__(self, config: Config) -> None:
         self._config, self._device = config.detector, config.device
 
+    @cached_property
+    def _network(self) -> dict[str, Any]:
+        return _network_key(self._config, self._device, (".pt", ".onnx"))
+
     def key(self, detections: list[Detections]) -> dict[str, Any]:
         """See `Stage.key`."""
         return {
-            **_network_key(self._config, self._device),
-            "versions": _versions("ultralytics", *_NETWORK_PACKAGES),
-            "code": _code("detection/yolo.py", *_COMMON),
+            **self._network,
+            "versions": package_versions("ultralytics", *NETWORK_PACKAGES),
+            "code": code_digest("detection/yolo.py", *_COMMON),
         }
 
     def load(self) -> str:
         """See `Stage.load`."""
-        digest = _weights_digest(find_weights(self._config.weights, (".pt", ".onnx")))
-        self._detector = _load_detector(self._config, resolve_device(self._device), digest)
+        device = resolve_device(self._device)
+        self._detector = _load_detector(self._config, device, self._network["weights"])
         return str(getattr(self._detector, "name", self._config.weights))
 
     def take(self, frame: Frame, detections: Detections) -> Detections:
@@ -174,19 +174,23 @@ class EmbedStage(Stage[NDArray[np.float32]]):
         """The detections that get an embedding; the others are dropped before association."""
         return detections[detections.scores >= self._low_score]
 
+    @cached_property
+    def _network(self) -> dict[str, Any]:
+        return _network_key(self._config, self._device, (".safetensors", ".onnx"))
+
     def key(self, detections: list[Detections]) -> dict[str, Any]:
         """See `Stage.key`."""
         return {
-            **_network_key(self._config, self._device),
-            "versions": _versions(*_NETWORK_PACKAGES),
-            "code": _code("appearance", "boxes.py", *_COMMON),
-            "boxes": _boxes_digest(self.chosen(frame) for frame in detections),
+            **self._network,
+            "versions": package_versions(*NETWORK_PACKAGES),
+            "code": code_digest("appearance", "boxes.py", *_COMMON),
+            "boxes": boxes_digest(self.chosen(frame) for frame in detections),
         }
 
     def load(self) -> str:
         """See `Stage.load`."""
-        digest = _weights_digest(find_weights(self._config.weights, (".safetensors", ".onnx")))
-        self._embedder = _load_embedder(self._config, resolve_device(self._device), digest)
+        device = resolve_device(self._device)
+        self._embedder = _load_embedder(self._config, device, self._network["weights"])
         return str(getattr(self._embedder, "name", self._config.weights))
 
     def take(self, frame: Frame, detections: Detections) -> NDArray[np.float32]:
@@ -223,9 +227,9 @@ class FlowStage(Stage["Affine | None"]):
         """See `Stage.key`."""
         return {
             "settings": asdict(self._config),
-            "versions": _versions(*_IMAGE_PACKAGES),
-            "code": _code("motion/camera.py", *_COMMON),
-            "boxes": _boxes_digest(detections),
+            "versions": package_versions(*IMAGE_PACKAGES),
+            "code": code_digest("motion/camera.py", *_COMMON),
+            "boxes": boxes_digest(detections),
         }
 
     def load(self) -> str:
@@ -303,16 +307,20 @@ def run_stages(
                     seen = results[stage.name][-1]
             if on_progress is not None:
                 on_progress(", ".join(results), done + 1, total)
-    decode = 1000 * watch.seconds["decode"] / max(total - 1, 1)
+    decode = _milliseconds(watch, "decode", total - 1)
     return {
         stage.name: Outcome(
             results[stage.name],
             models[stage.name],
-            1000 * watch.seconds[stage.name] / max(stage.units(results[stage.name]), 1),
+            _milliseconds(watch, stage.name, stage.units(results[stage.name])),
             decode,
         )
         for stage in stages
     }
+
+
+def _milliseconds(watch: Stopwatch, stage: str, units: int) -> float:
+    return 1000 * watch.seconds[stage] / units if units else 0.0
 
 
 def pack(stage: Stage[Any], outcome: Outcome) -> Arrays:
@@ -345,58 +353,14 @@ def _load_embedder(config: EmbedderConfig, device: str, weights_digest: str) -> 
     return NetworkEmbedder(config, device)
 
 
-def _network_key(config: DetectorConfig | EmbedderConfig, device: str) -> dict[str, Any]:
+def _network_key(
+    config: DetectorConfig | EmbedderConfig, device: str, suffixes: tuple[str, ...]
+) -> dict[str, Any]:
     """The settings of a network, its weights by name and content, and the kind of device it runs on."""
-    path = find_weights(config.weights, ())
+    path = find_weights(config.weights, suffixes)
     kind = (resolve_device(device) if device == "auto" else device).split(":")[0]
     return {
         "settings": {**asdict(config), "weights": path.name},
-        "weights": _weights_digest(path),
+        "weights": weights_digest(path),
         "device": kind,
     }
-
-
-def _weights_digest(path: Path) -> str:
-    """SHA-256 of a weights file, of all files of an export that is a folder, and of ONNX's external data."""
-    if path.is_dir():
-        files = sorted(entry for entry in path.rglob("*") if entry.is_file())
-    else:
-        files = [path, *sorted(path.parent.glob(f"{path.name}[._]data"))]
-    digests = [_file_digest(file, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
-
-
-@lru_cache(maxsize=64)
-def _file_digest(path: Path, size: int, mtime_ns: int) -> str:
-    """SHA-256 of a file's content; read once for all sequences, again if it has changed."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _boxes_digest(detections: Iterable[Detections]) -> str:
-    digest = hashlib.sha256()
-    for frame in detections:
-        digest.update(len(frame).to_bytes(8, "little"))
-        digest.update(np.ascontiguousarray(frame.xyxy).tobytes())
-    return digest.hexdigest()
-
-
-@lru_cache
-def _versions(*packages: str) -> dict[str, str]:
-    """Versions of those of the packages that are installed, without importing them."""
-    found = {}
-    for package in packages:
-        with suppress(PackageNotFoundError):
-            found[package] = version(package)
-    return found
-
-
-@lru_cache
-def _code(*parts: str) -> str:
-    """SHA-256 of our own files or folders that compute a stage: to change them makes old results stale."""
-    digest = hashlib.sha256()
-    for part in parts:
-        place = _PACKAGE / part
-        for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
-            digest.update(path.read_bytes())
-    return digest.hexdigest()

@@ -14,6 +14,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table as RichTable
+from rich.text import Text
 
 __all__ = ["Column", "Table"]
 
@@ -95,7 +96,7 @@ class Table:
         """One line a row; title, notes and provenance as comment lines that start with ``#``."""
         text = io.StringIO()
         for line in [self.title, *self.notes, *_provenance_lines(self.provenance)]:
-            text.write(f"# {line}\n")
+            text.write(f"# {' '.join(line.splitlines())}\n")
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow([column.name for column in self.columns])
         for row in self.rows:
@@ -106,7 +107,7 @@ class Table:
 
     def to_markdown(self) -> str:
         """A table for each group of columns, then notes and provenance."""
-        parts = [f"### {self.title}"]
+        parts = [f"#### {self.title}"]
         if command := self.provenance.get("command"):
             parts.append(f"```\n{command}\n```")
         for group in dict.fromkeys(column.group for column in self.columns if column.group):
@@ -129,11 +130,11 @@ class Table:
         wide = not console.is_terminal or console.width >= 150
         columns = [column for column in self.columns if wide or column.brief]
         used = [c for c in columns if any(row.get(c.name) is not None for row in self.rows)]
-        table = RichTable(title=self.title, title_justify="left", box=None, pad_edge=False)
+        table = RichTable(title=Text(self.title), title_justify="left", box=None, pad_edge=False)
         for place, column in enumerate(used):
             table.add_column(column.name, justify="right" if place else "left", no_wrap=bool(place))
         for row in self.rows:
-            table.add_row(*(column.show(row.get(column.name)) for column in used))
+            table.add_row(*(Text(column.show(row.get(column.name))) for column in used))
         console.print(table)
         for note in self.notes:
             console.print(note, highlight=False, markup=False)
@@ -142,7 +143,7 @@ class Table:
 def _markdown_table(columns: Sequence[Column], rows: Iterable[Mapping[str, Any]]) -> str:
     lines = [[column.name for column in columns]]
     lines.append(["---" if place == 0 else "---:" for place in range(len(columns))])
-    lines += [[column.show(row.get(column.name)) for column in columns] for row in rows]
+    lines += [[column.show(row.get(column.name)).replace("|", r"\|") for column in columns] for row in rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 

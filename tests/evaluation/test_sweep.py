@@ -85,7 +85,7 @@ def run_with(found: int, name: str) -> SequenceRun:
     seen = [one if i < found else none for i in range(10)]
     comparison = Comparison([one] * 10, seen, [np.ones((1, len(entry))) for entry in seen])
     sequence = Sequence(name, Path(name), Path(name), 10, 30.0, "train", PROTOCOLS["mot15"])
-    return SequenceRun(sequence, evaluate(comparison), 10, {"associate": 1.0}, (), 0.0, {})
+    return SequenceRun(sequence, evaluate(comparison), 10, {"associate": 1.0}, 0.0, {})
 
 
 def test_leave_one_out_by_hand() -> None:

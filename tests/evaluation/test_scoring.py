@@ -1,0 +1,233 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mot_reid.evaluation.motchallenge import FileError, Problems, read_results
+from mot_reid.evaluation.report import score_table
+from mot_reid.evaluation.scoring import find_results, score_files, score_rows
+from mot_reid.evaluation.sequences import Sequence, find_sequences
+
+LENGTH = 12
+Put = Callable[..., Path]
+
+
+def rows(seed: int = 0, columns: str = "1,1,1", last: int = LENGTH) -> str:
+    """Three people, a little elsewhere for each seed, whose second is somebody else from frame 7 on."""
+    lines = []
+    for frame in range(1, last + 1):
+        for person in (1, 2, 3):
+            number = person + 10 * (person == 2 and frame > 6 and seed > 0)
+            lines.append(f"{frame},{number},{60 * person + 2 * seed},10,30,60,{columns}\n")
+    return "".join(lines)
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    for name in ("train/A", "train/B", "val/C"):
+        folder = tmp_path / "set" / name
+        (folder / "gt").mkdir(parents=True)
+        (folder / "gt" / "gt.txt").write_text(rows())
+        (folder / "seqinfo.ini").write_text(f"[Sequence]\nseqLength={LENGTH}\n")
+    return tmp_path / "set"
+
+
+@pytest.fixture
+def sequences(dataset: Path) -> list[Sequence]:
+    return find_sequences(dataset)
+
+
+@pytest.fixture
+def put(tmp_path: Path) -> Put:
+    """Writes result files; returns their folder."""
+
+    def put(*names: str) -> Path:
+        for name in names:
+            path = tmp_path / "results" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(rows(1, "0.9,-1,-1,-1"))
+        return tmp_path / "results"
+
+    return put
+
+
+def places(folder: Path, pairs: list[tuple[Sequence, Path | None]]) -> dict[str, str | None]:
+    return {
+        sequence.name: None if path is None else path.relative_to(folder).as_posix()
+        for sequence, path in pairs
+    }
+
+
+@pytest.mark.parametrize(
+    "layout", [("A.txt", "B.txt", "C.txt"), ("A/tracks.txt", "B/tracks.txt", "C/tracks.txt")]
+)
+@pytest.mark.parametrize("below", ["", "data/"])
+def test_a_file_for_each_sequence(
+    sequences: list[Sequence], put: Put, layout: tuple[str, ...], below: str
+) -> None:
+    if below and "tracks" in layout[0]:
+        pytest.skip("nobody writes that")
+    folder = put(*(below + name for name in layout))
+    pairs = find_results(folder, sequences, sequences, Problems())
+    assert places(folder, pairs) == dict(zip("ABC", (below + name for name in layout), strict=True))
+
+
+def test_the_output_of_track_alone(sequences: list[Sequence], put: Put) -> None:
+    folder = put("tracks.txt")
+    assert places(folder, find_results(folder, sequences[1:2], sequences, Problems())) == {"B": "tracks.txt"}
+    with pytest.raises(FileError, match=r"results: no results for A \(A.txt\)"):
+        find_results(folder, sequences, sequences, Problems())
+
+
+def test_one_file(sequences: list[Sequence], put: Put) -> None:
+    folder = put("B.txt", "mine.txt")
+    for chosen, name in ((sequences, "B"), (sequences[1:2], "B")):
+        assert places(folder, find_results(folder / "B.txt", chosen, sequences, Problems())) == {
+            name: "B.txt"
+        }
+    alone = find_results(folder / "mine.txt", sequences[:1], sequences, Problems())
+    assert places(folder, alone) == {"A": "mine.txt"}
+    with pytest.raises(
+        FileNotFoundError, match=r"mine.txt: one file, but 3 sequences; choose with --sequence"
+    ):
+        find_results(folder / "mine.txt", sequences, sequences, Problems())
+
+
+def test_one_file_of_another_sequence(sequences: list[Sequence], put: Put) -> None:
+    path = put("B.txt") / "B.txt"
+    with pytest.raises(FileError, match=r"B.txt: results of another sequence, expected those of A"):
+        find_results(path, sequences[:1], sequences, Problems())
+    problems = Problems(lenient=True)
+    assert find_results(path, sequences[:1], sequences, problems) == [(sequences[0], path)]
+    assert len(problems.found) == 1
+
+
+def test_missing_results(sequences: list[Sequence], put: Put) -> None:
+    folder = put("A.txt")
+    with pytest.raises(FileError, match=r"results: no results for B \(B.txt\)"):
+        find_results(folder, sequences, sequences, Problems())
+    problems = Problems(lenient=True)
+    pairs = find_results(folder, sequences, sequences, problems)
+    assert places(folder, pairs) == {"A": "A.txt", "B": None, "C": None}
+    assert [str(found) for found in problems.found] == [
+        f"{folder}: no results for B (B.txt)",
+        f"{folder}: no results for C (C.txt)",
+    ]
+    assert [entry.scores.values()["FN"] for entry in score_files(pairs, jobs=1)] == [0, 36, 36]
+    with pytest.raises(FileNotFoundError, match="results not found"):
+        find_results(folder / "nowhere", sequences, sequences, Problems())
+
+
+@pytest.mark.parametrize("stranger", ["D.txt", "D/tracks.txt"])
+def test_results_that_belong_to_no_sequence(sequences: list[Sequence], put: Put, stranger: str) -> None:
+    folder = put("A.txt", "B.txt", "C.txt", stranger)
+    with pytest.raises(FileError, match=rf"{stranger}: belongs to no sequence .*\(A, B, C\)"):
+        find_results(folder, sequences, sequences, Problems())
+    problems = Problems(lenient=True)
+    assert len(find_results(folder, sequences, sequences, problems)) == 3
+    assert [found.path for found in problems.found] == [folder / stranger]
+
+
+def test_results_of_sequences_that_were_not_chosen_may_lie_there(sequences: list[Sequence], put: Put) -> None:
+    folder = put("A.txt", "B.txt", "C.txt")
+    pairs = find_results(folder, sequences[:1], sequences, Problems())
+    assert places(folder, pairs) == {"A": "A.txt"}
+
+
+def test_scores_by_hand(sequences: list[Sequence], put: Put) -> None:
+    folder = put("A.txt")
+    (scored,) = score_files([(sequences[0], folder / "A.txt")])
+    values = scored.scores.values()
+    assert {name: values[name] for name in ("GT", "Boxes", "FP", "FN", "IDs", "Tracks", "MT")} == {
+        "GT": 36,
+        "Boxes": 36,
+        "FP": 0,
+        "FN": 0,
+        "IDs": 1,
+        "Tracks": 4,
+        "MT": 3,
+    }
+    assert values["MOTA"] == pytest.approx(100 * 35 / 36)
+    assert values["MOTP"] == pytest.approx(100 * 28 / 32)
+    assert values["IDF1"] == pytest.approx(100 * 30 / 36)
+    assert scored.problems == ()
+
+
+def test_several_processes_equal_one(sequences: list[Sequence], put: Put) -> None:
+    folder = put("A.txt", "B.txt", "C.txt")
+    (folder / "B.txt").write_text(rows(3, "1"))
+    sequences[2].ground_truth.write_text(rows() + "1,9,1,1,9,9,1,1,1\n")  # the longest
+    pairs = find_results(folder, sequences, sequences, Problems())
+    calls: list[int] = []
+    one = score_files(pairs, jobs=1, on_done=lambda: calls.append(1))
+    two = score_files(pairs, jobs=2, on_done=lambda: calls.append(2))
+    assert sorted(calls) == [1, 1, 1, 2, 2, 2]
+    assert [entry.sequence.name for entry in two] == ["A", "B", "C"]
+    for ours, theirs in zip(one, two, strict=True):
+        np.testing.assert_equal(ours.scores.values(), theirs.scores.values())
+    assert one[0].scores.values()["MOTP"] > one[1].scores.values()["MOTP"]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_broken_files(sequences: list[Sequence], put: Put, jobs: int) -> None:
+    folder = put("A.txt", "B.txt")
+    with (folder / "B.txt").open("a") as file:
+        file.write("13,1,1,1,5,5,1,-1,-1,-1\n14,1,1,1,5,5,1,-1,-1,-1\n")
+    with sequences[1].ground_truth.open("a") as file:
+        file.write("1,77,1,1,5,5,1,99,1\n")
+    pairs = find_results(folder, sequences[:2], sequences, Problems())
+    with pytest.raises(FileError, match=r"B.txt:37: the frame must be .* to 12"):
+        score_files(pairs, jobs=jobs)
+    scored = score_files(pairs, jobs=jobs, lenient=True)
+    assert scored[0].problems == ()
+    assert [(found.path, found.line, found.count) for found in scored[1].problems] == [
+        (folder / "B.txt", 37, 2),
+        (sequences[1].ground_truth, 37, 1),
+    ]
+    np.testing.assert_equal(scored[0].scores.values(), scored[1].scores.values())
+    notes = score_table("title", scored, {}).notes
+    assert len(notes) == 2
+    assert all(note.startswith("Problem: ") for note in notes)
+
+    (folder / "A.txt").unlink()
+    with pytest.raises(FileNotFoundError, match=r"A.txt"):
+        score_files(pairs[:1], jobs=jobs)
+
+
+def test_halves(dataset: Path, put: Put) -> None:
+    path = put("A.txt") / "A.txt"
+
+    def values(half: str) -> dict[str, float]:
+        (sequence,) = find_sequences(dataset, names=["A"], half=half)
+        (scored,) = score_files([(sequence, path)])
+        return scored.scores.values()
+
+    first, second = values("first"), values("second")
+    assert (first["GT"], second["GT"]) == (21, 15)  # frames 1..7 and 8..12
+    assert (first["IDs"], second["IDs"], values("all")["IDs"]) == (1, 0, 1)
+    assert second["IDF1"] == 100
+
+
+def test_rows_in_memory_and_the_memory_of_ground_truth(sequences: list[Sequence], put: Put) -> None:
+    path = put("A.txt") / "A.txt"
+    results = read_results(path, LENGTH)
+    (scored,) = score_files([(sequences[0], path)])
+    for _ in range(2):
+        np.testing.assert_equal(score_rows(sequences[0], results).values(), scored.scores.values())
+
+
+def test_the_table_has_splits_and_all_combined(sequences: list[Sequence], put: Put) -> None:
+    folder = put("A.txt", "B.txt", "C.txt")
+    scored = score_files([(sequence, folder / f"{sequence.name}.txt") for sequence in sequences], jobs=1)
+    table = score_table("title", scored, {})
+    assert [(row["sequence"], row["part"], row["frames"], row["GT"]) for row in table.rows] == [
+        ("A", "sequence", 12, 36),
+        ("B", "sequence", 12, 36),
+        ("C", "sequence", 12, 36),
+        ("train", "split", 24, 72),
+        ("val", "split", 12, 36),
+        ("combined", "combined", 36, 108),
+    ]
+    assert [row["sequence"] for row in score_table("title", scored[:2], {}).rows] == ["A", "B", "combined"]
+    assert [row["sequence"] for row in score_table("title", scored[:1], {}).rows] == ["A"]
