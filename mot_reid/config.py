@@ -107,7 +107,7 @@ class CameraConfig(Settings):
 
     motion: str = setting("flow", "flow (sparse optical flow), none, or a file in BoT-SORT's format")
     width: int = setting(480, "frames are reduced to at most this width for the flow, pixels", low=64)
-    corners: int = setting(400, "most corners followed from frame to frame", low=20)
+    corners: int = setting(200, "most corners followed from frame to frame", low=20)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mot_reid.cli.errors import FAILED, one_line, usage_errors
+from mot_reid.cli.errors import usage_errors
 from mot_reid.cli.options import (
     HalfOption,
     JobsOption,
@@ -17,6 +17,7 @@ from mot_reid.cli.options import (
 )
 from mot_reid.cli.progress import WorkProgress
 from mot_reid.provenance import provenance
+from mot_reid.video.files import prepare_output_folder
 
 __all__ = ["eval_"]
 
@@ -60,7 +61,7 @@ def eval_(
     mot-reid eval out/tracks.txt --gt MOT17/train/MOT17-02
     mot-reid eval results/ --gt MOT17/train --half second -o scores
     """
-    from mot_reid.evaluation.motchallenge import FileError, Problems
+    from mot_reid.evaluation.motchallenge import Problems
     from mot_reid.evaluation.report import score_table
     from mot_reid.evaluation.scoring import find_results, score_files
     from mot_reid.evaluation.sequences import find_sequences, list_sequences
@@ -76,15 +77,13 @@ def eval_(
         known = list_sequences(ground_truth, protocol)
         if not results.exists():
             raise FileNotFoundError(f"results not found: {results}")
+        if output is not None:
+            prepare_output_folder(output)
     problems = Problems(lenient)
-    try:
-        pairs = find_results(results, chosen, known, problems)
-        with WorkProgress(quiet) as progress:
-            progress("scoring", 0, len(pairs))
-            scored = score_files(pairs, lenient=lenient, jobs=jobs, on_done=progress.advance)
-    except (FileError, FileNotFoundError) as error:
-        typer.echo(f"error: {one_line(error)}", err=True)
-        raise typer.Exit(FAILED) from None
+    pairs = find_results(results, chosen, known, problems)
+    with WorkProgress(quiet) as progress:
+        progress("scoring", 0, len(pairs))
+        scored = score_files(pairs, lenient=lenient, jobs=jobs, on_done=progress.advance)
     title = f"{results.resolve().name} against {ground_truth.resolve().name}"
     if half != "all":
         title += f", {half} half"

@@ -148,6 +148,9 @@ def read_results(path: str | Path, length: int, problems: Problems | None = None
     problems = problems or Problems()
     table, lines = _read_table(Path(path), RESULT_COLUMNS, problems, strict_format=True)
     table, lines = _checked(Path(path), table, lines, length, problems)
+    if table.shape[1] > 7:  # -1 stands for no class
+        rule = f"the class in column 8 must be {PEDESTRIAN}, pedestrian, or none; others are not scored"
+        table, lines = _without(table[:, 7] > PEDESTRIAN, rule, Path(path), table, lines, problems)
     everything = np.ones(len(table), bool)
     return _sorted_rows(table, everything, np.full(len(table), PEDESTRIAN))
 

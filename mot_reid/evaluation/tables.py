@@ -100,9 +100,8 @@ class Table:
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow([column.name for column in self.columns])
         for row in self.rows:
-            writer.writerow(
-                ["" if (value := row.get(column.name)) is None else value for column in self.columns]
-            )
+            plain = _plain(row)
+            writer.writerow(["" if plain.get(c.name) is None else plain[c.name] for c in self.columns])
         return text.getvalue()
 
     def to_markdown(self) -> str:
@@ -148,7 +147,7 @@ def _markdown_table(columns: Sequence[Column], rows: Iterable[Mapping[str, Any]]
 
 
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
-    """JSON knows no NaN."""
+    """NaN is nothing in JSON and in CSV."""
     return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()}
 
 

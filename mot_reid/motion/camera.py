@@ -11,6 +11,14 @@ from mot_reid.config import CameraConfig
 __all__ = ["CameraMotion", "MotionFile", "SparseFlow", "load_camera_motion"]
 
 Affine = NDArray[np.float64]
+Points = NDArray[np.float32]
+
+# Lucas-Kanade's window and pyramid, and when it stops: after 10 steps, or one of less than 0.03 pixels.
+# Larger windows and more steps took ten times as long and came no nearer to MOT17's motion files.
+_WINDOW = (15, 15)
+_LEVELS = 2
+_CRITERIA = (3, 10, 0.03)
+_CORNER_DISTANCE = 8  # pixels of the reduced frame
 
 # A still camera: most corners move less than this many pixels of the reduced frame. Estimating anyway would
 # add the noise of the estimate to every track.
@@ -63,8 +71,11 @@ def load_camera_motion(config: CameraConfig) -> CameraMotion | None:
 class SparseFlow:
     """Estimates camera motion by sparse optical flow on a reduced grey frame, boxes masked out.
 
-    Corners (Shi-Tomasi) of the last frame are followed by pyramidal Lucas-Kanade; a similarity transform is
+    Corners (Shi-Tomasi) of an earlier frame are followed by pyramidal Lucas-Kanade; a similarity transform is
     fitted to their shifts by RANSAC. Where the picture gives too little to go by, no motion is reported.
+
+    While the camera stands still, the earlier frame and its corners stay: nothing but the flow is computed,
+    and a drift too slow to show from one frame to the next shows in the end.
     """
 
     needs_pixels = True
@@ -75,8 +86,9 @@ class SparseFlow:
 
     def reset(self) -> None:
         """Forgets the last frame."""
-        self._grey: NDArray[np.uint8] | None = None
-        self._corners: NDArray[np.float32] | None = None
+        self._grey = np.zeros((0, 0), np.uint8)
+        self._corners = np.zeros((0, 1, 2), np.float32)
+        self._found = 0  # corners there were when they were looked for
 
     def estimate(
         self, frame: NDArray[np.uint8] | None, xyxy: NDArray[np.float32], frame_number: int = 0
@@ -85,25 +97,57 @@ class SparseFlow:
         if frame is None:
             raise ValueError("frame: optical flow needs the pixels; camera.motion=none does without")
         grey, scale = self._reduced(frame)
-        affine = None
-        if self._grey is not None and self._grey.shape == grey.shape:
-            affine = _flow_affine(self._grey, self._corners, grey)
+        start, end = self._follow(grey)
+        still = len(start) > 0 and np.mean(np.hypot(*(end - start).T) < _STILL) > _STILL_SHARE
+        affine = None if still else _fit_affine(start, end, grey.shape[1])
         if affine is not None:
             affine[:, 2] /= scale
-        self._grey, self._corners = grey, self._find_corners(grey, xyxy * scale)
+        boxes = xyxy * scale
+        if still:
+            self._corners = self._corners[~_inside(self._corners[:, 0], boxes)]
+        if not still or len(self._corners) < self._found / 2:
+            self._grey = grey
+            self._corners = self._find_corners(grey, boxes)
+            self._found = len(self._corners)
         return affine
 
     def _reduced(self, frame: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
+        """The green channel in at most the configured width, and its scale.
+
+        Of a much larger frame every second pixel or fewer are read: to average all of them takes four times
+        as long, and corners of that size are not worth following.
+        """
         import cv2
 
-        scale = min(1.0, self.config.width / frame.shape[1])
-        grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
+        height, width = frame.shape[:2]
+        scale = min(1.0, self.config.width / width)
+        step = max(1, int(1 / scale) // 2)
+        grey = np.ascontiguousarray(frame[::step, ::step, 1])
         if scale < 1:
-            size = (self.config.width, max(1, round(frame.shape[0] * scale)))
-            grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-        return np.asarray(grey, np.uint8), scale
+            size = (self.config.width, max(1, round(height * scale)))
+            grey = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
+        return grey, scale
 
-    def _find_corners(self, grey: NDArray[np.uint8], xyxy: NDArray[np.float32]) -> NDArray[np.float32] | None:
+    def _follow(self, grey: NDArray[np.uint8]) -> tuple[Points, Points]:
+        """Where the corners were and where they are now, both ``(K, 2)``; none after a change of size."""
+        import cv2
+
+        if self._grey.shape != grey.shape or not len(self._corners):
+            return np.zeros((0, 2), np.float32), np.zeros((0, 2), np.float32)
+        moved, found, _ = cv2.calcOpticalFlowPyrLK(
+            self._grey,
+            grey,
+            self._corners,
+            np.empty_like(self._corners),
+            winSize=_WINDOW,
+            maxLevel=_LEVELS,
+            criteria=_CRITERIA,
+        )
+        there = found.ravel() == 1
+        return self._corners[there, 0], np.asarray(moved, np.float32)[there, 0]
+
+    def _find_corners(self, grey: NDArray[np.uint8], xyxy: NDArray[np.float32]) -> Points:
+        """Corners ``(K, 1, 2)`` outside the boxes."""
         import cv2
 
         mask = np.full(grey.shape, 255, np.uint8)
@@ -111,30 +155,28 @@ class SparseFlow:
         bounds = np.clip(xyxy, 0, [width, height, width, height]).astype(int)
         for x1, y1, x2, y2 in bounds:
             mask[y1 : y2 + 1, x1 : x2 + 1] = 0
-        found = cv2.goodFeaturesToTrack(grey, self.config.corners, 0.01, 5, mask=mask)
-        return None if found is None else np.asarray(found, np.float32)
+        found = cv2.goodFeaturesToTrack(grey, self.config.corners, 0.01, _CORNER_DISTANCE, mask=mask)
+        return np.zeros((0, 1, 2), np.float32) if found is None else np.asarray(found, np.float32)
 
 
-def _flow_affine(
-    last: NDArray[np.uint8], corners: NDArray[np.float32] | None, grey: NDArray[np.uint8]
-) -> Affine | None:
-    """The affine between two grey frames from the corners ``(K, 1, 2)`` of the first; None where in doubt."""
+def _inside(points: Points, xyxy: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Which of the points ``(K, 2)`` lie in any of the boxes ``(N, 4)``."""
+    after = (points[:, None] >= xyxy[None, :, :2]).all(axis=2)
+    before = (points[:, None] <= xyxy[None, :, 2:]).all(axis=2)
+    return np.any(after & before, axis=1)
+
+
+def _fit_affine(start: Points, end: Points, width: int) -> Affine | None:
+    """The similarity that takes most of the points ``(K, 2)`` where they went; None where in doubt."""
     import cv2
 
-    if corners is None or len(corners) < _LEAST_INLIERS:
-        return None
-    moved, found, _ = cv2.calcOpticalFlowPyrLK(last, grey, corners, np.empty_like(corners))
-    there = found.ravel() == 1
-    start, end = corners[there, 0], np.asarray(moved, np.float32)[there, 0]
     if len(start) < _LEAST_INLIERS:
-        return None
-    if np.mean(np.hypot(*(end - start).T) < _STILL) > _STILL_SHARE:
         return None
     affine, inliers = cv2.estimateAffinePartial2D(start, end, method=cv2.RANSAC, ransacReprojThreshold=1.0)
     if affine is None or inliers.sum() < max(_LEAST_INLIERS, _LEAST_INLIER_SHARE * len(start)):
         return None
     scaling = np.hypot(affine[0, 0], affine[1, 0])
-    too_far = np.abs(affine[:, 2]).max() > _LARGEST_SHIFT * grey.shape[1]
+    too_far = np.abs(affine[:, 2]).max() > _LARGEST_SHIFT * width
     if too_far or not 1 / _LARGEST_SCALING < scaling < _LARGEST_SCALING:
         return None
     return np.asarray(affine, np.float64)

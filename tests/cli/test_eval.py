@@ -199,7 +199,7 @@ def test_results_of_another_sequence(run: Run, dataset: Path, results: Path) -> 
 def test_a_file_that_cannot_be_saved(run: Run, dataset: Path, results: Path, tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
     outcome = run("eval", results, "--gt", dataset, "-o", tmp_path / "taken")
-    assert outcome.code == 1
+    assert outcome.code == 2  # told before scoring
     assert outcome.err.startswith(f"error: {tmp_path / 'taken'}: ")
     assert outcome.err.count("\n") == 1
 

@@ -297,3 +297,13 @@ def test_results_in_memory_are_those_of_the_file() -> None:
     assert rows.ids.tolist() == [9, 2, 1]
     np.testing.assert_allclose(rows.xyxy[1], [1.23, 1, 11.24, 21], atol=1e-6)
     assert len(BoxRows.from_tracks({})) == len(BoxRows.empty()) == 0
+
+
+def test_results_of_another_class_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "results.txt"
+    path.write_text("1,1,0,0,5,5,1,1,-1,-1\n1,2,0,0,5,5,1,-1,-1,-1\n1,3,0,0,5,5,1,3,-1,-1\n")
+    with pytest.raises(FileError, match=r"results\.txt:3: the class in column 8 must be 1"):
+        read_results(path, 10)
+    problems = Problems(lenient=True)
+    assert read_results(path, 10, problems).ids.tolist() == [1, 2]
+    assert len(problems.found) == 1

@@ -3,8 +3,8 @@
 IDF1, HOTA and its parts must agree to 1e-6 points. MOTA differs by design, because CLEAR is motmetrics' here
 (see mot_reid/evaluation/clear_identity.py): a person keeps the track of the last match over a gap, where
 TrackEval prefers pairs of the frame before only; and the most matches come before the largest overlap.
-On the files that the tests carry or make it is within 0.02 points; in crowds of MOT17 a few matches differ,
-some hundredths of a point. That nothing else is behind it is tested too: TrackEval's CLEAR, given what our
+On the files that the tests carry or make it is within 0.02 points; in crowds of MOT17 a few matches differ:
+up to 0.06 points a sequence. That nothing else is behind it is tested too: TrackEval's CLEAR, given what our
 reader and preprocessing make of the files, must find exactly what it finds in the files.
 """
 
@@ -265,7 +265,7 @@ def perturbed(truth: Iterable[str], seed: int) -> str:
     table = table[np.isin(table[:, 7], [1, 2, 7, 8, 12]) & (table[:, 8] > 0.25)]
     table = table[rng.random(len(table)) < 0.9]
     table[:, 1] = table[:, 1] * 100 + (table[:, 0] + 7 * table[:, 1]) // 90  # a new id every 90 frames
-    table[:, 2:6] *= 1 + rng.normal(0, 0.01, (len(table), 4))
+    table[:, 2:6] += rng.normal(0, 0.04, (len(table), 4)) * table[:, [4, 5, 4, 5]]
     return "".join(row(int(r[0]), int(r[1]), *map(float, r[2:6]), 1.0, -1, -1, -1) for r in table)
 
 
@@ -275,4 +275,4 @@ def test_real_mot17(data: Path, files: Callable[[str], Files]) -> None:
     for name, length in (("MOT17-05", 837), ("MOT17-09", 525)):
         truth = data / "mot17" / "train" / name / "gt" / "gt.txt"
         made.add(name, length, truth, perturbed(truth.read_text().splitlines(), length))
-    assert_parity(made, mota=0.05)
+    assert_parity(made, mota=0.1)
