@@ -32,6 +32,7 @@ __all__ = [
 ]
 
 
+_FEW_FRAMES = 1000  # tracked in less time than a process takes to start
 PrepareProgress = Callable[[Sequence, str, int, int], None]
 
 
@@ -123,7 +124,7 @@ def run_all(
         configs: all of them are run on each sequence.
         inputs: where detections and the rest come from; see `prepare_all`.
         results: folder for the results as ``NAME.txt``; for a single configuration.
-        jobs: most processes; 0 for one a core.
+        jobs: most processes; 0 for one a core, or a single one for little work.
         on_done: called now and then with the number of runs done since the last call.
 
     Returns:
@@ -134,6 +135,8 @@ def run_all(
     """
     if results is not None:
         results.mkdir(parents=True, exist_ok=True)
+    if not jobs and len(configs) * sum(len(sequence.frames) for sequence in sequences) < _FEW_FRAMES:
+        jobs = 1
     order = sorted(sequences, key=lambda entry: -entry.ground_truth.stat().st_size)  # the longest first
     # A worker that has a sequence's inputs keeps them; still, no core shall wait for another's last task.
     size = max(1, min(16, len(configs) // 4))

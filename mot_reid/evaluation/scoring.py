@@ -16,6 +16,7 @@ from mot_reid.evaluation.sequences import Sequence
 __all__ = ["ScoredSequence", "find_results", "score_files", "score_rows"]
 
 OUR_FILE = "tracks.txt"
+_SMALL = 1_000_000  # bytes of ground truth, scored in less time than a process takes to start
 
 
 @dataclass(frozen=True)
@@ -65,14 +66,17 @@ def score_files(
     Args:
         pairs: each sequence and its results; None for none at all, which misses everybody.
         lenient: leave broken rows out and list them, instead of raising.
-        jobs: most processes; 0 for one a core.
+        jobs: most processes; 0 for one a core, or a single one for little work.
         on_done: called each time one is scored.
 
     Raises:
         FileNotFoundError: a file is missing.
         FileError: a file is broken; the message names it and the line.
     """
-    order = sorted(range(len(pairs)), key=lambda i: -pairs[i][0].ground_truth.stat().st_size)
+    sizes = [sequence.ground_truth.stat().st_size for sequence, _ in pairs]
+    if not jobs and sum(sizes) < _SMALL:
+        jobs = 1
+    order = sorted(range(len(pairs)), key=lambda i: -sizes[i])
     found = map_tasks(
         partial(_score_file, lenient=lenient),
         [pairs[i] for i in order],

@@ -1,0 +1,38 @@
+"""This project's associator."""
+
+import numpy as np
+
+from mot_reid import Detections, Tracks
+from mot_reid.association.associator import Associator, Embed
+from peers.base import Answer, Contender, Runner
+from peers.scene import SceneFrame
+
+__all__ = ["CONTENDERS", "OURS"]
+
+Given = tuple[Detections, np.ndarray, Embed | None]
+
+OURS = "mot_reid"
+
+
+def ours(appearance: bool) -> Runner:
+    associator = Associator()
+
+    def prepare(frame: SceneFrame) -> Given:
+        embeddings = frame.embeddings
+        embed = (lambda rows: embeddings[rows]) if appearance else None
+        return Detections(frame.xyxy, frame.scores), frame.affine, embed
+
+    def step(given: Given) -> Tracks:
+        detections, affine, embed = given
+        return associator.step(detections, affine=affine, embed=embed)
+
+    def read(tracks: Tracks) -> Answer:
+        return tracks.ids, tracks.xyxy.astype(np.float64)
+
+    return Runner(prepare, step, read)
+
+
+CONTENDERS = (
+    Contender(OURS, "mot_reid", lambda: ours(True), appearance=True, camera=True),
+    Contender(f"{OURS}, no appearance", "mot_reid", lambda: ours(False), camera=True),
+)
