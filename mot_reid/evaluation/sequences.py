@@ -163,6 +163,8 @@ def _dataset_folder(dataset: str | Path, data: str | Path | None) -> Path:
     for name in known:
         if name.lower() == str(dataset).lower():
             return data / name
+    if Path(dataset).is_dir():
+        return Path(dataset)
     raise FileNotFoundError(
         f"data set not found: {dataset}; in {data} there are: {', '.join(known) or 'none'}"
     )

@@ -262,3 +262,9 @@ def test_the_real_sets(data: Path) -> None:
     for name, length in (("pets09-s2l1", 795), ("adl-rundle-6", 525)):
         (entry,) = find_sequences(name, data)
         assert (entry.length, entry.protocol.name) == (length, "mot15")
+
+
+def test_a_folder_that_is_not_below_data(make: Make, tmp_path: Path) -> None:
+    make("elsewhere/A")
+    (tmp_path / "data").mkdir()
+    assert names(find_sequences(tmp_path / "elsewhere", tmp_path / "data")) == ["A"]

@@ -1,0 +1,230 @@
+"""A process that holds one tracker's package and does what it is told: time it, profile it, run it for long."""
+
+import gc
+import os
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import islice
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peers import CONTENDERS, Contender
+from peers.base import Answer, Runner
+from peers.profile import StageClock
+from peers.scene import Scene, SceneFrame
+
+__all__ = ["CLOCKS", "Endurance", "Failed", "LongTask", "Progress", "Ready", "Task", "Timing", "serve"]
+
+CLOCKS: dict[str, Callable[[], float]] = {"cpu": time.process_time, "wall": time.perf_counter}
+"""``cpu`` counts all threads of the process and is not disturbed by what else the machine does."""
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The tracker is installed."""
+
+    version: str
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Something went wrong."""
+
+    reason: str
+    missing: bool = False
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Frames that are done."""
+
+    frames: int
+
+
+@dataclass(frozen=True)
+class Task:
+    """Run a fresh tracker over the first frames of a scene.
+
+    Attributes:
+        people: in the scene.
+        frames: how many.
+        seed: of the scene.
+        budget: seconds after which to stop short.
+        clock: a key of `CLOCKS`.
+        profile: whether to time our stages too.
+    """
+
+    people: int
+    frames: int
+    seed: int
+    budget: float
+    clock: str
+    profile: bool = False
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What a `Task` gave: seconds and answers frame by frame, and seconds by stage where asked for."""
+
+    seconds: NDArray[np.float64]
+    answers: list[Answer]
+    stages: list[dict[str, float]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class LongTask:
+    """Run one tracker for very long, then beside a fresh one; the same, or memory traced.
+
+    Attributes:
+        people: in the scene.
+        warm: frames after which a tracker is in its stride.
+        frames: how many in all.
+        seed: of the scene.
+        clock: a key of `CLOCKS`.
+        trace: follow the memory that Python and NumPy hold instead of timing.
+    """
+
+    people: int
+    warm: int
+    frames: int
+    seed: int
+    clock: str
+    trace: bool
+
+
+@dataclass(frozen=True)
+class Endurance:
+    """What a `LongTask` gave.
+
+    Attributes:
+        early: median seconds a frame around frame ``warm``, of a fresh tracker.
+        late: on the same frames, of the tracker that is at ``frames``; both take turns.
+        memory: bytes held after the frames given: of the whole process, or as traced.
+    """
+
+    early: float
+    late: float
+    memory: dict[int, int]
+
+
+def serve(name: str, pipe: Connection) -> None:
+    """Answers tasks about one of `CONTENDERS` until it is told None."""
+    sys.stdout = Path(os.devnull).open("w")  # some packages chatter
+    contender = CONTENDERS[name]
+    try:
+        contender.make()
+        _use_one_thread()
+        pipe.send(Ready(contender.version))
+    except ImportError as error:
+        return pipe.send(Failed(f"{error}", missing=True))
+    except Exception as error:  # whatever a peer may raise
+        return pipe.send(Failed(_describe(error)))
+    while (task := pipe.recv()) is not None:
+        try:
+            pipe.send(endure(contender, task, pipe) if isinstance(task, LongTask) else run(contender, task))
+        except Exception as error:  # as above; the other trackers go on
+            pipe.send(Failed(_describe(error)))
+    return None
+
+
+def run(contender: Contender, task: Task) -> Timing:
+    """Times a fresh tracker frame by frame; what it takes in is prepared before."""
+    runner = contender.make()
+    given = [runner.prepare(frame) for frame in _frames(task.people, task.seed, task.frames)]
+    stages = StageClock(CLOCKS[task.clock])
+    gc.collect()
+    if not task.profile:
+        return Timing(*_timed(runner, given, task))
+    with stages.installed():
+        seconds, answers = _timed(runner, given, task, stages.start_frame)
+    return Timing(seconds, answers, stages.frames)
+
+
+def _timed(
+    runner: Runner, given: list[object], task: Task, start_frame: Callable[[], None] = lambda: None
+) -> tuple[NDArray[np.float64], list[Answer]]:
+    clock, step = CLOCKS[task.clock], runner.step
+    deadline = time.perf_counter() + task.budget
+    seconds, answers = [], []
+    for frame in given:
+        start_frame()
+        start = clock()
+        answer = step(frame)
+        seconds.append(clock() - start)
+        answers.append(runner.read(answer))
+        if time.perf_counter() > deadline:
+            break
+    return np.array(seconds), answers
+
+
+@lru_cache(maxsize=1)
+def _frames(people: int, seed: int, frames: int) -> list[SceneFrame]:
+    return list(islice(Scene(people, seed), frames))
+
+
+def endure(contender: Contender, task: LongTask, pipe: Connection) -> Endurance:
+    """Runs one tracker for long; then a fresh one takes the same frames in turn with it.
+
+    So early and late are timed within the same minute and on the same frames, whatever else the machine does.
+    """
+    _frames.cache_clear()
+    scene = Scene(task.people, task.seed)
+    old, memory = contender.make(), {}
+    marks = {task.warm, *(task.frames * tenth // 10 for tenth in range(1, 11))}
+    if task.trace:
+        tracemalloc.start()
+    try:
+        for number, frame in enumerate(islice(scene, task.frames), start=1):
+            old.step(old.prepare(frame))
+            if number in marks:
+                gc.collect()
+                memory[number] = tracemalloc.get_traced_memory()[0] if task.trace else _resident()
+                pipe.send(Progress(number))
+    finally:
+        tracemalloc.stop()
+    if task.trace:
+        return Endurance(np.nan, np.nan, memory)
+    early, late = _in_turn([contender.make(), old], islice(scene, 2 * task.warm), CLOCKS[task.clock])
+    return Endurance(float(np.median(early[task.warm :])), float(np.median(late[task.warm :])), memory)
+
+
+def _in_turn(
+    runners: list[Runner], scene: Iterator[SceneFrame], clock: Callable[[], float]
+) -> NDArray[np.float64]:
+    """Seconds ``(R, F)`` of each tracker on each frame; who comes first changes from frame to frame."""
+    seconds = []
+    for number, frame in enumerate(scene):
+        row = [0.0] * len(runners)
+        order = range(len(runners)) if number % 2 else reversed(range(len(runners)))
+        for place in order:
+            given = runners[place].prepare(frame)
+            start = clock()
+            runners[place].step(given)
+            row[place] = clock() - start
+        seconds.append(row)
+    return np.array(seconds).T
+
+
+def _resident() -> int:
+    """Bytes of memory that this process holds; 0 where the system does not tell."""
+    status = Path("/proc/self/statm")
+    return int(status.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if status.exists() else 0
+
+
+def _use_one_thread() -> None:
+    """For packages that do not go by the environment; only those that are loaded."""
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(1)
+    if cv2 := sys.modules.get("cv2"):
+        cv2.setNumThreads(1)
+
+
+def _describe(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
