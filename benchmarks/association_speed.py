@@ -1,8 +1,9 @@
 """How long association takes: ours and every peer that is installed, on the same made-up scenes.
 
 Detections, 512-d embeddings and camera motion are given; association alone is timed, in one thread. Each
-tracker has a process of its own and its own defaults; they run in turn, several times over, and of each frame
-the least of the repeats counts: a busy machine only ever adds. The scenes and what each tracker is given are in
+tracker has a process of its own and its own defaults; they run in turn, several times over, and of each
+frame the least of the repeats counts: a busy machine only ever adds. What counts is the second half of a
+run, when as many tracks are lost as there will ever be. The scenes and what each tracker is given are in
 ``peers/``. IDF1 and MOTA on the scene's truth show that a tracker did its work.
 
     pip install pyxtrackers trackers ultralytics lap boxmot deep-sort-realtime   # those that you want to see
@@ -12,56 +13,61 @@ the least of the repeats counts: a busy machine only ever adds. The scenes and w
 """
 
 import argparse
-import multiprocessing
 import os
 import sys
+import tempfile
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-from mot_reid.evaluation.comparison import Comparison, compare
-from mot_reid.evaluation.metrics import evaluate
-from mot_reid.evaluation.motchallenge import PEDESTRIAN, BoxRows
-from mot_reid.evaluation.tables import Column, Table
-from mot_reid.provenance import provenance
 from peers import CONTENDERS, OURS, Contender
 from peers import worker as work
 from peers.base import Answer
-from peers.scene import Scene
+from peers.scene import Scene, SceneFrame, save_frames
+from peers.team import Team
+from rich.console import Console
 
-WARM_UP = 20
-"""Frames at the start that are not counted."""
+from mot_reid.evaluation.motchallenge import PEDESTRIAN, BoxRows
+from mot_reid.evaluation.tables import Column, Table
+from mot_reid.provenance import provenance
+
+FRAMES = 400
+LONG_FRAMES = 50_000
 LONG_PEOPLE = 50
 LONG_WARM = 500
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-_REST = "between the stages"
+_REST, _ALL = "between the stages", "all"
+_CLOCKS = {"cpu": "processor time of the whole process", "wall": "time of the wall"}
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     add = parser.add_argument
     add("--people", type=_count, nargs="+", default=[10, 50, 200, 1000], metavar="N", help="in the scenes")
-    add("--frames", type=_count, metavar="N", help="of each scene, or of --long [300, 100 of a crowd; 50,000]")
-    add("--repeats", type=_count, default=3, metavar="N", help="of which the fastest counts, frame by frame [3]")
+    add("--frames", type=_count, metavar="N", help=f"of each scene [{FRAMES}], or of --long [{LONG_FRAMES}]")
+    add(
+        "--repeats",
+        type=_count,
+        default=3,
+        metavar="N",
+        help="of which the fastest counts, frame by frame [3]",
+    )
     add("--only", nargs="+", default=[], metavar="TEXT", help="only trackers whose names hold one of these")
-    add("--budget", type=float, default=60, metavar="S", help="seconds after which a slow run stops short [60]")
+    add("--budget", type=float, default=30, metavar="S", help="seconds for a tracker on a scene, about [30]")
     add("--clock", choices=work.CLOCKS, default="cpu", help="time of the processor or of the wall [cpu]")
     add("--seed", type=int, default=0, help="of the scenes [0]")
     add("--long", action="store_true", help="whether time and memory grow with the length of a run (ours)")
     add("-o", "--output", type=Path, metavar="DIR", help="save the tables there as JSON, CSV and Markdown")
     add("--name", default="association-speed", help="of the files [association-speed]")
     chosen = parser.parse_args()
-    if chosen.frames and chosen.frames <= (2 * LONG_WARM if chosen.long else WARM_UP):
-        parser.error(f"--frames: expected more than {2 * LONG_WARM if chosen.long else WARM_UP}")
+    chosen.frames = chosen.frames or (LONG_FRAMES if chosen.long else FRAMES)
+    if chosen.long and chosen.frames < 2 * LONG_WARM:
+        parser.error(f"--frames: expected at least {2 * LONG_WARM} with --long, got {chosen.frames}")
     return chosen
 
 
@@ -77,14 +83,14 @@ def main() -> None:
     if chosen.long and not chosen.only:
         names = [name for name in names if CONTENDERS[name].package == OURS]
     if not names:
-        sys.exit(f"error: --only: no such tracker; known: {', '.join(CONTENDERS)}")
+        sys.exit(f"error: --only: no such tracker; known: {'; '.join(CONTENDERS)}")
     for name in _THREADS:
         os.environ[name] = "1"
     os.environ["YOLO_AUTOINSTALL"] = "false"  # Ultralytics would install what it misses
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=160)
     with Team(names) as team:
         if not team.ready:
-            sys.exit("error: none of these trackers is installed")
+            sys.exit(f"error: no tracker to time. {' '.join(team.notes())}")
         tables = long_tables(team, chosen) if chosen.long else speed_tables(team, chosen)
     for suffix, table in tables.items():
         table.show(console)
@@ -92,105 +98,6 @@ def main() -> None:
         if chosen.output:
             for path in table.save(chosen.output, chosen.name + suffix):
                 console.print(f"saved {path}", highlight=False)
-
-
-class Team:
-    """The trackers' processes; one works at a time.
-
-    Attributes:
-        ready: versions of those that are installed, by name.
-        missing: why the others are not, by name.
-        failures: what went wrong later.
-    """
-
-    def __init__(self, names: Iterable[str]) -> None:
-        self.ready: dict[str, str] = {}
-        self.missing: dict[str, str] = {}
-        self.failures: dict[str, str] = {}
-        self._names = list(names)
-        self._pipes: dict[str, Connection] = {}
-        self._processes: list[Any] = []
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            disable=not sys.stderr.isatty(),
-        )
-        self._bar = self._progress.add_task("")
-
-    def __enter__(self) -> "Team":
-        self._progress.start()
-        self.total("loading", len(self._names))
-        for name in self._names:
-            self._start(name)
-            self._progress.advance(self._bar)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        for pipe in self._pipes.values():
-            pipe.close()
-        for process in self._processes:
-            process.terminate()
-            process.join()
-        self._progress.stop()
-
-    def total(self, description: str, steps: int) -> None:
-        """Starts the progress bar anew."""
-        self._progress.reset(self._bar, description=description, total=steps)
-
-    def describe(self, description: str) -> None:
-        """Says what is being done."""
-        self._progress.update(self._bar, description=description)
-
-    def ask(self, name: str, task: work.Task | work.LongTask) -> Any:
-        """What the tracker's process answers; None if it failed, now or before."""
-        if name in self.failures:
-            return None
-        pipe = self._pipes[name]
-        pipe.send(task)
-        answer = self._receive(pipe)
-        while isinstance(answer, work.Progress):
-            self._progress.update(self._bar, completed=answer.frames)
-            answer = self._receive(pipe)
-        if isinstance(answer, work.Failed):
-            self.failures[name] = answer.reason
-            self._progress.console.print(f"{name} failed: {answer.reason}", markup=False, style="red")
-            return None
-        if isinstance(task, work.Task):
-            self._progress.advance(self._bar)
-        return answer
-
-    def notes(self) -> list[str]:
-        """Who is not in the table, and why."""
-        notes = [f"{name} failed: {reason}" for name, reason in self.failures.items()]
-        gone = [name for name, reason in self.missing.items()]
-        return notes + ([f"Not installed: {', '.join(gone)}."] if gone else [])
-
-    def _start(self, name: str) -> None:
-        self.describe(f"loading {name}")
-        context = multiprocessing.get_context("spawn")
-        pipe, theirs = context.Pipe()
-        process = context.Process(target=work.serve, args=(name, theirs), daemon=True)
-        process.start()
-        theirs.close()
-        answer = self._receive(pipe)
-        self._processes.append(process)
-        self._pipes[name] = pipe
-        if isinstance(answer, work.Ready):
-            self.ready[name] = answer.version
-        elif answer.missing:
-            self.missing[name] = answer.reason
-        else:
-            self.failures[name] = answer.reason
-
-    @staticmethod
-    def _receive(pipe: Connection) -> Any:
-        try:
-            return pipe.recv()
-        except (EOFError, ConnectionError):
-            return work.Failed("its process ended")
 
 
 @dataclass
@@ -206,15 +113,23 @@ class Record:
         self.answers = max(self.answers, timing.answers, key=len)
 
     @property
+    def total(self) -> float:
+        """Seconds of all repeats."""
+        return float(sum(map(np.sum, self.seconds)))
+
+    @property
     def milliseconds(self) -> NDArray[np.float64]:
-        """The least of the repeats for each frame after the warm-up that all of them reached."""
-        shared = min(map(len, self.seconds))
-        least = np.min([seconds[:shared] for seconds in self.seconds], axis=0)
-        return 1000 * least[min(WARM_UP, shared - 1) :]
+        """The least of the repeats for each frame in the second half of what all of them reached."""
+        return 1000 * second_half(least(self.seconds))
 
 
-def frames_of(chosen: argparse.Namespace, people: int) -> int:
-    return chosen.frames or int(np.clip(60_000 // people, 100, 300))
+def least(repeats: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    shared = min(map(len, repeats))
+    return np.min([seconds[:shared] for seconds in repeats], axis=0)
+
+
+def second_half(frames: NDArray[np.float64]) -> NDArray[np.float64]:
+    return frames[len(frames) // 2 :]
 
 
 def speed_tables(team: Team, chosen: argparse.Namespace) -> dict[str, Table]:
@@ -222,38 +137,43 @@ def speed_tables(team: Team, chosen: argparse.Namespace) -> dict[str, Table]:
     rows: list[dict[str, Any]] = []
     stages: dict[int, dict[str, float]] = {}
     for people in chosen.people:
-        records = time_all(team, chosen, people)
-        rows += scene_rows(team, chosen, people, records)
-        if OURS in records:
-            stages[people] = profile(team, chosen, people)
+        team.total(f"{people} people: making the scene", 1)
+        frames = list(islice(Scene(people, chosen.seed), chosen.frames))
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "scene.npz"
+            save_frames(frames, path)
+            task = work.Task(path, chosen.budget, chosen.clock)
+            records = time_all(team, task, people, chosen.repeats)
+            rows += scene_rows(team, people, frames, records)
+            if OURS in records:
+                stages[people] = profile(team, task, people, chosen.repeats)
     tables = {"": speed_table(team, chosen, rows)}
     if stages:
-        tables["-stages"] = stage_table(chosen, stages)
+        tables["-stages"] = stage_table(team, chosen, stages)
     return tables
 
 
-def time_all(team: Team, chosen: argparse.Namespace, people: int) -> dict[str, Record]:
-    task = work.Task(people, frames_of(chosen, people), chosen.seed, chosen.budget, chosen.clock)
-    team.total(f"{people} people", chosen.repeats * len(team.ready))
+def time_all(team: Team, task: work.Task, people: int, repeats: int) -> dict[str, Record]:
+    """Everybody in turn, again and again; who has used up the budget is not asked again."""
+    team.total(f"{people} people", repeats * len(team.ready))
     records: dict[str, Record] = defaultdict(Record)
-    for _ in range(chosen.repeats):
+    for _ in range(repeats):
         for name in team.ready:
             team.describe(f"{people} people: {name}")
-            if (timing := team.ask(name, task)) is not None:
+            if records[name].total < task.budget and (timing := team.ask(name, task)) is not None:
                 records[name].add(timing)
+            team.advance()
     return {name: record for name, record in records.items() if name not in team.failures}
 
 
 def scene_rows(
-    team: Team, chosen: argparse.Namespace, people: int, records: dict[str, Record]
+    team: Team, people: int, frames: list[SceneFrame], records: dict[str, Record]
 ) -> list[dict[str, Any]]:
-    truth = list(islice(Scene(people, chosen.seed), frames_of(chosen, people)))
-    true = [(frame.true_ids, frame.true_xyxy) for frame in truth]
+    true = [(frame.true_ids, frame.true_xyxy) for frame in frames]
     ours = np.median(records[OURS].milliseconds) if OURS in records else np.nan
     rows = []
     for name, record in records.items():
-        contender, times = CONTENDERS[name], record.milliseconds
-        scores = evaluate(comparison(true[: len(record.answers)], record.answers)).values()
+        times = record.milliseconds
         rows.append(
             {
                 "people": people,
@@ -261,22 +181,28 @@ def scene_rows(
                 "ms": float(np.median(times)),
                 "95%": float(np.percentile(times, 95)),
                 "times ours": float(np.median(times) / ours),
-                "given": given_to(contender),
-                **{metric: scores[metric] for metric in ("IDF1", "MOTA", "IDs", "Tracks")},
+                "given": given_to(CONTENDERS[name]),
                 "frames": len(record.answers),
+                **quality(true[: len(record.answers)], record.answers),
             }
         )
     return sorted(rows, key=lambda row: (not row["tracker"].startswith(OURS), row["ms"]))
 
 
+def quality(true: Sequence[Answer], answers: Sequence[Answer]) -> dict[str, Any]:
+    """Metrics of a tracker's answers by the scene's truth, frame by frame."""
+    # Not above: every worker imports this file, and pandas with these.
+    from mot_reid.evaluation.comparison import compare
+    from mot_reid.evaluation.metrics import evaluate
+
+    compared = compare(box_rows(true), box_rows(answers), range(1, len(true) + 1), frozenset())
+    scores = evaluate(compared).values()
+    return {name: scores[name] for name in ("IDF1", "MOTA", "IDs", "Tracks")}
+
+
 def given_to(contender: Contender) -> str:
     extras = [("looks", contender.appearance), ("camera", contender.camera)]
     return " + ".join(["boxes", *(name for name, has in extras if has)])
-
-
-def comparison(true: Sequence[Answer], answers: Sequence[Answer]) -> Comparison:
-    """The scene's truth beside a tracker's answers, frame by frame."""
-    return compare(box_rows(true), box_rows(answers), range(1, len(true) + 1), frozenset())
 
 
 def box_rows(answers: Sequence[Answer]) -> BoxRows:
@@ -291,6 +217,7 @@ def box_rows(answers: Sequence[Answer]) -> BoxRows:
 
 
 def speed_table(team: Team, chosen: argparse.Namespace, rows: list[dict[str, Any]]) -> Table:
+    clock = _CLOCKS[chosen.clock]
     return Table(
         title="Association, milliseconds a frame in one thread",
         columns=[
@@ -309,18 +236,14 @@ def speed_table(team: Team, chosen: argparse.Namespace, rows: list[dict[str, Any
         rows=rows,
         provenance=made_by(chosen, team),
         notes=[
-            f"ms: median over the frames of the scene but for the first {WARM_UP}, of each frame the least of "
-            f"{chosen.repeats} repeats; 95%: 95th percentile. {clock_note(chosen)}",
-            "times ours: beside mot_reid with everything on. given: looks are 512-d embeddings, camera is its "
-            "motion; who is not given it holds the camera still.",
+            f"ms: median over the second half of the frames, of each frame the least of {chosen.repeats} "
+            f"repeats (fewer past the budget of {chosen.budget:g} s); 95%: 95th percentile. Measured is the "
+            f"{clock}.",
+            "times ours: beside mot_reid with everything on. given: looks are 512-d embeddings, camera is "
+            "its motion; who is not given it takes the camera to stand still.",
             *team.notes(),
         ],
     )
-
-
-def clock_note(chosen: argparse.Namespace) -> str:
-    kind = "processor time of the whole process" if chosen.clock == "cpu" else "time of the wall"
-    return f"Measured is the {kind}."
 
 
 def made_by(chosen: argparse.Namespace, team: Team) -> dict[str, Any]:
@@ -331,44 +254,41 @@ def made_by(chosen: argparse.Namespace, team: Team) -> dict[str, Any]:
     return provenance() | {"peers": packages, "load_average": load, "configuration": options}
 
 
-def profile(team: Team, chosen: argparse.Namespace, people: int) -> dict[str, float]:
-    """Median milliseconds by stage of ours, the least of the repeats for each frame."""
-    task = work.Task(people, frames_of(chosen, people), chosen.seed, chosen.budget, chosen.clock, profile=True)
-    team.total(f"{people} people: profile", chosen.repeats)
-    timings = [timing for _ in range(chosen.repeats) if (timing := team.ask(OURS, task)) is not None]
+def profile(team: Team, task: work.Task, people: int, repeats: int) -> dict[str, float]:
+    """Median milliseconds of ours by stage, the least of the repeats for each frame."""
+    team.total(f"{people} people: profile", repeats)
+    task = replace(task, clock="wall", profile=True)  # reading this clock costs next to nothing
+    timings = [timing for _ in range(repeats) if (timing := team.ask(OURS, task)) is not None]
     if not timings:
         return {}
-    shared = min(len(timing.stages) for timing in timings)
     names = dict.fromkeys(name for timing in timings for frame in timing.stages for name in frame)
-    stages = {
-        name: np.min([[frame.get(name, 0.0) for frame in each.stages[:shared]] for each in timings], axis=0)
-        for name in names
-    }
-    whole = np.min([timing.seconds[:shared] for timing in timings], axis=0)
-    stages |= {_REST: np.maximum(whole - sum(stages.values()), 0), "all": whole}
-    return {name: 1000 * float(np.median(values[WARM_UP:])) for name, values in stages.items()}
+    stages = {name: least([of_stage(timing, name) for timing in timings]) for name in names}
+    whole = least([timing.seconds for timing in timings])
+    stages |= {_REST: np.maximum(whole - sum(stages.values()), 0), _ALL: whole}
+    return {name: 1000 * float(np.median(second_half(values))) for name, values in stages.items()}
 
 
-def stage_table(chosen: argparse.Namespace, stages: dict[int, dict[str, float]]) -> Table:
-    names = dict.fromkeys(name for times in stages.values() for name in times if name not in (_REST, "all"))
+def of_stage(timing: work.Timing, name: str) -> NDArray[np.float64]:
+    return np.array([frame.get(name, 0.0) for frame in timing.stages])
+
+
+def stage_table(team: Team, chosen: argparse.Namespace, stages: dict[int, dict[str, float]]) -> Table:
+    names = dict.fromkeys(name for times in stages.values() for name in times if name not in (_REST, _ALL))
     headings = {people: f"{people} people" for people in stages}
     return Table(
         title="Association of mot_reid by stage, milliseconds a frame",
         columns=[Column("stage"), *(Column(heading, 3) for heading in headings.values())],
         rows=[
             {"stage": name, **{headings[people]: times.get(name) for people, times in stages.items()}}
-            for name in [*names, _REST, "all"]
+            for name in [*names, _REST, _ALL]
         ],
-        provenance=made_by(chosen, team=Team([])),
-        notes=[
-            "Everything on. Medians, which do not add up exactly; each stage bears about a microsecond of the "
-            f"clock. {clock_note(chosen)}"
-        ],
+        provenance=made_by(chosen, team),
+        notes=["Everything on, time of the wall. Medians, which do not add up exactly."],
     )
 
 
 def long_tables(team: Team, chosen: argparse.Namespace) -> dict[str, Table]:
-    frames = chosen.frames or 50_000
+    frames = chosen.frames
     rows = []
     for name in team.ready:
         results = []
@@ -407,9 +327,10 @@ def long_table(team: Team, chosen: argparse.Namespace, frames: int, rows: list[d
         rows=rows,
         provenance=made_by(chosen, team),
         notes=[
-            f"ms: median of {LONG_WARM} frames; the tracker at frame {frames} and a fresh one at frame {LONG_WARM} "
-            f"take the same frames in turn. {clock_note(chosen)}",
-            "MiB: RSS is the whole process; held is what tracemalloc counts, NumPy's arrays too, of another run.",
+            f"ms: median of {LONG_WARM} frames; the tracker at frame {frames} and a fresh one at frame "
+            f"{LONG_WARM} take the same frames in turn. Measured is the {_CLOCKS[chosen.clock]}.",
+            "MiB: RSS is the whole process, early and late; held is what tracemalloc counts in another run, "
+            "NumPy's arrays too.",
             *team.notes(),
         ],
     )

@@ -1,7 +1,8 @@
 """BoxMOT's trackers, with the settings of its configuration files (which its command line uses).
 
-Their warping of tracks by the camera's motion, one by one through numerical derivatives, takes twice as long as
-all the rest (and DeepOCSORT warps every box that a track ever had). So they are spared it, but for one row.
+Their warping of tracks by the camera's motion, one by one through numerical derivatives, takes two to four
+times as long as all the rest (and DeepOCSORT warps every box that a track ever had). So they are spared it,
+but for one row.
 """
 
 from functools import partial

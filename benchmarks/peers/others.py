@@ -1,4 +1,4 @@
-"""Trackers of packages that offer one or two: roboflow's trackers, pyxtrackers, norfair, deep-sort-realtime."""
+"""Trackers of packages with few of them: roboflow's trackers, pyxtrackers, norfair, deep-sort-realtime."""
 
 from typing import Any
 

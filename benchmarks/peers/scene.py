@@ -1,19 +1,20 @@
 """A made-up scene of walking people: what a detector, an embedder and a camera would say, and who is who.
 
-Everything is drawn from one seed, so every process that asks for a scene gets the same. The sizes shrink as the
-people become more: together their boxes always cover the same area, so that a scene of 1,000 people is a crowd
-seen from far off and not one heap.
+Everything is drawn from one seed: the same seed, the same scene. The sizes shrink as the people become more:
+together their boxes always cover the same area, so that 1,000 people are a crowd seen from far off and not
+one heap.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid.boxes import areas, intersections
 
-__all__ = ["Scene", "SceneFrame"]
+__all__ = ["HEIGHT", "WIDTH", "Scene", "SceneFrame", "load_frames", "save_frames"]
 
 Floats = NDArray[np.float64]
 
@@ -172,7 +173,9 @@ class Scene:
         scores = 0.2 + 0.7 * visible + self._rng.normal(0, 0.06, len(boxes))
         return boxes + self._rng.normal(0, 1, boxes.shape) * noise, scores.clip(0.05, 0.99)
 
-    def _view(self, rows: NDArray[np.intp], in_front: NDArray[np.intp], covered: Floats) -> NDArray[np.float32]:
+    def _view(
+        self, rows: NDArray[np.intp], in_front: NDArray[np.intp], covered: Floats
+    ) -> NDArray[np.float32]:
         """Embeddings: a person, some noise, and as much of who stands in front as there is to be seen."""
         share = covered[:, None].astype(np.float32)
         clear = (1 - share) * self._looks[rows] + share * self._looks[in_front]
@@ -202,3 +205,23 @@ def _covered(boxes: Floats) -> tuple[Floats, NDArray[np.intp]]:
 
 def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
+
+
+def save_frames(frames: Sequence[SceneFrame], path: Path) -> None:
+    """Writes frames to a file of NumPy's (``.npz``), for other processes."""
+    arrays = {}
+    for name in _COLUMNS:
+        parts = [getattr(frame, name) for frame in frames]
+        arrays[name] = np.concatenate(parts)
+        arrays[f"{name}_bounds"] = np.cumsum([len(part) for part in parts])[:-1]
+    np.savez(path, **arrays)
+
+
+def load_frames(path: Path) -> list[SceneFrame]:
+    """Reads what `save_frames` wrote."""
+    with np.load(path) as arrays:
+        columns = [np.split(arrays[name], arrays[f"{name}_bounds"]) for name in _COLUMNS]
+    return [SceneFrame(*values) for values in zip(*columns, strict=True)]
+
+
+_COLUMNS = [field.name for field in fields(SceneFrame)]

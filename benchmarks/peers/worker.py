@@ -1,4 +1,4 @@
-"""A process that holds one tracker's package and does what it is told: time it, profile it, run it for long."""
+"""A process that holds one tracker's package and times it, profiles it or runs it for long, as it is told."""
 
 import gc
 import os
@@ -6,8 +6,8 @@ import sys
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import lru_cache
 from itertools import islice
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from peers import CONTENDERS, Contender
 from peers.base import Answer, Runner
 from peers.profile import StageClock
-from peers.scene import Scene, SceneFrame
+from peers.scene import Scene, SceneFrame, load_frames
 
 __all__ = ["CLOCKS", "Endurance", "Failed", "LongTask", "Progress", "Ready", "Task", "Timing", "serve"]
 
@@ -50,20 +50,16 @@ class Progress:
 
 @dataclass(frozen=True)
 class Task:
-    """Run a fresh tracker over the first frames of a scene.
+    """Run a fresh tracker over a scene.
 
     Attributes:
-        people: in the scene.
-        frames: how many.
-        seed: of the scene.
+        scene: file of its frames.
         budget: seconds after which to stop short.
         clock: a key of `CLOCKS`.
         profile: whether to time our stages too.
     """
 
-    people: int
-    frames: int
-    seed: int
+    scene: Path
     budget: float
     clock: str
     profile: bool = False
@@ -115,8 +111,8 @@ class Endurance:
 
 
 def serve(name: str, pipe: Connection) -> None:
-    """Answers tasks about one of `CONTENDERS` until it is told None."""
-    sys.stdout = Path(os.devnull).open("w")  # some packages chatter
+    """Answers tasks about one of `CONTENDERS` until the pipe is closed."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # some packages chatter
     contender = CONTENDERS[name]
     try:
         contender.make()
@@ -126,18 +122,23 @@ def serve(name: str, pipe: Connection) -> None:
         return pipe.send(Failed(f"{error}", missing=True))
     except Exception as error:  # whatever a peer may raise
         return pipe.send(Failed(_describe(error)))
-    while (task := pipe.recv()) is not None:
-        try:
-            pipe.send(endure(contender, task, pipe) if isinstance(task, LongTask) else run(contender, task))
-        except Exception as error:  # as above; the other trackers go on
-            pipe.send(Failed(_describe(error)))
+    with suppress(EOFError, KeyboardInterrupt):  # nobody is there any more
+        while True:
+            pipe.send(_answer(contender, pipe.recv(), pipe))
     return None
+
+
+def _answer(contender: Contender, task: Task | LongTask, pipe: Connection) -> Timing | Endurance | Failed:
+    try:
+        return endure(contender, task, pipe) if isinstance(task, LongTask) else run(contender, task)
+    except Exception as error:  # whatever a peer may raise; the others go on
+        return Failed(_describe(error))
 
 
 def run(contender: Contender, task: Task) -> Timing:
     """Times a fresh tracker frame by frame; what it takes in is prepared before."""
     runner = contender.make()
-    given = [runner.prepare(frame) for frame in _frames(task.people, task.seed, task.frames)]
+    given = [runner.prepare(frame) for frame in load_frames(task.scene)]
     stages = StageClock(CLOCKS[task.clock])
     gc.collect()
     if not task.profile:
@@ -164,17 +165,11 @@ def _timed(
     return np.array(seconds), answers
 
 
-@lru_cache(maxsize=1)
-def _frames(people: int, seed: int, frames: int) -> list[SceneFrame]:
-    return list(islice(Scene(people, seed), frames))
-
-
 def endure(contender: Contender, task: LongTask, pipe: Connection) -> Endurance:
     """Runs one tracker for long; then a fresh one takes the same frames in turn with it.
 
     So early and late are timed within the same minute and on the same frames, whatever else the machine does.
     """
-    _frames.cache_clear()
     scene = Scene(task.people, task.seed)
     old, memory = contender.make(), {}
     marks = {task.warm, *(task.frames * tenth // 10 for tenth in range(1, 11))}
@@ -196,11 +191,11 @@ def endure(contender: Contender, task: LongTask, pipe: Connection) -> Endurance:
 
 
 def _in_turn(
-    runners: list[Runner], scene: Iterator[SceneFrame], clock: Callable[[], float]
+    runners: list[Runner], frames: Iterator[SceneFrame], clock: Callable[[], float]
 ) -> NDArray[np.float64]:
     """Seconds ``(R, F)`` of each tracker on each frame; who comes first changes from frame to frame."""
     seconds = []
-    for number, frame in enumerate(scene):
+    for number, frame in enumerate(frames):
         row = [0.0] * len(runners)
         order = range(len(runners)) if number % 2 else reversed(range(len(runners)))
         for place in order:
