@@ -40,11 +40,11 @@ def test_broken_settings_are_named(text: str) -> None:
 def test_search_file(tmp_path: Path) -> None:
     path = tmp_path / "search.yaml"
     path.write_text(
-        "association:\n  max_age: [30, 60]\n  high_score: [0.5]\ndetector.classes: [[person], [3]]\n"
+        "association:\n  max_age: [30, 60]\n  high_share: [0.5]\ndetector.classes: [[person], [3]]\n"
     )
     assert read_search(path) == {
         "association.max_age": ["30", "60"],
-        "association.high_score": ["0.5"],
+        "association.high_share": ["0.5"],
         "detector.classes": ["[person]", "[3]"],
     }
 
@@ -60,14 +60,14 @@ def test_broken_search_files_are_named(text: str, tmp_path: Path) -> None:
 
 
 def test_grid_holds_every_combination() -> None:
-    found = grid(Config(), {"association.max_age": ["30", "60"], "association.high_score": ["0.5", "0.6"]})
-    assert [(entry.association.max_age, entry.association.high_score) for _, entry in found] == [
+    found = grid(Config(), {"association.max_age": ["30", "60"], "association.high_share": ["0.5", "0.6"]})
+    assert [(entry.association.max_age, entry.association.high_share) for _, entry in found] == [
         (30, 0.5),
         (30, 0.6),
         (60, 0.5),
         (60, 0.6),
     ]
-    assert found[3][0] == {"association.max_age": "60", "association.high_score": "0.6"}
+    assert found[3][0] == {"association.max_age": "60", "association.high_share": "0.6"}
     assert grid(Config(), {}) == [({}, Config())]
     with pytest.raises(ValueError, match=r"association\.max_agee does not exist"):
         grid(Config(), {"association.max_agee": ["1", "2"]})
