@@ -15,15 +15,9 @@ TABLES = Path("benchmarks/tables")
 README = Path("benchmarks/README.md")
 
 _YOLOX = "mot17 --half second --detections yolox_x_ablation --embedder none"
-_BYTETRACK = (  # its thresholds 0.6 and 0.7 as shares of YOLOX's usual score, and nothing that it does not do
-    "--set association.high_share=0.7 --set association.new_share=0.82 --set association.max_age=30 "
-    "--set association.weak_age=1 --set association.age_cost=0 --set association.hidden_age=0 "
-    "--set association.smoothing=0 --set motion.velocity_std=0.00625"
-)
 RUNS = {
     "mot17-yolox-gmc": f"{_YOLOX} --camera-motion gmc.txt",
     "mot17-yolox": f"{_YOLOX} --camera-motion none",
-    "mot17-yolox-bytetrack-like": f"{_YOLOX} --camera-motion none {_BYTETRACK}",
     "mot17-frcnn": "mot17 --detections frcnn --embedder none --camera-motion gmc.txt",
     "mot17-dpm": "mot17 --detections dpm --embedder none --camera-motion gmc.txt",
     "pets09-s2l1": "pets09-s2l1",
