@@ -1,4 +1,4 @@
-"""Linking: the parts of one person's track, cut by occlusions, joined over the whole sequence."""
+"""Linking: tracks of one person, broken by occlusions, joined over the whole sequence."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ Floats = NDArray[np.float64]
 _WINDOW = 0.3  # seconds from which velocity and height at an end are taken
 _LEAST_WINDOW = 3  # frames
 _DAMPING = 5.0  # square frames
-_SPEED_LASTS = 0.5  # seconds after which a person no longer walks as before, on average
+_SPEED_LASTS = 1.0  # seconds after which a person no longer walks as before, on average
 _POSITION_STD = 0.2  # heights by which a prediction misses at once,
 _SPEED_STD = 0.2  # and heights a second by which it misses more with time
-_SIZE_STD = 0.2  # of the logarithm of the ratio of heights
+_SIZE_STD = 0.15  # of the logarithm of the ratio of heights
 _TIME_COST = 0.5  # a second
 _LOOKS_STD = 0.35  # cosine distance
 
@@ -53,49 +53,37 @@ def link_tracks(
     camera: CameraPath | None = None,
     embeddings: Mapping[int, NDArray[np.floating]] | None = None,
 ) -> TrackRows:
-    """Joins tracks of one person, and cuts those that jump to another while out of sight.
+    """Joins the tracks that are parts of one person's.
 
-    Tracks that were out of sight for more than ``doubt_time`` are cut there. Then all parts are joined again
-    where motion, size and time make it plausible: the links of least total cost (Hungarian), again and again
-    until no more are found. Parts that share a frame are never joined.
+    Of all pairs of an end and a later start that motion, size and time make plausible, those of least total
+    cost are linked (Hungarian), again and again until none is left. Tracks are never cut, and those that
+    share a frame are never joined.
 
     Args:
         rows: tracks.
-        config: the ``doubt`` and ``link`` settings count.
+        config: the ``link`` settings count.
         fps: frames a second.
         camera: how the camera moved; None for a camera that stands still.
         embeddings: mean appearance ``(D,)`` of tracks by id, L2-normalised; tracks may be left out.
 
     Returns:
-        The same rows with other ids: a part keeps its own if it is the first of its track, and the track that
-        parts are joined to gives them its id. Where a track falls apart, its later parts get new ids.
+        The same rows; tracks that are joined have the id of the earliest.
     """
     config, camera = config or OfflineConfig(), camera or CameraPath()
     if not len(rows) or not config.link_time:
         return rows
-    parts = _cut(rows, config.doubt_time * fps, config.link_time * fps)
+    embeddings, ids = embeddings or {}, rows.ids
+    window = max(round(_WINDOW * fps), _LEAST_WINDOW)
     while True:
-        order = np.lexsort((rows.frames, parts))
-        view, tracks = replace(rows, ids=parts), rows.ids[order]  # the view's rows are in this order
+        view, tracks = replace(rows, ids=ids), rows.ids[np.lexsort((rows.frames, ids))]
         starts = track_starts(view.ids)
-        first = find_ends(view, starts, "first", max(round(_WINDOW * fps), _LEAST_WINDOW), _DAMPING, camera)
-        last = find_ends(view, starts, "last", max(round(_WINDOW * fps), _LEAST_WINDOW), _DAMPING, camera)
-        pairs = _priced(view, tracks, first, last, config, fps, camera, embeddings or {})
+        first = find_ends(view, starts, "first", window, _DAMPING, camera)
+        last = find_ends(view, starts, "last", window, _DAMPING, camera)
+        pairs = _priced(view, tracks, first, last, config, fps, camera, embeddings)
         links = _cheapest(pairs, config.link_cost)
         if not len(links.costs):
-            return replace(rows, ids=_named(rows, parts))
-        parts = _joined(parts, view.ids[starts], links)
-
-
-def _cut(rows: TrackRows, doubtful: float, longest: float) -> Integers:
-    """Numbers the parts of tracks between gaps of more than ``doubtful`` frames: ``(N,)``.
-
-    A gap of more than ``longest`` frames stays closed: only appearance can have bridged it, and motion says
-    nothing about it.
-    """
-    missing = rows.frames[1:] - rows.frames[:-1] - 1
-    doubted = (missing > doubtful) & (missing <= longest)
-    return np.concatenate([[0], np.cumsum((rows.ids[1:] != rows.ids[:-1]) | doubted)])
+            return view
+        ids = _joined(ids, view.ids[starts], links)
 
 
 def _priced(
@@ -108,13 +96,12 @@ def _priced(
     camera: CameraPath,
     embeddings: Mapping[int, NDArray[np.floating]],
 ) -> _Pairs:
-    """The links that cost less than the limit; ``tracks`` ``(N,)`` are the ids before anything was cut."""
+    """The links that cost less than the limit; ``tracks`` ``(N,)`` are the ids before anything was joined."""
     found = []
     for pairs in _in_time(first, last, config.link_time * fps):
         a, b = last.rows[pairs.ends], first.rows[pairs.starts]
         costs = _motion_costs(first, last, pairs, fps, camera)
         costs += _looks_costs(tracks[a], tracks[b], embeddings)
-        costs[tracks[a] == tracks[b]] -= config.doubt_bonus
         possible = (costs < config.link_cost) & (view.classes[a] == view.classes[b])
         found.append(replace(pairs, costs=costs).chosen(possible))
     return _Pairs(
@@ -201,28 +188,10 @@ def _cheapest(pairs: _Pairs, limit: float) -> _Pairs:
     return pairs.chosen(np.sort(np.concatenate(made)))
 
 
-def _joined(parts: Integers, names: Integers, links: _Pairs) -> Integers:
-    """Part numbers ``(N,)`` after linking: each part takes the number of the part its chain begins with."""
+def _joined(ids: Integers, names: Integers, links: _Pairs) -> Integers:
+    """Ids ``(N,)`` after linking: each track ``names`` ``(T,)`` takes the name its chain begins with."""
     head = np.arange(len(names))
     head[links.starts] = links.ends
     while (head[head] != head).any():
         head = head[head]
-    return names[head[np.searchsorted(names, parts)]]
-
-
-def _named(rows: TrackRows, parts: Integers) -> Integers:
-    """Ids ``(N,)`` of parts: that of its first row if no earlier part has it, else a new one."""
-    order = np.lexsort((rows.ids, rows.frames))
-    labels, first = np.unique(parts[order], return_index=True)
-    wanted = rows.ids[order][first]
-    by_time = np.argsort(first)
-    ids = np.empty(len(labels), np.int64)
-    following = int(rows.ids.max()) + 1
-    taken: set[int] = set()
-    for label in by_time.tolist():
-        track = int(wanted[label])
-        if track in taken:
-            track, following = following, following + 1
-        taken.add(track)
-        ids[label] = track
-    return ids[np.searchsorted(labels, parts)]
+    return names[head[np.searchsorted(names, ids)]]

@@ -42,7 +42,7 @@ def refine_tracks(
         embeddings: mean appearance ``(D,)`` of tracks by id, L2-normalised; linking heeds them.
 
     Returns:
-        New rows; ids are those of ``rows``, and higher ones for tracks that were cut.
+        New rows; tracks that were joined have the id of the earliest.
 
     Raises:
         ValueError: ``fps`` is not positive.
@@ -53,8 +53,5 @@ def refine_tracks(
     rows = link_tracks(rows, config, fps, camera, embeddings)
     if detections is not None and config.grow_score < 1:
         rows = grow_back(rows, detections, config.grow_score, config.grow_iou, fps, camera)
-    if config.min_rows > 1:
-        _, track, counts = np.unique(rows.ids, return_inverse=True, return_counts=True)
-        rows = rows[counts[track] >= config.min_rows]
     rows = fill_gaps(rows, int(config.fill_time * fps), camera)
     return smooth(rows, config.smooth_position * fps, config.smooth_size * fps, camera)

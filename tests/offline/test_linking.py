@@ -71,32 +71,15 @@ def test_two_who_meet_out_of_sight_keep_their_ways() -> None:
     assert linked.xyxy[last & (linked.ids == 1), 0] == 236
 
 
-def test_a_track_that_jumps_while_out_of_sight_is_cut() -> None:
+def test_a_track_is_never_cut() -> None:
+    """Appearance may have brought somebody back far away."""
     rows = scene(walk(1, range(1, 30), 0), walk(1, range(60, 90), 400))
-    assert tracks_of(link_tracks(rows, fps=FPS)) == {1: [1, 29], 2: [60, 89]}
-
-
-def test_a_track_that_comes_back_where_it_must_stays_whole() -> None:
-    rows = scene(walk(1, range(1, 30), 0), walk(1, range(60, 90), 30))
     assert tracks_of(link_tracks(rows, fps=FPS)) == {1: [1, 89]}
 
 
-def test_what_appearance_bridged_over_a_long_time_is_left_alone() -> None:
-    rows = scene(walk(1, range(1, 30), 0), walk(1, range(200, 230), 400))
-    assert tracks_of(link_tracks(rows, fps=FPS)) == {1: [1, 229]}
-
-
-def test_a_swap_is_undone() -> None:
-    """Two tracks exchange their people behind a pillar: both are cut and linked the right way round."""
-    rows = scene(
-        walk(1, range(1, 30), 0),
-        walk(2, range(1, 30), 150),
-        walk(1, range(50, 80), 150),
-        walk(2, range(50, 80), 0),
-    )
-    linked = link_tracks(rows, fps=FPS)
-    for track, x in ((1, 0), (2, 150)):
-        assert set(linked.xyxy[linked.ids == track, 0].tolist()) == {x}
+def test_three_parts_become_one() -> None:
+    rows = scene(walk(9, range(1, 30), 0, 2), walk(5, range(40, 41), 0, 2), walk(7, range(50, 80), 0, 2))
+    assert tracks_of(link_tracks(rows, fps=FPS)) == {9: [1, 79]}
 
 
 def test_the_camera_pans_meanwhile() -> None:
@@ -134,16 +117,12 @@ def test_nothing_and_a_single_row() -> None:
 @settings(max_examples=60, deadline=None)
 @given(rows=random_rows(), seed=st.integers(0, 1000))
 def test_what_always_holds(rows: TrackRows, seed: int) -> None:
-    config = OfflineConfig(link_cost=4, doubt_time=0.1)
-    linked = link_tracks(rows, config, fps=10)  # an id twice in a frame would not be taken
-    assert sorted(map(tuple, np.column_stack([linked.frames, linked.xyxy]).tolist())) == sorted(
-        map(tuple, np.column_stack([rows.frames, rows.xyxy]).tolist())
-    )
+    config = OfflineConfig(link_cost=4)
+    merged = link_tracks(rows, config, fps=10)  # an id twice in a frame would not be taken
     shuffled = rows[np.random.default_rng(seed).permutation(len(rows))]
-    assert link_tracks(shuffled, config, fps=10).to_mot_text() == linked.to_mot_text()
-    uncut = OfflineConfig(link_cost=4, doubt_time=1000)
-    merged = link_tracks(rows, uncut, fps=10)
+    assert link_tracks(shuffled, config, fps=10).to_mot_text() == merged.to_mot_text()
     assert set(merged.ids.tolist()) <= set(rows.ids.tolist())
+    assert len(merged) == len(rows)
     parts = {tuple(row[1:]): row[0] for row in np.column_stack([rows.ids, rows.frames, rows.xyxy]).tolist()}
     for track in np.unique(merged.ids):
         chosen = merged[merged.ids == track]

@@ -86,12 +86,6 @@ def test_all_together() -> None:
     assert refined.frames[refined.interpolated].tolist() == list(range(30, 40))
 
 
-def test_short_tracks_can_be_removed() -> None:
-    rows = scene(walk(1, range(1, 10), 0), walk(2, range(1, 4), 300))
-    assert set(refine_tracks(rows, replace(NOTHING, min_rows=4), fps=30).ids.tolist()) == {1}
-    assert set(refine_tracks(rows, replace(NOTHING, min_rows=3), fps=30).ids.tolist()) == {1, 2}
-
-
 def test_wrong_arguments_are_named() -> None:
     with pytest.raises(ValueError, match="fps: expected a positive number, got 0"):
         refine_tracks(TrackRows.empty(), fps=0)
