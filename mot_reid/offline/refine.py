@@ -32,7 +32,7 @@ def refine_tracks(
     """Links tracks, lengthens them at their start, fills their gaps and smooths them.
 
     Args:
-        rows: what a tracker reported.
+        rows: what a tracker reported; ``interpolated`` ones are left out and put in anew where they belong.
         config: the settings.
         fps: frames a second.
         affines: camera motion ``(2, 3)`` into each frame from the one before, None where there is none;
@@ -50,6 +50,7 @@ def refine_tracks(
     if not fps > 0:
         raise ValueError(f"fps: expected a positive number, got {fps}")
     config, camera = config or OfflineConfig(), CameraPath(affines, first_frame)
+    rows = rows[~rows.interpolated]  # what was predicted, hindsight knows better
     rows = link_tracks(rows, config, fps, camera, embeddings)
     if detections is not None and config.grow_score < 1:
         rows = grow_back(rows, detections, config.grow_score, config.grow_iou, fps, camera)

@@ -26,9 +26,9 @@ class TrackRows:
         ids: ``(N,)`` int64; no id is twice in a frame.
         xyxy: boxes ``(N, 4)`` float32 in pixels.
         scores: ``(N,)`` float32.
-        classes: ``(N,)`` int64 class numbers, one for each track.
+        classes: ``(N,)`` int64 class numbers.
         detection_index: ``(N,)`` int64, row of the detection in its frame's input; -1 where there is none.
-        interpolated: ``(N,)`` bool, rows that nobody has seen: put in between two that were.
+        interpolated: ``(N,)`` bool, rows that no detector has seen: put in, or predicted by the tracker.
 
     Raises:
         ValueError: shapes do not fit, a box is not finite or has no area, or an id is twice in a frame.
@@ -96,21 +96,20 @@ class TrackRows:
 
     @classmethod
     def from_tracks(cls, tracks: Mapping[int, Tracks]) -> Self:
-        """What a tracker reported in each frame number. A track is of the class of its first row."""
+        """What a tracker reported in each frame number; rows without a detection are ``interpolated``."""
         numbers = sorted(number for number, seen in tracks.items() if len(seen))
         if not numbers:
             return cls.empty()
         parts = [tracks[number] for number in numbers]
-        rows = cls(
+        return cls(
             frames=np.repeat(np.array(numbers, np.int64), [len(part) for part in parts]),
             ids=np.concatenate([part.ids for part in parts]),
             xyxy=np.concatenate([part.xyxy for part in parts]),
             scores=np.concatenate([part.scores for part in parts]),
             classes=np.concatenate([part.classes for part in parts]),
             detection_index=np.concatenate([part.detection_index for part in parts]),
-            interpolated=np.zeros(sum(len(part) for part in parts), bool),
+            interpolated=np.concatenate([part.detection_index < 0 for part in parts]),
         )
-        return rows
 
     def to_tracks(self, frames: Iterable[int] = ()) -> dict[int, Tracks]:
         """The tracks of each frame number, in the order of their ids.

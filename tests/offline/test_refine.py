@@ -86,6 +86,18 @@ def test_all_together() -> None:
     assert refined.frames[refined.interpolated].tolist() == list(range(30, 40))
 
 
+def test_what_the_tracker_only_predicted_gives_way() -> None:
+    """A hidden person was predicted to walk on, but had stopped; another never came back."""
+    rows = scene(walk(1, range(1, 12), 0), walk(2, range(1, 12), 300))
+    shifted = rows.xyxy.copy()
+    hidden = (rows.frames >= 5) & (rows.frames <= 8) | (rows.ids == 2) & (rows.frames > 8)
+    shifted[hidden] += 30
+    refined = refine_tracks(replace(rows, xyxy=shifted, interpolated=hidden), fps=30)
+    assert refined.frames[refined.ids == 1].tolist() == list(range(1, 12))
+    np.testing.assert_allclose(refined.xyxy[refined.ids == 1, 0], 0, atol=1e-3)
+    assert refined.frames[refined.ids == 2].tolist() == [1, 2, 3, 4]
+
+
 def test_wrong_arguments_are_named() -> None:
     with pytest.raises(ValueError, match="fps: expected a positive number, got 0"):
         refine_tracks(TrackRows.empty(), fps=0)
