@@ -20,7 +20,7 @@ class OfflineConfig(Settings):
     link_time: float = setting(
         3.0, "longest time out of sight that tracks are linked over, seconds; 0 for none", low=0
     )
-    link_cost: float = setting(1.5, "tracks that cost this much or more are not linked", low=0)
+    link_cost: float = setting(1.25, "tracks that cost this much or more are not linked", low=0)
     fill_time: float = setting(1.5, "longest time out of sight that is interpolated, seconds", low=0)
     smooth_position: float = setting(0.15, "standard deviation of the window for centres, seconds", low=0)
     smooth_size: float = setting(0.15, "standard deviation of the window for sizes, seconds", low=0)
