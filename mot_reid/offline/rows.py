@@ -1,0 +1,183 @@
+"""The rows of finished tracks: all frames of a sequence in one structure of arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mot_reid.boxes import tlwh_to_xyxy
+from mot_reid.structures import Tracks
+
+__all__ = ["TrackRows", "track_starts"]
+
+_MOT_COLUMNS = range(7, 11)
+
+
+@dataclass(frozen=True, eq=False)
+class TrackRows:
+    """Boxes of tracks, sorted by id and then by frame: each track is one run of rows.
+
+    Attributes:
+        frames: ``(N,)`` int64 frame numbers.
+        ids: ``(N,)`` int64; no id is twice in a frame.
+        xyxy: boxes ``(N, 4)`` float32 in pixels.
+        scores: ``(N,)`` float32.
+        classes: ``(N,)`` int64 class numbers.
+        detection_index: ``(N,)`` int64, row of the detection in its frame's input; -1 where there is none.
+        interpolated: ``(N,)`` bool, rows that no detector has seen: put in, or predicted by the tracker.
+
+    Raises:
+        ValueError: shapes do not fit, a box is not finite or has no area, or an id is twice in a frame.
+    """
+
+    frames: NDArray[np.int64]
+    ids: NDArray[np.int64]
+    xyxy: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    classes: NDArray[np.int64]
+    detection_index: NDArray[np.int64]
+    interpolated: NDArray[np.bool_]
+
+    def __post_init__(self) -> None:
+        n = len(self.frames)
+        for field in fields(self):
+            expected = (n, 4) if field.name == "xyxy" else (n,)
+            shape = getattr(self, field.name).shape
+            if shape != expected:
+                raise ValueError(f"{field.name}: expected shape {expected} to match frames, got {shape}")
+        good = np.isfinite(self.xyxy).all(axis=1) & (self.xyxy[:, 2:] > self.xyxy[:, :2]).all(axis=1)
+        if not good.all():
+            row = int(good.argmin())
+            raise ValueError(f"xyxy: row {row} is not finite or has no area: {self.xyxy[row].tolist()}")
+        order = np.lexsort((self.frames, self.ids))
+        if (order[1:] < order[:-1]).any():
+            for field in fields(self):
+                object.__setattr__(self, field.name, getattr(self, field.name)[order])
+        twice = (self.ids[1:] == self.ids[:-1]) & (self.frames[1:] == self.frames[:-1])
+        if twice.any():
+            row = int(twice.argmax())
+            raise ValueError(f"ids: id {self.ids[row]} is twice in frame {self.frames[row]}")
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __getitem__(self, rows: Any) -> Self:
+        """Selects rows by a boolean mask, an index array or a slice."""
+        return type(self)(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+
+    @classmethod
+    def empty(cls) -> Self:
+        """No row at all."""
+        return cls.from_arrays(np.zeros(0), np.zeros(0), np.zeros((0, 4)))
+
+    @classmethod
+    def from_arrays(
+        cls,
+        frames: NDArray[Any],
+        ids: NDArray[Any],
+        xyxy: NDArray[Any],
+        scores: NDArray[Any] | None = None,
+    ) -> Self:
+        """Rows that were all seen, of class 0; scores are 1 where not given."""
+        n = len(frames)
+        return cls(
+            frames=np.asarray(frames, np.int64),
+            ids=np.asarray(ids, np.int64),
+            xyxy=np.asarray(xyxy, np.float32),
+            scores=np.ones(n, np.float32) if scores is None else np.asarray(scores, np.float32),
+            classes=np.zeros(n, np.int64),
+            detection_index=np.full(n, -1, np.int64),
+            interpolated=np.zeros(n, bool),
+        )
+
+    @classmethod
+    def from_tracks(cls, tracks: Mapping[int, Tracks]) -> Self:
+        """What a tracker reported in each frame number; rows without a detection are ``interpolated``."""
+        numbers = sorted(number for number, seen in tracks.items() if len(seen))
+        if not numbers:
+            return cls.empty()
+        parts = [tracks[number] for number in numbers]
+        return cls(
+            frames=np.repeat(np.array(numbers, np.int64), [len(part) for part in parts]),
+            ids=np.concatenate([part.ids for part in parts]),
+            xyxy=np.concatenate([part.xyxy for part in parts]),
+            scores=np.concatenate([part.scores for part in parts]),
+            classes=np.concatenate([part.classes for part in parts]),
+            detection_index=np.concatenate([part.detection_index for part in parts]),
+            interpolated=np.concatenate([part.detection_index < 0 for part in parts]),
+        )
+
+    def to_tracks(self, frames: Iterable[int] = ()) -> dict[int, Tracks]:
+        """The tracks of each frame number, in the order of their ids.
+
+        Args:
+            frames: frame numbers that are to be there even if they are empty.
+        """
+        order = np.lexsort((self.ids, self.frames))
+        numbers, first = np.unique(self.frames[order], return_index=True)
+        tracks = dict.fromkeys(frames, Tracks.empty())
+        for number, rows in zip(numbers.tolist(), np.split(order, first[1:]), strict=False):
+            tracks[number] = Tracks(
+                ids=self.ids[rows],
+                xyxy=self.xyxy[rows],
+                scores=self.scores[rows],
+                classes=self.classes[rows],
+                detection_index=self.detection_index[rows],
+            )
+        return dict(sorted(tracks.items()))
+
+    @classmethod
+    def from_mot_text(cls, text: str) -> Self:
+        """Reads MOTChallenge's lines: ``frame,id,left,top,width,height,score`` and up to three more columns.
+
+        Raises:
+            ValueError: a line does not fit; the message names its number.
+        """
+        values: list[list[float]] = []
+        for number, line in enumerate(text.splitlines(), start=1):
+            if not line.strip():
+                continue
+            try:
+                row = [float(entry) for entry in line.split(",")]
+            except ValueError:
+                row = []
+            if len(row) not in _MOT_COLUMNS or row[0] % 1 or row[1] % 1 or not np.isfinite(row).all():
+                raise ValueError(
+                    f"line {number}: expected frame,id,left,top,width,height,score, got {line!r}"
+                )
+            values.append(row[:7])
+        table = np.array(values).reshape(-1, 7)
+        return cls.from_arrays(table[:, 0], table[:, 1], tlwh_to_xyxy(table[:, 2:6]), table[:, 6])
+
+    def to_mot_text(self) -> str:
+        """MOTChallenge's lines, by frame and id, as `mot_reid.video.sinks.MotSink` writes them."""
+        order = np.lexsort((self.ids, self.frames))
+        columns = (self.frames, self.ids, self.xyxy, self.scores)
+        return "".join(
+            f"{frame},{track},{x1:.2f},{y1:.2f},{x2 - x1:.2f},{y2 - y1:.2f},{score:.4f},-1,-1,-1\n"
+            for frame, track, (x1, y1, x2, y2), score in zip(
+                *(column[order].tolist() for column in columns), strict=True
+            )
+        )
+
+    def joined_with(self, other: Self) -> Self:
+        """The rows of both.
+
+        Raises:
+            ValueError: an id is twice in a frame.
+        """
+        return type(self)(
+            **{
+                field.name: np.concatenate([getattr(self, field.name), getattr(other, field.name)])
+                for field in fields(self)
+            }
+        )
+
+
+def track_starts(ids: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Where each run of equal ids ``(N,)`` begins: ``(T,)``, ascending."""
+    return np.flatnonzero(np.concatenate([np.ones(min(len(ids), 1), bool), ids[1:] != ids[:-1]]))

@@ -1,0 +1,74 @@
+"""Smoothing: boxes freed of the detector's noise by what comes before and after them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mot_reid.boxes import cxcywh_to_xyxy, xyxy_to_cxcywh
+from mot_reid.offline.camera_path import CameraPath, move_cxcywh
+from mot_reid.offline.rows import TrackRows
+
+__all__ = ["smooth"]
+
+_REACH = 3.0  # standard deviations of the Gaussian window
+_RIDGE = 1e-3  # square frames; keeps the slope at 0 where a track has a single row
+
+
+def smooth(
+    rows: TrackRows, position_width: float, size_width: float, camera: CameraPath | None = None
+) -> TrackRows:
+    """Fits a line to each track around each row, under a Gaussian window, and takes its value there.
+
+    Local linear regression (Cleveland 1979); StrongSORT's Gaussian-smoothed interpolation
+    (arXiv 2202.13514) does much the same by a Gaussian process. The rows around are carried into each
+    row's pixels as the camera moved, so a shaking camera is not smoothed away.
+
+    Args:
+        rows: tracks, best without gaps.
+        position_width: standard deviation of the window for centres, frames; 0 for none.
+        size_width: the same for widths and heights.
+        camera: how the camera moved; None for a camera that stands still.
+
+    Returns:
+        The same rows with other boxes.
+    """
+    if not len(rows) or max(position_width, size_width) <= 0:
+        return rows
+    camera = camera or CameraPath()
+    boxes = xyxy_to_cxcywh(rows.xyxy.astype(np.float64))
+    widths = np.maximum([position_width, size_width], 1e-6)
+    reach = int(np.ceil(_REACH * widths.max()))
+    weights = np.zeros((3, len(rows), 2))  # sums of w, w t and w t^2, for centres and for sizes
+    values = np.zeros((2, len(rows), 4))  # sums of w y and w t y
+    longest = int(np.diff(np.flatnonzero(_run_bounds(rows.ids))).max())
+    for offset in range(-min(reach, longest - 1), min(reach, longest - 1) + 1):
+        here = np.arange(max(0, -offset), len(rows) - max(0, offset))
+        there = here + offset
+        near = (rows.ids[there] == rows.ids[here]) & (abs(rows.frames[there] - rows.frames[here]) <= reach)
+        here, there = here[near], there[near]
+        times = (rows.frames[there] - rows.frames[here]).astype(np.float64)[:, None]
+        moved = move_cxcywh(boxes[there], camera.between(rows.frames[there], rows.frames[here]))
+        weight = np.exp(-0.5 * (times / widths) ** 2)
+        for power in range(3):
+            weights[power, here] += weight * times**power
+        for power in range(2):
+            values[power, here] += np.repeat(weight, 2, axis=1) * times**power * moved
+    return replace(rows, xyxy=_line_values(weights, values))
+
+
+def _run_bounds(ids: NDArray[np.int64]) -> NDArray[np.bool_]:
+    return np.concatenate([[True], ids[1:] != ids[:-1], [True]])
+
+
+def _line_values(weights: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float32]:
+    """The values at time 0 of the lines of least squares, as boxes ``(N, 4)``."""
+    total, first, second = weights
+    second = second + _RIDGE
+    scale = 1 / (total * second - first**2)
+    fitted = (
+        np.repeat(second * scale, 2, axis=1) * values[0] - np.repeat(first * scale, 2, axis=1) * values[1]
+    )
+    return cxcywh_to_xyxy(fitted).astype(np.float32)

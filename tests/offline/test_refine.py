@@ -1,0 +1,126 @@
+"""Growing back, and all steps together."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from offline_scenes import random_rows, scene, walk
+
+from mot_reid import Detections
+from mot_reid.offline.camera_path import CameraPath
+from mot_reid.offline.growing import grow_back
+from mot_reid.offline.refine import refine_tracks
+from mot_reid.offline.rows import TrackRows
+from mot_reid.offline.settings import OfflineConfig
+
+NOTHING = OfflineConfig(grow_score=1, link_time=0, fill_time=0, smooth_position=0, smooth_size=0)
+
+
+def detections(frames: range, x: float, speed: float, score: float) -> dict[int, Detections]:
+    """One person in each frame, as `walk` puts them."""
+    return {int(row[0]): Detections(row[None, 2:], [score]) for row in walk(1, frames, x, speed)}
+
+
+def followed() -> TrackRows:
+    """A track from frame 10 on that has used the only detection of each frame."""
+    rows = scene(walk(3, range(10, 20), 0, 2))
+    return replace(rows, detection_index=np.zeros(len(rows), np.int64))
+
+
+def test_a_track_is_followed_back_through_weak_detections() -> None:
+    seen = detections(range(1, 20), 0, 2, 0.5)
+    grown = grow_back(followed(), seen, 0.4, 0.5)
+    assert grown.frames.tolist() == list(range(1, 20))
+    assert set(grown.ids.tolist()) == {3}
+    np.testing.assert_array_equal(grown.xyxy[:, 0], 2 * np.arange(1, 20))
+    assert grown.detection_index.tolist() == [0] * 19
+    assert not grown.interpolated.any()
+
+
+def test_detections_that_are_too_weak_or_too_far_are_left() -> None:
+    rows = followed()
+    assert grow_back(rows, detections(range(1, 20), 0, 2, 0.3), 0.4, 0.5) is rows
+    assert grow_back(rows, detections(range(1, 10), 60, 2, 0.5), 0.4, 0.5) is rows
+
+
+def test_it_ends_where_nothing_is_found() -> None:
+    seen = detections(range(1, 4), 0, 2, 0.5) | detections(range(8, 20), 0, 2, 0.5)
+    assert grow_back(followed(), seen, 0.4, 0.5).frames[0] == 8  # 4 frames are more than 0.1 s
+    seen |= detections(range(6, 8), 0, 2, 0.5)
+    assert grow_back(followed(), seen, 0.4, 0.5).frames[0] == 1
+
+
+def test_two_tracks_do_not_share_a_detection() -> None:
+    both = scene(walk(1, range(10, 20), 0), walk(2, range(10, 20), 8))
+    grown = grow_back(both, detections(range(1, 10), 1, 0, 0.5), 0.4, 0.5)
+    assert np.count_nonzero(grown.frames < 10) == 9
+    assert set(grown.ids[grown.frames < 10].tolist()) == {1}
+
+
+def test_a_detection_in_use_is_not_taken() -> None:
+    first = scene(walk(1, range(1, 10), 0), walk(2, range(10, 20), 0))
+    used = replace(first, detection_index=np.zeros(len(first), np.int64))
+    assert grow_back(used, detections(range(1, 20), 0, 0, 0.9), 0.4, 0.5) is used
+
+
+def test_the_camera_pans_meanwhile() -> None:
+    pan = CameraPath([np.array([[1.0, 0, -100], [0, 1, 0]])] * 20)
+    rows = scene(walk(1, range(18, 20), 2000, -100))
+    seen = detections(range(10, 18), 2000, -100, 0.5)
+    assert grow_back(rows, seen, 0.4, 0.5, camera=pan).frames[0] == 10
+
+
+def test_with_everything_off_nothing_changes() -> None:
+    rows = scene(walk(1, range(1, 10), 0), walk(2, range(14, 20), 0))
+    assert refine_tracks(rows, NOTHING, fps=30).to_mot_text() == rows.to_mot_text()
+
+
+def test_all_together() -> None:
+    """Seen weakly, then well, then hidden, then back under a new id: one track without a gap."""
+    rows = scene(walk(1, range(10, 30), 0, 2), walk(2, range(40, 60), 0, 2))
+    refined = refine_tracks(rows, fps=30, detections=detections(range(1, 10), 0, 2, 0.5))
+    assert refined.frames.tolist() == list(range(1, 60))
+    assert set(refined.ids.tolist()) == {1}
+    np.testing.assert_allclose(refined.xyxy[:, 0], 2 * np.arange(1, 60), atol=0.05)
+    assert refined.frames[refined.interpolated].tolist() == list(range(30, 40))
+
+
+def test_what_the_tracker_only_predicted_gives_way() -> None:
+    """A hidden person was predicted to walk on, but had stopped; another never came back."""
+    rows = scene(walk(1, range(1, 12), 0), walk(2, range(1, 12), 300))
+    shifted = rows.xyxy.copy()
+    hidden = (rows.frames >= 5) & (rows.frames <= 8) | (rows.ids == 2) & (rows.frames > 8)
+    shifted[hidden] += 30
+    refined = refine_tracks(replace(rows, xyxy=shifted, interpolated=hidden), fps=30)
+    assert refined.frames[refined.ids == 1].tolist() == list(range(1, 12))
+    np.testing.assert_allclose(refined.xyxy[refined.ids == 1, 0], 0, atol=1e-3)
+    assert refined.frames[refined.ids == 2].tolist() == [1, 2, 3, 4]
+
+
+def test_wrong_arguments_are_named() -> None:
+    with pytest.raises(ValueError, match="fps: expected a positive number, got 0"):
+        refine_tracks(TrackRows.empty(), fps=0)
+    with pytest.raises(ValueError, match="link_time"):
+        OfflineConfig(link_time=-1)
+
+
+def test_nothing_and_a_single_row() -> None:
+    assert len(refine_tracks(TrackRows.empty(), fps=30, detections={1: Detections.empty()})) == 0
+    one = scene(walk(4, range(7, 8), 0))
+    assert refine_tracks(one, fps=30).frames.tolist() == [7]
+
+
+@settings(max_examples=40, deadline=None)
+@given(rows=random_rows())
+def test_what_always_holds(rows: TrackRows) -> None:
+    seen: dict[int, Detections] = {}
+    for frame in range(1, 81):
+        here = rows.xyxy[rows.frames == frame]
+        if len(here):
+            seen[frame] = Detections(here + 1, np.full(len(here), 0.5))
+    affines = [np.array([[1.0, 0, 3], [0, 1, -1]])] * 80
+    refined = refine_tracks(rows, fps=10, affines=affines, detections=seen)  # checks: an id once in a frame
+    assert np.isin(np.unique(rows.frames), refined.frames).all()
+    again = refine_tracks(rows[::-1], fps=10, affines=affines, detections=seen)
+    assert again.to_mot_text() == refined.to_mot_text()
