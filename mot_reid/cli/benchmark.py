@@ -82,6 +82,13 @@ def benchmark(
     no_cache: Annotated[
         bool, typer.Option("--no-cache", help="Compute all inputs anew, keep none.", rich_help_panel=INPUTS)
     ] = False,
+    offline: Annotated[
+        bool,
+        typer.Option(
+            "--offline",
+            help="Link, lengthen, fill and smooth the tracks with hindsight before they are scored.",
+        ),
+    ] = False,
     half: HalfOption = "all",
     split: SplitOption = None,
     sequence: SequenceOption = None,
@@ -142,7 +149,7 @@ def benchmark(
     """
     from mot_reid.evaluation.benchmark import InputChoice, prepare_all, run_all
     from mot_reid.evaluation.inputs import SCORE_MAPS, needs_pixels
-    from mot_reid.evaluation.report import benchmark_table
+    from mot_reid.evaluation.report import Mode, benchmark_table
     from mot_reid.evaluation.sequences import find_sequences, one_of_each
     from mot_reid.evaluation.sweep import grid, read_search, require_metric, split_values, sweep_table
 
@@ -179,7 +186,8 @@ def benchmark(
         if swept and save_results:
             raise UsageError("--save-results: has no effect in a sweep")
         prepare_output_folder(output)
-    title = _title(Path(dataset).name, half, detections, base)
+    mode: Mode = "offline" if offline else "online"
+    title = f"{_title(Path(dataset).name, half, detections, base)} ({mode})"
     stem = name or _file_name(title) + ("-sweep" if swept else "")
     configs = [entry for _, entry in combinations]
     if needs_pixels(base, detections):  # told once here, "auto" costs the workers no import of torch
@@ -203,6 +211,7 @@ def benchmark(
             configs,
             inputs,
             results=output / stem if save_results else None,
+            offline=offline,
             jobs=jobs,
             on_done=progress.advance,
         )
@@ -212,7 +221,7 @@ def benchmark(
         table = sweep_table(title, swept, [entry for entry, _ in combinations], runs, metric, made_by)
     else:
         made_by |= {"models": runs[0][0].models, "configuration": asdict(base)}
-        table = benchmark_table(title, runs[0], made_by, cached=cached)
+        table = benchmark_table(title, runs[0], made_by, mode, cached)
     print_table(table)
     for path in table.save(output, stem):
         typer.echo(f"written: {path}", err=True)
@@ -229,8 +238,8 @@ def _title(dataset: str, half: str, detections: str | None, config: Config) -> s
     parts.append("no appearance" if appearance == "none" else Path(appearance).stem)
     motion = config.camera.motion
     parts.append("no camera motion" if motion == "none" else f"camera motion {Path(motion).name}")
-    return ", ".join(parts) + " (online)"
+    return ", ".join(parts)
 
 
 def _file_name(title: str) -> str:
-    return re.sub(r"[^a-z0-9._]+", "-", title.removesuffix(" (online)").lower()).strip("-")
+    return re.sub(r"[^a-z0-9._]+", "-", title.lower()).strip("-")

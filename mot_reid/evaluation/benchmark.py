@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -20,7 +19,10 @@ from mot_reid.evaluation.motchallenge import BoxRows
 from mot_reid.evaluation.parallel import map_tasks
 from mot_reid.evaluation.scoring import score_rows
 from mot_reid.evaluation.sequences import Sequence
+from mot_reid.offline.refine import refine_tracks
+from mot_reid.offline.rows import TrackRows
 from mot_reid.structures import Tracks
+from mot_reid.timing import Stopwatch
 from mot_reid.video.sinks import MotSink
 
 __all__ = [
@@ -78,6 +80,7 @@ class _Task:
     configs: tuple[Config, ...]
     inputs: InputChoice
     results: Path | None
+    offline: bool
 
 
 def prepare_all(
@@ -114,6 +117,7 @@ def run_all(
     inputs: InputChoice,
     *,
     results: Path | None = None,
+    offline: bool = False,
     jobs: int = 0,
     on_done: Callable[[int], None] | None = None,
 ) -> list[list[SequenceRun]]:
@@ -124,6 +128,7 @@ def run_all(
         configs: all of them are run on each sequence.
         inputs: where detections and the rest come from; see `prepare_all`.
         results: folder for the results as ``NAME.txt``; for a single configuration.
+        offline: score the tracks as they are with hindsight, see `mot_reid.offline.refine`.
         jobs: most processes; 0 for one a core, or a single one for little work.
         on_done: called now and then with the number of runs done since the last call.
 
@@ -142,7 +147,9 @@ def run_all(
     size = max(1, min(16, len(configs) // 4))
     chunks = [range(start, min(start + size, len(configs))) for start in range(0, len(configs), size)]
     places = [(sequence, chunk) for sequence in order for chunk in chunks]
-    tasks = [_Task(entry, tuple(configs[i] for i in chunk), inputs, results) for entry, chunk in places]
+    tasks = [
+        _Task(entry, tuple(configs[i] for i in chunk), inputs, results, offline) for entry, chunk in places
+    ]
 
     def done(number: int) -> None:
         if on_done is not None:
@@ -156,22 +163,41 @@ def run_all(
 
 
 def _run(task: _Task) -> list[SequenceRun]:
-    return [_run_one(task.sequence, config, task.inputs, task.results) for config in task.configs]
+    return [_run_one(task, config) for config in task.configs]
 
 
-def _run_one(sequence: Sequence, config: Config, choice: InputChoice, results: Path | None) -> SequenceRun:
-    inputs = _prepare(sequence, config, choice)
-    start = time.perf_counter()
-    tracks, crops = track_inputs(sequence, inputs, config)
-    milliseconds = dict(inputs.milliseconds)
+def _run_one(task: _Task, config: Config) -> SequenceRun:
+    sequence, watch = task.sequence, Stopwatch()
+    inputs = _prepare(sequence, config, task.inputs)
     frames = len(sequence.frames)
+    with watch("associate"):
+        tracks, crops = track_inputs(sequence, inputs, config)
+    if task.offline:
+        with watch("refine"):
+            tracks = _with_hindsight(sequence, inputs, config, tracks)
+    milliseconds = dict(inputs.milliseconds)
     if "embed" in milliseconds:
         milliseconds["embed"] *= crops / frames
-    milliseconds["associate"] = (time.perf_counter() - start) * 1000 / frames
-    if results is not None:
-        write_results(results / f"{sequence.name}.txt", tracks)
+    milliseconds |= {stage: 1000 * spent / frames for stage, spent in watch.seconds.items()}
+    if task.results is not None:
+        write_results(task.results / f"{sequence.name}.txt", tracks)
     scores = score_rows(sequence, BoxRows.from_tracks(tracks))
     return SequenceRun(sequence, scores, frames, milliseconds, crops / frames, dict(inputs.models))
+
+
+def _with_hindsight(
+    sequence: Sequence, inputs: SequenceInputs, config: Config, tracks: dict[int, Tracks]
+) -> dict[int, Tracks]:
+    detections = dict(zip(sequence.frames, inputs.detections, strict=True))
+    refined = refine_tracks(
+        TrackRows.from_tracks(tracks),
+        config.offline,
+        fps=sequence.fps,
+        affines=inputs.affines,
+        first_frame=sequence.frames[0],
+        detections=detections,
+    )
+    return refined.to_tracks(sequence.frames)
 
 
 def track_inputs(sequence: Sequence, inputs: SequenceInputs, config: Config) -> tuple[dict[int, Tracks], int]:
@@ -210,7 +236,13 @@ def _input_settings(config: Config) -> Config:
     """The configuration with all that does not change the inputs at its default."""
     plain = Config()
     association = replace(plain.association, low_score=config.association.low_score)
-    return replace(config, association=association, motion=plain.motion, output=plain.output)
+    return replace(
+        config,
+        association=association,
+        motion=plain.motion,
+        offline=plain.offline,
+        output=plain.output,
+    )
 
 
 def _distinct_inputs(configs: list[Config]) -> list[Config]:

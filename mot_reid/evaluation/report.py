@@ -18,7 +18,7 @@ __all__ = ["COMBINED", "Mode", "benchmark_table", "metric_columns", "score_table
 Mode = Literal["online", "offline", "as given"]
 """Whether each frame was answered before the next was seen; unknown for files that came from elsewhere."""
 
-STAGES = ("decode", "detect", "embed", "camera motion", "associate")
+STAGES = ("decode", "detect", "embed", "camera motion", "associate", "refine")
 """In the order of a frame's way."""
 COMBINED = "combined"
 _BRIEF = ("HOTA", "AssA", "DetA", "MOTA", "IDF1", "FP", "FN", "IDs")

@@ -110,10 +110,8 @@ class Table:
         if command := self.provenance.get("command"):
             parts.append(f"```\n{command}\n```")
         for group in dict.fromkeys(column.group for column in self.columns if column.group):
-            shown = [column for column in self.columns if column.group in ("", group)]
-            if not any(
-                row.get(column.name) is not None for column in shown if column.group for row in self.rows
-            ):
+            shown = [column for column in self.used_columns() if column.group in ("", group)]
+            if not any(column.group for column in shown):
                 continue
             if heading := self.headings.get(group):
                 parts.append(heading)
@@ -124,11 +122,14 @@ class Table:
             parts.append("<sub>" + ". ".join(lines) + ".</sub>")
         return "\n\n".join(parts) + "\n"
 
+    def used_columns(self) -> list[Column]:
+        """The columns in which some row has a value."""
+        return [c for c in self.columns if any(row.get(c.name) is not None for row in self.rows)]
+
     def show(self, console: Console) -> None:
         """Prints the table, on a narrow terminal its main columns."""
         wide = not console.is_terminal or console.width >= 150
-        columns = [column for column in self.columns if wide or column.brief]
-        used = [c for c in columns if any(row.get(c.name) is not None for row in self.rows)]
+        used = [column for column in self.used_columns() if wide or column.brief]
         table = RichTable(title=Text(self.title), title_justify="left", box=None, pad_edge=False)
         for place, column in enumerate(used):
             table.add_column(column.name, justify="right" if place else "left", no_wrap=bool(place))

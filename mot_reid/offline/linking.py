@@ -11,10 +11,10 @@ from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from mot_reid.config import OfflineConfig
 from mot_reid.offline.camera_path import CameraPath, move_cxcywh
 from mot_reid.offline.ends import Ends, find_ends
 from mot_reid.offline.rows import TrackRows, track_starts
-from mot_reid.offline.settings import OfflineConfig
 
 __all__ = ["link_tracks"]
 

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from mot_reid.config import OfflineConfig
 from mot_reid.offline.camera_path import CameraPath
 from mot_reid.offline.growing import grow_back
 from mot_reid.offline.interpolation import fill_gaps
 from mot_reid.offline.linking import link_tracks
 from mot_reid.offline.rows import TrackRows
-from mot_reid.offline.settings import OfflineConfig
 from mot_reid.offline.smoothing import smooth
 from mot_reid.structures import Detections
 

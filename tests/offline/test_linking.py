@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from offline_scenes import random_rows, scene, walk
 
+from mot_reid.config import OfflineConfig
 from mot_reid.offline.camera_path import CameraPath
 from mot_reid.offline.linking import link_tracks
 from mot_reid.offline.rows import TrackRows
-from mot_reid.offline.settings import OfflineConfig
 
 FPS = 30.0
 

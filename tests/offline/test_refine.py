@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from offline_scenes import random_rows, scene, walk
 
 from mot_reid import Detections
+from mot_reid.config import OfflineConfig
 from mot_reid.offline.camera_path import CameraPath
 from mot_reid.offline.growing import grow_back
 from mot_reid.offline.refine import refine_tracks
 from mot_reid.offline.rows import TrackRows
-from mot_reid.offline.settings import OfflineConfig
 
 NOTHING = OfflineConfig(grow_score=1, link_time=0, fill_time=0, smooth_position=0, smooth_size=0)
 
