@@ -180,6 +180,9 @@ class OutputConfig(Settings):
     jsonl: bool = setting(False, "write tracks.jsonl")
     csv: bool = setting(False, "write tracks.csv")
     parquet: bool = setting(False, "write tracks.parquet (needs pyarrow)")
+    offline: bool = setting(
+        False, "write tracks_offline.txt at the end: the tracks with hindsight; memory grows with the video"
+    )
     labels: bool = setting(True, "draw the id at each box")
     trail: int = setting(30, "frames of each track's trail; 0 for none", low=0)
     crf: int = setting(

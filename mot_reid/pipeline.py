@@ -15,7 +15,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from mot_reid.config import OutputConfig
+from mot_reid.config import OfflineConfig, OutputConfig
+from mot_reid.offline.recorder import Recorder
 from mot_reid.provenance import versions
 from mot_reid.structures import Detections, Tracks
 from mot_reid.timing import Stopwatch
@@ -28,6 +29,7 @@ __all__ = ["OUTPUT_FILES", "STAGES", "Summary", "track_source"]
 
 OUTPUT_FILES = (
     "tracks.txt",
+    "tracks_offline.txt",
     "tracks.jsonl",
     "tracks.csv",
     "tracks.parquet",
@@ -36,6 +38,8 @@ OUTPUT_FILES = (
     "summary.json",
 )
 """The files that a run writes, or removes if an earlier run left them."""
+
+OFFLINE_FILE = "tracks_offline.txt"
 
 STAGES = ("decode", "detect", "embed", "camera motion", "associate", "draw", "write")
 
@@ -174,13 +178,24 @@ def _run(
 
             overlay = Overlay(output.labels, output.trail, names)
         frames = iter(source)
+        (folder / OFFLINE_FILE).unlink(missing_ok=True)  # an earlier run's would pass for this one's
+        recorder = Recorder() if output.offline else None
+        if recorder is not None:
+            summary.outputs.append(OFFLINE_FILE)
+            fps = source.info.fps / stride
+            stack.callback(_write_refined, folder / OFFLINE_FILE, recorder, tracker.config.offline, fps)
         while True:
             with watch("decode"):
                 frame = next(frames, None)
             if frame is None:
                 return
-            given = None if detections is None else detections.get(frame.number, Detections.empty())
-            tracks = tracker.update(frame.image, given, frame_number=frame.number)
+            if detections is None:
+                found = tracker.detect(frame.image)
+            else:
+                found = detections.get(frame.number, Detections.empty())
+            tracks = tracker.update(frame.image, found, frame_number=frame.number)
+            if recorder is not None:
+                recorder.add(frame.number, tracks, found, tracker.affine)
             image = frame.image
             if overlay is not None:
                 with watch("draw"):
@@ -192,6 +207,19 @@ def _run(
             summary.seconds = time.perf_counter() - start
             if on_frame is not None:
                 on_frame(summary)
+
+
+def _write_refined(path: Path, recorder: Recorder, config: OfflineConfig, fps: float) -> None:
+    """Writes the tracks with hindsight, whole or not at all; Ctrl-C waits, for this is the end of the run."""
+    partial = path.with_name(path.name + ".partial")
+    with _whole():
+        try:
+            with MotSink(partial) as sink:
+                for number, tracks in recorder.refined(config, fps).items():
+                    sink.write(number, None, tracks)
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 @contextmanager

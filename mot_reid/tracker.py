@@ -40,6 +40,11 @@ class Tracker:
         config: a configuration, or the path of a YAML file.
         device: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"`` or ``"auto"``.
 
+    Attributes:
+        config: its settings.
+        stopwatch: seconds spent in each stage.
+        affine: camera motion ``(2, 3)`` into the last frame, or None where there was none.
+
     Raises:
         FileNotFoundError: a configuration or camera motion file does not exist.
         ValueError: a setting does not exist or is out of range.
@@ -87,6 +92,7 @@ class Tracker:
         self._associator = Associator(self.config.association, self.config.motion)
         self._frame_number = 0
         self._shape: tuple[int, ...] | None = None
+        self.affine: NDArray[np.float64] | None = None
         if self._camera is not None:
             self._camera.reset()
 
@@ -161,15 +167,15 @@ class Tracker:
         elif not isinstance(detections, Detections):
             raise TypeError(f"detections: expected Detections, got {type(detections).__name__}")
         embed = self._embed_callable(frame, detections)
-        affine = None
+        self.affine = None
         if self._camera is not None:
             with self.stopwatch("camera motion"):
-                affine = self._camera.estimate(frame, detections.xyxy, number)
+                self.affine = self._camera.estimate(frame, detections.xyxy, number)
         self._frame_number = int(number)
         if frame is not None:
             self._shape = frame.shape
         with self.stopwatch("associate"):
-            return self._associator.step(detections, affine, embed)
+            return self._associator.step(detections, self.affine, embed)
 
     def detect(self, frame: NDArray[np.uint8]) -> Detections:
         """What the detector finds in a frame ``(H, W, 3)`` uint8 BGR, by itself; no track takes note of it.

@@ -75,6 +75,9 @@ def track(
     parquet: Annotated[
         bool | None, setting_option("output.parquet", "--parquet/--no-parquet", panel=OUTPUTS)
     ] = None,
+    offline: Annotated[
+        bool | None, setting_option("output.offline", "--offline/--no-offline", panel=OUTPUTS)
+    ] = None,
     labels: Annotated[
         bool | None, setting_option("output.labels", "--labels/--no-labels", panel=OUTPUTS)
     ] = None,
@@ -83,7 +86,8 @@ def track(
     r"""Track people through videos, image folders, webcams and streams.
 
     Writes frame by frame, so that Ctrl-C keeps what is there: tracks.txt (MOTChallenge format), tracks.mp4,
-    and on request tracks.jsonl, tracks.csv and tracks.parquet; at the end summary.json.
+    and on request tracks.jsonl, tracks.csv and tracks.parquet; at the end summary.json, and with --offline
+    tracks_offline.txt, the same tracks linked, filled and smoothed with hindsight.
 
     For example
 
@@ -107,6 +111,7 @@ def track(
         "output.jsonl": jsonl,
         "output.csv": csv,
         "output.parquet": parquet,
+        "output.offline": offline,
         "output.labels": labels,
         "output.trail": trail,
     }

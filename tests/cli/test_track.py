@@ -417,3 +417,34 @@ def test_config_prints_what_it_reads(run: Run, tmp_path: Path) -> None:
     assert run("config", "--config", tmp_path / "my.yaml").out == first
     assert "max_age: 77" in first
     assert run("config", "--set", "x=1").code == 2
+
+
+def test_hindsight_fills_gaps_and_leaves_the_online_tracks_alone(
+    run: Run, scene: Any, tmp_path: Path
+) -> None:
+    rows = scene.detections.read_text().splitlines()
+    kept = [row for row in rows if not 20 <= int(row.split(",")[0]) <= 24]  # nobody is seen for a moment
+    (tmp_path / "det.txt").write_text("\n".join(kept))
+    arguments = (
+        "track",
+        scene.video,
+        "--detections",
+        tmp_path / "det.txt",
+        "--embedder",
+        "none",
+        "--no-video",
+    )
+    assert run(*arguments, "-o", tmp_path / "plain").code == 0
+    assert run(*arguments, "-o", tmp_path / "both", "--offline", "--stop", 50).code == 0
+    online = np.loadtxt(tmp_path / "both" / "tracks.txt", delimiter=",")
+    plain = np.loadtxt(tmp_path / "plain" / "tracks.txt", delimiter=",")
+    assert np.array_equal(online, plain[plain[:, 0] <= 50])
+    refined = np.loadtxt(tmp_path / "both" / "tracks_offline.txt", delimiter=",")
+    assert {20, 21, 22, 23, 24}.isdisjoint(online[:, 0])
+    assert {20, 21, 22, 23, 24} <= set(refined[:, 0])
+    assert refined[:, 0].max() == 50
+    summary = json.loads((tmp_path / "both" / "summary.json").read_text())
+    assert "tracks_offline.txt" in summary["outputs"]
+    # A later run without it leaves no old one behind.
+    assert run(*arguments, "-o", tmp_path / "both").code == 0
+    assert not (tmp_path / "both" / "tracks_offline.txt").exists()

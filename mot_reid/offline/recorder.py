@@ -1,0 +1,58 @@
+"""What a run found, kept until its end, when hindsight makes it better."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mot_reid.config import OfflineConfig
+from mot_reid.offline.refine import refine_tracks
+from mot_reid.offline.rows import TrackRows
+from mot_reid.structures import Detections, Tracks
+
+__all__ = ["Recorder"]
+
+
+class Recorder:
+    """Keeps tracks, detections and camera motion of every frame: memory grows with the video."""
+
+    def __init__(self) -> None:
+        self._numbers: list[int] = []
+        self._tracks: list[Tracks] = []
+        self._detections: list[Detections] = []
+        self._affines: list[NDArray[np.float64] | None] = []
+
+    def add(
+        self,
+        frame_number: int,
+        tracks: Tracks,
+        detections: Detections,
+        affine: NDArray[np.float64] | None,
+    ) -> None:
+        """Takes in one more frame.
+
+        Args:
+            frame_number: ascending; they may skip frames.
+            tracks: what the tracker reported.
+            detections: what it was given.
+            affine: camera motion ``(2, 3)`` from the frame before, or None.
+        """
+        self._numbers.append(frame_number)
+        self._tracks.append(tracks)
+        self._detections.append(Detections(detections.xyxy, detections.scores, detections.classes))
+        self._affines.append(affine)
+
+    def refined(self, config: OfflineConfig, fps: float) -> dict[int, Tracks]:
+        """The tracks of each frame number, made better by `refine_tracks`.
+
+        Args:
+            config: the settings.
+            fps: frames a second, of the frames that were taken in.
+        """
+        rows = TrackRows.from_tracks(dict(enumerate(self._tracks)))
+        detections = dict(enumerate(self._detections))
+        refined = refine_tracks(
+            rows, config, fps=fps, affines=self._affines, first_frame=0, detections=detections
+        )
+        found = refined.to_tracks(range(len(self._numbers)))
+        return {number: found[place] for place, number in enumerate(self._numbers)}
