@@ -7,7 +7,7 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -67,10 +67,18 @@ class Task:
 
 @dataclass(frozen=True)
 class Timing:
-    """What a `Task` gave: seconds and answers frame by frame, and seconds by stage where asked for."""
+    """What a `Task` gave.
+
+    Attributes:
+        seconds: by the clock asked for, frame by frame.
+        answers: frame by frame.
+        elapsed: seconds of the wall that it took, beside preparation.
+        stages: seconds by stage, frame by frame, where asked for.
+    """
 
     seconds: NDArray[np.float64]
     answers: list[Answer]
+    elapsed: float
     stages: list[dict[str, float]] = field(default_factory=list)
 
 
@@ -142,17 +150,17 @@ def run(contender: Contender, task: Task) -> Timing:
     stages = StageClock(CLOCKS[task.clock])
     gc.collect()
     if not task.profile:
-        return Timing(*_timed(runner, given, task))
+        return _timed(runner, given, task)
     with stages.installed():
-        seconds, answers = _timed(runner, given, task, stages.start_frame)
-    return Timing(seconds, answers, stages.frames)
+        timing = _timed(runner, given, task, stages.start_frame)
+    return replace(timing, stages=stages.frames)
 
 
 def _timed(
     runner: Runner, given: list[object], task: Task, start_frame: Callable[[], None] = lambda: None
-) -> tuple[NDArray[np.float64], list[Answer]]:
+) -> Timing:
     clock, step = CLOCKS[task.clock], runner.step
-    deadline = time.perf_counter() + task.budget
+    began = time.perf_counter()
     seconds, answers = [], []
     for frame in given:
         start_frame()
@@ -160,9 +168,9 @@ def _timed(
         answer = step(frame)
         seconds.append(clock() - start)
         answers.append(runner.read(answer))
-        if time.perf_counter() > deadline:
+        if time.perf_counter() - began > task.budget:
             break
-    return np.array(seconds), answers
+    return Timing(np.array(seconds), answers, time.perf_counter() - began)
 
 
 def endure(contender: Contender, task: LongTask, pipe: Connection) -> Endurance:

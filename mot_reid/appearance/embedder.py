@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mot_reid.appearance.backends import load_backend
+from mot_reid.appearance.backends import RUNTIMES, load_backend
 from mot_reid.appearance.crops import crop_batch
 from mot_reid.config import EmbedderConfig
 from mot_reid.resources import find_weights
@@ -39,13 +39,18 @@ class NetworkEmbedder:
 
     Raises:
         FileNotFoundError: there are no such weights.
-        ValueError: the file does not fit the network.
+        ValueError: the file does not fit the network, or the runtime cannot run it.
     """
 
     def __init__(self, config: EmbedderConfig | None = None, device: str = "cpu") -> None:
         self.config = config or EmbedderConfig()
         self.path: Path = find_weights(self.config.weights, (".safetensors", ".onnx"))
-        self._backend = load_backend(self.path, device)
+        runtime = next((known for known in RUNTIMES if known == self.config.runtime), None)
+        if runtime is None:
+            raise ValueError(
+                f"embedder.runtime {self.config.runtime!r} is not known; known: {', '.join(RUNTIMES)}"
+            )
+        self._backend = load_backend(self.path, device, runtime)
         self.name = f"{self.path.name} ({self._backend.name})"
 
     def embed(self, frame: NDArray[np.uint8], xyxy: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -14,6 +14,7 @@ from mot_reid.cli.config import config
 from mot_reid.cli.demo import demo
 from mot_reid.cli.errors import FAILED, INTERRUPTED, USAGE, UsageError, debugging, one_line
 from mot_reid.cli.eval import eval_
+from mot_reid.cli.export import export
 from mot_reid.cli.track import track
 
 __all__ = ["app", "main"]
@@ -29,6 +30,7 @@ app.command()(track)
 app.command()(demo)
 app.command("eval")(eval_)
 app.command()(benchmark)
+app.command()(export)
 app.command()(config)
 
 

@@ -34,11 +34,16 @@ NETWORK_PACKAGES = ("torch", "torchvision", "onnxruntime", "onnxruntime-gpu", *I
 
 
 def weights_digest(path: Path) -> str:
-    """SHA-256 of a weights file, of all files of an export that is a folder, and of ONNX's external data."""
+    """SHA-256 of a weights file, with ONNX's external data and with an export that may run in its place.
+
+    Of an export that is a folder, all files count.
+    """
     if path.is_dir():
         files = sorted(entry for entry in path.rglob("*") if entry.is_file())
     else:
         files = [path, *sorted(path.parent.glob(f"{path.name}[._]data"))]
+        if path.suffix == ".safetensors" and path.with_suffix(".onnx").is_file():
+            files.append(path.with_suffix(".onnx"))
     digests = [_file_digest(file, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 

@@ -262,7 +262,7 @@ def test_several_sources_with_the_models_that_ship(run: Run, scene: Any, tmp_pat
         summary = json.loads((tmp_path / "out" / name / "summary.json").read_text())
         stages = summary["milliseconds_per_frame"]
         assert min(stages["detect"], stages["embed"], stages["camera motion"]) > 0
-        assert summary["models"]["embedder"].endswith(".safetensors (torch cpu)")
+        assert summary["models"]["embedder"].endswith(".safetensors (onnxruntime cpu)")
     again = [mot_rows(tmp_path / "out" / name / "tracks.txt") for name in ("zidane", "zidane-2")]
     np.testing.assert_allclose(*again, atol=0.02)
 
