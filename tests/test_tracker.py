@@ -211,8 +211,8 @@ def test_a_refused_frame_changes_nothing() -> None:
         tracker.update(None, Detections([[x, 20, x + 40, 120]], embeddings=[[1.0, 0, 0]]))
     with pytest.raises(ValueError, match="expected 3 columns, got 2"):
         trackers[0].update(None, Detections([[40, 20, 80, 120]], embeddings=[[1.0, 0]]))
-    first, second = (tracker._associator._table.rows for tracker in trackers)
-    np.testing.assert_array_equal(first["position"], second["position"])
+    first, second = (tracker._associator._table.states.position for tracker in trackers)
+    np.testing.assert_array_equal(first, second)
 
 
 def test_settings_come_from_config_and_arguments() -> None:

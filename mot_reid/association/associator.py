@@ -145,7 +145,7 @@ class Associator:
     def _compare(self, detections: Detections, measured: NDArray[np.float64]) -> _Frame:
         """One overlap matrix for the whole frame; the stages take their parts of it."""
         rows = self._table.rows
-        overlaps = similar_boxes(cxcywh_to_xyxy(rows["position"]), detections.xyxy.astype(np.float64))
+        overlaps = similar_boxes(cxcywh_to_xyxy(self._table.states.position), detections.xyxy.astype(np.float64))
         overlaps[rows["class_id"][:, None] != detections.classes[None]] = 0
         count = len(detections)
         return _Frame(
@@ -208,8 +208,8 @@ class Associator:
         """Pairs ``(T, M)`` near enough for the time that has passed, alike in height and of one class."""
         config, rows = self.association, self._table.rows
         boxes = frame.measured
-        height = np.maximum(rows["position"][:, 3], 1)[:, None]
-        offset = rows["position"][:, None, :2] - boxes[None, :, :2]
+        height = np.maximum(self._table.states.position[:, 3], 1)[:, None]
+        offset = self._table.states.position[:, None, :2] - boxes[None, :, :2]
         reach = height * np.minimum(1 + config.revive_speed * self._ages()[:, None], config.revive_reach)
         ratio = boxes[None, :, 3] / height
         alike = (ratio <= config.revive_size_ratio) & (ratio >= 1 / config.revive_size_ratio)
@@ -234,8 +234,7 @@ class Associator:
         measured, scores = frame.measured[chosen], frame.detections.scores[chosen]
         # Where the revived were says nothing about how they move now.
         fresh = kalman.initiate(measured[np.searchsorted(matched, frame.revived)], self.motion)
-        for name, values in vars(fresh).items():
-            getattr(states, name)[frame.revived] = values
+        states.values[:, :, frame.revived] = fresh.values
         kalman.update(states, matched, measured, self.motion, scores)
         rows["score"][matched] = scores
         rows["last_seen"][matched] = self._frame
@@ -291,7 +290,7 @@ class Associator:
         chosen = chosen[np.argsort(frame.detection_of[chosen])]
         index = frame.detection_of[chosen]
         share = self.association.smoothing
-        boxes = (1 - share) * frame.measured[index] + share * rows["position"][chosen]
+        boxes = (1 - share) * frame.measured[index] + share * self._table.states.position[chosen]
         seen = cxcywh_to_xyxy(boxes)
         hidden, hidden_boxes = self._hidden(seen)
         chosen = np.concatenate([chosen, hidden])
@@ -309,7 +308,7 @@ class Associator:
         ages = self._ages()
         missed = (rows["status"] != Status.TENTATIVE) & (ages > 0)
         candidates = np.flatnonzero(missed & (ages <= min(config.hidden_age, config.max_age)))
-        boxes = cxcywh_to_xyxy(rows["position"][candidates])
+        boxes = cxcywh_to_xyxy(self._table.states.position[candidates])
         if not candidates.size:
             return candidates, boxes
         behind = covered_in_front(boxes, seen) >= config.hidden_cover

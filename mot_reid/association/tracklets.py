@@ -1,7 +1,5 @@
 """The table of tracklets: one row each, columns of a structure of arrays, preallocated."""
 
-from enum import IntEnum
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,8 +10,11 @@ __all__ = ["Status", "TrackletTable"]
 _FIRST_CAPACITY = 64
 
 
-class Status(IntEnum):
-    """Where a tracklet stands. A removed one has no row any more."""
+class Status:
+    """Where a tracklet stands. A removed one has no row any more.
+
+    Plain numbers: to compare an array with a member of an enumeration takes ten times as long.
+    """
 
     TENTATIVE = 0  # seen too few times to be reported
     CONFIRMED = 1  # seen in the last frame
@@ -28,7 +29,6 @@ _ROW = np.dtype(
         ("hits", np.int64),  # detections so far
         ("last_seen", np.int64),  # frame of the last detection
         ("score", np.float32),  # of the last detection
-        *[(name, np.float64, 4) for name in ("position", "velocity", "p_xx", "p_xv", "p_vv")],
         ("has_embedding", np.bool_),
     ]
 )
@@ -39,11 +39,13 @@ class TrackletTable:
 
     Attributes:
         rows: structured array ``(N,)`` with the fields above; assign to ``table.rows["status"][mask]``.
+        states: the Kalman filter's.
         embeddings: ``(N, D)`` float32 unit rows, valid where ``rows["has_embedding"]``; D = 0 before any.
     """
 
     def __init__(self) -> None:
         self._rows = np.zeros(_FIRST_CAPACITY, _ROW)
+        self._states = np.zeros((5, 4, _FIRST_CAPACITY))
         self._embeddings = np.zeros((_FIRST_CAPACITY, 0), np.float32)
         self._count = 0
         self._next_id = 1
@@ -64,8 +66,7 @@ class TrackletTable:
     @property
     def states(self) -> KalmanStates:
         """The Kalman states as views: the filter writes into the table."""
-        rows = self.rows
-        return KalmanStates(rows["position"], rows["velocity"], rows["p_xx"], rows["p_xv"], rows["p_vv"])
+        return KalmanStates(self._states[:, :, : self._count])
 
     def append(
         self,
@@ -84,8 +85,7 @@ class TrackletTable:
         new["score"] = scores
         new["hits"] = 1
         new["last_seen"] = frame
-        for name, values in vars(states).items():
-            new[name] = values
+        self._states[:, :, start : self._count] = states.values
         return np.arange(start, self._count)
 
     def confirm(self, rows: NDArray[np.intp]) -> None:
@@ -98,10 +98,12 @@ class TrackletTable:
         """Removes the rows where ``mask`` ``(N,)`` is False; the order stays."""
         if mask.all():
             return
-        left = int(mask.sum())
-        self._rows[:left] = self.rows[mask]
-        self._embeddings[:left] = self.embeddings[mask]
-        self._count = left
+        first = int(mask.argmin())  # what comes before stays in its place
+        kept = first + mask[first:].nonzero()[0]
+        self._count = first + len(kept)
+        self._rows[first : self._count] = self._rows[kept]
+        self._states[:, :, first : self._count] = self._states.take(kept, axis=2)
+        self._embeddings[first : self._count] = self._embeddings[kept]
 
     def require_dimension(self, dimension: int) -> None:
         """Settles D at the first embedding; raises ValueError if a later one differs."""
@@ -129,5 +131,6 @@ class TrackletTable:
             return
         extra = max(needed, 2 * capacity) - capacity
         self._rows = np.concatenate([self._rows, np.zeros(extra, _ROW)])
+        self._states = np.concatenate([self._states, np.zeros((5, 4, extra))], axis=2)
         more = np.zeros((extra, self._embeddings.shape[1]), np.float32)
         self._embeddings = np.concatenate([self._embeddings, more])

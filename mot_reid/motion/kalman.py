@@ -2,8 +2,8 @@
 
 The textbook filter has eight states a box: centre x, centre y, width, height and their velocities. With
 diagonal noise and a measurement of the first four it never couples the four coordinates, so it falls apart
-into four filters of two states each, whose 2x2 covariance is three numbers. That is how it is kept here:
-``(N, 4)`` arrays and element-wise arithmetic, no matrix, no inverse, no loop. Units are pixels and frames.
+into four filters of two states each, whose 2x2 covariance is three numbers. That is how it is kept here: one
+``(5, 4, N)`` array and element-wise arithmetic, no inverse, no loop. Units are pixels and frames.
 
 The noise model (standard deviations as fractions of the box's width and height) is BoT-SORT's
 (Aharon et al. 2022, arXiv 2206.14651, section 3.1); that a doubtful detection says less about the place is
@@ -32,48 +32,69 @@ _LEAST_SCORE = 0.1
 
 @dataclass
 class KalmanStates:
-    """The states of N boxes; every array is ``(N, 4)`` float64, columns centre x, centre y, width, height.
+    """The states of N boxes.
 
     Attributes:
-        position: mean of the coordinates.
-        velocity: mean of their velocities.
-        p_xx: variance of each coordinate.
-        p_xv: covariance of each coordinate with its velocity.
-        p_vv: variance of each velocity.
+        values: ``(5, 4, N)`` float64. Along the first axis: `position`, `velocity`, `p_xx`, `p_xv`, `p_vv`;
+            along the second: centre x, centre y, width, height. The boxes come last, so that each of the
+            twenty numbers lies in one piece for all of them.
     """
 
-    position: Array
-    velocity: Array
-    p_xx: Array
-    p_xv: Array
-    p_vv: Array
+    values: Array
+
+    @property
+    def position(self) -> Array:
+        """Mean of the coordinates, a view ``(N, 4)``."""
+        return self.values[0].T
+
+    @property
+    def velocity(self) -> Array:
+        """Mean of their velocities, a view ``(N, 4)``."""
+        return self.values[1].T
+
+    @property
+    def p_xx(self) -> Array:
+        """Variance of each coordinate, a view ``(N, 4)``."""
+        return self.values[2].T
+
+    @property
+    def p_xv(self) -> Array:
+        """Covariance of each coordinate with its velocity, a view ``(N, 4)``."""
+        return self.values[3].T
+
+    @property
+    def p_vv(self) -> Array:
+        """Variance of each velocity, a view ``(N, 4)``."""
+        return self.values[4].T
 
 
-def _scales(position: Array) -> Array:
-    """Width, height, width, height of each box, what the noise is a fraction of: ``(N, 4)``."""
-    sides = np.maximum(position[:, 2:], _LEAST_SIDE)
-    return np.concatenate([sides, sides], axis=1)
+def _variances(position: Array, share: float) -> Array:
+    """Squares of this share of each box's width, height, width, height: ``(4, N)``, as ``position``."""
+    deviations = np.empty_like(position)
+    np.maximum(position[2:], _LEAST_SIDE, out=deviations[:2])
+    deviations[2:] = deviations[:2]
+    deviations *= share
+    deviations *= deviations
+    return deviations
 
 
 def initiate(measurements: Array, config: MotionConfig) -> KalmanStates:
     """States of tracks that start at ``(N, 4)`` centre x, centre y, width, height, at rest."""
-    scales = _scales(measurements)
-    return KalmanStates(
-        position=measurements.copy(),
-        velocity=np.zeros_like(measurements),
-        p_xx=(_INITIAL_POSITION_FACTOR * config.position_std * scales) ** 2,
-        p_xv=np.zeros_like(measurements),
-        p_vv=(_INITIAL_VELOCITY_FACTOR * config.velocity_std * scales) ** 2,
-    )
+    position = measurements.T
+    values = np.zeros((5, *position.shape))
+    values[0] = position
+    values[2] = _variances(position, _INITIAL_POSITION_FACTOR * config.position_std)
+    values[4] = _variances(position, _INITIAL_VELOCITY_FACTOR * config.velocity_std)
+    return KalmanStates(values)
 
 
 def predict(states: KalmanStates, config: MotionConfig) -> None:
     """Moves all states one frame on, in place."""
-    scales = _scales(states.position)
-    states.position += states.velocity
-    states.p_xx += 2 * states.p_xv + states.p_vv + (config.position_std * scales) ** 2
-    states.p_xv += states.p_vv
-    states.p_vv += (config.velocity_std * scales) ** 2
+    position, velocity, p_xx, p_xv, p_vv = states.values
+    p_xx += 2 * p_xv + p_vv + _variances(position, config.position_std)
+    p_xv += p_vv
+    p_vv += _variances(position, config.velocity_std)
+    position += velocity
 
 
 def update(
@@ -93,19 +114,20 @@ def update(
         scores: ``(K,)`` the detections' scores in [0, 1], None for 1; the standard deviation of a
             measurement's noise is divided by its score.
     """
-    position, p_xx, p_xv = states.position[rows], states.p_xx[rows], states.p_xv[rows]
-    deviation = config.position_std * _scales(position)
+    values = states.values.take(rows, axis=2)
+    position, velocity, p_xx, p_xv, p_vv = values
+    innovation_variance = _variances(position, config.position_std)
     if scores is not None:
-        deviation /= np.maximum(scores, _LEAST_SCORE)[:, None]
-    innovation_variance = p_xx + deviation**2
-    gain_x = p_xx / innovation_variance
-    gain_v = p_xv / innovation_variance
-    innovation = measurements - position
-    states.position[rows] = position + gain_x * innovation
-    states.velocity[rows] += gain_v * innovation
-    states.p_xx[rows] = p_xx - gain_x * p_xx
-    states.p_xv[rows] = p_xv - gain_x * p_xv
-    states.p_vv[rows] -= gain_v * p_xv
+        innovation_variance /= np.maximum(scores, _LEAST_SCORE, dtype=np.float64) ** 2
+    innovation_variance += p_xx
+    gain_x, gain_v = p_xx / innovation_variance, p_xv / innovation_variance
+    innovation = measurements.T - position
+    position += gain_x * innovation
+    velocity += gain_v * innovation
+    p_vv -= gain_v * p_xv
+    p_xv -= gain_x * p_xv
+    p_xx -= gain_x * p_xx
+    states.values[:, :, rows] = values
 
 
 def warp(states: KalmanStates, affine: Array) -> None:
@@ -119,13 +141,10 @@ def warp(states: KalmanStates, affine: Array) -> None:
         states: the states of all tracks.
         affine: ``(2, 3)``, maps pixels of the last frame to pixels of this one.
     """
-    linear, shift = affine[:, :2], affine[:, 2]
-    squared = linear**2
-    scale = np.sqrt(abs(linear[0, 0] * linear[1, 1] - linear[0, 1] * linear[1, 0]))
-    states.position[:, :2] = states.position[:, :2] @ linear.T + shift
-    states.velocity[:, :2] = states.velocity[:, :2] @ linear.T
-    states.position[:, 2:] *= scale
-    states.velocity[:, 2:] *= scale
-    for variance in (states.p_xx, states.p_xv, states.p_vv):
-        variance[:, :2] = variance[:, :2] @ squared.T
-        variance[:, 2:] *= scale**2
+    values, linear = states.values, affine[:, :2]
+    scale = abs(linear[0, 0] * linear[1, 1] - linear[0, 1] * linear[1, 0])  # of areas
+    values[:2, :2] = linear @ values[:2, :2]
+    values[0, :2] += affine[:, 2:]
+    values[:2, 2:] *= np.sqrt(scale)
+    values[2:, :2] = linear**2 @ values[2:, :2]
+    values[2:, 2:] *= scale

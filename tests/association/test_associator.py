@@ -177,7 +177,7 @@ def test_a_track_in_view_keeps_its_speed_without_any_memory() -> None:
     tracker = Associator(AssociationConfig(max_age=0))
     for frame in range(20):
         assert ids(step(tracker, people((15.0 * frame, 0)))) == [1]
-    assert tracker._table.rows["velocity"][0, 0] == pytest.approx(15, abs=1)
+    assert tracker._table.states.velocity[0, 0] == pytest.approx(15, abs=1)
 
 
 def test_a_lost_person_comes_back_elsewhere_by_appearance() -> None:
