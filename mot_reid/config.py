@@ -115,7 +115,7 @@ class MotionConfig(Settings):
     """Settings of the Kalman filter. Standard deviations are fractions of the box's width and height."""
 
     position_std: float = setting(0.05, "noise of a measured or predicted position, a frame", low=1e-6)
-    velocity_std: float = setting(0.00625, "noise of the velocity, a frame", low=1e-6)
+    velocity_std: float = setting(0.005, "noise of the velocity, a frame", low=1e-6)
 
 
 @dataclass(frozen=True)
@@ -123,10 +123,15 @@ class AssociationConfig(Settings):
     """Settings of the association of detections with tracks."""
 
     low_score: float = setting(0.1, "detections below this score are left out", low=0, high=1)
-    high_score: float = setting(0.5, "from this score on a detection is confident", low=0, high=1)
-    new_score: float = setting(0.6, "a free detection from this score on starts a track", low=0, high=1)
+    high_share: float = setting(0.75, "share of the usual score that makes a confident detection", low=0)
+    new_share: float = setting(0.8, "share of the usual score from which on a track starts", low=0)
     min_iou: float = setting(0.2, "least overlap of a confident detection with its track", low=0, high=1)
+    age_cost: float = setting(0.2, "what a lost track's claim costs more after max_age frames", low=0)
+    weak_age: int = setting(5, "frames for which a lost track can come back by a weak detection", low=1)
     weak_min_iou: float = setting(0.5, "least overlap of a weak detection with its track", low=0, high=1)
+    weak_lost_min_iou: float = setting(
+        0.6, "least overlap of a weak detection with a lost track", low=0, high=1
+    )
     tentative_min_iou: float = setting(
         0.3, "least overlap of a detection with a tentative track", low=0, high=1
     )
@@ -136,8 +141,11 @@ class AssociationConfig(Settings):
     )
     embedding_momentum: float = setting(0.95, "share of the old in the average of embeddings", low=0, high=1)
     max_occlusion: float = setting(0.3, "a box covered more than this teaches no appearance", low=0, high=1)
-    duplicate_iou: float = setting(0.7, "a new track may not overlap a followed one by more", low=0, high=1)
+    duplicate_iou: float = setting(0.5, "a new track may not overlap a followed one by more", low=0, high=1)
     min_hits: int = setting(2, "detections in a row that confirm a new track", low=1)
+    hidden_age: int = setting(5, "frames for which a person behind another one is still reported", low=0)
+    hidden_cover: float = setting(0.5, "share of a box that must be covered for that", low=0, high=1)
+    smoothing: float = setting(0.5, "share of the filter's box in the box that is reported", low=0, high=1)
     max_age: int = setting(60, "frames for which a lost track can come back by overlap", low=0)
     revive_age: int = setting(300, "frames for which a lost track can come back by appearance", low=0)
     revive_gate: float = setting(0.35, "largest cosine distance that brings a lost track back", low=0, high=2)

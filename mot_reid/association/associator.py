@@ -7,7 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid.association.assignment import assign
-from mot_reid.association.costs import cosine_distances, fused_costs, occluded_fraction, unambiguous
+from mot_reid.association.costs import (
+    cosine_distances,
+    covered_in_front,
+    fused_costs,
+    occluded_fraction,
+    similar_boxes,
+    unambiguous,
+)
+from mot_reid.association.scene_shift import scene_shift
+from mot_reid.association.scores import UsualScore
 from mot_reid.association.tracklets import Status, TrackletTable
 from mot_reid.boxes import cxcywh_to_xyxy, iou, xyxy_to_cxcywh
 from mot_reid.config import AssociationConfig, MotionConfig
@@ -29,7 +38,8 @@ class _Frame:
     """What is known and decided about one frame, for T tracklets and M detections."""
 
     detections: Detections
-    overlaps: NDArray[np.float64]  # (T, M) IoU, 0 between different classes
+    measured: NDArray[np.float64]  # (M, 4) their boxes, centre x, centre y, width, height
+    overlaps: NDArray[np.float64]  # (T, M) how alike the boxes lie, 0 between different classes
     track_of: Indices  # (M,) the tracklet of each detection, or -1
     detection_of: Indices  # (T,) the detection of each tracklet, or -1
     embedded: Mask  # (M,) detections whose embedding is known
@@ -58,7 +68,7 @@ class _Frame:
 class Associator:
     """Follows people from frame to frame, from boxes, scores and embeddings alone.
 
-    State: the table of tracklets and the number of the frame. Two associators share nothing.
+    State: the table of tracklets, the detector's usual score and the number of the frame. Two associators share nothing.
     """
 
     def __init__(
@@ -67,6 +77,7 @@ class Associator:
         self.association = association or AssociationConfig()
         self.motion = motion or MotionConfig()
         self._table = TrackletTable()
+        self._usual_score = UsualScore()
         self._frame = 0
 
     def step(
@@ -79,26 +90,31 @@ class Associator:
 
         Args:
             detections: this frame's.
-            affine: ``(2, 3)`` camera motion, maps pixels of the last frame to this one's; None for none.
+            affine: ``(2, 3)`` camera motion, maps pixels of the last frame to this one's; None where nobody
+                measured it: a shift that all boxes share is then taken for the camera's.
             embed: gives the embeddings of the detections it is asked for; None for motion alone.
 
         Returns:
-            The confirmed tracks seen in this frame, in the order of their detections.
+            The confirmed tracks seen in this frame, in the order of their detections, then those that are
+            hidden behind them (``detection_index`` -1).
 
         Raises:
             ValueError: embeddings do not have the shape they had before.
         """
         kept = np.flatnonzero(detections.scores >= self.association.low_score)
         detections = detections[kept]
-        confident = detections.scores >= self.association.high_score
+        usual = self._usual_score.preview(detections.scores)
+        confident = detections.scores >= self.association.high_share * usual
         wanted = np.flatnonzero(confident)
         embeddings = None
         if embed is not None and wanted.size:  # asked for first: if this fails, nothing has changed
             embeddings = embed(kept[wanted])
             self._table.require_dimension(embeddings.shape[1])
         self._frame += 1
-        self._predict(affine)
-        frame = self._compare(detections)
+        self._usual_score.update(detections.scores)
+        measured = xyxy_to_cxcywh(detections.xyxy.astype(np.float64))
+        self._predict(affine, measured[confident])
+        frame = self._compare(detections, measured)
         if embeddings is not None:
             self._take_in(frame, wanted, embeddings)
         self._match_confident(frame, confident)
@@ -106,29 +122,33 @@ class Associator:
         self._revive(frame, confident)
         self._match_tentative(frame, confident)
         self._update(frame)
-        self._start(frame, confident)
+        self._start(frame, confident & (detections.scores >= self.association.new_share * usual))
         self._confirm()
         seen = self._report(frame, kept)
         self._retire()
         return seen
 
-    def _predict(self, affine: NDArray[np.float64] | None) -> None:
+    def _predict(self, affine: NDArray[np.float64] | None, confident: NDArray[np.float64]) -> None:
+        """Moves all tracklets to this frame; ``confident`` boxes ``(K, 4)`` stand in for a missing affine."""
         rows, states = self._table.rows, self._table.states
         lost = rows["status"] == Status.LOST
         states.velocity[lost, 2:] = 0  # an unseen box keeps its size
         states.velocity[lost & (self._ages() > self.association.max_age)] = 0  # nor wanders off for ever
         kalman.predict(states, self.motion)
-        if affine is not None:
-            kalman.warp(states, affine)
+        if affine is None:
+            shift = scene_shift(states.position[rows["status"] == Status.CONFIRMED], confident)
+            affine = np.column_stack([np.eye(2), shift])
+        kalman.warp(states, affine)
 
-    def _compare(self, detections: Detections) -> _Frame:
+    def _compare(self, detections: Detections, measured: NDArray[np.float64]) -> _Frame:
         """One overlap matrix for the whole frame; the stages take their parts of it."""
         rows = self._table.rows
-        overlaps = iou(cxcywh_to_xyxy(rows["position"]), detections.xyxy.astype(np.float64))
+        overlaps = similar_boxes(cxcywh_to_xyxy(rows["position"]), detections.xyxy.astype(np.float64))
         overlaps[rows["class_id"][:, None] != detections.classes[None]] = 0
         count = len(detections)
         return _Frame(
             detections=detections,
+            measured=measured,
             overlaps=overlaps,
             track_of=np.full(count, _NOBODY),
             detection_of=np.full(len(rows), _NOBODY),
@@ -153,12 +173,16 @@ class Associator:
         rows, config = self._table.rows, self.association
         tracks = (rows["status"] != Status.TENTATIVE) & (self._ages() <= max(config.max_age, 1))
         costs = fused_costs(frame.overlaps, frame.distances, rows["has_embedding"], config)
+        # Where a lost track and one in view claim the same detection, the longer loss is the weaker claim.
+        costs += config.age_cost * ((self._ages() - 1) / max(config.max_age, 1))[:, None]
         frame.match(tracks, confident, costs, frame.overlaps > config.min_iou)
 
     def _match_weak(self, frame: _Frame, weak: Mask) -> None:
-        """Weak detections with tracklets seen in the last frame, by overlap (ByteTrack, arXiv 2110.06864)."""
-        tracks = self._table.rows["status"] == Status.CONFIRMED
-        frame.match(tracks, weak, 1 - frame.overlaps, frame.overlaps > self.association.weak_min_iou)
+        """Weak detections with tracklets seen lately, by overlap (ByteTrack, arXiv 2110.06864)."""
+        config, status = self.association, self._table.rows["status"]
+        tracks = (status != Status.TENTATIVE) & (self._ages() <= config.weak_age)
+        least = np.where(status == Status.LOST, config.weak_lost_min_iou, config.weak_min_iou)
+        frame.match(tracks, weak, 1 - frame.overlaps, frame.overlaps > least[:, None])
 
     def _revive(self, frame: _Frame, confident: Mask) -> None:
         """Confident detections nobody claims with tracklets out of sight, by appearance.
@@ -173,21 +197,21 @@ class Associator:
         candidates = confident & (frame.track_of == _NOBODY)
         if not (tracks.any() and candidates.any()):
             return
-        possible = tracks[:, None] & candidates[None] & self._within_reach(frame.detections)
+        possible = tracks[:, None] & candidates[None] & self._within_reach(frame)
         clear = unambiguous(frame.distances, possible, config.revive_margin)
         clear &= frame.distances <= config.revive_gate
         frame.revived = frame.match(tracks, candidates, frame.distances / 2, clear)
 
-    def _within_reach(self, detections: Detections) -> Mask:
+    def _within_reach(self, frame: _Frame) -> Mask:
         """Pairs ``(T, M)`` near enough for the time that has passed, alike in height and of one class."""
         config, rows = self.association, self._table.rows
-        boxes = xyxy_to_cxcywh(detections.xyxy.astype(np.float64))
+        boxes = frame.measured
         height = np.maximum(rows["position"][:, 3], 1)[:, None]
         offset = rows["position"][:, None, :2] - boxes[None, :, :2]
         reach = height * np.minimum(1 + config.revive_speed * self._ages()[:, None], config.revive_reach)
         ratio = boxes[None, :, 3] / height
         alike = (ratio <= config.revive_size_ratio) & (ratio >= 1 / config.revive_size_ratio)
-        same_class = rows["class_id"][:, None] == detections.classes[None]
+        same_class = rows["class_id"][:, None] == frame.detections.classes[None]
         near = np.hypot(offset[..., 0], offset[..., 1]) <= reach
         return near & alike & same_class
 
@@ -205,12 +229,13 @@ class Associator:
         if not matched.size:
             return
         chosen = frame.detection_of[matched]
-        measured = xyxy_to_cxcywh(frame.detections.xyxy[chosen].astype(np.float64))
+        measured, scores = frame.measured[chosen], frame.detections.scores[chosen]
         # Where the revived were says nothing about how they move now.
         fresh = kalman.initiate(measured[np.searchsorted(matched, frame.revived)], self.motion)
         for name, values in vars(fresh).items():
             getattr(states, name)[frame.revived] = values
-        kalman.update(states, matched, measured, self.motion)
+        kalman.update(states, matched, measured, self.motion, scores)
+        rows["score"][matched] = scores
         rows["last_seen"][matched] = self._frame
         rows["hits"][matched] += 1
         lost = rows["status"][matched] == Status.LOST
@@ -227,20 +252,20 @@ class Associator:
             rows[usable], frame.embeddings[detections[usable]], self.association.embedding_momentum
         )
 
-    def _start(self, frame: _Frame, confident: Mask) -> None:
+    def _start(self, frame: _Frame, convincing: Mask) -> None:
         """Free detections start tentative tracklets unless they double a box that is already followed."""
         config, detections = self.association, frame.detections
         free = frame.track_of == _NOBODY
-        starting = np.flatnonzero(free & confident & (detections.scores >= config.new_score))
+        starting = np.flatnonzero(free & convincing)
         if not starting.size:
             return
         taken = detections[~free]
         overlaps = iou(detections.xyxy[starting], taken.xyxy)
         overlaps[detections.classes[starting][:, None] != taken.classes[None]] = 0
         starting = starting[overlaps.max(axis=1, initial=0) <= config.duplicate_iou]
-        measured = xyxy_to_cxcywh(detections.xyxy[starting].astype(np.float64))
-        states = kalman.initiate(measured, self.motion)
-        rows = self._table.append(states, detections.classes[starting], self._frame)
+        states = kalman.initiate(frame.measured[starting], self.motion)
+        born = detections[starting]
+        rows = self._table.append(states, born.classes, born.scores, self._frame)
         frame.track_of[starting] = rows
         frame.detection_of = np.concatenate([frame.detection_of, starting])
         self._remember_appearance(frame, rows, starting)
@@ -254,19 +279,37 @@ class Associator:
         self._table.confirm(np.flatnonzero(ready))
 
     def _report(self, frame: _Frame, kept: Indices) -> Tracks:
-        """The confirmed tracklets seen in this frame; ``kept`` numbers their detections as they came in."""
+        """The confirmed tracklets seen in this frame, then those hidden by them.
+
+        ``kept`` numbers their detections as they came in.
+        """
         rows, detections = self._table.rows, frame.detections
         reported = (rows["status"] == Status.CONFIRMED) & (rows["last_seen"] == self._frame)
         chosen = np.flatnonzero(reported)
         chosen = chosen[np.argsort(frame.detection_of[chosen])]
         index = frame.detection_of[chosen]
+        share = self.association.smoothing
+        boxes = (1 - share) * frame.measured[index] + share * rows["position"][chosen]
+        seen = cxcywh_to_xyxy(boxes)
+        hidden, hidden_boxes = self._hidden(seen)
+        chosen = np.concatenate([chosen, hidden])
         return Tracks(
             ids=rows["id"][chosen],
-            xyxy=detections.xyxy[index],
-            scores=detections.scores[index],
-            classes=detections.classes[index],
-            detection_index=kept[index].astype(np.int64),
+            xyxy=np.concatenate([seen, hidden_boxes]).astype(np.float32),
+            scores=rows["score"][chosen],
+            classes=rows["class_id"][chosen],
+            detection_index=np.concatenate([kept[index], np.full(len(hidden), _NOBODY)]).astype(np.int64),
         )
+
+    def _hidden(self, seen: NDArray[np.float64]) -> tuple[Indices, NDArray[np.float64]]:
+        """The tracklets that went behind a box of ``seen`` ``(K, 4)`` just now, and where they should be."""
+        config, rows = self.association, self._table.rows
+        ages = self._ages()
+        missed = (rows["status"] != Status.TENTATIVE) & (ages > 0)
+        candidates = np.flatnonzero(missed & (ages <= min(config.hidden_age, config.max_age)))
+        boxes = cxcywh_to_xyxy(rows["position"][candidates])
+        behind = covered_in_front(boxes, seen) >= config.hidden_cover
+        return candidates[behind], boxes[behind]
 
     def _retire(self) -> None:
         """Tentative tracklets that were missed go at once, lost ones when their time is up."""

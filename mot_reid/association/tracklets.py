@@ -27,6 +27,7 @@ _ROW = np.dtype(
         ("class_id", np.int64),
         ("hits", np.int64),  # detections so far
         ("last_seen", np.int64),  # frame of the last detection
+        ("score", np.float32),  # of the last detection
         *[(name, np.float64, 4) for name in ("position", "velocity", "p_xx", "p_xv", "p_vv")],
         ("has_embedding", np.bool_),
     ]
@@ -66,7 +67,13 @@ class TrackletTable:
         rows = self.rows
         return KalmanStates(rows["position"], rows["velocity"], rows["p_xx"], rows["p_xv"], rows["p_vv"])
 
-    def append(self, states: KalmanStates, class_ids: NDArray[np.int64], frame: int) -> NDArray[np.intp]:
+    def append(
+        self,
+        states: KalmanStates,
+        class_ids: NDArray[np.int64],
+        scores: NDArray[np.float32],
+        frame: int,
+    ) -> NDArray[np.intp]:
         """Adds tentative rows and returns their numbers."""
         added = len(class_ids)
         self._reserve(self._count + added)
@@ -74,6 +81,7 @@ class TrackletTable:
         new = self._rows[start : self._count]
         new[...] = np.zeros((), _ROW)
         new["class_id"] = class_ids
+        new["score"] = scores
         new["hits"] = 1
         new["last_seen"] = frame
         for name, values in vars(states).items():

@@ -6,7 +6,8 @@ into four filters of two states each, whose 2x2 covariance is three numbers. Tha
 ``(N, 4)`` arrays and element-wise arithmetic, no matrix, no inverse, no loop. Units are pixels and frames.
 
 The noise model (standard deviations as fractions of the box's width and height) is BoT-SORT's
-(Aharon et al. 2022, arXiv 2206.14651, section 3.1).
+(Aharon et al. 2022, arXiv 2206.14651, section 3.1); that a doubtful detection says less about the place is
+GIAOTracker's idea (Du et al. 2022, arXiv 2202.11983, section 3.2), here with a noise of ``1 / score``.
 """
 
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ _INITIAL_POSITION_FACTOR = 2.0
 _INITIAL_VELOCITY_FACTOR = 10.0
 # Widths and heights below this many pixels do not shrink the noise further.
 _LEAST_SIDE = 1.0
+# Scores below this do not raise the noise of a measurement further.
+_LEAST_SCORE = 0.1
 
 
 @dataclass
@@ -73,7 +76,13 @@ def predict(states: KalmanStates, config: MotionConfig) -> None:
     states.p_vv += (config.velocity_std * scales) ** 2
 
 
-def update(states: KalmanStates, rows: NDArray[np.intp], measurements: Array, config: MotionConfig) -> None:
+def update(
+    states: KalmanStates,
+    rows: NDArray[np.intp],
+    measurements: Array,
+    config: MotionConfig,
+    scores: NDArray[np.floating] | None = None,
+) -> None:
     """Corrects some states by what was measured, in place.
 
     Args:
@@ -81,9 +90,14 @@ def update(states: KalmanStates, rows: NDArray[np.intp], measurements: Array, co
         rows: ``(K,)`` which of them were measured, each at most once.
         measurements: ``(K, 4)`` centre x, centre y, width, height.
         config: the noise.
+        scores: ``(K,)`` the detections' scores in [0, 1], None for 1; the standard deviation of a
+            measurement's noise is divided by its score.
     """
     position, p_xx, p_xv = states.position[rows], states.p_xx[rows], states.p_xv[rows]
-    innovation_variance = p_xx + (config.position_std * _scales(position)) ** 2
+    deviation = config.position_std * _scales(position)
+    if scores is not None:
+        deviation /= np.maximum(scores, _LEAST_SCORE)[:, None]
+    innovation_variance = p_xx + deviation**2
     gain_x = p_xx / innovation_variance
     gain_v = p_xv / innovation_variance
     innovation = measurements - position

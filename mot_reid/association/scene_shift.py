@@ -1,0 +1,60 @@
+"""The camera's motion as the boxes themselves show it, where nobody measured it."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mot_reid.boxes import cxcywh_to_xyxy, iou
+
+__all__ = ["scene_shift"]
+
+Array = NDArray[np.float64]
+
+# Fewer pairs than this do not tell the camera's motion from people's.
+_LEAST_PAIRS = 4
+# The shift must exceed the standard error of its median by this factor.
+_SIGNIFICANCE = 6.0
+# By which share of their sides boxes are grown on every side, first to find the shift, then to refine it.
+_GROWTHS = (0.5, 0.2)
+_LEAST_IOU = 0.1
+# Standard deviation of a normal distribution in units of its median absolute deviation.
+_MAD = 1.4826
+
+
+def scene_shift(expected: Array, seen: Array) -> Array:
+    """The shift ``(2,)`` in pixels that takes most expected boxes to seen ones; 0 if it may be chance.
+
+    A pan moves everybody alike; people's own turns differ from one another. The shift is the median offset of
+    the pairs that are each other's best overlap, and it counts only if it stands out of their scatter.
+
+    Args:
+        expected: ``(T, 4)`` where the tracks should be, centre x, centre y, width, height.
+        seen: ``(M, 4)`` confident detections, likewise.
+    """
+    none = np.zeros(2)
+    total, scatter, pairs = none, none, 0
+    for growth in _GROWTHS:
+        if min(len(expected), len(seen)) < _LEAST_PAIRS:
+            return none
+        moved = expected + np.concatenate([total, none])
+        rows, columns = _mutual_best(iou(_grown(moved, growth), _grown(seen, growth)))
+        pairs = len(rows)
+        if pairs < _LEAST_PAIRS:
+            return none
+        offsets = seen[columns, :2] - moved[rows, :2]
+        step = np.median(offsets, axis=0)
+        scatter = np.median(np.abs(offsets - step), axis=0)
+        total = total + step
+    chance = _SIGNIFICANCE * _MAD * np.hypot(*scatter) / np.sqrt(pairs)
+    return total if np.hypot(*total) > chance else none
+
+
+def _grown(cxcywh: Array, growth: float) -> Array:
+    return cxcywh_to_xyxy(cxcywh * np.array([1, 1, 1 + 2 * growth, 1 + 2 * growth]))
+
+
+def _mutual_best(overlaps: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The pairs in which each is the other's largest overlap: rows and columns, both ``(K,)``."""
+    best = overlaps.argmax(axis=1)
+    rows = np.arange(len(overlaps))
+    mutual = (overlaps.argmax(axis=0)[best] == rows) & (overlaps[rows, best] > _LEAST_IOU)
+    return rows[mutual], best[mutual]
