@@ -126,7 +126,7 @@ class AssociationConfig(Settings):
     high_share: float = setting(0.75, "share of the usual score that makes a confident detection", low=0)
     new_share: float = setting(0.8, "share of the usual score from which on a track starts", low=0)
     min_iou: float = setting(0.2, "least overlap of a confident detection with its track", low=0, high=1)
-    age_cost: float = setting(0.2, "what a lost track's claim costs more after max_age frames", low=0)
+    age_cost: float = setting(0.4, "what a lost track's claim costs more after max_age frames", low=0)
     weak_age: int = setting(5, "frames for which a lost track can come back by a weak detection", low=1)
     weak_min_iou: float = setting(0.5, "least overlap of a weak detection with its track", low=0, high=1)
     weak_lost_min_iou: float = setting(

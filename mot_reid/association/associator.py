@@ -68,7 +68,8 @@ class _Frame:
 class Associator:
     """Follows people from frame to frame, from boxes, scores and embeddings alone.
 
-    State: the table of tracklets, the detector's usual score and the number of the frame. Two associators share nothing.
+    State: the table of tracklets, the detector's usual score and the number of the frame. Two associators
+    share nothing.
     """
 
     def __init__(
@@ -137,8 +138,9 @@ class Associator:
         kalman.predict(states, self.motion)
         if affine is None:
             shift = scene_shift(states.position[rows["status"] == Status.CONFIRMED], confident)
-            affine = np.column_stack([np.eye(2), shift])
-        kalman.warp(states, affine)
+            affine = np.column_stack([np.eye(2), shift]) if shift.any() else None
+        if affine is not None:
+            kalman.warp(states, affine)
 
     def _compare(self, detections: Detections, measured: NDArray[np.float64]) -> _Frame:
         """One overlap matrix for the whole frame; the stages take their parts of it."""
@@ -283,7 +285,7 @@ class Associator:
 
         ``kept`` numbers their detections as they came in.
         """
-        rows, detections = self._table.rows, frame.detections
+        rows = self._table.rows
         reported = (rows["status"] == Status.CONFIRMED) & (rows["last_seen"] == self._frame)
         chosen = np.flatnonzero(reported)
         chosen = chosen[np.argsort(frame.detection_of[chosen])]
@@ -308,6 +310,8 @@ class Associator:
         missed = (rows["status"] != Status.TENTATIVE) & (ages > 0)
         candidates = np.flatnonzero(missed & (ages <= min(config.hidden_age, config.max_age)))
         boxes = cxcywh_to_xyxy(rows["position"][candidates])
+        if not candidates.size:
+            return candidates, boxes
         behind = covered_in_front(boxes, seen) >= config.hidden_cover
         return candidates[behind], boxes[behind]
 

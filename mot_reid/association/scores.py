@@ -17,8 +17,8 @@ _LEAST = 0.5
 class UsualScore:
     """A running mean of the scores, each weighted by its square, so that false positives hardly count.
 
-    People in plain view dominate it whatever the detector calls them; thresholds taken as shares of it mean the
-    same for a detector that gives them 0.95 as for one that gives them 0.7.
+    People in plain view dominate it whatever the detector calls them; thresholds taken as shares of it mean
+    the same for a detector that gives them 0.95 as for one that gives them 0.7.
     """
 
     def __init__(self) -> None:

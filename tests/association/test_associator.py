@@ -87,6 +87,77 @@ def test_weak_detections_start_nothing() -> None:
         assert ids(step(tracker, people((0, 0), scores=[0.4]))) == []
 
 
+def test_confident_means_the_same_for_every_detector() -> None:
+    """A modest detector's 0.5 is a person, a bold one's may be anything."""
+    modest, bold = Associator(), Associator()
+    for tracker, usual in ((modest, 0.55), (bold, 0.95)):
+        for _ in range(300):
+            step(tracker, people((0, 0), (200, 0), scores=[usual, usual]))
+        for _ in range(3):
+            seen = step(tracker, people((0, 0), (200, 0), (400, 0), scores=[usual, usual, 0.5]))
+        assert len(seen) == (3 if usual < 0.6 else 2)
+
+
+def test_a_weak_detection_brings_back_who_was_missed_for_a_moment() -> None:
+    tracker = Associator()
+    for _ in range(3):
+        step(tracker, people((0, 0)))
+    for _ in range(3):
+        step(tracker, people())
+    assert ids(step(tracker, people((2, 0), scores=[0.2]))) == [1]
+    for _ in range(6):
+        step(tracker, people())
+    assert ids(step(tracker, people((2, 0), scores=[0.2]))) == []
+
+
+def test_a_person_behind_another_is_still_there_for_a_moment() -> None:
+    tracker = Associator(AssociationConfig(hidden_age=5))
+    for _ in range(5):
+        step(tracker, people((0, 0), (10, 20)))
+    for age in range(1, 8):
+        seen = step(tracker, people((10, 20)))
+        assert ids(seen) == ([2, 1] if age <= 5 else [2])
+        assert seen.detection_index.tolist() == ([0, -1] if age <= 5 else [0])
+    np.testing.assert_allclose(seen.xyxy[0], [10, 20, 50, 120], atol=0.1)
+
+
+def test_a_person_in_front_who_is_missed_is_not_made_up() -> None:
+    tracker = Associator()
+    for _ in range(5):
+        step(tracker, people((0, 0), (10, 20)))
+    assert ids(step(tracker, people((0, 0)))) == [1]
+
+
+def test_nobody_hidden_is_reported_when_the_setting_says_so() -> None:
+    tracker = Associator(AssociationConfig(hidden_age=0))
+    for _ in range(5):
+        step(tracker, people((0, 0), (10, 20)))
+    assert ids(step(tracker, people((10, 20)))) == [2]
+
+
+def test_what_is_reported_lies_between_the_detection_and_the_filter() -> None:
+    reported = {}
+    for share in (0.0, 0.5, 1.0):
+        tracker = Associator(AssociationConfig(smoothing=share))
+        for _ in range(10):
+            step(tracker, people((0, 0)))
+        reported[share] = step(tracker, people((6, 0))).xyxy[0]
+    assert reported[0][0] == 6
+    assert 0 < reported[1][0] < 6
+    np.testing.assert_allclose(reported[0.5], (reported[0] + reported[1]) / 2, atol=1e-4)
+
+
+def test_of_two_claims_the_longer_loss_is_the_weaker() -> None:
+    """Both tracks fit the detection equally well; one was seen in the last frame, one is 30 frames gone."""
+    for age_cost, expected in ((0.4, [2]), (0.0, [1])):
+        tracker = Associator(AssociationConfig(age_cost=age_cost, smoothing=0))
+        for _ in range(5):
+            step(tracker, people((0, 0), (30, 0)))
+        for _ in range(30):
+            step(tracker, people((30, 0)))
+        assert ids(step(tracker, people((14, 0)))) == expected
+
+
 def test_below_the_floor_a_detection_is_left_out() -> None:
     tracker = Associator()
     step(tracker, people((0, 0)))
@@ -182,6 +253,21 @@ def test_a_pan_of_the_camera_is_taken_out() -> None:
         assert ids(tracker.step(people((80, 0)), affine)) == expected
 
 
+def test_a_pan_shows_in_the_boxes_of_a_group() -> None:
+    """Six people stand still; the camera jumps by more than half a width, and nobody measured it."""
+    places = np.array([(150.0 * k, 37.0 * (k % 3)) for k in range(6)])
+    moved = np.add(places, (30, 12))
+    tracker = Associator()
+    for _ in range(5):
+        step(tracker, people(*places))
+    assert ids(step(tracker, people(*moved))) == [1, 2, 3, 4, 5, 6]
+    measured = Associator()
+    for _ in range(5):
+        step(measured, people(*places))
+    still = np.eye(2, 3)
+    assert ids(measured.step(people(*moved), still)) == []
+
+
 def test_classes_are_kept_apart() -> None:
     tracker = Associator()
     box = [[0, 0, 40, 100]]
@@ -237,7 +323,8 @@ def streams(draw: st.DrawFn) -> list[tuple[np.ndarray, np.ndarray]]:
 @settings(max_examples=150, deadline=None)
 @given(streams(), st.booleans())
 def test_invariants_over_random_streams(stream: list[tuple[np.ndarray, np.ndarray]], looks: bool) -> None:
-    first, second = Associator(), Associator()
+    plain = AssociationConfig(smoothing=0)
+    first, second = Associator(plain), Associator(plain)
     random = np.random.default_rng(3)
     gone: set[int] = set()
     highest = 0
@@ -249,9 +336,13 @@ def test_invariants_over_random_streams(stream: list[tuple[np.ndarray, np.ndarra
         tracks, again = first.step(detections, embed=embed), second.step(detections, embed=embed)
         np.testing.assert_array_equal(tracks.ids, again.ids)
         assert len(set(ids(tracks))) == len(tracks)
-        assert len(set(tracks.detection_index.tolist())) == len(tracks)
-        assert (np.diff(tracks.detection_index) > 0).all()
-        np.testing.assert_array_equal(tracks.xyxy, detections.xyxy[tracks.detection_index])
+        behind = tracks.detection_index >= 0
+        assert (np.diff(tracks.detection_index[behind]) > 0).all()
+        assert (tracks.detection_index[np.cumsum(behind) == behind.sum()][1:] == -1).all()
+        seen = tracks[tracks.detection_index >= 0]
+        np.testing.assert_array_equal(seen.xyxy, detections.xyxy[seen.detection_index])
+        np.testing.assert_array_equal(seen.scores, detections.scores[seen.detection_index])
+        assert len(seen) or not len(tracks), "nobody is hidden by nobody"
         assert (tracks.scores >= 0.1).all()
         alive = set(first._table.rows["id"][first._table.rows["id"] > 0].tolist())
         assert not alive & gone, "an id came back after it was removed"
@@ -275,5 +366,7 @@ def test_detections_below_the_floor_change_nothing(stream: list[tuple[np.ndarray
         )
         np.testing.assert_array_equal(a.ids, b.ids)
         np.testing.assert_array_equal(a.xyxy, b.xyxy)
-        np.testing.assert_array_equal(a.detection_index, kept[b.detection_index])
+        there = b.detection_index >= 0
+        expected = np.where(there, kept[b.detection_index] if len(kept) else -1, -1)
+        np.testing.assert_array_equal(a.detection_index, expected)
         np.testing.assert_array_equal(with_noise._table.embeddings, without._table.embeddings)

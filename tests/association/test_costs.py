@@ -3,7 +3,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mot_reid.association.costs import cosine_distances, fused_costs, occluded_fraction, unambiguous
+from mot_reid.association.costs import (
+    cosine_distances,
+    covered_in_front,
+    fused_costs,
+    occluded_fraction,
+    similar_boxes,
+    unambiguous,
+)
 from mot_reid.config import AssociationConfig
 
 
@@ -51,3 +58,17 @@ def test_the_lower_box_stands_in_front() -> None:
     behind, front, apart = [0, 0, 10, 20], [5, 0, 15, 22], [100, 0, 110, 20]
     np.testing.assert_allclose(occluded_fraction(np.array([behind, front, apart], float)), [0.5, 0, 0])
     assert occluded_fraction(np.zeros((0, 4))).shape == (0,)
+
+
+def test_height_counts_twice_beside_overlap() -> None:
+    whole = np.array([[0.0, 0, 40, 100]])
+    half, beside = [[0.0, 0, 40, 50]], [[20.0, 0, 60, 100]]
+    np.testing.assert_allclose(similar_boxes(whole, np.array(half + beside)), [[0.5 * 0.5**2, 1 / 3]])
+
+
+def test_only_who_stands_in_front_hides() -> None:
+    boxes = np.array([[0.0, 0, 40, 100]])
+    front, back = [[0.0, 40, 40, 140]], [[0.0, -40, 40, 60]]
+    np.testing.assert_allclose(covered_in_front(boxes, np.array(front)), [0.6])
+    np.testing.assert_allclose(covered_in_front(boxes, np.array(back)), [0])
+    np.testing.assert_allclose(covered_in_front(boxes, np.zeros((0, 4))), [0])

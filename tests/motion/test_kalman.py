@@ -66,10 +66,11 @@ def test_equals_filterpy_over_many_random_steps() -> None:
         rows = np.flatnonzero(random.random(3) < 0.7)
         measured = states.position[rows] + random.normal(0, 2, (len(rows), 4))
         measured[:, 2:] = np.maximum(measured[:, 2:], 5)
-        kalman.update(states, rows, measured, CONFIG)
-        for row, z in zip(rows, measured, strict=True):
+        scores = random.uniform(0.1, 1, len(rows))
+        kalman.update(states, rows, measured, CONFIG, scores)
+        for row, z, score in zip(rows, measured, scores, strict=True):
             set_noise(filters[row])
-            filters[row].update(z[:, None])
+            filters[row].update(z[:, None], R=filters[row].R / score**2)
         assert_equal_states(states, filters)
 
 
