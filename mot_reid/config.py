@@ -143,7 +143,7 @@ class AssociationConfig(Settings):
     max_occlusion: float = setting(0.3, "a box covered more than this teaches no appearance", low=0, high=1)
     duplicate_iou: float = setting(0.5, "a new track may not overlap a followed one by more", low=0, high=1)
     min_hits: int = setting(2, "detections in a row that confirm a new track", low=1)
-    hidden_age: int = setting(5, "frames for which a person behind another one is still reported", low=0)
+    hidden_age: int = setting(8, "frames for which a person behind another one is still reported", low=0)
     hidden_cover: float = setting(0.5, "share of a box that must be covered for that", low=0, high=1)
     smoothing: float = setting(0.5, "share of the filter's box in the box that is reported", low=0, high=1)
     max_age: int = setting(60, "frames for which a lost track can come back by overlap", low=0)

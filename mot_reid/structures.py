@@ -147,14 +147,15 @@ def unit_rows(embeddings: ArrayLike, length: int) -> NDArray[np.float32]:
 
 @dataclass(frozen=True, eq=False)
 class Tracks(_Rows):
-    """The tracks seen in one frame, in the order of the detections behind them.
+    """The tracks seen in one frame, in the order of the detections behind them, then those hidden just now.
 
     Attributes:
         ids: ``(N,)`` int64, from 1, unique within a tracker and never used again.
         xyxy: boxes ``(N, 4)`` float32 in pixels.
-        scores: ``(N,)`` float32, the scores of the detections behind the rows.
+        scores: ``(N,)`` float32, the scores of the detections behind the rows, the last ones for the hidden.
         classes: ``(N,)`` int64 class numbers.
-        detection_index: ``(N,)`` int64, the row of the detection in this frame's input, or -1.
+        detection_index: ``(N,)`` int64, the row of the detection in this frame's input, or -1 for a
+            person hidden behind another one, whose box is predicted.
     """
 
     ids: NDArray[np.int64]
