@@ -7,7 +7,7 @@ from mot_reid.boxes import areas, covered_fraction, height_iou, intersections, i
 from mot_reid.config import AssociationConfig
 
 __all__ = [
-    "cosine_distances",
+    "appearance_distances",
     "covered_in_front",
     "fused_costs",
     "occluded_fraction",
@@ -32,9 +32,27 @@ def similar_boxes(a: Matrix, b: Matrix) -> Matrix:
     return vertical
 
 
-def cosine_distances(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Cosine distances ``(A, B)`` in [0, 2] of L2-normalised rows ``(A, D)`` and ``(B, D)``."""
-    return 1 - a @ b.T
+def appearance_distances(
+    a: NDArray[np.float32], b: NDArray[np.float32], usual: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Cosine distances ``(A, B)`` in [0, 2] of rows ``(A, D)`` and ``(B, D)`` after ``usual`` is taken off.
+
+    What all people in a video share (light, camera, background) brings all embeddings together, more with
+    one embedder than with another. Without it strangers lie about 1 apart whatever the embedder and the
+    video, so that one gate serves all. (Centring by the mean of the domain: Sun et al. 2017, arXiv
+    1612.01939, section 3, in its first moment only.)
+
+    Args:
+        a: embeddings, L2-normalised.
+        b: likewise.
+        usual: ``(D,)`` what the people of this video have in common.
+    """
+    return 1 - _unit_rows(a - usual) @ _unit_rows(b - usual).T
+
+
+def _unit_rows(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+    return vectors / np.maximum(lengths, 1e-6)[:, None]
 
 
 def fused_costs(
