@@ -141,7 +141,7 @@ class AssociationConfig(Settings):
     )
     appearance_weight: float = setting(0.7, "share of appearance in the fused cost", low=0, high=1)
     appearance_gate: float = setting(
-        0.8, "distance of appearance from which on two people look apart; strangers are 1", low=0, high=2
+        0.6, "distance of appearance from which on two people look apart; strangers are 1", low=0, high=2
     )
     embedding_momentum: float = setting(0.95, "share of the old in the average of embeddings", low=0, high=1)
     max_occlusion: float = setting(0.3, "a box covered more than this teaches no appearance", low=0, high=1)
