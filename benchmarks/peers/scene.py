@@ -172,9 +172,7 @@ class Scene:
         scores = 0.2 + 0.7 * visible + self._rng.normal(0, 0.06, len(boxes))
         return boxes + self._rng.normal(0, 1, boxes.shape) * noise, scores.clip(0.05, 0.99)
 
-    def _view(
-        self, rows: NDArray[np.intp], in_front: NDArray[np.intp], covered: Floats
-    ) -> NDArray[np.float32]:
+    def _view(self, rows: NDArray[np.intp], in_front: NDArray[np.intp], covered: Floats) -> NDArray[np.float32]:
         """Embeddings: a person, some noise, and as much of who stands in front as there is to be seen."""
         share = covered[:, None].astype(np.float32)
         clear = (1 - share) * self._looks[rows] + share * self._looks[in_front]

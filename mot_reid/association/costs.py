@@ -18,6 +18,9 @@ __all__ = [
 Matrix = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
+# Squared lengths below this are taken for nothing but rounding.
+_LEAST_SQUARE = np.float32(1e-6)
+
 
 def similar_boxes(a: Matrix, b: Matrix) -> Matrix:
     """IoU times squared IoU of heights ``(A, B)``, for boxes ``(A, 4)`` and ``(B, 4)``.
@@ -47,12 +50,20 @@ def appearance_distances(
         b: likewise.
         usual: ``(D,)`` what the people of this video have in common.
     """
-    return 1 - _unit_rows(a - usual) @ _unit_rows(b - usual).T
+    # (a - u)(b - u) = ab - au - bu + uu: the embeddings themselves need not be copied.
+    rest, along_a, along_b = np.float32(usual @ usual), a @ usual, b @ usual
+    products: NDArray[np.float32] = a @ b.T
+    products -= along_a[:, None]
+    products += rest - along_b
+    products *= _inverse_lengths(along_a, rest)[:, None]
+    products *= _inverse_lengths(along_b, rest)
+    return np.subtract(1, products, out=products)
 
 
-def _unit_rows(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
-    return vectors / np.maximum(lengths, 1e-6)[:, None]
+def _inverse_lengths(along: NDArray[np.float32], rest: np.float32) -> NDArray[np.float32]:
+    """1 / |a - u| of unit rows, from ``a u`` ``(N,)`` and ``u u``."""
+    inverse: NDArray[np.float32] = 1 / np.sqrt(np.maximum(1 - 2 * along + rest, _LEAST_SQUARE))
+    return inverse
 
 
 def fused_costs(

@@ -19,11 +19,15 @@ class View:
     """The edges of the picture: the furthest that boxes ever reached, where many of them ended alike.
 
     Until enough boxes were cut off at an edge, that edge is not known, and nothing lies at it.
+
+    Attributes:
+        xyxy: ``(4,)`` the edges in pixels, infinite where they are not known.
     """
 
     def __init__(self) -> None:
         self._furthest = np.full(4, -np.inf)
         self._touches = np.zeros(4, np.int64)
+        self.xyxy: Array = np.inf * _OUTWARDS
 
     def extend(self, xyxy: NDArray[np.floating]) -> None:
         """Takes in where the boxes ``(N, 4)`` of one frame end."""
@@ -34,11 +38,7 @@ class View:
         self._touches[furthest > self._furthest + _SAME_PIXEL] = 0
         self._touches += (ends >= furthest - _SAME_PIXEL).sum(axis=0)
         self._furthest = furthest
-
-    @property
-    def xyxy(self) -> Array:
-        """The edges ``(4,)`` in pixels; infinite where they are not known."""
-        return np.where(self._touches >= _LEAST_TOUCHES, self._furthest, np.inf) * _OUTWARDS
+        self.xyxy = np.where(self._touches >= _LEAST_TOUCHES, furthest, np.inf) * _OUTWARDS
 
     def at_edge(self, xyxy: NDArray[np.floating], margin: float) -> Mask:
         """Which boxes ``(N, 4)`` end nearer to an edge than ``margin`` of their own widths, or beyond."""
