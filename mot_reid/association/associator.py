@@ -1,20 +1,15 @@
 """One frame of association, stage by stage: predict, match, revive, start, update, retire."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid.association.assignment import assign
-from mot_reid.association.costs import (
-    appearance_distances,
-    covered_in_front,
-    fused_costs,
-    occluded_fraction,
-    similar_boxes,
-    unambiguous,
-)
+from mot_reid.association.costs import covered_in_front, fused_costs, similar_boxes, unambiguous
+from mot_reid.association.frame import NOBODY, Frame
+from mot_reid.association.looks import Looks
+from mot_reid.association.pairs import overlapping
 from mot_reid.association.scene_shift import scene_shift
 from mot_reid.association.scores import UsualScore
 from mot_reid.association.tracklets import Status, TrackletTable
@@ -30,42 +25,6 @@ Indices = NDArray[np.intp]
 Mask = NDArray[np.bool_]
 Embed = Callable[[Indices], NDArray[np.float32]]
 """Asks for the embeddings ``(K, D)``, L2-normalised, of the detections with these row numbers ``(K,)``."""
-
-_NOBODY = -1
-
-
-@dataclass
-class _Frame:
-    """What is known and decided about one frame, for T tracklets and M detections."""
-
-    detections: Detections
-    measured: NDArray[np.float64]  # (M, 4) their boxes, centre x, centre y, width, height
-    overlaps: NDArray[np.float64]  # (T, M) how alike the boxes lie, 0 between different classes
-    track_of: Indices  # (M,) the tracklet of each detection, or -1
-    detection_of: Indices  # (T,) the detection of each tracklet, or -1
-    embedded: Mask  # (M,) detections whose embedding is known
-    hidden: Mask  # (M,) detections covered too much to teach an appearance
-    at_edge: Mask  # (M,) detections that the picture's edge cuts off, or nearly
-    embeddings: NDArray[np.float32] | None = None  # (M, D), valid where embedded
-    distances: NDArray[np.float32] | None = None  # (T, M) of appearance, valid where both have embeddings
-    revived: Indices = field(default_factory=lambda: np.zeros(0, np.intp))  # tracklets found by appearance
-
-    def match(self, tracks: Mask, detections: Mask, costs: NDArray[np.floating], allowed: Mask) -> Indices:
-        """Assigns the chosen tracklets ``(T,)`` and detections ``(M,)`` that are still free; costs below 1.
-
-        Returns:
-            The tracklets that were matched.
-        """
-        rows = np.flatnonzero(tracks & (self.detection_of == _NOBODY))
-        columns = np.flatnonzero(detections & (self.track_of == _NOBODY))
-        if not (rows.size and columns.size):
-            return rows[:0]
-        part = np.ix_(rows, columns)
-        matched_rows, matched_columns = assign(costs[part], allowed[part], limit=1.0)
-        rows, columns = rows[matched_rows], columns[matched_columns]
-        self.detection_of[rows], self.track_of[columns] = columns, rows
-        return rows
-
 
 class Associator:
     """Follows people from frame to frame, from boxes, scores and embeddings alone.
@@ -105,11 +64,12 @@ class Associator:
         Raises:
             ValueError: embeddings do not have the shape they had before.
         """
-        kept = np.flatnonzero(detections.scores >= self.association.low_score)
-        detections = detections[kept]
+        kept = (detections.scores >= self.association.low_score).nonzero()[0]
+        if len(kept) < len(detections):
+            detections = detections[kept]
         usual = self._usual_score.preview(detections.scores)
         confident = detections.scores >= self.association.high_share * usual
-        wanted = np.flatnonzero(confident)
+        wanted = confident.nonzero()[0]
         embeddings = None
         if embed is not None and wanted.size:  # asked for first: if this fails, nothing has changed
             embeddings = embed(kept[wanted])
@@ -121,7 +81,7 @@ class Associator:
         self._predict(affine, measured[confident])
         frame = self._compare(detections, measured)
         if embeddings is not None:
-            self._take_in(frame, wanted, embeddings)
+            self._take_in(frame, confident, embeddings)
         self._match_confident(frame, confident)
         self._match_weak(frame, ~confident)
         self._revive(frame, confident)
@@ -136,9 +96,11 @@ class Associator:
     def _predict(self, affine: NDArray[np.float64] | None, confident: NDArray[np.float64]) -> None:
         """Moves all tracklets to this frame; ``confident`` boxes ``(K, 4)`` stand in for a missing affine."""
         rows, states = self._table.rows, self._table.states
-        lost = rows["status"] == Status.LOST
-        states.velocity[lost, 2:] = 0  # an unseen box keeps its size
-        states.velocity[lost & (self._ages() > self.association.max_age)] = 0  # nor wanders off for ever
+        lost = (rows["status"] == Status.LOST).nonzero()[0]
+        if lost.size:
+            states.velocity[lost, 2:] = 0  # an unseen box keeps its size
+            old = self._ages()[lost] > self.association.max_age
+            states.velocity[lost[old]] = 0  # nor wanders off for ever
         kalman.predict(states, self.motion)
         if affine is None:
             shift = scene_shift(states.position[rows["status"] == Status.CONFIRMED], confident)
@@ -146,53 +108,61 @@ class Associator:
         if affine is not None:
             kalman.warp(states, affine)
 
-    def _compare(self, detections: Detections, measured: NDArray[np.float64]) -> _Frame:
-        """One overlap matrix for the whole frame; the stages take their parts of it."""
-        rows = self._table.rows
-        overlaps = similar_boxes(cxcywh_to_xyxy(self._table.states.position), detections.xyxy.astype(np.float64))
-        overlaps[rows["class_id"][:, None] != detections.classes[None]] = 0
-        count = len(detections)
-        return _Frame(
+    def _compare(self, detections: Detections, measured: NDArray[np.float64]) -> Frame:
+        """The pairs of tracklets and detections that overlap; the stages take their parts of them."""
+        table, xyxy = self._table, detections.xyxy.astype(np.float64)
+        predicted = cxcywh_to_xyxy(table.states.position)
+        rows, columns = overlapping(predicted, xyxy)
+        same_class = table.rows["class_id"][rows] == detections.classes[columns]
+        if not same_class.all():
+            rows, columns = rows[same_class], columns[same_class]
+        return Frame(
             detections=detections,
             measured=measured,
-            overlaps=overlaps,
-            track_of=np.full(count, _NOBODY),
-            detection_of=np.full(len(rows), _NOBODY),
-            embedded=np.zeros(count, bool),
-            hidden=np.zeros(count, bool),
+            ages=self._ages(),
+            rows=rows,
+            columns=columns,
+            overlaps=similar_boxes(predicted[rows], xyxy[columns]),
             at_edge=self._view.at_edge(detections.xyxy, self.association.edge_margin),
         )
 
-    def _take_in(self, frame: _Frame, rows: Indices, embeddings: NDArray[np.float32]) -> None:
-        """Puts the embeddings ``(K, D)`` of some detections in, compared once for all stages."""
-        frame.embeddings = np.zeros((len(frame.detections), embeddings.shape[1]), np.float32)
-        frame.embeddings[rows] = embeddings
-        frame.embedded[rows] = True
-        frame.hidden = occluded_fraction(frame.detections.xyxy) > self.association.max_occlusion
-        usual = self._table.usual_embedding()
-        frame.distances = appearance_distances(self._table.embeddings, frame.embeddings, usual)
+    def _take_in(self, frame: Frame, known: Mask, embeddings: NDArray[np.float32]) -> None:
+        """Puts the embeddings ``(K, D)`` of the ``known`` detections ``(M,)`` in."""
+        xyxy = frame.detections.xyxy
+        frame.hidden = covered_in_front(xyxy, xyxy) > self.association.max_occlusion
+        frame.looks = Looks(self._table.embeddings, embeddings, known, self._table.usual_embedding())
 
     def _ages(self) -> NDArray[np.int64]:
         """Frames since each tracklet was last seen, ``(T,)``."""
         return self._frame - self._table.rows["last_seen"]
 
-    def _match_confident(self, frame: _Frame, confident: Mask) -> None:
+    def _match_confident(self, frame: Frame, confident: Mask) -> None:
         """Confident detections with all but tentative tracklets, by overlap and appearance together."""
         rows, config = self._table.rows, self.association
-        tracks = (rows["status"] != Status.TENTATIVE) & (self._ages() <= max(config.max_age, 1))
-        costs = fused_costs(frame.overlaps, frame.distances, rows["has_embedding"], config)
+        longest = max(config.max_age, 1)
+        tracks = (rows["status"] != Status.TENTATIVE) & (frame.ages <= longest)
+        pairs = frame.possible(tracks, confident, frame.overlaps > config.min_iou)
+        tracklets, overlaps = frame.rows[pairs], frame.overlaps[pairs]
+        if frame.looks is None:
+            costs = 1 - overlaps
+        else:
+            distances = frame.looks.pair_distances(tracklets, frame.columns[pairs])
+            costs = fused_costs(overlaps, distances, rows["has_embedding"][tracklets], config)
         # Where a lost track and one in view claim the same detection, the longer loss is the weaker claim.
-        costs += config.age_cost * ((self._ages() - 1) / max(config.max_age, 1))[:, None]
-        frame.match(tracks, confident, costs, frame.overlaps > config.min_iou)
+        costs += config.age_cost / longest * (frame.ages[tracklets] - 1)
+        frame.match(pairs, costs)
 
-    def _match_weak(self, frame: _Frame, weak: Mask) -> None:
+    def _match_weak(self, frame: Frame, weak: Mask) -> None:
         """Weak detections with tracklets seen lately, by overlap (ByteTrack, arXiv 2110.06864)."""
+        if not weak.any():
+            return
         config, status = self.association, self._table.rows["status"]
-        tracks = (status != Status.TENTATIVE) & (self._ages() <= config.weak_age)
+        tracks = (status != Status.TENTATIVE) & (frame.ages <= config.weak_age)
         least = np.where(status == Status.LOST, config.weak_lost_min_iou, config.weak_min_iou)
-        frame.match(tracks, weak, 1 - frame.overlaps, frame.overlaps > least[:, None])
+        pairs = frame.possible(tracks, weak, frame.overlaps > least[frame.rows])
+        frame.match(pairs, 1 - frame.overlaps[pairs])
 
-    def _revive(self, frame: _Frame, confident: Mask) -> None:
+    def _revive(self, frame: Frame, confident: Mask) -> None:
         """Confident detections nobody claims with tracklets out of sight, by appearance.
 
         Overlap has no say: the gates are time, distance, size and class, and no rival may look alike. Who
@@ -200,51 +170,59 @@ class Associator:
         through the picture's edge strangers come and go, and looks must agree more.
         """
         config, rows = self.association, self._table.rows
-        if frame.distances is None:
+        if frame.looks is None:
             return
+        columns = (confident & (frame.track_of == NOBODY)).nonzero()[0]
         tracks = (rows["status"] != Status.TENTATIVE) & rows["has_embedding"]
-        tracks &= (frame.detection_of == _NOBODY) & (self._ages() <= config.revive_age)
-        candidates = confident & (frame.track_of == _NOBODY)
-        if not (tracks.any() and candidates.any()):
+        tracks &= (frame.detection_of == NOBODY) & (frame.ages <= config.revive_age)
+        tracklets = tracks.nonzero()[0]
+        if not (tracklets.size and columns.size):
             return
-        possible = tracks[:, None] & candidates[None] & self._within_reach(frame)
-        clear = unambiguous(frame.distances, possible, config.revive_margin)
-        through_edge = rows["at_edge"][:, None] | frame.at_edge[None]
-        clear &= frame.distances <= np.where(through_edge, config.revive_edge_gate, config.revive_gate)
-        frame.revived = frame.match(tracks, candidates, frame.distances / 2, clear)
+        distances = frame.looks.distances(tracklets, columns)
+        possible = self._within_reach(frame, tracklets, columns)
+        clear = unambiguous(distances, possible, config.revive_margin)
+        through_edge = rows["at_edge"][tracklets, None] | frame.at_edge[columns]
+        clear &= distances <= np.where(through_edge, config.revive_edge_gate, config.revive_gate)
+        found, by = assign(distances / 2, clear, limit=1.0)
+        frame.revived = tracklets[found]
+        frame.take(frame.revived, columns[by])
 
-    def _within_reach(self, frame: _Frame) -> Mask:
-        """Pairs ``(T, M)`` near enough for the time that has passed, alike in height and of one class."""
+    def _within_reach(self, frame: Frame, tracklets: Indices, columns: Indices) -> Mask:
+        """Which of ``(T,)`` tracklets and ``(C,)`` detections are near enough for the time that has passed.
+
+        Returns:
+            The pairs ``(T, C)`` that are also alike in height and of one class.
+        """
         config, rows = self.association, self._table.rows
-        boxes = frame.measured
-        height = np.maximum(self._table.states.position[:, 3], 1)[:, None]
-        expected = self._view.nearest(self._table.states.position[:, :2])  # beyond the edge nobody can be seen
-        offset = expected[:, None] - boxes[None, :, :2]
-        reach = height * np.minimum(1 + config.revive_speed * self._ages()[:, None], config.revive_reach)
-        ratio = boxes[None, :, 3] / height
+        position, boxes = self._table.states.position[tracklets], frame.measured[columns]
+        height = np.maximum(position[:, 3], 1)
+        expected = self._view.nearest(position[:, :2])  # beyond the edge nobody can be seen
+        offset = expected[:, None] - boxes[:, :2]
+        reach = height * np.minimum(1 + config.revive_speed * frame.ages[tracklets], config.revive_reach)
+        ratio = boxes[:, 3] / height[:, None]
         alike = (ratio <= config.revive_size_ratio) & (ratio >= 1 / config.revive_size_ratio)
-        same_class = rows["class_id"][:, None] == frame.detections.classes[None]
-        near = np.hypot(offset[..., 0], offset[..., 1]) <= reach
-        return near & alike & same_class
+        alike &= rows["class_id"][tracklets, None] == frame.detections.classes[columns]
+        alike &= np.hypot(offset[..., 0], offset[..., 1]) <= reach[:, None]
+        return alike
 
-    def _match_tentative(self, frame: _Frame, confident: Mask) -> None:
+    def _match_tentative(self, frame: Frame, confident: Mask) -> None:
         """The confident detections left with tentative tracklets, by overlap."""
         tracks = self._table.rows["status"] == Status.TENTATIVE
-        frame.match(
-            tracks, confident, 1 - frame.overlaps, frame.overlaps > self.association.tentative_min_iou
-        )
+        if tracks.any():
+            pairs = frame.possible(tracks, confident, frame.overlaps > self.association.tentative_min_iou)
+            frame.match(pairs, 1 - frame.overlaps[pairs])
 
-    def _update(self, frame: _Frame) -> None:
+    def _update(self, frame: Frame) -> None:
         """The matched tracklets take over where their detections are and what they look like."""
         rows, states = self._table.rows, self._table.states
-        matched = np.flatnonzero(frame.detection_of != _NOBODY)
+        matched = (frame.detection_of != NOBODY).nonzero()[0]
         if not matched.size:
             return
         chosen = frame.detection_of[matched]
         measured, scores = frame.measured[chosen], frame.detections.scores[chosen]
-        # Where the revived were says nothing about how they move now.
-        fresh = kalman.initiate(measured[np.searchsorted(matched, frame.revived)], self.motion)
-        states.values[:, :, frame.revived] = fresh.values
+        if frame.revived.size:  # where they were says nothing about how they move now
+            fresh = kalman.initiate(frame.measured[frame.detection_of[frame.revived]], self.motion)
+            states.values[:, :, frame.revived] = fresh.values
         kalman.update(states, matched, measured, self.motion, scores)
         rows["score"][matched] = scores
         rows["last_seen"][matched] = self._frame
@@ -254,31 +232,31 @@ class Associator:
         rows["status"][matched[lost]] = Status.CONFIRMED
         self._remember_appearance(frame, matched, chosen)
 
-    def _remember_appearance(self, frame: _Frame, rows: Indices, detections: Indices) -> None:
+    def _remember_appearance(self, frame: Frame, rows: Indices, detections: Indices) -> None:
         """Blends embeddings in where the view is clear; the first of a tracklet counts as it is."""
-        if frame.embeddings is None:
+        looks = frame.looks
+        if looks is None:
             return
-        hidden = frame.hidden[detections] & self._table.rows["has_embedding"][rows]
-        usable = frame.embedded[detections] & ~hidden
-        self._table.blend_embeddings(
-            rows[usable], frame.embeddings[detections[usable]], self.association.embedding_momentum
-        )
+        usable = looks.known[detections]
+        usable &= ~(frame.hidden[detections] & self._table.rows["has_embedding"][rows])
+        embeddings = looks.of_detections(detections[usable])
+        self._table.blend_embeddings(rows[usable], embeddings, self.association.embedding_momentum)
 
-    def _needed_shares(self, frame: _Frame) -> NDArray[np.float64]:
+    def _needed_shares(self, frame: Frame) -> NDArray[np.float64]:
         """Which share of the usual score each detection ``(M,)`` needs to start a track.
 
         Where appearance is known, people who turn up in the middle of the picture are revived by their looks;
         what is left there and looks like nobody must be more convincing than one who comes in at its edge.
         """
         config = self.association
-        suspicious = ~frame.at_edge & (frame.distances is not None) & (self._frame > 1)
+        suspicious = ~frame.at_edge & (frame.looks is not None) & (self._frame > 1)
         return np.where(suspicious, config.new_share_inside, config.new_share)
 
-    def _start(self, frame: _Frame, convincing: Mask) -> None:
+    def _start(self, frame: Frame, convincing: Mask) -> None:
         """Free detections start tentative tracklets unless they double a box that is already followed."""
         config, detections = self.association, frame.detections
-        free = frame.track_of == _NOBODY
-        starting = np.flatnonzero(free & convincing)
+        free = frame.track_of == NOBODY
+        starting = (free & convincing).nonzero()[0]
         if not starting.size:
             return
         taken = detections[~free]
@@ -290,27 +268,28 @@ class Associator:
         rows = self._table.append(states, born.classes, born.scores, self._frame)
         frame.track_of[starting] = rows
         self._table.rows["at_edge"][rows] = frame.at_edge[starting]
-        frame.detection_of = np.concatenate([frame.detection_of, starting])
         self._remember_appearance(frame, rows, starting)
 
     def _confirm(self) -> None:
         """Tentative tracklets seen often enough get their ids; in the first frame at once."""
         rows = self._table.rows
         enough = 1 if self._frame == 1 else self.association.min_hits
-        seen = rows["last_seen"] == self._frame
-        ready = (rows["status"] == Status.TENTATIVE) & seen & (rows["hits"] >= enough)
-        self._table.confirm(np.flatnonzero(ready))
+        tentative = (rows["status"] == Status.TENTATIVE).nonzero()[0]
+        if tentative.size:
+            seen = rows["last_seen"][tentative] == self._frame
+            self._table.confirm(tentative[seen & (rows["hits"][tentative] >= enough)])
 
-    def _report(self, frame: _Frame, kept: Indices) -> Tracks:
+    def _report(self, frame: Frame, kept: Indices) -> Tracks:
         """The confirmed tracklets seen in this frame, then those hidden by them.
 
         ``kept`` numbers their detections as they came in.
         """
         rows = self._table.rows
-        reported = (rows["status"] == Status.CONFIRMED) & (rows["last_seen"] == self._frame)
-        chosen = np.flatnonzero(reported)
-        chosen = chosen[np.argsort(frame.detection_of[chosen])]
-        index = frame.detection_of[chosen]
+        index = (frame.track_of != NOBODY).nonzero()[0]
+        chosen = frame.track_of[index]
+        reported = rows["status"][chosen] == Status.CONFIRMED
+        if not reported.all():
+            index, chosen = index[reported], chosen[reported]
         share = self.association.smoothing
         boxes = (1 - share) * frame.measured[index] + share * self._table.states.position[chosen]
         seen = cxcywh_to_xyxy(boxes)
@@ -321,7 +300,7 @@ class Associator:
             xyxy=np.concatenate([seen, hidden_boxes]).astype(np.float32),
             scores=rows["score"][chosen],
             classes=rows["class_id"][chosen],
-            detection_index=np.concatenate([kept[index], np.full(len(hidden), _NOBODY)]).astype(np.int64),
+            detection_index=np.concatenate([kept[index], np.full(len(hidden), NOBODY)]).astype(np.int64),
         )
 
     def _hidden(self, seen: NDArray[np.float64]) -> tuple[Indices, NDArray[np.float64]]:
@@ -329,7 +308,7 @@ class Associator:
         config, rows = self.association, self._table.rows
         ages = self._ages()
         missed = (rows["status"] != Status.TENTATIVE) & (ages > 0)
-        candidates = np.flatnonzero(missed & (ages <= min(config.hidden_age, config.max_age)))
+        candidates = (missed & (ages <= min(config.hidden_age, config.max_age))).nonzero()[0]
         boxes = cxcywh_to_xyxy(self._table.states.position[candidates])
         if not candidates.size:
             return candidates, boxes

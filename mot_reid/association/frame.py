@@ -1,0 +1,71 @@
+"""One frame in the making: what is known about its tracklets and detections, and who was matched so far."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mot_reid.association.assignment import assign_pairs
+from mot_reid.association.looks import Looks
+from mot_reid.structures import Detections
+
+__all__ = ["NOBODY", "Frame"]
+
+Indices = NDArray[np.intp]
+Mask = NDArray[np.bool_]
+
+NOBODY = -1
+
+
+@dataclass
+class Frame:
+    """What is known and decided about one frame, for T tracklets, M detections, P pairs of them that overlap.
+
+    Attributes:
+        detections: all that count.
+        measured: ``(M, 4)`` their boxes, centre x, centre y, width, height.
+        ages: ``(T,)`` frames since each tracklet was last seen.
+        rows: ``(P,)`` the tracklet of each pair.
+        columns: ``(P,)`` the detection of each pair, of the same class.
+        overlaps: ``(P,)`` how alike the two boxes lie.
+        at_edge: ``(M,)`` detections that the picture's edge cuts off, or nearly.
+        detection_of: ``(T,)`` the detection of each tracklet, or -1.
+        track_of: ``(M,)`` the tracklet of each detection, or -1.
+        looks: what tracklets and detections look like, if anybody knows.
+        hidden: ``(M,)`` detections covered too much to teach an appearance; not known without looks.
+        revived: the tracklets found by appearance alone.
+    """
+
+    detections: Detections
+    measured: NDArray[np.float64]
+    ages: NDArray[np.int64]
+    rows: Indices
+    columns: Indices
+    overlaps: NDArray[np.float64]
+    at_edge: Mask
+    detection_of: Indices = field(init=False)
+    track_of: Indices = field(init=False)
+    looks: Looks | None = None
+    hidden: Mask = field(default_factory=lambda: np.zeros(0, bool))
+    revived: Indices = field(default_factory=lambda: np.zeros(0, np.intp))
+
+    def __post_init__(self) -> None:
+        self.detection_of = np.full(len(self.ages), NOBODY)
+        self.track_of = np.full(len(self.detections), NOBODY)
+
+    def possible(self, tracks: Mask, detections: Mask, alike: Mask) -> Indices:
+        """The pairs ``alike`` ``(P,)`` of these tracklets ``(T,)`` and detections ``(M,)`` still free: numbers."""
+        tracks, detections = tracks & (self.detection_of < 0), detections & (self.track_of < 0)
+        pairs: Indices = (alike & tracks[self.rows] & detections[self.columns]).nonzero()[0]
+        return pairs
+
+    def match(self, pairs: Indices, costs: NDArray[np.floating]) -> None:
+        """Makes the best of some pairs, given by their numbers ``(K,)``, at these costs ``(K,)``, below 1."""
+        if len(pairs):
+            rows, columns = self.rows[pairs], self.columns[pairs]
+            chosen = assign_pairs(rows, columns, costs, limit=1.0)
+            self.take(rows[chosen], columns[chosen])
+
+    def take(self, rows: Indices, columns: Indices) -> None:
+        """Matches tracklets ``(K,)`` with detections ``(K,)``."""
+        self.detection_of[rows], self.track_of[columns] = columns, rows

@@ -1,0 +1,69 @@
+"""How alike tracklets and detections look, once what everybody in a video shares is taken off."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Looks"]
+
+Rows = NDArray[np.intp]
+Mask = NDArray[np.bool_]
+Vectors = NDArray[np.float32]
+
+# Squared lengths below this are taken for nothing but rounding.
+_LEAST_SQUARE = np.float32(1e-6)
+
+
+class Looks:
+    """Embeddings of tracklets and of detections, compared where somebody asks.
+
+    The distance is the cosine distance, in [0, 2], after ``usual`` is taken off both. What all people in a
+    video share (light, camera, background) brings all embeddings together, more with one embedder than with
+    another. Without it strangers lie about 1 apart whatever the embedder and the video, so that one gate
+    serves all. (Centring by the mean of the domain: Sun et al. 2017, arXiv 1612.01939, section 3, in its
+    first moment only.)
+
+    Args:
+        tracks: ``(T, D)``, L2-normalised.
+        detections: ``(K, D)`` likewise, of the known detections in their order.
+        known: ``(M,)`` which of the detections have an embedding; only those can be asked for.
+        usual: ``(D,)`` what the people of this video have in common.
+    """
+
+    def __init__(self, tracks: Vectors, detections: Vectors, known: Mask, usual: Vectors) -> None:
+        self.known = known
+        self._tracks, self._detections = tracks, detections
+        self._place = known.cumsum() - 1  # of each detection among those known
+        # (a - u)(b - u) = ab - au - bu + uu: the embeddings themselves need not be copied.
+        self._rest = np.float32(usual @ usual)
+        self._along_tracks, self._along_detections = tracks @ usual, detections @ usual
+        self._scale_tracks = self._inverse_lengths(self._along_tracks)
+        self._scale_detections = self._inverse_lengths(self._along_detections)
+
+    def of_detections(self, columns: Rows) -> Vectors:
+        """The embeddings ``(C, D)`` of some detections ``(C,)``."""
+        return self._detections[self._place[columns]]
+
+    def pair_distances(self, rows: Rows, columns: Rows) -> Vectors:
+        """Distances ``(K,)`` of tracklets ``(K,)`` from detections ``(K,)``, pair by pair."""
+        columns = self._place[columns]
+        products = np.einsum("kd,kd->k", self._tracks[rows], self._detections[columns])
+        products -= self._along_tracks[rows]
+        products += (self._rest - self._along_detections)[columns]
+        products *= self._scale_tracks[rows]
+        products *= self._scale_detections[columns]
+        return np.subtract(1, products, out=products)
+
+    def distances(self, rows: Rows, columns: Rows) -> Vectors:
+        """Distances ``(R, C)`` of tracklets ``(R,)`` from detections ``(C,)``, each from all."""
+        columns = self._place[columns]
+        products: Vectors = self._tracks[rows] @ self._detections[columns].T
+        products -= self._along_tracks[rows, None]
+        products += (self._rest - self._along_detections)[columns]
+        products *= self._scale_tracks[rows, None]
+        products *= self._scale_detections[columns]
+        return np.subtract(1, products, out=products)
+
+    def _inverse_lengths(self, along: Vectors) -> Vectors:
+        """1 / |a - u| of unit rows, from ``a u`` ``(N,)``."""
+        inverse: Vectors = 1 / np.sqrt(np.maximum(1 - 2 * along + self._rest, _LEAST_SQUARE))
+        return inverse
