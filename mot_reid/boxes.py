@@ -10,7 +10,6 @@ __all__ = [
     "clip",
     "covered_fraction",
     "cxcywh_to_xyxy",
-    "height_iou",
     "intersections",
     "iou",
     "tlwh_to_xyxy",
@@ -77,21 +76,6 @@ def iou(a: NDArray[Float], b: NDArray[Float]) -> NDArray[Float]:
     """
     overlap = intersections(a, b)
     union = areas(a)[:, None] + areas(b)[None, :] - overlap
-    return np.divide(overlap, union, out=np.zeros_like(overlap), where=union > 0)
-
-
-def height_iou(a: NDArray[Float], b: NDArray[Float]) -> NDArray[Float]:
-    """Intersection over union ``(A, B)`` of the boxes' vertical extents alone; 0 where they do not meet.
-
-    Args:
-        a: boxes ``(A, 4)``.
-        b: boxes ``(B, 4)``.
-    """
-    top, bottom = a[:, None, 1], a[:, None, 3]
-    other_top, other_bottom = b[None, :, 1], b[None, :, 3]
-    overlap = np.minimum(bottom, other_bottom) - np.maximum(top, other_top)
-    np.maximum(overlap, 0, out=overlap)
-    union = (bottom - top) + (other_bottom - other_top) - overlap
     return np.divide(overlap, union, out=np.zeros_like(overlap), where=union > 0)
 
 

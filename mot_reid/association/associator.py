@@ -26,6 +26,7 @@ Mask = NDArray[np.bool_]
 Embed = Callable[[Indices], NDArray[np.float32]]
 """Asks for the embeddings ``(K, D)``, L2-normalised, of the detections with these row numbers ``(K,)``."""
 
+
 class Associator:
     """Follows people from frame to frame, from boxes, scores and embeddings alone.
 

@@ -34,7 +34,9 @@ def similar_boxes(a: Array, b: Array) -> Array:
     return vertical
 
 
-def fused_costs(overlaps: Array, distances: NDArray[np.floating], known: Mask, config: AssociationConfig) -> Array:
+def fused_costs(
+    overlaps: Array, distances: NDArray[np.floating], known: Mask, config: AssociationConfig
+) -> Array:
     """Costs ``(K,)`` in [0, 1] of pairs by overlap and appearance together.
 
     ``(1 - w) (1 - IoU) + w min(1, d / gate)``, with ``d`` the distance of appearance and ``w`` its weight;

@@ -3,43 +3,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mot_reid.association.costs import (
-    appearance_distances,
-    covered_in_front,
-    fused_costs,
-    occluded_fraction,
-    similar_boxes,
-    unambiguous,
-)
+from mot_reid.association.costs import covered_in_front, fused_costs, similar_boxes, unambiguous
+from mot_reid.boxes import covered_fraction, iou
 from mot_reid.config import AssociationConfig
 
-
-def test_cosine_by_hand() -> None:
-    a = np.array([[1, 0], [0.6, 0.8]], np.float32)
-    nothing = np.zeros(2, np.float32)
-    seen = appearance_distances(a, np.array([[0, 1]], np.float32), nothing)
-    np.testing.assert_allclose(seen, [[1], [0.2]], atol=1e-6)
-
-
-def test_what_everybody_shares_does_not_count() -> None:
-    """Strangers whose embeddings share one large component are as far apart as without it."""
-    shared = np.array([0, 0, 0.8], np.float32)
-    people = np.array([[0.6, 0, 0.8], [-0.6, 0, 0.8], [0, 0.6, 0.8]], np.float32)
-    np.testing.assert_allclose(
-        1 - people @ people.T, [[0, 0.72, 0.36], [0.72, 0, 0.36], [0.36, 0.36, 0]], atol=1e-6
-    )
-    expected = [[0, 2, 1], [2, 0, 1], [1, 1, 0]]
-    np.testing.assert_allclose(appearance_distances(people, people, shared), expected, atol=1e-6)
+CORNERS = st.tuples(st.integers(0, 30), st.integers(0, 30), st.integers(1, 20), st.integers(1, 20))
+BOXES = st.lists(CORNERS, max_size=8).map(
+    lambda rows: np.array([(x, y, x + w, y + h) for x, y, w, h in rows], float).reshape(-1, 4)
+)
 
 
 def test_fused_cost_by_hand() -> None:
     config = AssociationConfig(appearance_weight=0.25, appearance_gate=0.4)
-    overlaps = np.array([[0.8, 0.5]])
-    appearance = np.array([[0.1, 0.8]])
-    seen = fused_costs(overlaps, appearance, np.array([True]), config)
-    np.testing.assert_allclose(seen, [[0.75 * 0.2 + 0.25 * 0.25, 0.75 * 0.5 + 0.25 * 1.0]])
-    np.testing.assert_allclose(fused_costs(overlaps, appearance, np.array([False]), config), 1 - overlaps)
-    np.testing.assert_allclose(fused_costs(overlaps, None, np.array([True]), config), 1 - overlaps)
+    overlaps, distances = np.array([0.8, 0.5, 0.5]), np.array([0.1, 0.8, 0.8])
+    seen = fused_costs(overlaps, distances, np.array([True, True, False]), config)
+    np.testing.assert_allclose(seen, [0.75 * 0.2 + 0.25 * 0.25, 0.75 * 0.5 + 0.25 * 1.0, 0.5])
 
 
 def test_unambiguous_by_hand() -> None:
@@ -68,15 +46,23 @@ def test_unambiguous_equals_the_definition(case: tuple[np.ndarray, np.ndarray], 
 
 
 def test_the_lower_box_stands_in_front() -> None:
-    behind, front, apart = [0, 0, 10, 20], [5, 0, 15, 22], [100, 0, 110, 20]
-    np.testing.assert_allclose(occluded_fraction(np.array([behind, front, apart], float)), [0.5, 0, 0])
-    assert occluded_fraction(np.zeros((0, 4))).shape == (0,)
+    boxes = np.array([[0.0, 0, 10, 20], [5, 0, 15, 22], [100, 0, 110, 20]])
+    np.testing.assert_allclose(covered_in_front(boxes, boxes), [0.5, 0, 0])
+    assert covered_in_front(np.zeros((0, 4)), boxes).shape == (0,)
 
 
 def test_height_counts_twice_beside_overlap() -> None:
-    whole = np.array([[0.0, 0, 40, 100]])
-    half, beside = [[0.0, 0, 40, 50]], [[20.0, 0, 60, 100]]
-    np.testing.assert_allclose(similar_boxes(whole, np.array(half + beside)), [[0.5 * 0.5**2, 1 / 3]])
+    whole = np.array([[0.0, 0, 40, 100]] * 2)
+    half_and_beside = np.array([[0.0, 0, 40, 50], [20.0, 0, 60, 100]])
+    np.testing.assert_allclose(similar_boxes(whole, half_and_beside), [0.5 * 0.5**2, 1 / 3])
+
+
+@given(BOXES, BOXES)
+def test_similarity_of_pairs_equals_the_matrices(a: np.ndarray, b: np.ndarray) -> None:
+    rows, columns = np.indices((len(a), len(b))).reshape(2, -1)
+    upright = a * [0, 1, 0, 1] + [0, 0, 1, 0], b * [0, 1, 0, 1] + [0, 0, 1, 0]  # heights alone, at one place
+    expected = iou(a, b) * iou(*upright) ** 2
+    np.testing.assert_allclose(similar_boxes(a[rows], b[columns]), expected.ravel(), atol=1e-12)
 
 
 def test_only_who_stands_in_front_hides() -> None:
@@ -85,3 +71,10 @@ def test_only_who_stands_in_front_hides() -> None:
     np.testing.assert_allclose(covered_in_front(boxes, np.array(front)), [0.6])
     np.testing.assert_allclose(covered_in_front(boxes, np.array(back)), [0])
     np.testing.assert_allclose(covered_in_front(boxes, np.zeros((0, 4))), [0])
+
+
+@given(BOXES, BOXES)
+def test_cover_equals_the_matrix(boxes: np.ndarray, others: np.ndarray) -> None:
+    in_front = others[None, :, 3] > boxes[:, None, 3]
+    expected = np.where(in_front, covered_fraction(boxes, others), 0).max(axis=1, initial=0)
+    np.testing.assert_allclose(covered_in_front(boxes, others), expected, atol=1e-12)

@@ -1,0 +1,49 @@
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mot_reid.association.looks import Looks
+
+ALL = np.ones(3, bool)
+
+
+def matrix(looks: Looks, tracks: int, detections: int) -> np.ndarray:
+    return looks.distances(np.arange(tracks), np.arange(detections))
+
+
+def test_cosine_by_hand() -> None:
+    tracks = np.array([[1, 0], [0.6, 0.8]], np.float32)
+    looks = Looks(tracks, np.array([[0, 1]], np.float32), ALL[:1], np.zeros(2, np.float32))
+    np.testing.assert_allclose(matrix(looks, 2, 1), [[1], [0.2]], atol=1e-6)
+
+
+def test_what_everybody_shares_does_not_count() -> None:
+    """Strangers whose embeddings share one large component are as far apart as without it."""
+    shared = np.array([0, 0, 0.8], np.float32)
+    people = np.array([[0.6, 0, 0.8], [-0.6, 0, 0.8], [0, 0.6, 0.8]], np.float32)
+    np.testing.assert_allclose(
+        1 - people @ people.T, [[0, 0.72, 0.36], [0.72, 0, 0.36], [0.36, 0.36, 0]], atol=1e-6
+    )
+    expected = [[0, 2, 1], [2, 0, 1], [1, 1, 0]]
+    np.testing.assert_allclose(matrix(Looks(people, people, ALL, shared), 3, 3), expected, atol=1e-6)
+
+
+def unit(rows: np.ndarray) -> np.ndarray:
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+@given(st.integers(0, 10_000), st.integers(1, 7), st.integers(1, 7))
+def test_equals_the_definition(seed: int, tracks: int, detections: int) -> None:
+    """Pair by pair and as a matrix, where some detections have no embedding."""
+    random = np.random.default_rng(seed)
+    known = random.random(detections) < 0.7
+    a, b = unit(random.normal(size=(tracks, 6)) + 0.7), unit(random.normal(size=(detections, 6)) + 0.7)
+    usual = 0.8 * a.mean(axis=0)
+    looks = Looks(*(rows.astype(np.float32) for rows in (a, b[known])), known, usual.astype(np.float32))
+    columns = np.flatnonzero(known)
+    expected = 1 - unit(a - usual) @ unit(b - usual).T
+    seen = looks.distances(np.arange(tracks), columns)
+    np.testing.assert_allclose(seen, expected[:, columns], atol=1e-4)
+    rows, picked = np.repeat(np.arange(tracks), len(columns)), np.tile(columns, tracks)
+    np.testing.assert_allclose(looks.pair_distances(rows, picked), seen.ravel(), atol=1e-5)
+    np.testing.assert_array_equal(looks.of_detections(columns[::-1]), b.astype(np.float32)[columns[::-1]])
