@@ -12,6 +12,8 @@ Costs = NDArray[np.floating]
 # With fewer pairs than this the solver alone is faster; with more, most of them need no solver.
 _MANY = 250
 _ROUNDS = 4
+# A matrix of so many entries is not worth making smaller.
+_SMALL = 4096
 
 
 def assign(costs: Costs, allowed: NDArray[np.bool_], limit: float) -> tuple[Rows, Rows]:
@@ -62,12 +64,15 @@ def assign_pairs(rows: Rows, columns: Rows, costs: Costs, limit: float) -> Rows:
 
 def _solved(rows: Rows, columns: Rows, gains: Costs) -> Rows:
     """The best of the pairs, by the Hungarian method on the rows and columns that occur."""
-    if len(rows) < 2:
-        return np.arange(len(rows))
-    rows, columns = _numbered(rows), _numbered(columns)
+    count = len(rows)
+    if len(set(rows.tolist())) == count == len(set(columns.tolist())):
+        return np.arange(count)  # nobody has a choice
     shape = int(rows.max()) + 1, int(columns.max()) + 1
+    if shape[0] * shape[1] > _SMALL:
+        rows, columns = _numbered(rows), _numbered(columns)
+        shape = int(rows.max()) + 1, int(columns.max()) + 1
     pair_at = np.full(shape, -1)
-    pair_at[rows, columns] = np.arange(len(rows))
+    pair_at[rows, columns] = np.arange(count)
     matrix = np.zeros(shape)
     matrix[rows, columns] = gains
     chosen: Rows = pair_at[linear_sum_assignment(matrix, maximize=True)]

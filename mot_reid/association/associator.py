@@ -79,7 +79,7 @@ class Associator:
         self._usual_score.update(detections.scores)
         self._view.extend(detections.xyxy)
         measured = xyxy_to_cxcywh(detections.xyxy.astype(np.float64))
-        self._predict(affine, measured[confident])
+        self._predict(affine, measured, confident)
         frame = self._compare(detections, measured)
         if embeddings is not None:
             self._take_in(frame, confident, embeddings)
@@ -88,14 +88,16 @@ class Associator:
         self._revive(frame, confident)
         self._match_tentative(frame, confident)
         self._update(frame)
-        self._start(frame, confident & (detections.scores >= self._needed_shares(frame) * usual))
+        self._start(frame, confident, usual)
         self._confirm()
         seen = self._report(frame, kept)
         self._retire()
         return seen
 
-    def _predict(self, affine: NDArray[np.float64] | None, confident: NDArray[np.float64]) -> None:
-        """Moves all tracklets to this frame; ``confident`` boxes ``(K, 4)`` stand in for a missing affine."""
+    def _predict(
+        self, affine: NDArray[np.float64] | None, measured: NDArray[np.float64], confident: Mask
+    ) -> None:
+        """Moves all tracklets to this frame; the confident boxes stand in for a missing affine."""
         rows, states = self._table.rows, self._table.states
         lost = (rows["status"] == Status.LOST).nonzero()[0]
         if lost.size:
@@ -104,7 +106,7 @@ class Associator:
             states.velocity[lost[old]] = 0  # nor wanders off for ever
         kalman.predict(states, self.motion)
         if affine is None:
-            shift = scene_shift(states.position[rows["status"] == Status.CONFIRMED], confident)
+            shift = scene_shift(states.position[rows["status"] == Status.CONFIRMED], measured[confident])
             affine = np.column_stack([np.eye(2), shift]) if shift.any() else None
         if affine is not None:
             kalman.warp(states, affine)
@@ -174,10 +176,12 @@ class Associator:
         if frame.looks is None:
             return
         columns = (confident & (frame.track_of == NOBODY)).nonzero()[0]
+        if not columns.size:
+            return
         tracks = (rows["status"] != Status.TENTATIVE) & rows["has_embedding"]
         tracks &= (frame.detection_of == NOBODY) & (frame.ages <= config.revive_age)
         tracklets = tracks.nonzero()[0]
-        if not (tracklets.size and columns.size):
+        if not tracklets.size:
             return
         distances = frame.looks.distances(tracklets, columns)
         possible = self._within_reach(frame, tracklets, columns)
@@ -253,13 +257,14 @@ class Associator:
         suspicious = ~frame.at_edge & (frame.looks is not None) & (self._frame > 1)
         return np.where(suspicious, config.new_share_inside, config.new_share)
 
-    def _start(self, frame: Frame, convincing: Mask) -> None:
+    def _start(self, frame: Frame, confident: Mask, usual: float) -> None:
         """Free detections start tentative tracklets unless they double a box that is already followed."""
         config, detections = self.association, frame.detections
         free = frame.track_of == NOBODY
-        starting = (free & convincing).nonzero()[0]
-        if not starting.size:
+        if not (free & confident).any():
             return
+        convincing = detections.scores >= self._needed_shares(frame) * usual
+        starting = (free & confident & convincing).nonzero()[0]
         taken = detections[~free]
         overlaps = iou(detections.xyxy[starting], taken.xyxy)
         overlaps[detections.classes[starting][:, None] != taken.classes[None]] = 0

@@ -76,9 +76,13 @@ def covered_in_front(xyxy: NDArray[np.floating], others: NDArray[np.floating]) -
     rows, columns = overlapping(xyxy, others)
     in_front = xyxy[rows, 3] < others[columns, 3]
     rows, columns = rows[in_front], columns[in_front]
-    a, b = xyxy[rows], others[columns]
-    shared = np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])
-    sides = a[:, 2:] - a[:, :2]
     covered = np.zeros(len(xyxy), xyxy.dtype)
-    np.maximum.at(covered, rows, shared[:, 0] * shared[:, 1] / (sides[:, 0] * sides[:, 1]))
+    if not len(rows):
+        return covered
+    a, b = xyxy[rows], others[columns]
+    shared = np.minimum(a[:, 2:], b[:, 2:])
+    shared -= np.maximum(a[:, :2], b[:, :2])
+    np.maximum(shared, 0, out=shared)
+    shared /= np.maximum(a[:, 2:] - a[:, :2], _LEAST_SIZE)
+    np.maximum.at(covered, rows, shared[:, 0] * shared[:, 1])
     return covered

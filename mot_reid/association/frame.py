@@ -54,7 +54,7 @@ class Frame:
         self.track_of = np.full(len(self.detections), NOBODY)
 
     def possible(self, tracks: Mask, detections: Mask, alike: Mask) -> Indices:
-        """Numbers of the pairs ``alike`` ``(P,)`` of such tracklets ``(T,)`` and detections ``(M,)`` still free."""
+        """Numbers of the pairs ``alike`` ``(P,)``, of such tracklets and detections as are still free."""
         tracks, detections = tracks & (self.detection_of < 0), detections & (self.track_of < 0)
         pairs: Indices = (alike & tracks[self.rows] & detections[self.columns]).nonzero()[0]
         return pairs

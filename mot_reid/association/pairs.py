@@ -15,6 +15,8 @@ _FEW = 10_000
 def overlapping(a: Boxes, b: Boxes) -> tuple[Rows, Rows]:
     """The pairs of boxes ``(A, 4)`` and ``(B, 4)`` that share some area.
 
+    A box without an area, as a filter may predict, may come in where its edges lie.
+
     Returns:
         Row numbers in ``a``, ascending, and in ``b``, both ``(K,)``.
     """

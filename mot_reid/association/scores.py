@@ -35,5 +35,6 @@ class UsualScore:
         self._weight, self._sum = self._with(scores)
 
     def _with(self, scores: NDArray[np.floating]) -> tuple[float, float]:
-        squares = scores.astype(np.float64) ** 2
-        return _DECAY * self._weight + float(squares.sum()), _DECAY * self._sum + float(squares @ scores)
+        scores = scores.astype(np.float64)
+        squares = scores * scores
+        return _DECAY * self._weight + float(scores @ scores), _DECAY * self._sum + float(squares @ scores)

@@ -8,6 +8,7 @@ from mot_reid.motion.kalman import KalmanStates
 __all__ = ["Status", "TrackletTable"]
 
 _FIRST_CAPACITY = 64
+_LEAST_NORM = 1e-6
 # The mean embedding counts this many people more than there are, of no looks at all: the mean of one person
 # alone is that person's own looks, and would leave nothing to tell them by.
 _PRIOR_PEOPLE = 2
@@ -121,12 +122,18 @@ class TrackletTable:
     ) -> None:
         """Moves the rows' embeddings towards new ones ``(K, D)``: a moving average, kept at unit length."""
         self.require_dimension(embeddings.shape[1])
-        old_share = np.where(self.rows["has_embedding"][rows], np.float32(momentum), np.float32(0))[:, None]
-        blended = old_share * self.embeddings[rows] + (1 - old_share) * embeddings
-        norms = np.linalg.norm(blended, axis=1, keepdims=True)
-        # Opposite vectors can cancel out; the new one stands then.
-        blended = np.where(norms > 1e-6, blended / np.maximum(norms, 1e-6), embeddings)
-        self.embeddings[rows] = blended
+        if not len(rows):
+            return
+        old_share = (np.float32(momentum) * self.rows["has_embedding"][rows])[:, None]
+        blended = self._embeddings[rows]
+        blended *= old_share
+        blended += (1 - old_share) * embeddings
+        norms = np.sqrt(np.einsum("kd,kd->k", blended, blended))[:, None]
+        if norms.min() <= _LEAST_NORM:  # opposite vectors can cancel out; the new one stands then
+            blended = np.where(norms > _LEAST_NORM, blended, embeddings)
+            norms = np.where(norms > _LEAST_NORM, norms, 1)
+        blended /= norms
+        self._embeddings[rows] = blended
         self.rows["has_embedding"][rows] = True
 
     def usual_embedding(self) -> NDArray[np.float32]:

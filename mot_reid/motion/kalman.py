@@ -68,14 +68,13 @@ class KalmanStates:
         return self.values[4].T
 
 
-def _variances(position: Array, share: float) -> Array:
-    """Squares of this share of each box's width, height, width, height: ``(4, N)``, as ``position``."""
-    deviations = np.empty_like(position)
-    np.maximum(position[2:], _LEAST_SIDE, out=deviations[:2])
-    deviations[2:] = deviations[:2]
-    deviations *= share
-    deviations *= deviations
-    return deviations
+def _squared_sides(position: Array) -> Array:
+    """Squares of each box's width, height, width, height, what variances are a fraction of: ``(4, N)``."""
+    squares = np.empty_like(position)
+    np.maximum(position[2:], _LEAST_SIDE, out=squares[:2])
+    squares[:2] *= squares[:2]
+    squares[2:] = squares[:2]
+    return squares
 
 
 def initiate(measurements: Array, config: MotionConfig) -> KalmanStates:
@@ -83,18 +82,22 @@ def initiate(measurements: Array, config: MotionConfig) -> KalmanStates:
     position = measurements.T
     values = np.zeros((5, *position.shape))
     values[0] = position
-    values[2] = _variances(position, _INITIAL_POSITION_FACTOR * config.position_std)
-    values[4] = _variances(position, _INITIAL_VELOCITY_FACTOR * config.velocity_std)
+    squares = _squared_sides(position)
+    values[2] = (_INITIAL_POSITION_FACTOR * config.position_std) ** 2 * squares
+    values[4] = (_INITIAL_VELOCITY_FACTOR * config.velocity_std) ** 2 * squares
     return KalmanStates(values)
 
 
 def predict(states: KalmanStates, config: MotionConfig) -> None:
     """Moves all states one frame on, in place."""
     position, velocity, p_xx, p_xv, p_vv = states.values
-    p_xx += 2 * p_xv + p_vv + _variances(position, config.position_std)
-    p_xv += p_vv
-    p_vv += _variances(position, config.velocity_std)
+    squares = _squared_sides(position)
     position += velocity
+    p_xx += p_xv
+    p_xv += p_vv
+    p_xx += p_xv
+    p_xx += config.position_std**2 * squares
+    p_vv += config.velocity_std**2 * squares
 
 
 def update(
@@ -116,7 +119,7 @@ def update(
     """
     values = states.values.take(rows, axis=2)
     position, velocity, p_xx, p_xv, p_vv = values
-    innovation_variance = _variances(position, config.position_std)
+    innovation_variance = config.position_std**2 * _squared_sides(position)
     if scores is not None:
         innovation_variance /= np.maximum(scores, _LEAST_SCORE, dtype=np.float64) ** 2
     innovation_variance += p_xx
@@ -142,9 +145,10 @@ def warp(states: KalmanStates, affine: Array) -> None:
         affine: ``(2, 3)``, maps pixels of the last frame to pixels of this one.
     """
     values, linear = states.values, affine[:, :2]
-    scale = abs(linear[0, 0] * linear[1, 1] - linear[0, 1] * linear[1, 0])  # of areas
+    (a, b), (c, d) = linear.tolist()
+    scale = abs(a * d - b * c)  # of areas
     values[:2, :2] = linear @ values[:2, :2]
     values[0, :2] += affine[:, 2:]
-    values[:2, 2:] *= np.sqrt(scale)
+    values[:2, 2:] *= scale**0.5
     values[2:, :2] = linear**2 @ values[2:, :2]
     values[2:, 2:] *= scale

@@ -7,7 +7,8 @@ from mot_reid.association.costs import covered_in_front, fused_costs, similar_bo
 from mot_reid.boxes import covered_fraction, iou
 from mot_reid.config import AssociationConfig
 
-CORNERS = st.tuples(st.integers(0, 30), st.integers(0, 30), st.integers(1, 20), st.integers(1, 20))
+# A filter may predict a box without an area.
+CORNERS = st.tuples(st.integers(0, 30), st.integers(0, 30), st.integers(-2, 20), st.integers(-2, 20))
 BOXES = st.lists(CORNERS, max_size=8).map(
     lambda rows: np.array([(x, y, x + w, y + h) for x, y, w, h in rows], float).reshape(-1, 4)
 )
