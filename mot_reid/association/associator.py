@@ -27,6 +27,10 @@ Embed = Callable[[Indices], NDArray[np.float32]]
 """Asks for the embeddings ``(K, D)``, L2-normalised, of the detections with these row numbers ``(K,)``."""
 
 
+# Heights by which the camera must have moved on for edges to say nothing about who went through them.
+_CARRIED_AWAY = 0.5
+
+
 class Associator:
     """Follows people from frame to frame, from boxes, scores and embeddings alone.
 
@@ -109,7 +113,19 @@ class Associator:
             shift = scene_shift(states.position[rows["status"] == Status.CONFIRMED], measured[confident])
             affine = np.column_stack([np.eye(2), shift]) if shift.any() else None
         if affine is not None:
-            kalman.warp(states, affine)
+            self._warp(affine)
+
+    def _warp(self, affine: NDArray[np.float64]) -> None:
+        """Moves all tracklets as the camera moved, and keeps how far it carried each while out of sight."""
+        rows, states = self._table.rows, self._table.states
+        centres, heights = states.values[0, :2], states.values[0, 3]
+        before = centres.copy()
+        kalman.warp(states, affine)
+        if not self._table.embeddings.shape[1]:
+            return  # without looks nobody needs to know
+        drift = rows["drift"].T
+        drift += centres - before
+        rows["carried"] = np.maximum(rows["carried"], np.hypot(*drift) / np.maximum(heights, 1))
 
     def _compare(self, detections: Detections, measured: NDArray[np.float64]) -> Frame:
         """The pairs of tracklets and detections that overlap; the stages take their parts of them."""
@@ -187,6 +203,8 @@ class Associator:
         possible = self._within_reach(frame, tracklets, columns)
         clear = unambiguous(distances, possible, config.revive_margin)
         through_edge = rows["at_edge"][tracklets, None] | frame.at_edge[columns]
+        # Unless it was the camera that left.
+        through_edge &= (rows["carried"][tracklets] < _CARRIED_AWAY)[:, None]
         clear &= distances <= np.where(through_edge, config.revive_edge_gate, config.revive_gate)
         found, by = assign(distances / 2, clear, limit=1.0)
         frame.revived = tracklets[found]
@@ -232,6 +250,7 @@ class Associator:
         rows["score"][matched] = scores
         rows["last_seen"][matched] = self._frame
         rows["at_edge"][matched] = frame.at_edge[chosen]
+        rows["drift"][matched], rows["carried"][matched] = 0, 0
         rows["hits"][matched] += 1
         lost = rows["status"][matched] == Status.LOST
         rows["status"][matched[lost]] = Status.CONFIRMED

@@ -34,6 +34,8 @@ _ROW = np.dtype(
         ("last_seen", np.int64),  # frame of the last detection
         ("score", np.float32),  # of the last detection
         ("has_embedding", np.bool_),
+        ("drift", np.float64, 2),  # what the camera's motion made of the place since then, pixels
+        ("carried", np.float64),  # the furthest that it was, heights
         ("at_edge", np.bool_),  # the last detection was cut off by the picture's edge, or nearly
     ]
 )
