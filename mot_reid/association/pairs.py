@@ -3,13 +3,15 @@
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["overlapping"]
+__all__ = ["overlapping", "paired_iou"]
 
 Rows = NDArray[np.intp]
 Boxes = NDArray[np.floating]
 
 # Up to so many pairs, it takes less time to look at all of them than to sort.
 _FEW = 10_000
+# No union of two boxes is smaller, in square pixels.
+_LEAST_UNION = 1e-12
 
 
 def overlapping(a: Boxes, b: Boxes) -> tuple[Rows, Rows]:
@@ -28,6 +30,20 @@ def overlapping(a: Boxes, b: Boxes) -> tuple[Rows, Rows]:
     meet &= top < b[:, 3]
     meet &= bottom > b[:, 1]
     return meet.nonzero()
+
+
+def paired_iou(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Intersection over union ``(K,)`` of boxes ``(K, 4)`` and ``(K, 4)``, pair by pair."""
+    shared = np.minimum(a[:, 2:], b[:, 2:])
+    shared -= np.maximum(a[:, :2], b[:, :2])
+    np.maximum(shared, 0, out=shared)
+    sides_a, sides_b = a[:, 2:] - a[:, :2], b[:, 2:] - b[:, :2]
+    overlap: NDArray[np.float64] = shared[:, 0] * shared[:, 1]
+    union = sides_a[:, 0] * sides_a[:, 1]
+    union += sides_b[:, 0] * sides_b[:, 1]
+    union -= overlap
+    overlap /= np.maximum(union, _LEAST_UNION)
+    return overlap
 
 
 def _swept(a: Boxes, b: Boxes) -> tuple[Rows, Rows]:

@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from mot_reid.boxes import cxcywh_to_xyxy, iou
+from mot_reid.association.pairs import overlapping, paired_iou
+from mot_reid.boxes import cxcywh_to_xyxy
 
 __all__ = ["scene_shift"]
 
@@ -36,7 +37,7 @@ def scene_shift(expected: Array, seen: Array) -> Array:
         if min(len(expected), len(seen)) < _LEAST_PAIRS:
             return none
         moved = expected + np.concatenate([total, none])
-        rows, columns = _mutual_best(iou(_grown(moved, growth), _grown(seen, growth)))
+        rows, columns = _mutual_best(_grown(moved, growth), _grown(seen, growth))
         pairs = len(rows)
         if pairs < _LEAST_PAIRS:
             return none
@@ -52,9 +53,13 @@ def _grown(cxcywh: Array, growth: float) -> Array:
     return cxcywh_to_xyxy(cxcywh * np.array([1, 1, 1 + 2 * growth, 1 + 2 * growth]))
 
 
-def _mutual_best(overlaps: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """The pairs in which each is the other's largest overlap: rows and columns, both ``(K,)``."""
-    best = overlaps.argmax(axis=1)
-    rows = np.arange(len(overlaps))
-    mutual = (overlaps.argmax(axis=0)[best] == rows) & (overlaps[rows, best] > _LEAST_IOU)
-    return rows[mutual], best[mutual]
+def _mutual_best(a: Array, b: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The boxes ``(A, 4)`` and ``(B, 4)`` that overlap each other most: rows of both, each ``(K,)``."""
+    rows, columns = overlapping(a, b)
+    overlaps = paired_iou(a[rows], b[columns])
+    best_of_rows, best_of_columns = np.zeros(len(a)), np.zeros(len(b))
+    np.maximum.at(best_of_rows, rows, overlaps)
+    np.maximum.at(best_of_columns, columns, overlaps)
+    mutual = (overlaps == best_of_rows[rows]) & (overlaps == best_of_columns[columns])
+    mutual &= overlaps > _LEAST_IOU
+    return rows[mutual], columns[mutual]
