@@ -253,7 +253,8 @@ class Associator:
         rows["drift"][matched], rows["carried"][matched] = 0, 0
         rows["hits"][matched] += 1
         lost = rows["status"][matched] == Status.LOST
-        rows["status"][matched[lost]] = Status.CONFIRMED
+        if lost.any():
+            rows["status"][matched[lost]] = Status.CONFIRMED
         self._remember_appearance(frame, matched, chosen)
 
     def _remember_appearance(self, frame: Frame, rows: Indices, detections: Indices) -> None:

@@ -36,8 +36,6 @@ class Looks:
         # (a - u)(b - u) = ab - au - bu + uu: the embeddings themselves need not be copied.
         self._rest = np.float32(usual @ usual)
         self._along_tracks, self._along_detections = tracks @ usual, detections @ usual
-        self._scale_tracks = self._inverse_lengths(self._along_tracks)
-        self._scale_detections = self._inverse_lengths(self._along_detections)
 
     def of_detections(self, columns: Rows) -> Vectors:
         """The embeddings ``(C, D)`` of some detections ``(C,)``."""
@@ -47,23 +45,19 @@ class Looks:
         """Distances ``(K,)`` of tracklets ``(K,)`` from detections ``(K,)``, pair by pair."""
         columns = self._place[columns]
         products = np.einsum("kd,kd->k", self._tracks[rows], self._detections[columns])
-        products -= self._along_tracks[rows]
-        products += (self._rest - self._along_detections)[columns]
-        products *= self._scale_tracks[rows]
-        products *= self._scale_detections[columns]
-        return np.subtract(1, products, out=products)
+        return self._centred(products, self._along_tracks[rows], self._along_detections[columns])
 
     def distances(self, rows: Rows, columns: Rows) -> Vectors:
         """Distances ``(R, C)`` of tracklets ``(R,)`` from detections ``(C,)``, each from all."""
         columns = self._place[columns]
         products: Vectors = self._tracks[rows] @ self._detections[columns].T
-        products -= self._along_tracks[rows, None]
-        products += (self._rest - self._along_detections)[columns]
-        products *= self._scale_tracks[rows, None]
-        products *= self._scale_detections[columns]
-        return np.subtract(1, products, out=products)
+        return self._centred(products, self._along_tracks[rows, None], self._along_detections[columns])
 
-    def _inverse_lengths(self, along: Vectors) -> Vectors:
-        """1 / |a - u| of unit rows, from ``a u`` ``(N,)``."""
-        inverse: Vectors = 1 / np.sqrt(np.maximum(1 - 2 * along + self._rest, _LEAST_SQUARE))
-        return inverse
+    def _centred(self, products: Vectors, along_a: Vectors, along_b: Vectors) -> Vectors:
+        """1 - cosine of a - u and b - u, from ``a b``, ``a u`` and ``b u``; overwrites ``products``."""
+        rest = self._rest
+        products -= along_a
+        products -= along_b - rest
+        products /= np.sqrt(np.maximum(1 + rest - 2 * along_a, _LEAST_SQUARE))
+        products /= np.sqrt(np.maximum(1 + rest - 2 * along_b, _LEAST_SQUARE))
+        return np.subtract(1, products, out=products)
