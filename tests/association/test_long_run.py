@@ -39,4 +39,5 @@ def test_memory_does_not_grow_with_the_run() -> None:
     finally:
         tracemalloc.stop()
     assert highest[-1] > 3 * highest[0] > 100  # ids go on and on
-    assert used[-1] < used[3] + 2_000  # bytes; numpy has filled its own small stores by then
+    # 1,200 frames apart; numpy keeps a few small arrays of every size that it has ever seen.
+    assert used[-1] < used[3] + 1200 * 8, "a number a frame is kept"
