@@ -128,6 +128,10 @@ class AssociationConfig(Settings):
     low_score: float = setting(0.1, "detections below this score are left out", low=0, high=1)
     high_share: float = setting(0.75, "share of the usual score that makes a confident detection", low=0)
     new_share: float = setting(0.8, "share of the usual score from which on a track starts", low=0)
+    new_share_inside: float = setting(
+        0.9, "the same away from the picture's edges, where appearance is known", low=0
+    )
+    edge_margin: float = setting(0.25, "a box this near to the picture's edge is at it, widths", low=0)
     min_iou: float = setting(0.2, "least overlap of a confident detection with its track", low=0, high=1)
     age_cost: float = setting(0.4, "what a lost track's claim costs more after max_age frames", low=0)
     weak_age: int = setting(5, "frames for which a lost track can come back by a weak detection", low=1)
@@ -138,9 +142,9 @@ class AssociationConfig(Settings):
     tentative_min_iou: float = setting(
         0.3, "least overlap of a detection with a tentative track", low=0, high=1
     )
-    appearance_weight: float = setting(0.4, "share of appearance in the fused cost", low=0, high=1)
+    appearance_weight: float = setting(0.7, "share of appearance in the fused cost", low=0, high=1)
     appearance_gate: float = setting(
-        0.5, "cosine distance from which on two people look apart", low=0, high=2
+        0.6, "distance of appearance from which on two people look apart; strangers are 1", low=0, high=2
     )
     embedding_momentum: float = setting(0.95, "share of the old in the average of embeddings", low=0, high=1)
     max_occlusion: float = setting(0.3, "a box covered more than this teaches no appearance", low=0, high=1)
@@ -151,8 +155,15 @@ class AssociationConfig(Settings):
     smoothing: float = setting(0.5, "share of the filter's box in the box that is reported", low=0, high=1)
     max_age: int = setting(60, "frames for which a lost track can come back by overlap", low=0)
     revive_age: int = setting(300, "frames for which a lost track can come back by appearance", low=0)
-    revive_gate: float = setting(0.35, "largest cosine distance that brings a lost track back", low=0, high=2)
-    revive_margin: float = setting(0.05, "by which it must beat every rival's cosine distance", low=0, high=2)
+    revive_gate: float = setting(
+        0.7, "largest distance of appearance that brings a lost track back", low=0, high=2
+    )
+    revive_edge_gate: float = setting(
+        0.2, "the same for one that left or comes in at the picture's edge", low=0, high=2
+    )
+    revive_margin: float = setting(
+        0.05, "by which it must beat every rival's distance of appearance", low=0, high=2
+    )
     revive_speed: float = setting(0.15, "how fast the reach of a lost person grows, heights a frame", low=0)
     revive_reach: float = setting(2.5, "how far from the expected place it may turn up, heights", low=0)
     revive_size_ratio: float = setting(2.0, "largest change of height while out of sight, a factor", low=1)

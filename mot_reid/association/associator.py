@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mot_reid.association.assignment import assign
 from mot_reid.association.costs import (
-    cosine_distances,
+    appearance_distances,
     covered_in_front,
     fused_costs,
     occluded_fraction,
@@ -18,6 +18,7 @@ from mot_reid.association.costs import (
 from mot_reid.association.scene_shift import scene_shift
 from mot_reid.association.scores import UsualScore
 from mot_reid.association.tracklets import Status, TrackletTable
+from mot_reid.association.view import View
 from mot_reid.boxes import cxcywh_to_xyxy, iou, xyxy_to_cxcywh
 from mot_reid.config import AssociationConfig, MotionConfig
 from mot_reid.motion import kalman
@@ -44,8 +45,9 @@ class _Frame:
     detection_of: Indices  # (T,) the detection of each tracklet, or -1
     embedded: Mask  # (M,) detections whose embedding is known
     hidden: Mask  # (M,) detections covered too much to teach an appearance
+    at_edge: Mask  # (M,) detections that the picture's edge cuts off, or nearly
     embeddings: NDArray[np.float32] | None = None  # (M, D), valid where embedded
-    distances: NDArray[np.float32] | None = None  # (T, M) cosine, valid where both sides have embeddings
+    distances: NDArray[np.float32] | None = None  # (T, M) of appearance, valid where both have embeddings
     revived: Indices = field(default_factory=lambda: np.zeros(0, np.intp))  # tracklets found by appearance
 
     def match(self, tracks: Mask, detections: Mask, costs: NDArray[np.floating], allowed: Mask) -> Indices:
@@ -68,8 +70,8 @@ class _Frame:
 class Associator:
     """Follows people from frame to frame, from boxes, scores and embeddings alone.
 
-    State: the table of tracklets, the detector's usual score and the number of the frame. Two associators
-    share nothing.
+    State: the table of tracklets, the detector's usual score, the picture's edges and the frame's number. Two
+    associators share nothing.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class Associator:
         self.motion = motion or MotionConfig()
         self._table = TrackletTable()
         self._usual_score = UsualScore()
+        self._view = View()
         self._frame = 0
 
     def step(
@@ -113,6 +116,7 @@ class Associator:
             self._table.require_dimension(embeddings.shape[1])
         self._frame += 1
         self._usual_score.update(detections.scores)
+        self._view.extend(detections.xyxy)
         measured = xyxy_to_cxcywh(detections.xyxy.astype(np.float64))
         self._predict(affine, measured[confident])
         frame = self._compare(detections, measured)
@@ -123,7 +127,7 @@ class Associator:
         self._revive(frame, confident)
         self._match_tentative(frame, confident)
         self._update(frame)
-        self._start(frame, confident & (detections.scores >= self.association.new_share * usual))
+        self._start(frame, confident & (detections.scores >= self._needed_shares(frame) * usual))
         self._confirm()
         seen = self._report(frame, kept)
         self._retire()
@@ -156,6 +160,7 @@ class Associator:
             detection_of=np.full(len(rows), _NOBODY),
             embedded=np.zeros(count, bool),
             hidden=np.zeros(count, bool),
+            at_edge=self._view.at_edge(detections.xyxy, self.association.edge_margin),
         )
 
     def _take_in(self, frame: _Frame, rows: Indices, embeddings: NDArray[np.float32]) -> None:
@@ -164,7 +169,8 @@ class Associator:
         frame.embeddings[rows] = embeddings
         frame.embedded[rows] = True
         frame.hidden = occluded_fraction(frame.detections.xyxy) > self.association.max_occlusion
-        frame.distances = cosine_distances(self._table.embeddings, frame.embeddings)
+        usual = self._table.usual_embedding()
+        frame.distances = appearance_distances(self._table.embeddings, frame.embeddings, usual)
 
     def _ages(self) -> NDArray[np.int64]:
         """Frames since each tracklet was last seen, ``(T,)``."""
@@ -189,7 +195,9 @@ class Associator:
     def _revive(self, frame: _Frame, confident: Mask) -> None:
         """Confident detections nobody claims with tracklets out of sight, by appearance.
 
-        Overlap has no say: the gates are time, distance, size and class, and no rival may look alike.
+        Overlap has no say: the gates are time, distance, size and class, and no rival may look alike. Who
+        turns up in the middle of the picture was hidden there, and so was the track that vanished there;
+        through the picture's edge strangers come and go, and looks must agree more.
         """
         config, rows = self.association, self._table.rows
         if frame.distances is None:
@@ -201,7 +209,8 @@ class Associator:
             return
         possible = tracks[:, None] & candidates[None] & self._within_reach(frame)
         clear = unambiguous(frame.distances, possible, config.revive_margin)
-        clear &= frame.distances <= config.revive_gate
+        through_edge = rows["at_edge"][:, None] | frame.at_edge[None]
+        clear &= frame.distances <= np.where(through_edge, config.revive_edge_gate, config.revive_gate)
         frame.revived = frame.match(tracks, candidates, frame.distances / 2, clear)
 
     def _within_reach(self, frame: _Frame) -> Mask:
@@ -209,7 +218,8 @@ class Associator:
         config, rows = self.association, self._table.rows
         boxes = frame.measured
         height = np.maximum(rows["position"][:, 3], 1)[:, None]
-        offset = rows["position"][:, None, :2] - boxes[None, :, :2]
+        expected = self._view.nearest(rows["position"][:, :2])  # beyond the edge nobody can be seen
+        offset = expected[:, None] - boxes[None, :, :2]
         reach = height * np.minimum(1 + config.revive_speed * self._ages()[:, None], config.revive_reach)
         ratio = boxes[None, :, 3] / height
         alike = (ratio <= config.revive_size_ratio) & (ratio >= 1 / config.revive_size_ratio)
@@ -239,6 +249,7 @@ class Associator:
         kalman.update(states, matched, measured, self.motion, scores)
         rows["score"][matched] = scores
         rows["last_seen"][matched] = self._frame
+        rows["at_edge"][matched] = frame.at_edge[chosen]
         rows["hits"][matched] += 1
         lost = rows["status"][matched] == Status.LOST
         rows["status"][matched[lost]] = Status.CONFIRMED
@@ -253,6 +264,16 @@ class Associator:
         self._table.blend_embeddings(
             rows[usable], frame.embeddings[detections[usable]], self.association.embedding_momentum
         )
+
+    def _needed_shares(self, frame: _Frame) -> NDArray[np.float64]:
+        """Which share of the usual score each detection ``(M,)`` needs to start a track.
+
+        Where appearance is known, people who turn up in the middle of the picture are revived by their looks;
+        what is left there and looks like nobody must be more convincing than one who comes in at its edge.
+        """
+        config = self.association
+        suspicious = ~frame.at_edge & (frame.distances is not None) & (self._frame > 1)
+        return np.where(suspicious, config.new_share_inside, config.new_share)
 
     def _start(self, frame: _Frame, convincing: Mask) -> None:
         """Free detections start tentative tracklets unless they double a box that is already followed."""
@@ -269,6 +290,7 @@ class Associator:
         born = detections[starting]
         rows = self._table.append(states, born.classes, born.scores, self._frame)
         frame.track_of[starting] = rows
+        self._table.rows["at_edge"][rows] = frame.at_edge[starting]
         frame.detection_of = np.concatenate([frame.detection_of, starting])
         self._remember_appearance(frame, rows, starting)
 

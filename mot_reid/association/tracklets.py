@@ -10,6 +10,9 @@ from mot_reid.motion.kalman import KalmanStates
 __all__ = ["Status", "TrackletTable"]
 
 _FIRST_CAPACITY = 64
+# The mean embedding counts this many people more than there are, of no looks at all: the mean of one person
+# alone is that person's own looks, and would leave nothing to tell them by.
+_PRIOR_PEOPLE = 2
 
 
 class Status(IntEnum):
@@ -30,6 +33,7 @@ _ROW = np.dtype(
         ("score", np.float32),  # of the last detection
         *[(name, np.float64, 4) for name in ("position", "velocity", "p_xx", "p_xv", "p_vv")],
         ("has_embedding", np.bool_),
+        ("at_edge", np.bool_),  # the last detection was cut off by the picture's edge, or nearly
     ]
 )
 
@@ -122,6 +126,11 @@ class TrackletTable:
         blended = np.where(norms > 1e-6, blended / np.maximum(norms, 1e-6), embeddings)
         self.embeddings[rows] = blended
         self.rows["has_embedding"][rows] = True
+
+    def usual_embedding(self) -> NDArray[np.float32]:
+        """What the rows' people have in common ``(D,)``: their mean embedding, short while they are few."""
+        known = self.rows["has_embedding"]
+        return known.astype(np.float32) @ self.embeddings / np.float32(known.sum() + _PRIOR_PEOPLE)
 
     def _reserve(self, needed: int) -> None:
         capacity = len(self._rows)

@@ -11,6 +11,9 @@ from mot_reid.config import AssociationConfig
 
 SIZE = np.array([40, 100])
 RED, GREEN, BLUE = np.eye(3, 8, dtype=np.float32)
+REDDISH = 0.7 * RED + np.float32(0.51**0.5) * np.eye(1, 8, 7, dtype=np.float32)[0]
+CORNERS = (0, 0), (1000, 500)
+"""Two people, GREEN and BLUE, whom the edges of a picture of 1040 x 600 pixels cut off."""
 
 
 def people(*positions: tuple[float, float], scores: list[float] | None = None) -> Detections:
@@ -188,6 +191,43 @@ def test_a_lost_person_comes_back_elsewhere_by_appearance() -> None:
     for _ in range(80):
         step(tracker, people((600, 0)), GREEN)
     assert ids(step(tracker, people((200, 20), (600, 0)), RED, GREEN)) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("place", "back", "look", "expected"),
+    [
+        ((500, 250), (600, 260), REDDISH, 3),  # hidden in the middle, turned a little: who else should it be?
+        ((1000, 250), (1000, 300), REDDISH, 4),  # out of the picture, and somebody alike comes in
+        ((1000, 250), (850, 250), REDDISH, 4),  # out of the picture, and somebody alike within
+        ((500, 250), (500, 500), REDDISH, 4),  # hidden, and somebody alike comes in
+        ((1000, 250), (1000, 300), RED, 3),  # out of the picture and in again, beyond doubt
+    ],
+)
+def test_the_edge_of_the_picture_makes_strangers_likelier(
+    place: tuple[int, int], back: tuple[int, int], look: np.ndarray, expected: int
+) -> None:
+    tracker = Associator()
+    for _ in range(6):
+        step(tracker, people(*CORNERS, place), GREEN, BLUE, RED)
+    for _ in range(80):
+        step(tracker, people(*CORNERS), GREEN, BLUE)
+    for _ in range(2):
+        seen = step(tracker, people(*CORNERS, back), GREEN, BLUE, look)
+    assert ids(seen) == [1, 2, expected]
+
+
+def test_what_appears_in_the_middle_and_looks_like_nobody_must_be_convincing() -> None:
+    def newcomer(place: tuple[int, int], *looks: np.ndarray) -> list[int]:
+        tracker = Associator()
+        for _ in range(60):
+            step(tracker, people(*CORNERS), *looks[:2])
+        for _ in range(2):  # 0.85 of the usual score, which is 0.97
+            seen = step(tracker, people(*CORNERS, place, scores=[1, 1, 0.82]), *looks)
+        return ids(seen)
+
+    assert newcomer((500, 250), GREEN, BLUE, RED) == [1, 2]
+    assert newcomer((1000, 250), GREEN, BLUE, RED) == [1, 2, 3]
+    assert newcomer((500, 250)) == [1, 2, 3]
 
 
 def test_a_stranger_does_not_inherit_an_identity() -> None:

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from mot_reid.association.costs import (
-    cosine_distances,
+    appearance_distances,
     covered_in_front,
     fused_costs,
     occluded_fraction,
@@ -16,7 +16,20 @@ from mot_reid.config import AssociationConfig
 
 def test_cosine_by_hand() -> None:
     a = np.array([[1, 0], [0.6, 0.8]], np.float32)
-    np.testing.assert_allclose(cosine_distances(a, np.array([[0, 1]], np.float32)), [[1], [0.2]], atol=1e-6)
+    nothing = np.zeros(2, np.float32)
+    seen = appearance_distances(a, np.array([[0, 1]], np.float32), nothing)
+    np.testing.assert_allclose(seen, [[1], [0.2]], atol=1e-6)
+
+
+def test_what_everybody_shares_does_not_count() -> None:
+    """Strangers whose embeddings share one large component are as far apart as without it."""
+    shared = np.array([0, 0, 0.8], np.float32)
+    people = np.array([[0.6, 0, 0.8], [-0.6, 0, 0.8], [0, 0.6, 0.8]], np.float32)
+    np.testing.assert_allclose(
+        1 - people @ people.T, [[0, 0.72, 0.36], [0.72, 0, 0.36], [0.36, 0.36, 0]], atol=1e-6
+    )
+    expected = [[0, 2, 1], [2, 0, 1], [1, 1, 0]]
+    np.testing.assert_allclose(appearance_distances(people, people, shared), expected, atol=1e-6)
 
 
 def test_fused_cost_by_hand() -> None:
