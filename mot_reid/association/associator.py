@@ -32,6 +32,8 @@ Embed = Callable[[Indices], NDArray[np.float32]]
 """Asks for the embeddings ``(K, D)``, L2-normalised, of the detections with these row numbers ``(K,)``."""
 
 _NOBODY = -1
+# Heights by which the camera must have moved on for edges to say nothing about who went through them.
+_CARRIED_AWAY = 0.5
 
 
 @dataclass
@@ -144,7 +146,16 @@ class Associator:
             shift = scene_shift(states.position[rows["status"] == Status.CONFIRMED], confident)
             affine = np.column_stack([np.eye(2), shift]) if shift.any() else None
         if affine is not None:
-            kalman.warp(states, affine)
+            self._warp(affine)
+
+    def _warp(self, affine: NDArray[np.float64]) -> None:
+        """Moves all tracklets as the camera moved, and keeps how far it carried each while out of sight."""
+        rows = self._table.rows
+        before = rows["position"][:, :2].copy()
+        kalman.warp(self._table.states, affine)
+        rows["drift"] += rows["position"][:, :2] - before
+        heights = np.maximum(rows["position"][:, 3], 1)
+        rows["carried"] = np.maximum(rows["carried"], np.hypot(*rows["drift"].T) / heights)
 
     def _compare(self, detections: Detections, measured: NDArray[np.float64]) -> _Frame:
         """One overlap matrix for the whole frame; the stages take their parts of it."""
@@ -210,6 +221,7 @@ class Associator:
         possible = tracks[:, None] & candidates[None] & self._within_reach(frame)
         clear = unambiguous(frame.distances, possible, config.revive_margin)
         through_edge = rows["at_edge"][:, None] | frame.at_edge[None]
+        through_edge &= (rows["carried"] < _CARRIED_AWAY)[:, None]  # unless it was the camera that left
         clear &= frame.distances <= np.where(through_edge, config.revive_edge_gate, config.revive_gate)
         frame.revived = frame.match(tracks, candidates, frame.distances / 2, clear)
 
@@ -250,6 +262,7 @@ class Associator:
         rows["score"][matched] = scores
         rows["last_seen"][matched] = self._frame
         rows["at_edge"][matched] = frame.at_edge[chosen]
+        rows["drift"][matched], rows["carried"][matched] = 0, 0
         rows["hits"][matched] += 1
         lost = rows["status"][matched] == Status.LOST
         rows["status"][matched[lost]] = Status.CONFIRMED

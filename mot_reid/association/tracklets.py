@@ -33,6 +33,8 @@ _ROW = np.dtype(
         ("score", np.float32),  # of the last detection
         *[(name, np.float64, 4) for name in ("position", "velocity", "p_xx", "p_xv", "p_vv")],
         ("has_embedding", np.bool_),
+        ("drift", np.float64, 2),  # what the camera's motion made of the place since then, pixels
+        ("carried", np.float64),  # the furthest that it was, heights
         ("at_edge", np.bool_),  # the last detection was cut off by the picture's edge, or nearly
     ]
 )

@@ -216,6 +216,18 @@ def test_the_edge_of_the_picture_makes_strangers_likelier(
     assert ids(seen) == [1, 2, expected]
 
 
+def test_whom_the_camera_left_is_no_stranger_when_it_returns() -> None:
+    """The same look that is too little for one who walked out of a still picture (see above)."""
+    tracker = Associator()
+    for _ in range(6):
+        step(tracker, people(*CORNERS, (1000, 250)), GREEN, BLUE, RED)
+    away, back = (np.array([[1.0, 0, dx], [0, 1, 0]]) for dx in (500, -500))
+    for affine in (away, *[None] * 79, back):
+        step(tracker, people(), affine=affine)
+    seen = step(tracker, people(*CORNERS, (900, 300)), GREEN, BLUE, REDDISH)
+    assert ids(seen) == [1, 2, 3]
+
+
 def test_what_appears_in_the_middle_and_looks_like_nobody_must_be_convincing() -> None:
     def newcomer(place: tuple[int, int], *looks: np.ndarray) -> list[int]:
         tracker = Associator()
