@@ -18,6 +18,7 @@ _YOLOX = "mot17 --half second --detections yolox_x_ablation --embedder none"
 RUNS = {
     "mot17-yolox-gmc": f"{_YOLOX} --camera-motion gmc.txt",
     "mot17-yolox": f"{_YOLOX} --camera-motion none",
+    "mot17-yolox-offline": f"{_YOLOX} --camera-motion gmc.txt --offline",
     "mot17-frcnn": "mot17 --detections frcnn --embedder none --camera-motion gmc.txt",
     "mot17-dpm": "mot17 --detections dpm --embedder none --camera-motion gmc.txt",
     "pets09-s2l1": "pets09-s2l1",
@@ -26,6 +27,15 @@ RUNS = {
     "adl-rundle-6-no-appearance": "adl-rundle-6 --embedder none",
 }
 """The arguments of ``mot-reid benchmark`` for each table."""
+OTHERS = (
+    "mot17-yolox-peers",
+    "mot17-frcnn-peers",
+    "reappearance",
+    "association-speed",
+    "association-speed-stages",
+    "association-speed-long",
+)
+"""Tables that the other scripts of this folder make."""
 
 
 def main(names: list[str]) -> None:
@@ -42,7 +52,7 @@ def main(names: list[str]) -> None:
 
 def with_tables(text: str) -> str:
     """The text with each table of `TABLES` between its markers, in place of what was there."""
-    for name in RUNS:
+    for name in (*RUNS, *OTHERS):
         start, end = f"<!-- table {name} -->", f"<!-- end of table {name} -->"
         path = TABLES / f"{name}.md"
         if path.is_file():

@@ -1,6 +1,6 @@
 """People who were hidden or out of view for more than a second: how many come back with their id.
 
-    MOT_REID_DATA=DIR python benchmarks/reappearance.py DATASET [SECTION.SETTING=VALUE ...]
+    MOT_REID_DATA=DIR python benchmarks/reappearance.py DATASET ... [--set SECTION.SETTING=VALUE] [-o FOLDER]
 
 A person is seen in a frame if a detection that reaches the tracker overlaps the ground truth by half. Whoever
 is not seen for more than a second, and then is for half a second at least in the second that follows, came
@@ -8,23 +8,29 @@ back. The id is kept if the track that most often covers the person in that seco
 the person last. Absences depend on detections alone, and so are the same with and without appearance.
 """
 
+import argparse
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.console import Console
 from scipy.optimize import linear_sum_assignment
 
 from mot_reid.boxes import iou
-from mot_reid.config import Config, load_config
+from mot_reid.config import Config, changed_settings, load_config
 from mot_reid.evaluation.benchmark import track_inputs
 from mot_reid.evaluation.cache import ArrayCache
 from mot_reid.evaluation.comparison import MATCH_IOU
 from mot_reid.evaluation.inputs import SequenceInputs, prepare_inputs
 from mot_reid.evaluation.motchallenge import PEDESTRIAN, read_ground_truth
 from mot_reid.evaluation.sequences import Sequence, find_sequences, one_of_each
+from mot_reid.evaluation.tables import Column, Table
+from mot_reid.provenance import provenance
 from mot_reid.resources import cache_folder
 from mot_reid.structures import Tracks
 
@@ -109,16 +115,34 @@ def without_appearance(inputs: SequenceInputs) -> SequenceInputs:
     return replace(inputs, detections=[replace(frame, embeddings=None) for frame in inputs.detections])
 
 
-def main(dataset: str, overrides: list[str]) -> None:
-    config = load_config(None, overrides)
-    print("| sequence | came back after > 1 s | with their id | without appearance |")
-    print("| --- | --- | --- | --- |")
-    for sequence in one_of_each(find_sequences(dataset), None):
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("datasets", nargs="+", metavar="DATASET", help="as for mot-reid benchmark")
+    parser.add_argument("--data", default=os.environ.get("MOT_REID_DATA"), help="folder of the data sets")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="change a setting")
+    parser.add_argument("-o", "--output", type=Path, help="folder for the table")
+    chosen = parser.parse_args()
+    try:
+        config = load_config(None, chosen.set)
+        sequences = [sequence for name in chosen.datasets for sequence in find_sequences(name, chosen.data)]
+    except (OSError, TypeError, ValueError) as error:
+        sys.exit(f"error: {error}")
+    rows = []
+    for sequence in one_of_each(sequences, None):
         inputs = prepare_inputs(sequence, config, ArrayCache(cache_folder() / "benchmark"))
         total, kept = reappearances(sequence, inputs, config)
         _, blind = reappearances(sequence, without_appearance(inputs), config)
-        print(f"| {sequence.name} | {total} | {kept} | {blind} |")
+        counts = {"came back": total, "with their id": kept, "with their id, no appearance": blind}
+        rows.append({"sequence": sequence.name, **counts})
+    columns = [Column("sequence"), *(Column(name, None, "counts") for name in list(rows[0])[1:])]
+    made_by = {**provenance(), "settings": changed_settings(config)}
+    table = Table("People who were not seen for more than a second (online)", columns, rows, made_by)
+    table.show(Console())
+    if chosen.output is not None:
+        table.save(chosen.output, "reappearance")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:])
+    main()

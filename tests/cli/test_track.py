@@ -297,7 +297,7 @@ def long_run(scene: Any, folder: Path, *options: str, prefix: str = "") -> list[
     """A command in a process of its own that takes many seconds: the scene's pictures over and over."""
     pictures = folder / "long"
     pictures.mkdir()
-    for number in range(3000):
+    for number in range(12000):
         os.link(folder / "walk" / f"{number % 60 + 1:06d}.png", pictures / f"{number + 1:06d}.png")
     command = "import sys; from mot_reid.cli import main; sys.argv[0] = 'mot-reid'; " + prefix + "main()"
     arguments = [
