@@ -199,14 +199,21 @@ class Associator:
         tracklets = tracks.nonzero()[0]
         if not tracklets.size:
             return
-        distances = frame.looks.distances(tracklets, columns)
         possible = self._within_reach(frame, tracklets, columns)
-        clear = unambiguous(distances, possible, config.revive_margin)
+        near = possible.any(axis=1)
+        if not near.any():
+            return
+        tracklets, possible = tracklets[near], possible[near]
+        distances = frame.looks.distances(tracklets, columns)
         through_edge = rows["at_edge"][tracklets, None] | frame.at_edge[columns]
         # Unless it was the camera that left.
         through_edge &= (rows["carried"][tracklets] < _CARRIED_AWAY)[:, None]
-        clear &= distances <= np.where(through_edge, config.revive_edge_gate, config.revive_gate)
-        found, by = assign(distances / 2, clear, limit=1.0)
+        alike = distances <= np.where(through_edge, config.revive_edge_gate, config.revive_gate)
+        alike &= possible
+        if not alike.any():
+            return
+        alike &= unambiguous(distances, possible, config.revive_margin)
+        found, by = assign(distances / 2, alike, limit=1.0)
         frame.revived = tracklets[found]
         frame.take(frame.revived, columns[by])
 
@@ -335,9 +342,9 @@ class Associator:
         ages = self._ages()
         missed = (rows["status"] != Status.TENTATIVE) & (ages > 0)
         candidates = (missed & (ages <= min(config.hidden_age, config.max_age))).nonzero()[0]
-        boxes = cxcywh_to_xyxy(self._table.states.position[candidates])
         if not candidates.size:
-            return candidates, boxes
+            return candidates, np.zeros((0, 4))
+        boxes = cxcywh_to_xyxy(self._table.states.position[candidates])
         behind = covered_in_front(boxes, seen) >= config.hidden_cover
         return candidates[behind], boxes[behind]
 
