@@ -3,7 +3,7 @@
     MOT_REID_DATA=DIR python benchmarks/accuracy.py [NAME ...]
 
 Run it from the root of the checkout, with the data sets in DIR (see README.md). With names, only those tables
-are made anew. Detections, embeddings and camera motion come from the cache where an earlier run left them.
+are made anew; with the name "none" the saved tables are put into README.md and none is made. Detections, embeddings and camera motion come from the cache where an earlier run left them.
 """
 
 import shlex
@@ -39,11 +39,11 @@ OTHERS = (
 
 
 def main(names: list[str]) -> None:
-    unknown = set(names) - RUNS.keys()
+    unknown = set(names) - RUNS.keys() - {"none"}
     if unknown:
         sys.exit(f"error: no table {', '.join(sorted(unknown))}; known: {', '.join(RUNS)}")
     program = Path(sys.executable).with_name("mot-reid")
-    for name in names or RUNS:
+    for name in [] if names == ["none"] else names or RUNS:
         arguments = [*shlex.split(RUNS[name]), "-o", str(TABLES), "--name", name]
         print(f"mot-reid benchmark {shlex.join(arguments)}", flush=True)
         subprocess.run([program, "benchmark", *arguments], check=True)
