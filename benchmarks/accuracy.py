@@ -3,7 +3,8 @@
     MOT_REID_DATA=DIR python benchmarks/accuracy.py [NAME ...]
 
 Run it from the root of the checkout, with the data sets in DIR (see README.md). With names, only those tables
-are made anew; with the name "none" the saved tables are put into README.md and none is made. Detections, embeddings and camera motion come from the cache where an earlier run left them.
+are made anew; with the name "none" the saved tables are put into README.md and none is made. Detections,
+embeddings and camera motion come from the cache where an earlier run left them.
 """
 
 import shlex

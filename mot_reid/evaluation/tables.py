@@ -109,10 +109,9 @@ class Table:
         parts = [f"#### {self.title}"]
         if command := self.provenance.get("command"):
             parts.append(f"```\n{command}\n```")
-        for group in dict.fromkeys(column.group for column in self.columns if column.group):
-            shown = [column for column in self.used_columns() if column.group in ("", group)]
-            if not any(column.group for column in shown):
-                continue
+        used = self.used_columns()
+        for group in dict.fromkeys(column.group for column in used if column.group) or ("",):
+            shown = [column for column in used if column.group in ("", group)]
             if heading := self.headings.get(group):
                 parts.append(heading)
             parts.append(_markdown_table(shown, self.rows))

@@ -141,3 +141,8 @@ def test_names_with_brackets_are_shown_as_they_are() -> None:
     table(title="results[red] against [/x]", rows=rows).show(Console(file=text, width=400))
     for name in ("video[1]", "a[/]b", "results[red] against [/x]"):
         assert name in " ".join(text.getvalue().split())
+
+
+def test_markdown_of_a_table_without_groups() -> None:
+    plain = Table("Times", [Column("stage"), Column("ms", 1)], [{"stage": "predict", "ms": 0.25}])
+    assert "| stage | ms |\n| --- | ---: |\n| predict | 0.2 |" in plain.to_markdown()
