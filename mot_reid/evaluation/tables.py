@@ -110,7 +110,8 @@ class Table:
         if command := self.provenance.get("command"):
             parts.append(f"```\n{command}\n```")
         used = self.used_columns()
-        for group in dict.fromkeys(column.group for column in used if column.group) or ("",):
+        groups = list(dict.fromkeys(column.group for column in used if column.group)) or [""]
+        for group in groups if used else []:
             shown = [column for column in used if column.group in ("", group)]
             if heading := self.headings.get(group):
                 parts.append(heading)
