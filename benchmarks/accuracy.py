@@ -34,7 +34,6 @@ OTHERS = (
     "reappearance",
     "association-speed",
     "association-speed-stages",
-    "association-speed-long",
 )
 """Tables that the other scripts of this folder make."""
 
