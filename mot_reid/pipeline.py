@@ -27,9 +27,10 @@ from mot_reid.video.sinks import CsvSink, JsonLinesSink, MotSink, ParquetSink, S
 
 __all__ = ["OUTPUT_FILES", "STAGES", "Summary", "track_source"]
 
+OFFLINE_FILE = "tracks_offline.txt"
 OUTPUT_FILES = (
     "tracks.txt",
-    "tracks_offline.txt",
+    OFFLINE_FILE,
     "tracks.jsonl",
     "tracks.csv",
     "tracks.parquet",
@@ -38,8 +39,6 @@ OUTPUT_FILES = (
     "summary.json",
 )
 """The files that a run writes, or removes if an earlier run left them."""
-
-OFFLINE_FILE = "tracks_offline.txt"
 
 STAGES = ("decode", "detect", "embed", "camera motion", "associate", "draw", "write")
 

@@ -51,7 +51,7 @@ def load_backend(path: Path, device: str, runtime: Runtime = "auto") -> Backend:
     Args:
         path: a ``.safetensors`` checkpoint of ours, or an ``.onnx`` export.
         device: such as ``cpu`` or ``cuda:0``.
-        runtime: ``torch`` or ``onnxruntime``; ``auto`` takes ONNX Runtime, which is three times as fast on a
+        runtime: ``torch`` or ``onnxruntime``; ``auto`` takes ONNX Runtime, which is much the faster on a
             CPU, for exports, and on a CPU also for a checkpoint with its export beside it.
 
     Raises:

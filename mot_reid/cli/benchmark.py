@@ -218,7 +218,7 @@ def benchmark(
     made_by: dict[str, Any] = {**provenance(), "settings": changed_settings(base)}
     if swept:
         made_by["swept"] = {key: " ".join(values) for key, values in swept.items()}
-        table = sweep_table(title, swept, [entry for entry, _ in combinations], runs, metric, made_by)
+        table = sweep_table(title, swept, [entry for entry, _ in combinations], runs, metric, made_by, mode)
     else:
         made_by |= {"models": runs[0][0].models, "configuration": asdict(base)}
         table = benchmark_table(title, runs[0], made_by, mode, cached)

@@ -13,7 +13,7 @@ import yaml
 from mot_reid.config import Config, load_config
 from mot_reid.evaluation.benchmark import SequenceRun
 from mot_reid.evaluation.metrics import METRICS, Scores, combine
-from mot_reid.evaluation.report import metric_columns
+from mot_reid.evaluation.report import Mode, metric_columns
 from mot_reid.evaluation.tables import Column, Table
 
 __all__ = [
@@ -156,6 +156,7 @@ def sweep_table(
     runs: list[list[SequenceRun]],
     metric: str,
     provenance: Mapping[str, Any],
+    mode: Mode = "online",
 ) -> Table:
     """All combinations, the best first, and what leave-one-sequence-out says of the choice."""
     varied = [name for name, values in settings.items() if len(values) > 1]
@@ -164,7 +165,7 @@ def sweep_table(
     held_out = leave_one_out(runs, metric)
     rows = []
     for i in order:
-        row = {name: combinations[i][name] for name in varied} | totals[i].values()
+        row = {name: combinations[i][name] for name in varied} | {"mode": mode} | totals[i].values()
         if held_out is not None:
             row["picked"] = held_out.picks.count(i)
         rows.append(row)
@@ -178,7 +179,8 @@ def sweep_table(
             f"{_short(held_out.scores)}. The gap is what choosing on the test sequences would flatter; "
             f"'picked' counts how many sequences chose a row."
         )
-    columns = [Column(name) for name in varied] + metric_columns() + [Column("picked", None, "scores")]
+    columns = [*map(Column, varied), Column("mode", brief=False), *metric_columns()]
+    columns.append(Column("picked", None, "scores"))
     return Table(title, columns, rows, provenance, notes)
 
 
