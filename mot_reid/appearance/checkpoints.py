@@ -108,7 +108,8 @@ def load_checkpoint(
     }
     try:
         if metadata is None:
-            network = load_foreign(tensors, untold)
+            # DataParallel puts its own name before all others.
+            network = load_foreign({n.removeprefix("module."): t for n, t in tensors.items()}, untold)
         elif untold and any(untold):
             raise ValueError("a checkpoint of ours, which tells its pooling and its input size")
         else:
@@ -178,7 +179,7 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
         raise ValueError(f"{path}: holds a {type(content).__name__}, not a state dict")
     entries = (content.get(name) for name in ("model", "state_dict"))
     state = next((entry for entry in entries if isinstance(entry, Mapping)), content)
-    tensors = {str(n).removeprefix("module."): t for n, t in state.items() if isinstance(t, Tensor)}
+    tensors = {str(name): tensor for name, tensor in state.items() if isinstance(tensor, Tensor)}
     if not tensors:
         raise ValueError(f"{path}: no tensors, neither at the top nor under model or state_dict")
     return tensors
