@@ -23,7 +23,8 @@ class Frame:
 
     Attributes:
         detections: all that count.
-        measured: ``(M, 4)`` their boxes, centre x, centre y, width, height.
+        xyxy: ``(M, 4)`` their boxes, in double precision.
+        measured: ``(M, 4)`` the same, centre x, centre y, width, height.
         ages: ``(T,)`` frames since each tracklet was last seen.
         rows: ``(P,)`` the tracklet of each pair.
         columns: ``(P,)`` the detection of each pair, of the same class.
@@ -37,6 +38,7 @@ class Frame:
     """
 
     detections: Detections
+    xyxy: NDArray[np.float64]
     measured: NDArray[np.float64]
     ages: NDArray[np.int64]
     rows: Indices
