@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from mot_reid.association.assignment import assign_pairs
+from mot_reid import kernels
 from mot_reid.association.looks import Looks
 from mot_reid.structures import Detections
 
@@ -61,11 +61,11 @@ class Frame:
         pairs: Indices = (alike & tracks[self.rows] & detections[self.columns]).nonzero()[0]
         return pairs
 
-    def match(self, pairs: Indices, costs: NDArray[np.floating]) -> None:
+    def match(self, pairs: Indices, costs: NDArray[np.float64]) -> None:
         """Makes the best of some pairs, given by their numbers ``(K,)``, at these costs ``(K,)``, below 1."""
         if len(pairs):
             rows, columns = self.rows[pairs], self.columns[pairs]
-            chosen = assign_pairs(rows, columns, costs, limit=1.0)
+            chosen = kernels.assign_pairs(rows, columns, costs, 1.0)
             self.take(rows[chosen], columns[chosen])
 
     def take(self, rows: Indices, columns: Indices) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mot_reid.kernels.plain import (
+        assign_pairs,
         at_edge,
         blend,
         corners,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "assign_pairs",
     "at_edge",
     "blend",
     "corners",

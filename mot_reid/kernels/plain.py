@@ -4,8 +4,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid.boxes import cxcywh_to_xyxy
+from mot_reid.kernels.assignment import assign_pairs
 
 __all__ = [
+    "assign_pairs",
     "at_edge",
     "blend",
     "corners",
