@@ -2,18 +2,13 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
-__all__ = ["assign", "assign_pairs"]
+from mot_reid import kernels
+
+__all__ = ["assign"]
 
 Rows = NDArray[np.intp]
 Costs = NDArray[np.floating]
-
-# With fewer pairs than this the solver alone is faster; with more, most of them need no solver.
-_MANY = 250
-_ROUNDS = 4
-# A matrix of so many entries is not worth making smaller.
-_SMALL = 4096
 
 
 def assign(costs: Costs, allowed: NDArray[np.bool_], limit: float) -> tuple[Rows, Rows]:
@@ -31,88 +26,5 @@ def assign(costs: Costs, allowed: NDArray[np.bool_], limit: float) -> tuple[Rows
         The rows and the columns of the pairs, both ``(K,)``, rows ascending.
     """
     rows, columns = (allowed & (costs < limit)).nonzero()
-    chosen = assign_pairs(rows, columns, costs[rows, columns], limit)
+    chosen = kernels.assign_pairs(rows, columns, costs[rows, columns].astype(np.float64), limit)
     return rows[chosen], columns[chosen]
-
-
-def assign_pairs(rows: Rows, columns: Rows, costs: Costs, limit: float) -> Rows:
-    """The same for pairs in a list, all others being impossible.
-
-    Args:
-        rows: ``(P,)`` of each pair, from 0; no pair comes twice.
-        columns: ``(P,)`` likewise.
-        costs: ``(P,)``, finite.
-        limit: pairs that cost this much or more are not made.
-
-    Returns:
-        Which of the pairs are made ``(K,)``, ascending.
-    """
-    gains = limit - costs
-    left = (gains > 0).nonzero()[0]
-    chosen = [left[:0]]
-    for _ in range(_ROUNDS):
-        if len(left) <= _MANY:
-            break
-        sure = _sure(rows[left], columns[left], gains[left])
-        chosen.append(left[sure])
-        left = left[_apart(rows, left, sure) & _apart(columns, left, sure)]
-        if not len(sure):
-            break
-    chosen.append(left[_solved(rows[left], columns[left], gains[left])])
-    return np.sort(np.concatenate(chosen))
-
-
-def _solved(rows: Rows, columns: Rows, gains: Costs) -> Rows:
-    """The best of the pairs, by the Hungarian method on the rows and columns that occur."""
-    count = len(rows)
-    if len(set(rows.tolist())) == count == len(set(columns.tolist())):
-        return np.arange(count)  # nobody has a choice
-    shape = int(rows.max()) + 1, int(columns.max()) + 1
-    if shape[0] * shape[1] > _SMALL:
-        rows, columns = _numbered(rows), _numbered(columns)
-        shape = int(rows.max()) + 1, int(columns.max()) + 1
-    pair_at = np.full(shape, -1)
-    pair_at[rows, columns] = np.arange(count)
-    matrix = np.zeros(shape)
-    matrix[rows, columns] = gains
-    chosen: Rows = pair_at[linear_sum_assignment(matrix, maximize=True)]
-    return chosen[chosen >= 0]
-
-
-def _numbered(keys: Rows) -> Rows:
-    """The keys renumbered without gaps, in their order."""
-    occurs = np.zeros(keys.max() + 1, np.intp)
-    occurs[keys] = 1
-    numbers: Rows = (occurs.cumsum() - 1)[keys]
-    return numbers
-
-
-def _sure(rows: Rows, columns: Rows, gains: Costs) -> Rows:
-    """Pairs that some best assignment makes, found without solving it.
-
-    Without such a pair, an assignment has at most one other pair in its row and one in its column; if the
-    pair gains at least as much as the best two of those together, it can take their place.
-    """
-    sure = (gains >= _best_rival(rows, gains) + _best_rival(columns, gains)).nonzero()[0]
-    sure = sure[np.unique(rows[sure], return_index=True)[1]]  # of equals that exclude each other, one
-    return sure[np.unique(columns[sure], return_index=True)[1]]
-
-
-def _best_rival(keys: Rows, gains: Costs) -> Costs:
-    """For each pair the largest gain of another pair with its key, 0 if there is none: ``(P,)``."""
-    order = np.lexsort((-gains, keys))
-    keys, gains = keys[order], gains[order]
-    starts = np.concatenate([[True], keys[1:] != keys[:-1]])
-    followed = np.concatenate([~starts[1:], [False]])
-    rivals = gains[starts][np.cumsum(starts) - 1]  # the best one's gain, for all but the best themselves
-    rivals[starts] = np.where(followed, np.roll(gains, -1), 0.0)[starts]
-    unsorted = np.empty_like(rivals)
-    unsorted[order] = rivals
-    return unsorted
-
-
-def _apart(keys: Rows, left: Rows, sure: Rows) -> NDArray[np.bool_]:
-    """Which pairs of ``left`` do not share a key with any of ``left[sure]``."""
-    taken = np.zeros(keys.max() + 1, bool)
-    taken[keys[left[sure]]] = True
-    return ~taken[keys[left]]

@@ -5,16 +5,16 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from mot_reid import kernels
 from mot_reid.association.assignment import assign
-from mot_reid.association.costs import covered_in_front, fused_costs, similar_boxes, unambiguous
+from mot_reid.association.costs import fused_costs, unambiguous
 from mot_reid.association.frame import NOBODY, Frame
 from mot_reid.association.looks import Looks
-from mot_reid.association.pairs import overlapping
 from mot_reid.association.scene_shift import scene_shift
 from mot_reid.association.scores import UsualScore
 from mot_reid.association.tracklets import Status, TrackletTable
 from mot_reid.association.view import View
-from mot_reid.boxes import cxcywh_to_xyxy, iou, xyxy_to_cxcywh
+from mot_reid.boxes import iou, xyxy_to_cxcywh
 from mot_reid.config import AssociationConfig, MotionConfig
 from mot_reid.motion import kalman
 from mot_reid.structures import Detections, Tracks
@@ -81,10 +81,11 @@ class Associator:
             self._table.require_dimension(embeddings.shape[1])
         self._frame += 1
         self._usual_score.update(detections.scores)
-        self._view.extend(detections.xyxy)
-        measured = xyxy_to_cxcywh(detections.xyxy.astype(np.float64))
+        xyxy = detections.xyxy.astype(np.float64)
+        self._view.extend(xyxy)
+        measured = xyxy_to_cxcywh(xyxy)
         self._predict(affine, measured, confident)
-        frame = self._compare(detections, measured)
+        frame = self._compare(detections, xyxy, measured)
         if embeddings is not None:
             self._take_in(frame, confident, embeddings)
         self._match_confident(frame, confident)
@@ -127,28 +128,29 @@ class Associator:
         drift += centres - before
         rows["carried"] = np.maximum(rows["carried"], np.hypot(*drift) / np.maximum(heights, 1))
 
-    def _compare(self, detections: Detections, measured: NDArray[np.float64]) -> Frame:
+    def _compare(
+        self, detections: Detections, xyxy: NDArray[np.float64], measured: NDArray[np.float64]
+    ) -> Frame:
         """The pairs of tracklets and detections that overlap; the stages take their parts of them."""
-        table, xyxy = self._table, detections.xyxy.astype(np.float64)
-        predicted = cxcywh_to_xyxy(table.states.position)
-        rows, columns = overlapping(predicted, xyxy)
-        same_class = table.rows["class_id"][rows] == detections.classes[columns]
-        if not same_class.all():
-            rows, columns = rows[same_class], columns[same_class]
+        table = self._table
+        predicted = kernels.corners(table.states.position)
+        rows, columns, overlaps = kernels.similar_pairs(
+            predicted, xyxy, table.rows["class_id"], detections.classes
+        )
         return Frame(
             detections=detections,
+            xyxy=xyxy,
             measured=measured,
             ages=self._ages(),
             rows=rows,
             columns=columns,
-            overlaps=similar_boxes(predicted[rows], xyxy[columns]),
-            at_edge=self._view.at_edge(detections.xyxy, self.association.edge_margin),
+            overlaps=overlaps,
+            at_edge=self._view.at_edge(xyxy, self.association.edge_margin),
         )
 
     def _take_in(self, frame: Frame, known: Mask, embeddings: NDArray[np.float32]) -> None:
         """Puts the embeddings ``(K, D)`` of the ``known`` detections ``(M,)`` in."""
-        xyxy = frame.detections.xyxy
-        frame.hidden = covered_in_front(xyxy, xyxy) > self.association.max_occlusion
+        frame.hidden = kernels.covered_in_front(frame.xyxy, frame.xyxy) > self.association.max_occlusion
         frame.looks = Looks(self._table.embeddings, embeddings, known, self._table.usual_embedding())
 
     def _ages(self) -> NDArray[np.int64]:
@@ -325,7 +327,7 @@ class Associator:
             index, chosen = index[reported], chosen[reported]
         share = self.association.smoothing
         boxes = (1 - share) * frame.measured[index] + share * self._table.states.position[chosen]
-        seen = cxcywh_to_xyxy(boxes)
+        seen = kernels.corners(boxes)
         hidden, hidden_boxes = self._hidden(seen)
         chosen = np.concatenate([chosen, hidden])
         return Tracks(
@@ -344,8 +346,8 @@ class Associator:
         candidates = (missed & (ages <= min(config.hidden_age, config.max_age))).nonzero()[0]
         if not candidates.size:
             return candidates, np.zeros((0, 4))
-        boxes = cxcywh_to_xyxy(self._table.states.position[candidates])
-        behind = covered_in_front(boxes, seen) >= config.hidden_cover
+        boxes = kernels.corners(self._table.states.position[candidates])
+        behind = kernels.covered_in_front(boxes, seen) >= config.hidden_cover
         return candidates[behind], boxes[behind]
 
     def _retire(self) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from mot_reid.association.assignment import assign_pairs
+from mot_reid import kernels
 from mot_reid.association.looks import Looks
 from mot_reid.structures import Detections
 
@@ -23,7 +23,8 @@ class Frame:
 
     Attributes:
         detections: all that count.
-        measured: ``(M, 4)`` their boxes, centre x, centre y, width, height.
+        xyxy: ``(M, 4)`` their boxes, in double precision.
+        measured: ``(M, 4)`` the same, centre x, centre y, width, height.
         ages: ``(T,)`` frames since each tracklet was last seen.
         rows: ``(P,)`` the tracklet of each pair.
         columns: ``(P,)`` the detection of each pair, of the same class.
@@ -37,6 +38,7 @@ class Frame:
     """
 
     detections: Detections
+    xyxy: NDArray[np.float64]
     measured: NDArray[np.float64]
     ages: NDArray[np.int64]
     rows: Indices
@@ -59,11 +61,11 @@ class Frame:
         pairs: Indices = (alike & tracks[self.rows] & detections[self.columns]).nonzero()[0]
         return pairs
 
-    def match(self, pairs: Indices, costs: NDArray[np.floating]) -> None:
+    def match(self, pairs: Indices, costs: NDArray[np.float64]) -> None:
         """Makes the best of some pairs, given by their numbers ``(K,)``, at these costs ``(K,)``, below 1."""
         if len(pairs):
             rows, columns = self.rows[pairs], self.columns[pairs]
-            chosen = assign_pairs(rows, columns, costs, limit=1.0)
+            chosen = kernels.assign_pairs(rows, columns, costs, 1.0)
             self.take(rows[chosen], columns[chosen])
 
     def take(self, rows: Indices, columns: Indices) -> None:

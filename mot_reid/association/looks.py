@@ -3,14 +3,14 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from mot_reid import kernels
+from mot_reid.kernels.plain import centred
+
 __all__ = ["Looks"]
 
 Rows = NDArray[np.intp]
 Mask = NDArray[np.bool_]
 Vectors = NDArray[np.float32]
-
-# Squared lengths below this are taken for nothing but rounding.
-_LEAST_SQUARE = np.float32(1e-6)
 
 
 class Looks:
@@ -31,10 +31,10 @@ class Looks:
 
     def __init__(self, tracks: Vectors, detections: Vectors, known: Mask, usual: Vectors) -> None:
         self.known = known
-        self._tracks, self._detections = tracks, detections
+        self._tracks, self._detections = tracks, np.ascontiguousarray(detections, np.float32)
         self._place = known.cumsum() - 1  # of each detection among those known
         # (a - u)(b - u) = ab - au - bu + uu: the embeddings themselves need not be copied.
-        self._rest = np.float32(usual @ usual)
+        self._rest = float(usual @ usual)
         self._along_tracks, self._along_detections = tracks @ usual, detections @ usual
 
     def of_detections(self, columns: Rows) -> Vectors:
@@ -43,21 +43,14 @@ class Looks:
 
     def pair_distances(self, rows: Rows, columns: Rows) -> Vectors:
         """Distances ``(K,)`` of tracklets ``(K,)`` from detections ``(K,)``, pair by pair."""
-        columns = self._place[columns]
-        products = np.einsum("kd,kd->k", self._tracks[rows], self._detections[columns])
-        return self._centred(products, self._along_tracks[rows], self._along_detections[columns])
+        along = self._along_tracks, self._along_detections
+        return kernels.pair_distances(
+            self._tracks, self._detections, rows, self._place[columns], *along, self._rest
+        )
 
     def distances(self, rows: Rows, columns: Rows) -> Vectors:
         """Distances ``(R, C)`` of tracklets ``(R,)`` from detections ``(C,)``, each from all."""
         columns = self._place[columns]
         products: Vectors = self._tracks[rows] @ self._detections[columns].T
-        return self._centred(products, self._along_tracks[rows, None], self._along_detections[columns])
-
-    def _centred(self, products: Vectors, along_a: Vectors, along_b: Vectors) -> Vectors:
-        """1 - cosine of a - u and b - u, from ``a b``, ``a u`` and ``b u``; overwrites ``products``."""
-        rest = self._rest
-        products -= along_a
-        products -= along_b - rest
-        products /= np.sqrt(np.maximum(1 + rest - 2 * along_a, _LEAST_SQUARE))
-        products /= np.sqrt(np.maximum(1 + rest - 2 * along_b, _LEAST_SQUARE))
-        return np.subtract(1, products, out=products)
+        along = self._along_tracks[rows, None], self._along_detections[columns]
+        return centred(products, *along, self._rest)

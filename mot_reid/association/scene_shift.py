@@ -3,8 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from mot_reid.association.pairs import overlapping, paired_iou
-from mot_reid.boxes import cxcywh_to_xyxy
+from mot_reid import kernels
 
 __all__ = ["scene_shift"]
 
@@ -37,7 +36,7 @@ def scene_shift(expected: Array, seen: Array) -> Array:
         if min(len(expected), len(seen)) < _LEAST_PAIRS:
             return none
         moved = expected + np.concatenate([total, none])
-        rows, columns = _mutual_best(_grown(moved, growth), _grown(seen, growth))
+        rows, columns = kernels.mutual_best(_grown(moved, growth), _grown(seen, growth), _LEAST_IOU)
         pairs = len(rows)
         if pairs < _LEAST_PAIRS:
             return none
@@ -50,16 +49,4 @@ def scene_shift(expected: Array, seen: Array) -> Array:
 
 
 def _grown(cxcywh: Array, growth: float) -> Array:
-    return cxcywh_to_xyxy(cxcywh * np.array([1, 1, 1 + 2 * growth, 1 + 2 * growth]))
-
-
-def _mutual_best(a: Array, b: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """The boxes ``(A, 4)`` and ``(B, 4)`` that overlap each other most: rows of both, each ``(K,)``."""
-    rows, columns = overlapping(a, b)
-    overlaps = paired_iou(a[rows], b[columns])
-    best_of_rows, best_of_columns = np.zeros(len(a)), np.zeros(len(b))
-    np.maximum.at(best_of_rows, rows, overlaps)
-    np.maximum.at(best_of_columns, columns, overlaps)
-    mutual = (overlaps == best_of_rows[rows]) & (overlaps == best_of_columns[columns])
-    mutual &= overlaps > _LEAST_IOU
-    return rows[mutual], columns[mutual]
+    return kernels.corners(cxcywh * np.array([1, 1, 1 + 2 * growth, 1 + 2 * growth]))

@@ -3,12 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from mot_reid import kernels
 from mot_reid.motion.kalman import KalmanStates
 
 __all__ = ["Status", "TrackletTable"]
 
 _FIRST_CAPACITY = 64
-_LEAST_NORM = 1e-6
 # The mean embedding counts this many people more than there are, of no looks at all: the mean of one person
 # alone is that person's own looks, and would leave nothing to tell them by.
 _PRIOR_PEOPLE = 2
@@ -37,7 +37,8 @@ _ROW = np.dtype(
         ("drift", np.float64, 2),  # what the camera's motion made of the place since then, pixels
         ("carried", np.float64),  # the furthest that it was, heights
         ("at_edge", np.bool_),  # the last detection was cut off by the picture's edge, or nearly
-    ]
+    ],
+    align=True,
 )
 
 
@@ -126,16 +127,8 @@ class TrackletTable:
         self.require_dimension(embeddings.shape[1])
         if not len(rows):
             return
-        old_share = (np.float32(momentum) * self.rows["has_embedding"][rows])[:, None]
-        blended = self._embeddings[rows]
-        blended *= old_share
-        blended += (1 - old_share) * embeddings
-        norms = np.sqrt(np.einsum("kd,kd->k", blended, blended))[:, None]
-        if norms.min() <= _LEAST_NORM:  # opposite vectors can cancel out; the new one stands then
-            blended = np.where(norms > _LEAST_NORM, blended, embeddings)
-            norms = np.where(norms > _LEAST_NORM, norms, 1)
-        blended /= norms
-        self._embeddings[rows] = blended
+        old_shares = np.float32(momentum) * self.rows["has_embedding"][rows]
+        kernels.blend(self._embeddings, rows, embeddings, old_shares)
         self.rows["has_embedding"][rows] = True
 
     def usual_embedding(self) -> NDArray[np.float32]:

@@ -15,7 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mot_reid import kernels
 from mot_reid.config import MotionConfig
+from mot_reid.kernels.plain import squared_sides
 
 __all__ = ["KalmanStates", "initiate", "predict", "update", "warp"]
 
@@ -24,10 +26,6 @@ Array = NDArray[np.float64]
 # A new track's uncertainty, as multiples of the noise of one frame (DeepSORT's values).
 _INITIAL_POSITION_FACTOR = 2.0
 _INITIAL_VELOCITY_FACTOR = 10.0
-# Widths and heights below this many pixels do not shrink the noise further.
-_LEAST_SIDE = 1.0
-# Scores below this do not raise the noise of a measurement further.
-_LEAST_SCORE = 0.1
 
 
 @dataclass
@@ -68,21 +66,12 @@ class KalmanStates:
         return self.values[4].T
 
 
-def _squared_sides(position: Array) -> Array:
-    """Squares of each box's width, height, width, height, what variances are a fraction of: ``(4, N)``."""
-    squares = np.empty_like(position)
-    np.maximum(position[2:], _LEAST_SIDE, out=squares[:2])
-    squares[:2] *= squares[:2]
-    squares[2:] = squares[:2]
-    return squares
-
-
 def initiate(measurements: Array, config: MotionConfig) -> KalmanStates:
     """States of tracks that start at ``(N, 4)`` centre x, centre y, width, height, at rest."""
     position = measurements.T
     values = np.zeros((5, *position.shape))
     values[0] = position
-    squares = _squared_sides(position)
+    squares = squared_sides(position)
     values[2] = (_INITIAL_POSITION_FACTOR * config.position_std) ** 2 * squares
     values[4] = (_INITIAL_VELOCITY_FACTOR * config.velocity_std) ** 2 * squares
     return KalmanStates(values)
@@ -90,14 +79,7 @@ def initiate(measurements: Array, config: MotionConfig) -> KalmanStates:
 
 def predict(states: KalmanStates, config: MotionConfig) -> None:
     """Moves all states one frame on, in place."""
-    position, velocity, p_xx, p_xv, p_vv = states.values
-    squares = _squared_sides(position)
-    position += velocity
-    p_xx += p_xv
-    p_xv += p_vv
-    p_xx += p_xv
-    p_xx += config.position_std**2 * squares
-    p_vv += config.velocity_std**2 * squares
+    kernels.predict(states.values, config.position_std**2, config.velocity_std**2)
 
 
 def update(
@@ -117,20 +99,8 @@ def update(
         scores: ``(K,)`` the detections' scores in [0, 1], None for 1; the standard deviation of a
             measurement's noise is divided by its score.
     """
-    values = states.values.take(rows, axis=2)
-    position, velocity, p_xx, p_xv, p_vv = values
-    innovation_variance = config.position_std**2 * _squared_sides(position)
-    if scores is not None:
-        innovation_variance /= np.maximum(scores, _LEAST_SCORE, dtype=np.float64) ** 2
-    innovation_variance += p_xx
-    gain_x, gain_v = p_xx / innovation_variance, p_xv / innovation_variance
-    innovation = measurements.T - position
-    position += gain_x * innovation
-    velocity += gain_v * innovation
-    p_vv -= gain_v * p_xv
-    p_xv -= gain_x * p_xv
-    p_xx -= gain_x * p_xx
-    states.values[:, :, rows] = values
+    exact = np.ones(len(rows)) if scores is None else scores.astype(np.float64)
+    kernels.update(states.values, rows, measurements, exact, config.position_std**2)
 
 
 def warp(states: KalmanStates, affine: Array) -> None:
@@ -144,11 +114,4 @@ def warp(states: KalmanStates, affine: Array) -> None:
         states: the states of all tracks.
         affine: ``(2, 3)``, maps pixels of the last frame to pixels of this one.
     """
-    values, linear = states.values, affine[:, :2]
-    (a, b), (c, d) = linear.tolist()
-    scale = abs(a * d - b * c)  # of areas
-    values[:2, :2] = linear @ values[:2, :2]
-    values[0, :2] += affine[:, 2:]
-    values[:2, 2:] *= scale**0.5
-    values[2:, :2] = linear**2 @ values[2:, :2]
-    values[2:, 2:] *= scale
+    kernels.warp(states.values, affine)

@@ -1,0 +1,122 @@
+"""The compiled kernels do what the plain ones say."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mot_reid import kernels
+from mot_reid.kernels import plain
+
+loops: Any = pytest.importorskip("mot_reid.kernels.loops", reason="numba is not installed")
+
+SEEDS = st.integers(0, 2**32 - 1)
+# Around the size where the sweep from left to right begins too.
+COUNTS = st.sampled_from([0, 1, 2, 7, 30, 150])
+BOTH = plain, loops
+
+
+def boxes(random: np.random.Generator, count: int) -> np.ndarray:
+    """Some of them without an area, many with the same edges."""
+    corner, sides = random.integers(0, 60, (count, 2)), random.integers(-1, 20, (count, 2))
+    return np.hstack([corner, corner + sides]) + random.choice([0, 0.25], (count, 1))
+
+
+def unit(random: np.random.Generator, count: int, dimension: int = 33) -> np.ndarray:
+    rows = random.standard_normal((count, dimension), np.float32)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def filtered(random: np.random.Generator, count: int) -> np.ndarray:
+    """Kalman states, a part of a larger table as the tracklets' are."""
+    values = random.normal(0, 30, (5, 4, count + 3))
+    values[2:] = np.abs(values[2:]) + 1
+    return values[:, :, :count]
+
+
+def same(kernel: Callable[[Any], Any]) -> None:
+    """Calls ``kernel`` with both modules; what it returns must be equal but for rounding."""
+    expected, seen = (kernel(module) for module in BOTH)
+    for one, other in zip(
+        *([result] if isinstance(result, np.ndarray) else result for result in (expected, seen)), strict=True
+    ):
+        assert one.dtype == other.dtype
+        np.testing.assert_allclose(other, one, rtol=1e-9, atol=1e-9 if one.dtype == np.float64 else 2e-6)
+
+
+def test_there_is_a_loop_for_each_kernel() -> None:
+    assert set(kernels.__all__) <= set(loops.__all__)
+    assert set(kernels.__all__) <= set(plain.__all__)
+
+
+@given(SEEDS, COUNTS)
+def test_motion(seed: int, count: int) -> None:
+    random = np.random.default_rng(seed)
+    states, affine = filtered(random, count), random.normal(0, 1, (2, 3))
+    measured, scores = random.normal(0, 30, (count, 4)), random.uniform(0, 1, count)
+    rows = random.permutation(count)[: count // 2]
+
+    def one_frame(module: Any) -> np.ndarray:
+        values = states.copy()
+        module.predict(values, 0.01, 0.001)
+        module.warp(values, affine)
+        module.update(values, rows, measured[rows], scores[rows], 0.01)
+        return values
+
+    same(one_frame)
+
+
+@given(SEEDS, COUNTS, COUNTS)
+def test_pairs_of_boxes(seed: int, some: int, others: int) -> None:
+    random = np.random.default_rng(seed)
+    a, b = boxes(random, some), boxes(random, others)
+    classes = random.integers(0, 2, some), random.integers(0, 2, others)
+    same(lambda module: module.similar_pairs(a, b, *classes))
+    same(lambda module: module.covered_in_front(a, b))
+    same(lambda module: module.mutual_best(a, b, 0.1))
+    same(lambda module: module.corners(a))
+
+
+@given(SEEDS, COUNTS, COUNTS)
+def test_looks(seed: int, tracks: int, detections: int) -> None:
+    random = np.random.default_rng(seed)
+    a, b, usual = unit(random, tracks), unit(random, detections), unit(random, 1)[0] / 2
+    pairs = min(tracks, detections)
+    rows, columns = random.permutation(tracks)[:pairs], random.permutation(detections)[:pairs]
+    rest = np.float32(usual @ usual)
+    same(lambda module: module.pair_distances(a, b, rows, columns, a @ usual, b @ usual, rest))
+    shares = random.choice(np.array([0, 0.5, 0.9], np.float32), pairs)
+    b[::3] = -a[: len(b[::3])] if pairs > len(b) // 3 else b[::3]  # halves of opposites cancel out
+
+    def blended(module: Any) -> np.ndarray:
+        table = a.copy()
+        module.blend(table, rows, b[columns], shares)
+        return table
+
+    same(blended)
+
+
+@given(SEEDS, COUNTS.filter(bool))
+def test_edges(seed: int, count: int) -> None:
+    random = np.random.default_rng(seed)
+    frames = [boxes(random, count) for _ in range(3)]
+
+    def edges(module: Any) -> tuple[np.ndarray, ...]:
+        furthest, touches, seen = np.full(4, -np.inf), np.zeros(4, np.int64), plain.OUTWARDS * np.inf
+        for xyxy in frames:
+            module.extend(furthest, touches, seen, xyxy)
+        return furthest, touches, seen, module.at_edge(seen, frames[-1], 0.1)
+
+    same(edges)
+
+
+def test_arrays_that_cannot_be_written_are_taken() -> None:
+    xyxy = np.array([[0.0, 0, 10, 20], [5, 0, 15, 22]])
+    classes = np.zeros(2, np.int64)
+    for array in (xyxy, classes):
+        array.flags.writeable = False
+    same(lambda module: module.similar_pairs(xyxy, xyxy, classes, classes))
+    same(lambda module: module.covered_in_front(xyxy[::-1], xyxy))
