@@ -1,6 +1,5 @@
 """What runs an embedding network: torch for checkpoints, ONNX Runtime for exports."""
 
-import hashlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
@@ -8,12 +7,13 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from mot_reid.resources import export_of
+
 if TYPE_CHECKING:
     from mot_reid.appearance.network import EmbeddingNetwork
 
 __all__ = [
     "CHECKPOINTS",
-    "ONNX_ORIGIN",
     "RUNTIMES",
     "Backend",
     "OnnxBackend",
@@ -27,9 +27,6 @@ RUNTIMES: tuple[Runtime, ...] = get_args(Runtime)
 
 CHECKPOINTS = (".safetensors", ".pth", ".pt", ".tar")
 """How the names of checkpoints end."""
-
-ONNX_ORIGIN = "checkpoint_sha256"
-"""The entry of an export's metadata that names the checkpoint's content."""
 
 # Mean and deviation of ImageNet's pictures, RGB in 0..1, which exports of ReID networks expect by custom.
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -73,7 +70,7 @@ def load_backend(path: Path, device: str, runtime: Runtime = "auto") -> Backend:
         if runtime == "torch":
             raise ValueError(f"{path}: torch cannot run an ONNX export; use embedder.runtime auto")
         return OnnxBackend(path)
-    export = None if runtime == "torch" else _export_of(path)
+    export = None if runtime == "torch" else export_of(path)
     if runtime == "onnxruntime" and export is None:
         raise ValueError(
             f"{path}: no export of exactly this checkpoint at {path.with_suffix('.onnx')}; "
@@ -82,15 +79,6 @@ def load_backend(path: Path, device: str, runtime: Runtime = "auto") -> Backend:
     if export is not None and (device == "cpu" or runtime == "onnxruntime"):
         return OnnxBackend(export)
     return TorchBackend(path, device)
-
-
-def _export_of(checkpoint: Path) -> Path | None:
-    """The export beside a checkpoint, if it was made from exactly these weights."""
-    path = checkpoint.with_suffix(".onnx")
-    if not (path.is_file() and checkpoint.is_file()):
-        return None
-    digest = hashlib.sha256(checkpoint.read_bytes()).hexdigest().encode()
-    return path if digest in path.read_bytes() else None  # a metadata string, stored as it is
 
 
 class TorchBackend:

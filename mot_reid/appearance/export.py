@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mot_reid.appearance.backends import ONNX_ORIGIN, OnnxBackend, TorchBackend
+from mot_reid.appearance.backends import OnnxBackend, TorchBackend
 from mot_reid.appearance.checkpoints import load_checkpoint, save_checkpoint
 from mot_reid.appearance.layouts import Untold
 from mot_reid.appearance.mgn import MGN
 from mot_reid.appearance.network import EmbeddingNetwork
 from mot_reid.appearance.osnet import OSNet
+from mot_reid.resources import ONNX_ORIGIN
 
 __all__ = ["export_onnx", "export_safetensors"]
 

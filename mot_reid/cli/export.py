@@ -1,11 +1,17 @@
-"""``mot-reid export``: an embedder's checkpoint as ONNX, or a foreign one as ours."""
+"""``mot-reid export``: an embedder's or a detector's checkpoint as ONNX, or a foreign embedder as ours."""
 
+import zipfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from mot_reid.cli.errors import usage_errors
+
+if TYPE_CHECKING:
+    from mot_reid.appearance.layouts import Untold
 
 __all__ = ["export"]
 
@@ -13,7 +19,9 @@ UNTOLD = "What files of other projects do not tell"
 
 
 def export(
-    weights: Annotated[Path, typer.Argument(help="A checkpoint, ours or of a known project (see below).")],
+    weights: Annotated[
+        Path, typer.Argument(help="An embedder, ours or of a known project (see below), or Ultralytics' .pt.")
+    ],
     output: Annotated[
         Path | None,
         typer.Option(
@@ -49,30 +57,59 @@ def export(
         ),
     ] = None,
 ) -> None:
-    """Write an embedder as ONNX, checked against torch; beside its checkpoint it is used on a CPU.
+    r"""Write an embedder or a detector as ONNX, checked against torch; beside its checkpoint a CPU uses it.
 
-    The network takes (N, 3, height, width) RGB crops, normalised by the mean and deviation in the metadata.
-    Known projects: seathiefwang/MGN-pytorch and LightMBN's MGN, GNAYUOHZ/ReID-MGN, levyfan/reid-mgn, MGN of
-    fast-reid and LUPerson, and torchreid's OSNet. With -o NAME.safetensors such a file becomes one of ours.
+    An embedder's network takes (N, 3, height, width) RGB crops, normalised by the mean and deviation in the
+    metadata; a detector's takes RGB pictures in 0..1 whose sides are multiples of 32.
+    Embedders of other projects: seathiefwang/MGN-pytorch and LightMBN's MGN, GNAYUOHZ/ReID-MGN,
+    levyfan/reid-mgn, MGN of fast-reid and LUPerson, and torchreid's OSNet. With -o NAME.safetensors such a
+    file becomes one of ours.
 
-    Example: mot-reid export runs/mgn/best.safetensors
+    For example
+
+    \b
+    mot-reid export runs/mgn/best.safetensors
+    mot-reid export models/yolo11m.pt
     """
     with usage_errors():
         from mot_reid.appearance.backends import CHECKPOINTS
-        from mot_reid.appearance.export import export_onnx, export_safetensors
         from mot_reid.appearance.layouts import Untold
         from mot_reid.resources import find_weights
 
         untold = Untold(pooling, stem_pool, _size(input_size))
         path = find_weights(weights, CHECKPOINTS)
         target = output or path.with_suffix(".onnx")
-        writers = {".onnx": export_onnx, ".safetensors": export_safetensors}
+        writers = _writers(path, untold)
         if target.suffix not in writers:
-            raise ValueError(f"--output {target}: expected a name that ends in .onnx or .safetensors")
+            raise ValueError(f"--output {target}: expected a name that ends in {' or '.join(writers)}")
         if target.exists() and target.samefile(path):
             raise ValueError(f"--output {target}: that is the checkpoint itself")
-        writers[target.suffix](path, target, untold)
+        writers[target.suffix](path, target)
     typer.echo(f"written: {target}")
+
+
+def _writers(path: Path, untold: "Untold") -> dict[str, Callable[[Path, Path], None]]:
+    """What writes which kind of file from a checkpoint."""
+    from mot_reid.appearance.export import export_onnx, export_safetensors
+    from mot_reid.detection.export import export_detector
+
+    if _of_ultralytics(path):
+        if any(untold):
+            raise ValueError(f"{path}: a detector; --pooling, --stem-pool and --input-size are for embedders")
+        return {".onnx": export_detector}
+    return {
+        ".onnx": partial(export_onnx, untold=untold),
+        ".safetensors": partial(export_safetensors, untold=untold),
+    }
+
+
+def _of_ultralytics(checkpoint: Path) -> bool:
+    """Whether a checkpoint's pickle, which is not unpickled here, names Ultralytics' classes."""
+    if not zipfile.is_zipfile(checkpoint):
+        return False
+    with zipfile.ZipFile(checkpoint) as archive:
+        pickles = [name for name in archive.namelist() if name.endswith("data.pkl")]
+        return any(b"ultralytics" in archive.read(name) for name in pickles)
 
 
 def _size(text: str | None) -> tuple[int, int] | None:
