@@ -56,7 +56,8 @@ def test_a_video_and_its_detections(run: Run, scene: Any, tmp_path: Path) -> Non
 
 
 def test_the_summary_says_what_was_done(run: Run, scene: Any, tmp_path: Path) -> None:
-    run("track", scene.video, "--detections", scene.detections, "-o", tmp_path, *NO_MODELS)
+    in_turn = ("--set", "pipeline.overlap=no")
+    run("track", scene.video, "--detections", scene.detections, "-o", tmp_path, *NO_MODELS, *in_turn)
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert summary["complete"] is True
     assert (summary["frames"], summary["last_frame"], summary["tracks"], summary["rows"]) == (60, 60, 2, 120)
