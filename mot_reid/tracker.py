@@ -280,7 +280,8 @@ class Tracker:
         if self._embedder is None:
             from mot_reid.appearance.embedder import NetworkEmbedder
 
-            self._embedder = NetworkEmbedder(self.config.embedder, resolve_device(self.config.device))
+            device = resolve_device(self.config.device)
+            self._embedder = NetworkEmbedder(self.config.embedder, device, self.config.pipeline.threads)
         return self._embedder
 
 
