@@ -193,9 +193,6 @@ class PipelineConfig(Settings):
 
     overlap: bool = setting(True, "decode, detect, track, draw and write at the same time, each in a thread")
     queue: int = setting(2, "most frames that wait between two of these", low=1)
-    batch: int = setting(
-        8, "frames of a file that an accelerator detects or embeds people in at once; a CPU takes one", low=1
-    )
     threads: int = setting(
         0,
         "CPU threads of one pass through a network; 0: one where passes can run side by side, else all",

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mot_reid.detection.base import frames_at_once
 from mot_reid.offline.recorder import Recorder
 from mot_reid.outputs import OFFLINE_FILE, OUTPUT_FILES, open_sinks, sole_writer, whole, write_refined
 from mot_reid.overlap import Overlap, batches, side_by_side
@@ -116,8 +117,9 @@ def _run(
         overlap = stack.enter_context(Overlap(depth, threads=config.overlap))
         frames = overlap.ahead(_decoded(source, watch), newest=source.info.live)
         steps = overlap.ahead(_detected(frames, tracker, detections, live=source.info.live))
-        if detections is None and tracker.embeds_batches and not source.info.live:
-            steps = overlap.ahead(_embedded(steps, tracker))
+        ahead = int(getattr(tracker.embedder, "frames_at_once", 1))
+        if ahead > 1 and not source.info.live:
+            steps = overlap.ahead(_embedded(steps, tracker, ahead))
         steps = overlap.ahead(_tracked(steps, tracker))
         if output.video:
             steps = overlap.ahead(_drawn(steps, tracker, names))
@@ -153,19 +155,22 @@ def _detected(
 ) -> Iterator[_Step]:
     if given is not None:
         return (_Step(frame, given.get(frame.number, Detections.empty())) for frame in frames)
-    if tracker.detects_batches and not live:
+    # A live source's frames shall be answered one by one, as fast as can be.
+    batch_size = 1 if live else frames_at_once(tracker.detector)
+    if batch_size > 1:
         return (
             _Step(frame, found)
-            for batch in batches(frames, tracker.config.pipeline.batch)
+            for batch in batches(frames, batch_size)
             for frame, found in zip(batch, tracker.detect_batch([f.image for f in batch]), strict=True)
         )
-    # A live source's frames shall be answered one by one, as fast as can be.
-    workers = 1 if live or not tracker.config.pipeline.overlap else tracker.detections_at_once
+    one_by_one = live or not tracker.config.pipeline.overlap
+    workers = 1 if one_by_one else int(getattr(tracker.detector, "calls_at_once", 1))
     return side_by_side(lambda frame: _Step(frame, tracker.detect(frame.image)), frames, workers)
 
 
-def _embedded(steps: Iterator[_Step], tracker: Tracker) -> Iterator[_Step]:
-    for batch in batches(steps, tracker.config.pipeline.batch):
+def _embedded(steps: Iterator[_Step], tracker: Tracker, ahead: int) -> Iterator[_Step]:
+    """Embeds everybody in several frames at once; what `Tracker.update` would leave out is cheap enough."""
+    for batch in batches(steps, ahead):
         found = tracker.embed_batch([step.frame.image for step in batch], [step.found for step in batch])
         for step, embedded in zip(batch, found, strict=True):
             step.found = embedded

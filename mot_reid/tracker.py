@@ -117,19 +117,20 @@ class Tracker:
             self._loaded_embedder()
 
     @property
-    def detections_at_once(self) -> int:
-        """How many calls of `detect` at the same time, from threads, make the best use of the processor."""
-        return int(getattr(self._loaded_detector(), "calls_at_once", 1)) if self._has_detector else 1
+    def detector(self) -> Detector:
+        """What detects; loaded if need be.
+
+        Raises:
+            ValueError: this tracker has no detector.
+        """
+        if not self._has_detector:
+            raise ValueError("detections: expected Detections, as this tracker has no detector")
+        return self._loaded_detector()
 
     @property
-    def detects_batches(self) -> bool:
-        """Whether `detect_batch` on several frames takes less time than frame by frame."""
-        return self._has_detector and bool(getattr(self._loaded_detector(), "accelerated", False))
-
-    @property
-    def embeds_batches(self) -> bool:
-        """Whether `embed_batch` on several frames takes less time than what `update` embeds by itself."""
-        return self._has_embedder and bool(getattr(self._loaded_embedder(), "accelerated", False))
+    def embedder(self) -> Embedder | None:
+        """What embeds, loaded if need be; None where there is none."""
+        return self._loaded_embedder() if self._has_embedder else None
 
     @property
     def class_names(self) -> Mapping[int, str]:
@@ -208,9 +209,7 @@ class Tracker:
 
     def detect_batch(self, frames: Sequence[NDArray[np.uint8]]) -> list[Detections]:
         """As `detect`, for several frames of one size at once."""
-        if not self._has_detector:
-            raise ValueError("detections: expected Detections, as this tracker has no detector")
-        checked, detector = [_checked(frame) for frame in frames], self._loaded_detector()
+        checked, detector = [_checked(frame) for frame in frames], self.detector
         with self.stopwatch("detect"):
             found = detector.detect(checked)
         right = isinstance(found, list | tuple) and len(found) == len(checked)
@@ -227,11 +226,9 @@ class Tracker:
         Worth it on an accelerator, and only where all confident detections are embedded anyway.
 
         Raises:
-            ValueError: this tracker has no embedder, or an embedding is zero or not finite.
+            ValueError: an embedding is zero or not finite.
         """
-        if not self._has_embedder:
-            raise ValueError("embedder: this tracker has none")
-        embedder: Any = self._loaded_embedder()  # the method is not every embedder's
+        embedder: Any = self.embedder  # not every embedder has the method
         with self.stopwatch("embed"):
             rows = embedder.embed_batch(frames, [found.xyxy for found in detections])
         return [

@@ -52,8 +52,8 @@ class ByColour:
 
     class_names: ClassVar = {0: "person"}
 
-    def __init__(self, calls_at_once: int = 1, accelerated: bool = False, fails_at: int = 0) -> None:
-        self.calls_at_once, self.accelerated = calls_at_once, accelerated
+    def __init__(self, calls_at_once: int = 1, batch_size: int = 1, fails_at: int = 0) -> None:
+        self.calls_at_once, self.batch_size = calls_at_once, batch_size
         self.batches: list[int] = []
         self._fails_at = fails_at
         self._pauses = np.random.default_rng(0)
@@ -77,8 +77,8 @@ class ByColour:
 class MeanColour:
     """An embedder: the mean colour of each box, off grey."""
 
-    def __init__(self, accelerated: bool = False) -> None:
-        self.accelerated = accelerated
+    def __init__(self, frames_at_once: int = 1) -> None:
+        self.frames_at_once = frames_at_once
         self.batches: list[int] = []
 
     def embed(self, frame: np.ndarray, xyxy: np.ndarray) -> np.ndarray:
@@ -109,8 +109,8 @@ def test_overlapping_changes_nothing(tmp_path: Path) -> None:
         "threads": ([], {}),
         "side by side": (["pipeline.queue=1"], {"detector": ByColour(calls_at_once=3)}),
         "in batches": (
-            ["pipeline.batch=7", "pipeline.queue=5"],
-            {"detector": ByColour(accelerated=True), "embedder": MeanColour(accelerated=True)},
+            ["pipeline.queue=5"],
+            {"detector": ByColour(batch_size=7), "embedder": MeanColour(frames_at_once=7)},
         ),
     }
     for name, (settings, models) in variants.items():
@@ -120,11 +120,11 @@ def test_overlapping_changes_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("overlap", ["yes", "no"])
-@pytest.mark.parametrize("detector", [ByColour(fails_at=21), ByColour(fails_at=21, accelerated=True)])
+@pytest.mark.parametrize("detector", [ByColour(fails_at=21), ByColour(fails_at=21, batch_size=5)])
 def test_an_error_costs_nothing_that_came_before(overlap: str, detector: ByColour, tmp_path: Path) -> None:
     detector.batches.clear()
     with pytest.raises(RuntimeError, match="no detections today"):
-        run(tmp_path, None, f"pipeline.overlap={overlap}", "pipeline.batch=5", detector=detector)
+        run(tmp_path, None, f"pipeline.overlap={overlap}", detector=detector)
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert (summary["frames"], summary["error"]) == (20, "no detections today")
     rows = (tmp_path / "tracks.txt").read_text().splitlines()

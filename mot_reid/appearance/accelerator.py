@@ -6,7 +6,8 @@ a graph and then replayed, which spares launching its hundreds of kernels one by
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from mot_reid.appearance.sampling import sample_crops
 __all__ = ["AcceleratedNetwork"]
 
 _SMALLEST_BATCH = 8
+_FRAME_SIZES = 4  # for which room and graphs are kept: sources of other sizes take turns
 
 _log = logging.getLogger(__name__)
 
@@ -50,8 +52,7 @@ class AcceleratedNetwork:
         self._mean = torch.tensor(network.mean, device=device) * 255
         self._std = torch.tensor(network.std, device=device) * 255
         self._batch_size = batch_size
-        self._frames = torch.empty((0, 0, 0, 3), dtype=torch.uint8, device=device)
-        self._graphs: dict[int, _Graph] = {}
+        self._workspaces: dict[tuple[int, ...], _Workspace] = {}
         self._graphs_work = self._device.type == "cuda"
 
     def __call__(
@@ -71,47 +72,56 @@ class AcceleratedNetwork:
         frame_of = np.repeat(np.arange(len(frames)), [len(boxes) for boxes in xyxy])
         places = torch.from_numpy(np.column_stack([bounds, frame_of]))
         with torch.inference_mode():
-            self._upload(frames)
-            parts = [self._embed(part) for part in torch.split(places, self._batch_size)]
+            workspace = self._workspace(len(frames), frames[0].shape)
+            for place, frame in zip(workspace.frames, frames, strict=False):
+                place.copy_(torch.from_numpy(frame))
+            parts = [self._embed(workspace, part) for part in torch.split(places, self._batch_size)]
             return np.asarray(torch.cat(parts).cpu().numpy(), np.float32)
 
-    def _upload(self, frames: Sequence[NDArray[np.uint8]]) -> None:
-        """Puts the frames where the graphs expect them; other sizes or more frames make all anew."""
-        shape = frames[0].shape
-        if self._frames.shape[1:] != shape or len(self._frames) < len(frames):
-            self._graphs.clear()
-            self._frames = torch.zeros((len(frames), *shape), dtype=torch.uint8, device=self._device)
-        for place, frame in zip(self._frames, frames, strict=False):
-            place.copy_(torch.from_numpy(frame))
+    def _workspace(self, count: int, shape: tuple[int, ...]) -> "_Workspace":
+        """Where the frames go; graphs expect them there, so it stays as long as they fit."""
+        workspace = self._workspaces.get(shape)
+        if workspace is None or len(workspace.frames) < count:
+            while len(self._workspaces) >= _FRAME_SIZES:
+                del self._workspaces[next(iter(self._workspaces))]
+            frames = torch.zeros((count, *shape), dtype=torch.uint8, device=self._device)
+            workspace = self._workspaces[shape] = _Workspace(frames)
+        return workspace
 
-    def _embed(self, places: Tensor) -> Tensor:
+    def _embed(self, workspace: "_Workspace", places: Tensor) -> Tensor:
         """Embeds ``(N, 5)`` places: bounds, and which frame they are in."""
         count = len(places)
         padded = _padded(places, min(_batch_of(count), self._batch_size)).to(self._device)
         if self._graphs_work:
             try:
-                return self._graph_for(padded)(padded)[:count].clone()
+                if len(padded) not in workspace.graphs:
+                    workspace.graphs[len(padded)] = _Graph(self.compute, workspace.frames, padded)
+                return workspace.graphs[len(padded)](padded)[:count].clone()
             except RuntimeError as error:  # the results are the same without
                 _log.warning("CUDA graphs cannot be used: %s", str(error).splitlines()[0])
                 self._graphs_work = False
-        return self._compute(padded)[:count]
+        return self.compute(workspace.frames, padded)[:count]
 
-    def _graph_for(self, places: Tensor) -> "_Graph":
-        if len(places) not in self._graphs:
-            self._graphs[len(places)] = _Graph(self, places)
-        return self._graphs[len(places)]
-
-    def _compute(self, places: Tensor) -> Tensor:
-        crops = sample_crops(self._frames, places[:, :4], places[:, 4], self._size)
+    def compute(self, frames: Tensor, places: Tensor) -> Tensor:
+        """From frames ``(F, H, W, 3)`` and places ``(N, 5)`` on the device to embeddings ``(N, D)``."""
+        crops = sample_crops(frames, places[:, :4], places[:, 4], self._size)
         images = ((crops.flip(3) - self._mean) / self._std).permute(0, 3, 1, 2)  # BGR to RGB, planes first
         images = images.to(self._dtype).contiguous(memory_format=torch.channels_last)
         return torch.nn.functional.normalize(self._module(images).float(), dim=1)
 
 
+@dataclass
+class _Workspace:
+    """Room for frames of one size on the device, and what is recorded for them by size of batch."""
+
+    frames: Tensor
+    graphs: "dict[int, _Graph]" = field(default_factory=dict)
+
+
 class _Graph:
     """The computation for one size of batch, recorded; PyTorch's own recipe for whole-network capture."""
 
-    def __init__(self, network: AcceleratedNetwork, places: Tensor) -> None:
+    def __init__(self, compute: Callable[[Tensor, Tensor], Tensor], frames: Tensor, places: Tensor) -> None:
         self._places = places.clone()
         self._graph = torch.cuda.CUDAGraph()
         with torch.cuda.device(places.device):
@@ -119,11 +129,11 @@ class _Graph:
             stream.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(stream):
                 for _ in range(3):  # kernels are chosen and memory is taken in the first runs
-                    network._compute(self._places)
+                    compute(frames, self._places)
             torch.cuda.current_stream().wait_stream(stream)
             # Another thread may be at work on the device, detecting.
             with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
-                self._embeddings = network._compute(self._places)
+                self._embeddings = compute(frames, self._places)
 
     def __call__(self, places: Tensor) -> Tensor:
         self._places.copy_(places)

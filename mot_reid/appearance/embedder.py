@@ -10,16 +10,20 @@ from numpy.typing import NDArray
 from mot_reid.appearance.backends import RUNTIMES, Backend, Runtime, load_backend
 from mot_reid.appearance.crops import crop_batch
 from mot_reid.config import EmbedderConfig
+from mot_reid.overlap import available_cores
 from mot_reid.resources import find_weights
 
 __all__ = ["Embedder", "NetworkEmbedder"]
+
+_FRAMES_AT_ONCE = 8  # on an accelerator
 
 
 class Embedder(Protocol):
     """Turns the people in a frame into appearance embeddings. Bring your own by having this method.
 
-    One that gains from the boxes of several frames in one call also has `NetworkEmbedder.embed_batch` and a
-    true attribute ``accelerated``.
+    One that gains from the boxes of several frames in one call also has `NetworkEmbedder.embed_batch` and
+    ``frames_at_once``, how many frames it takes best; one that may be called from several threads at the same
+    time says so by ``calls_at_once`` above 1.
     """
 
     def embed(self, frame: NDArray[np.uint8], xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -48,7 +52,9 @@ class NetworkEmbedder:
 
     Attributes:
         name: the weights, what runs them, and where.
-        accelerated: whether several frames at once take less time than one after the other.
+        accelerated: whether it runs on an accelerator.
+        frames_at_once: how many frames `embed_batch` takes best.
+        calls_at_once: how many threads may call it at the same time.
 
     Raises:
         FileNotFoundError: there are no such weights.
@@ -73,6 +79,8 @@ class NetworkEmbedder:
             self._backend: Backend = load_backend(self.path, device, runtime, threads)
             name = self._backend.name
         self.name = f"{self.path.name} ({name})"
+        self.frames_at_once = _FRAMES_AT_ONCE if self.accelerated else 1
+        self.calls_at_once = 1 if self.accelerated else available_cores()
 
     def embed(self, frame: NDArray[np.uint8], xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
         """See `Embedder.embed`. More boxes than ``batch_size`` go through in several passes."""

@@ -77,12 +77,25 @@ def test_embeddings_equal_those_of_crops(checkpoint: Path) -> None:
 def test_batches_are_filled_up_to_a_few_sizes(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     network = AcceleratedNetwork(checkpoint, "cpu", batch_size=24)
     sizes = []
-    compute = network._compute
-    monkeypatch.setattr(network, "_compute", lambda places: sizes.append(len(places)) or compute(places))
+    compute = network.compute
+
+    def counting(frames: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(places))
+        return compute(frames, places)
+
+    monkeypatch.setattr(network, "compute", counting)
     whole = network([FRAMES[0]], [np.repeat(BOXES, 5, axis=0)])
     parts = np.concatenate([network([FRAMES[0]], [BOXES[row : row + 1]]) for row in range(len(BOXES))])
     assert sizes == [24, 8] + [8] * len(BOXES)
     np.testing.assert_allclose(whole[::5], parts, atol=1e-5)
+
+
+def test_frames_of_many_sizes_take_room_for_a_few(checkpoint: Path) -> None:
+    network = AcceleratedNetwork(checkpoint, "cpu")
+    for height in (*range(200, 240, 8), 200):
+        ours = network([FRAMES[0][:height]], [BOXES[:1]])
+        np.testing.assert_allclose(ours, network([FRAMES[0]], [BOXES[:1]]), atol=1e-5)
+        assert len(network._workspaces) <= 4
 
 
 def test_graphs_that_cannot_be_recorded_cost_nothing_but_speed(
@@ -111,7 +124,7 @@ def test_graphs_on_a_gpu(checkpoint: Path) -> None:
         ours, theirs = embedder.embed(FRAMES[0], boxes), plain.embed(FRAMES[0], boxes)
         assert (ours * theirs).sum(axis=1).min() > 0.99
     assert embedder._network._graphs_work
-    assert list(embedder._network._graphs) == [8]
+    assert [list(space.graphs) for space in embedder._network._workspaces.values()] == [[8]]
 
 
 def test_the_embedder_takes_this_way_on_an_accelerator(
