@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mot_reid.config import Config
 from mot_reid.detection.base import frames_at_once
 from mot_reid.offline.recorder import Recorder
 from mot_reid.outputs import OFFLINE_FILE, OUTPUT_FILES, open_sinks, sole_writer, whole, write_refined
@@ -22,7 +23,19 @@ from mot_reid.tracker import Tracker
 from mot_reid.video.files import prepare_output_folder
 from mot_reid.video.frames import Frame, Source
 
-__all__ = ["OUTPUT_FILES", "Summary", "track_source"]
+__all__ = ["OUTPUT_FILES", "Summary", "network_threads", "track_source"]
+
+
+def network_threads(config: Config, *, live: bool, detects: bool) -> int:
+    """The CPU threads of one pass through a network that suit a run best; 0 for one each core.
+
+    Passes of one thread on several frames at the same time make more of the cores than the threads of one
+    pass, which wait for each other after every layer. A live source's newest frame, though, shall be answered
+    soon, and without a detector there is only one network at work.
+    """
+    if config.pipeline.threads or live or not detects or not config.pipeline.overlap:
+        return config.pipeline.threads
+    return 1
 
 
 def track_source(
