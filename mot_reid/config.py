@@ -87,6 +87,9 @@ class DetectorConfig(Settings):
     """Settings of the person detector."""
 
     weights: str = setting("person_yolo11n.pt", "weights or export that Ultralytics loads, or none")
+    runtime: str = setting(
+        "auto", "torch, onnxruntime, or auto: onnxruntime on a CPU where the export is there, torch elsewhere"
+    )
     image_size: int = setting(640, "longer side of the network's input, pixels", low=32, high=4096, step=32)
     score: float = setting(0.1, "lowest score of a detection that reaches the tracker", low=0, high=1)
     nms_iou: float = setting(0.7, "non-maximum suppression drops boxes that overlap more", low=0, high=1)

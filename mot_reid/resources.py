@@ -1,9 +1,13 @@
 """Where the files lie that ship with the package, and where it may keep files of its own."""
 
+import hashlib
 import os
 from pathlib import Path
 
-__all__ = ["cache_folder", "find_weights", "shipped"]
+__all__ = ["ONNX_ORIGIN", "cache_folder", "export_of", "find_weights", "shipped"]
+
+ONNX_ORIGIN = "checkpoint_sha256"
+"""The entry of an export's metadata that names the checkpoint's content."""
 
 _PACKAGE = Path(__file__).parent
 
@@ -33,6 +37,15 @@ def find_weights(name: str | Path, suffixes: tuple[str, ...]) -> Path:
     raise FileNotFoundError(
         f"weights not found: {name} (nothing is downloaded; shipped: {', '.join(known) or 'none'})"
     )
+
+
+def export_of(checkpoint: Path) -> Path | None:
+    """The ``.onnx`` export beside a checkpoint, if it was made from exactly these weights (`ONNX_ORIGIN`)."""
+    path = checkpoint.with_suffix(".onnx")
+    if not (path.is_file() and checkpoint.is_file()):
+        return None
+    digest = hashlib.sha256(checkpoint.read_bytes()).hexdigest().encode()
+    return path if digest in path.read_bytes() else None  # a metadata string, stored as it is
 
 
 def cache_folder() -> Path:

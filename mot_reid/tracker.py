@@ -270,7 +270,8 @@ class Tracker:
         if self._detector is None:
             from mot_reid.detection.yolo import YoloDetector
 
-            self._detector = YoloDetector(self.config.detector, resolve_device(self.config.device))
+            device = resolve_device(self.config.device)
+            self._detector = YoloDetector(self.config.detector, device, self.config.pipeline.threads)
         return self._detector
 
     def _loaded_embedder(self) -> Embedder:
@@ -299,10 +300,12 @@ def resolve_device(device: str) -> str:
     Raises:
         ValueError: this machine has no such device.
     """
-    import torch
-
     if re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device) is None:
         raise ValueError(f"device {device!r} is not known; known: auto, cpu, mps, cuda, cuda:1")
+    if device == "cpu":
+        return device
+    import torch
+
     if device == "auto":
         if torch.cuda.is_available():
             return "cuda:0"

@@ -1,33 +1,27 @@
 """What runs an embedding network: torch for our checkpoints, ONNX Runtime for exports."""
 
-import hashlib
 import json
 from pathlib import Path
-from typing import Any, Literal, Protocol, get_args
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid.appearance.crops import normalised
+from mot_reid.resources import export_of
+from mot_reid.sessions import CUDA, open_session
 
 __all__ = [
-    "ONNX_ORIGIN",
     "RUNTIMES",
     "Backend",
     "OnnxBackend",
     "Runtime",
     "TorchBackend",
     "load_backend",
-    "open_session",
 ]
 
 Runtime = Literal["auto", "torch", "onnxruntime"]
 RUNTIMES: tuple[Runtime, ...] = get_args(Runtime)
-
-ONNX_ORIGIN = "checkpoint_sha256"
-"""The entry of an export's metadata that names the checkpoint's content."""
-
-_CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
 # Mean and deviation of ImageNet's pictures, RGB in 0..1, which exports of ReID networks expect by custom.
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -72,7 +66,7 @@ def load_backend(path: Path, device: str, runtime: Runtime = "auto", threads: in
         if runtime == "torch":
             raise ValueError(f"{path}: torch cannot run an ONNX export; use embedder.runtime auto")
         return OnnxBackend(path, device, threads)
-    export = None if runtime == "torch" else _export_of(path)
+    export = None if runtime == "torch" else export_of(path)
     if runtime == "onnxruntime" and export is None:
         raise ValueError(
             f"{path}: no export of exactly this checkpoint at {path.with_suffix('.onnx')}; "
@@ -81,15 +75,6 @@ def load_backend(path: Path, device: str, runtime: Runtime = "auto", threads: in
     if export is not None and (device == "cpu" or runtime == "onnxruntime"):
         return OnnxBackend(export, device, threads)
     return TorchBackend(path, device)
-
-
-def _export_of(checkpoint: Path) -> Path | None:
-    """The export beside a checkpoint, if it was made from exactly these weights."""
-    path = checkpoint.with_suffix(".onnx")
-    if not (path.is_file() and checkpoint.is_file()):
-        return None
-    digest = hashlib.sha256(checkpoint.read_bytes()).hexdigest().encode()
-    return path if digest in path.read_bytes() else None  # a metadata string, stored as it is
 
 
 class TorchBackend:
@@ -137,11 +122,8 @@ class OnnxBackend:
     """
 
     def __init__(self, path: Path, device: str = "cpu", threads: int = 0) -> None:
-        try:
-            self._session = open_session(path, device, threads)
-        except Exception as error:  # onnxruntime's own exceptions have no common base that it exports
-            raise ValueError(f"{path}: ONNX Runtime cannot load it: {' '.join(str(error).split())}") from None
-        cuda = self._session.get_providers()[0] == _CUDA
+        self._session = open_session(path, device, threads)
+        cuda = self._session.get_providers()[0] == CUDA
         self.name = f"onnxruntime {device if cuda else 'cpu'}"
         entry = self._session.get_inputs()[0]
         shape = entry.shape
@@ -165,29 +147,6 @@ class OnnxBackend:
         """See `Backend`."""
         images = normalised(crops, self._mean, self._std)
         return np.asarray(self._session.run(None, {self._input: images})[0], np.float32)
-
-
-def open_session(path: Path, device: str, threads: int) -> Any:
-    """An ONNX Runtime session for a file, made so that it leaves the cores alone while it waits.
-
-    By default the threads of a session spin for a while after each pass. With the detector's and the
-    embedder's sessions in turn on two cores, one's spinning takes the cores from the other: twice the
-    processor's time for the same work.
-
-    Raises:
-        Exception: onnxruntime's own, where it cannot load the file.
-    """
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # errors only; they come as exceptions
-    options.intra_op_num_threads = threads
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    providers: list[Any] = [_CPU]
-    if device.startswith("cuda") and _CUDA in onnxruntime.get_available_providers():
-        number = int(device.partition(":")[2] or 0)
-        providers.insert(0, (_CUDA, {"device_id": number}))
-    return onnxruntime.InferenceSession(path, options, providers)
 
 
 def _channels(metadata: str | None, default: tuple[float, ...]) -> tuple[float, ...]:

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mot_reid.appearance.backends import ONNX_ORIGIN, OnnxBackend, TorchBackend
+from mot_reid.appearance.backends import OnnxBackend, TorchBackend
 from mot_reid.appearance.checkpoints import load_checkpoint
+from mot_reid.resources import ONNX_ORIGIN
 
 __all__ = ["export_onnx"]
 

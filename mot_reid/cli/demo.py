@@ -5,6 +5,7 @@ frame is known from the camera's path, so the demo can tell who kept one identit
 stretch out of sight as well.
 """
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -86,9 +87,10 @@ def hang_photographs(tracker: Tracker) -> tuple[NDArray[np.uint8], NDArray[np.fl
     """The wall ``(H, W, 3)`` with both photographs, and the boxes ``(P, 4)`` of the people on it."""
     import cv2
 
-    from mot_reid.detection.yolo import import_ultralytics
-
-    assets = Path(import_ultralytics().__path__[0]) / "assets"
+    package = find_spec("ultralytics")  # found, not imported: its photographs are all that is needed
+    if package is None or package.origin is None:
+        raise FileNotFoundError("the ultralytics package is not installed; its photographs are the demo's")
+    assets = Path(package.origin).parent / "assets"
     pictures, boxes, left = [], [], 0
     for name in ("bus.jpg", "zidane.jpg"):
         picture = cv2.imread(str(assets / name))

@@ -1,21 +1,28 @@
-"""YOLO detectors through Ultralytics, kept silent and offline."""
+"""YOLO detectors: ONNX Runtime for exports on a CPU, Ultralytics for the rest, kept silent."""
+
+from __future__ import annotations
 
 import difflib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid.config import DetectorConfig
-from mot_reid.resources import cache_folder, find_weights
+from mot_reid.detection.decoding import Rows
+from mot_reid.detection.onnx_yolo import OnnxYolo, Suppression
+from mot_reid.resources import cache_folder, export_of, find_weights
 from mot_reid.structures import Detections
 
-__all__ = ["YoloDetector", "import_ultralytics", "resolve_classes"]
+__all__ = ["YoloDetector", "find_detector", "import_ultralytics", "load_ultralytics", "resolve_classes"]
 
 _SUFFIXES = (".pt", ".onnx", ".torchscript", ".engine")
+_RUNTIMES = ("auto", "torch", "onnxruntime")
+_ACCELERATOR_BATCH = 8
+_MAY_FETCH = os.environ.get("YOLO_OFFLINE", "false").lower() not in ("1", "true", "yes", "on")
 
 
 def import_ultralytics() -> Any:
@@ -30,6 +37,41 @@ def import_ultralytics() -> Any:
     import ultralytics
 
     return ultralytics
+
+
+def find_detector(name: str | Path) -> Path:
+    """The file that a detector's name means: a path, a shipped file, or one of Ultralytics' own models.
+
+    Those are fetched by Ultralytics, once, into our cache folder; with ``YOLO_OFFLINE`` set they are not.
+
+    Raises:
+        FileNotFoundError: there are no such weights, or they cannot be fetched.
+    """
+    try:
+        return find_weights(name, _SUFFIXES)
+    except FileNotFoundError:
+        if str(name) != Path(name).name or not str(name).endswith(".pt"):
+            raise
+        fetched = cache_folder() / name
+        if fetched.is_file():
+            return fetched
+        import_ultralytics()
+        from ultralytics.utils.downloads import GITHUB_ASSETS_NAMES, attempt_download_asset
+
+        if name not in GITHUB_ASSETS_NAMES:
+            raise
+    shipped = DetectorConfig().weights
+    if not _MAY_FETCH:
+        raise FileNotFoundError(f"weights not found: {name} (YOLO_OFFLINE is set; shipped: {shipped})")
+    try:
+        attempt_download_asset(fetched, retry=1)
+    except Exception as error:  # of requests, urllib3, sockets, the disk
+        reason = " ".join(str(error).split())
+        raise FileNotFoundError(
+            f"weights not found: {name}, and Ultralytics cannot fetch them ({reason[:100]}); "
+            f"{shipped} is shipped and needs no network"
+        ) from None
+    return fetched
 
 
 def resolve_classes(wanted: Sequence[str], names: Mapping[int, str]) -> list[int] | None:
@@ -57,35 +99,55 @@ def resolve_classes(wanted: Sequence[str], names: Mapping[int, str]) -> list[int
     return chosen or None
 
 
+class _Backend(Protocol):
+    """Runs a network on frames; see `OnnxYolo.__call__`."""
+
+    name: str
+    class_names: Mapping[int, str]
+    calls_at_once: int
+
+    def __call__(self, frames: Sequence[NDArray[np.uint8]], size: int, keep: Suppression) -> list[Rows]: ...
+
+
 class YoloDetector:
     """Any YOLO weights or export that Ultralytics loads.
 
+    On a CPU an ``.onnx`` file runs in ONNX Runtime, and so does a ``.pt`` checkpoint with its export beside
+    it (see `mot_reid.resources.export_of`); everything else runs through Ultralytics.
+
     Args:
-        config: weights, image size, thresholds and classes.
+        config: weights, runtime, image size, thresholds and classes.
         device: such as ``cpu`` or ``cuda:0``; half precision on CUDA.
+        threads: of one pass through an export on a CPU; 0 for one each core.
+
+    Attributes:
+        config: its settings.
+        path: the weights.
+        name: the weights, and what runs them where, for reports.
+        class_names: the name of each class number.
+        batch_size: how many frames it takes best at once.
+        calls_at_once: how many threads best call it at the same time.
 
     Raises:
         FileNotFoundError: there are no such weights.
-        ValueError: Ultralytics cannot load the file, it is no detector, or a class is not known.
+        ValueError: the file cannot be loaded, it is no detector, a class is not known, or the runtime cannot
+            run it.
     """
 
-    def __init__(self, config: DetectorConfig | None = None, device: str = "cpu") -> None:
+    def __init__(self, config: DetectorConfig | None = None, device: str = "cpu", threads: int = 0) -> None:
         self.config = config or DetectorConfig()
-        self.path: Path = find_weights(self.config.weights, _SUFFIXES)
-        self._model = _load(self.path)
-        self.class_names: Mapping[int, str] = dict(self._model.names)
-        self._options = {
-            "imgsz": self.config.image_size,
-            "conf": self.config.score,
-            "iou": self.config.nms_iou,
-            "max_det": self.config.max_detections,
-            "classes": resolve_classes(self.config.classes, self.class_names),
-            "device": device,
-            "half": device.startswith("cuda"),
-            "save": False,
-            "verbose": False,
-        }
-        self.name = f"{self.path.name} (ultralytics {device})"
+        self.path: Path = find_detector(self.config.weights)
+        self._backend = _load_backend(self.path, device, self.config.runtime, threads)
+        self.class_names: Mapping[int, str] = self._backend.class_names
+        self.batch_size = 1 if device == "cpu" else _ACCELERATOR_BATCH
+        self.calls_at_once = self._backend.calls_at_once
+        self._keep = Suppression(
+            self.config.score,
+            self.config.nms_iou,
+            resolve_classes(self.config.classes, self.class_names),
+            self.config.max_detections,
+        )
+        self.name = f"{self.path.name} ({self._backend.name})"
         try:  # many a fault shows only here, and the first frame is slow: it shall not be the user's
             self.detect([np.zeros((64, 64, 3), np.uint8)])
         except Exception as error:
@@ -95,11 +157,64 @@ class YoloDetector:
         """See `Detector.detect`. Boxes are cut at the frame's borders; what has no area left is dropped."""
         if not frames:
             return []
-        results = self._model.predict(list(frames), **self._options)
-        return [_detections(result.boxes.data.cpu().numpy()) for result in results]
+        return [_detections(rows) for rows in self._backend(frames, self.config.image_size, self._keep)]
 
 
-def _load(path: Path) -> Any:
+def _load_backend(path: Path, device: str, runtime: str, threads: int) -> _Backend:
+    if runtime not in _RUNTIMES:
+        raise ValueError(f"detector.runtime {runtime!r} is not known; known: {', '.join(_RUNTIMES)}")
+    if path.suffix == ".onnx":
+        if runtime == "torch":
+            raise ValueError(f"{path}: torch cannot run an ONNX export; use detector.runtime auto")
+        on_cpu = device == "cpu" or runtime == "onnxruntime"
+        return OnnxYolo(path, threads) if on_cpu else _UltralyticsYolo(path, device)
+    export = export_of(path) if path.suffix == ".pt" and runtime != "torch" else None
+    if runtime == "onnxruntime" and export is None:
+        raise ValueError(
+            f"{path}: no export of exactly these weights at {path.with_suffix('.onnx')}; "
+            f"`mot-reid export {path}` makes it"
+        )
+    if export is not None and (device == "cpu" or runtime == "onnxruntime"):
+        return OnnxYolo(export, threads)
+    return _UltralyticsYolo(path, device)
+
+
+class _UltralyticsYolo:
+    """Runs weights through Ultralytics: all frames in one batch, in half precision on CUDA."""
+
+    calls_at_once = 1
+
+    def __init__(self, path: Path, device: str) -> None:
+        self.name = f"ultralytics {device}"
+        self._model = load_ultralytics(path)
+        self.class_names: Mapping[int, str] = dict(self._model.names)
+        self._options = {
+            "device": device,
+            "half": device.startswith("cuda"),
+            "save": False,
+            "verbose": False,
+        }
+
+    def __call__(self, frames: Sequence[NDArray[np.uint8]], size: int, keep: Suppression) -> list[Rows]:
+        """See `OnnxYolo.__call__`."""
+        results = self._model.predict(
+            list(frames),
+            imgsz=size,
+            conf=keep.score,
+            iou=keep.iou,
+            max_det=keep.most,
+            classes=keep.classes,
+            **self._options,
+        )
+        return [np.asarray(result.boxes.data.cpu().numpy(), np.float32) for result in results]
+
+
+def load_ultralytics(path: Path) -> Any:
+    """An ``ultralytics.YOLO`` of a detector on disk.
+
+    Raises:
+        ValueError: Ultralytics cannot load it, or it is no detector.
+    """
     ultralytics = import_ultralytics()
     try:
         model = ultralytics.YOLO(str(path), task=None if path.suffix == ".pt" else "detect", verbose=False)
@@ -112,7 +227,7 @@ def _load(path: Path) -> Any:
     return model
 
 
-def _detections(rows: NDArray[np.float32]) -> Detections:
-    """From Ultralytics' rows ``(N, 6)``: x1, y1, x2, y2, score, class."""
+def _detections(rows: Rows) -> Detections:
+    """From rows ``(N, 6)``: x1, y1, x2, y2, score, class."""
     rows = rows[(rows[:, 2] > rows[:, 0]) & (rows[:, 3] > rows[:, 1])]
     return Detections(rows[:, :4], np.clip(rows[:, 4], 0, 1), rows[:, 5].astype(np.int64))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import numpy as np
@@ -58,6 +59,7 @@ _COMMON = (
     "video/pictures.py",
     "video/video_file.py",
 )
+_DETECTION = tuple(f"detection/{name}.py" for name in ("decoding", "letterbox", "onnx_yolo", "yolo"))
 
 
 class Stage(ABC, Generic[Result]):
@@ -121,14 +123,16 @@ class DetectStage(Stage[Detections]):
 
     @cached_property
     def _network(self) -> dict[str, Any]:
-        return _network_key(self._config, self._device, (".pt", ".onnx"))
+        from mot_reid.detection.yolo import find_detector
+
+        return _network_key(self._config, self._device, find_detector(self._config.weights))
 
     def key(self, detections: list[Detections]) -> dict[str, Any]:
         """See `Stage.key`."""
         return {
             **self._network,
             "versions": package_versions("ultralytics", *NETWORK_PACKAGES),
-            "code": code_digest("detection/yolo.py", *_COMMON),
+            "code": code_digest(*_DETECTION, "boxes.py", *_COMMON),
         }
 
     def load(self) -> str:
@@ -176,7 +180,8 @@ class EmbedStage(Stage[NDArray[np.float32]]):
 
     @cached_property
     def _network(self) -> dict[str, Any]:
-        return _network_key(self._config, self._device, (".safetensors", ".onnx"))
+        path = find_weights(self._config.weights, (".safetensors", ".onnx"))
+        return _network_key(self._config, self._device, path)
 
     def key(self, detections: list[Detections]) -> dict[str, Any]:
         """See `Stage.key`."""
@@ -353,11 +358,8 @@ def _load_embedder(config: EmbedderConfig, device: str, weights_digest: str) -> 
     return NetworkEmbedder(config, device)
 
 
-def _network_key(
-    config: DetectorConfig | EmbedderConfig, device: str, suffixes: tuple[str, ...]
-) -> dict[str, Any]:
+def _network_key(config: DetectorConfig | EmbedderConfig, device: str, path: Path) -> dict[str, Any]:
     """The settings of a network, its weights by name and content, and the kind of device it runs on."""
-    path = find_weights(config.weights, suffixes)
     kind = (resolve_device(device) if device == "auto" else device).split(":")[0]
     return {
         "settings": {**asdict(config), "weights": path.name},

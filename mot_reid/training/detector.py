@@ -22,7 +22,7 @@ from mot_reid.detection.yolo import import_ultralytics
 from mot_reid.training.detection_pictures import MotFrames, convert_mot, convert_yolo
 from mot_reid.training.detection_scores import evaluate_detector, load_yolo
 
-__all__ = ["FineTuning", "blend", "person_only", "save_checkpoint", "train_detector"]
+__all__ = ["FineTuning", "blend", "fold_normalisation", "person_only", "save_checkpoint", "train_detector"]
 
 
 @dataclass(frozen=True)
@@ -85,15 +85,38 @@ def blend(start: torch.nn.Module, tuned: torch.nn.Module, tuned_share: float) ->
     return mixed
 
 
+def fold_normalisation(model: torch.nn.Module) -> None:
+    """Moves batch normalisation into the convolutions before it, in place; what is left is the identity.
+
+    Rounded to half precision afterwards, convolutions are the same with normalisation and fused with it: an
+    export can store them so, and gives the boxes that the checkpoint gives.
+    """
+    for module in model.modules():
+        if not isinstance(getattr(module, "bn", None), torch.nn.BatchNorm2d):
+            continue
+        convolution: Any = module.conv
+        norm: Any = module.bn
+        scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+        with torch.no_grad():
+            convolution.weight.mul_(scale[:, None, None, None])
+            norm.bias.sub_(norm.running_mean * scale)
+            norm.weight.fill_(1)
+        norm.running_mean.zero_()
+        norm.running_var.fill_(1)
+        norm.eps = 0.0
+
+
 def save_checkpoint(model: torch.nn.Module, path: Path, settings: Mapping[str, Any]) -> None:
-    """Writes a model as Ultralytics loads it: half precision, no optimizer, no path of this machine.
+    """Writes a model as Ultralytics loads it: half precision, normalisation folded, no path of this machine.
 
     Args:
         model: an Ultralytics ``DetectionModel``.
         path: the ``.pt`` file to write.
         settings: how it was trained, kept beside the weights.
     """
-    bare: Any = deepcopy(model).half().eval().requires_grad_(False)
+    bare: Any = deepcopy(model).float().eval().requires_grad_(False)
+    fold_normalisation(bare)
+    bare.half()
     bare.criterion = bare.pt_path = None
     bare.args = {"task": "detect", "imgsz": settings.get("image_size", 640)}
     path.parent.mkdir(parents=True, exist_ok=True)

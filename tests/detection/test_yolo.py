@@ -1,4 +1,4 @@
-"""The Ultralytics adapter with the detector that ships, on the photographs in the ultralytics package."""
+"""The detector that ships, on the photographs in the ultralytics package, and which weights are taken."""
 
 import os
 import subprocess
@@ -11,7 +11,8 @@ import pytest
 
 from mot_reid.boxes import iou
 from mot_reid.config import DetectorConfig
-from mot_reid.detection.yolo import YoloDetector, import_ultralytics, resolve_classes
+from mot_reid.detection import yolo
+from mot_reid.detection.yolo import YoloDetector, find_detector, import_ultralytics, resolve_classes
 
 NAMES = {0: "person", 1: "bicycle", 2: "car"}
 
@@ -72,13 +73,48 @@ def test_classes_by_name_and_number() -> None:
 
 
 def test_what_is_no_detector_is_named(tmp_path: Path) -> None:
-    for name in ("broken.pt", "broken.onnx"):
+    for name, words in (
+        ("broken.pt", "Ultralytics cannot load these"),
+        ("broken.onnx", "ONNX Runtime cannot"),
+    ):
         (tmp_path / name).write_bytes(b"not a network")
-        with pytest.raises(ValueError, match=f"{name}: Ultralytics cannot load these weights") as raised:
+        with pytest.raises(ValueError, match=f"{name}: {words}") as raised:
             YoloDetector(DetectorConfig(weights=str(tmp_path / name)))
         assert "\n" not in str(raised.value)
-    with pytest.raises(FileNotFoundError, match=r"weights not found: yolo11x\.pt \(nothing is downloaded"):
-        YoloDetector(DetectorConfig(weights="yolo11x.pt"))
+
+
+def test_ultralytics_models_are_fetched_once_where_there_is_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ultralytics.utils import downloads
+
+    def offline(*_: object, **__: object) -> None:
+        raise ConnectionError("Download failure: no\nnetwork")
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(yolo, "_MAY_FETCH", True)
+    monkeypatch.setattr(downloads, "safe_download", offline)
+    with pytest.raises(FileNotFoundError) as raised:
+        find_detector("yolo11x.pt")
+    assert str(raised.value) == (
+        "weights not found: yolo11x.pt, and Ultralytics cannot fetch them (Download failure: no network); "
+        f"{DetectorConfig().weights} is shipped and needs no network"
+    )
+    fetched: list[str] = []
+
+    def online(url: str, file: Path, **_: object) -> None:
+        fetched.append(url)
+        Path(file).write_bytes(b"weights")
+
+    monkeypatch.setattr(downloads, "safe_download", online)
+    assert find_detector("yolo11x.pt") == find_detector("yolo11x.pt")
+    assert [url.rpartition("/")[2] for url in fetched] == ["yolo11x.pt"]
+    monkeypatch.setattr(yolo, "_MAY_FETCH", False)
+    with pytest.raises(FileNotFoundError, match=r"yolo11l\.pt \(YOLO_OFFLINE is set; shipped: person_"):
+        find_detector("yolo11l.pt")
+    for nobodys in ("mine.pt", str(tmp_path / "yolo11x.pt")):
+        with pytest.raises(FileNotFoundError, match="nothing is downloaded"):
+            find_detector(nobodys)
 
 
 def test_it_is_silent_and_offline(tmp_path: Path) -> None:

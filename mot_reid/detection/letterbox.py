@@ -1,0 +1,69 @@
+"""Frames into a network's input and boxes back: scaled to fit, centred, the rest grey."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mot_reid.boxes import clip
+
+__all__ = ["Letterbox"]
+
+_GREY = 114  # what YOLO networks see around their pictures in training
+
+
+@dataclass(frozen=True)
+class Letterbox:
+    """How frames of one size lie in an input: all of it as Ultralytics does it, pixel for pixel.
+
+    Attributes:
+        frame: height and width of the frames, pixels.
+        scaled: height and width of the picture in the input.
+        top: rows of grey above the picture.
+        left: columns of grey beside it.
+        size: height and width of the input.
+    """
+
+    frame: tuple[int, int]
+    scaled: tuple[int, int]
+    top: int
+    left: int
+    size: tuple[int, int]
+
+    @classmethod
+    def fit(cls, frame: tuple[int, int], size: tuple[int, int], stride: int | None = None) -> Letterbox:
+        """The largest picture that fits into an input.
+
+        Args:
+            frame: height and width of the frames.
+            size: height and width of the input.
+            stride: given, the input shrinks to the least multiples of it that hold the picture.
+        """
+        ratio = min(size[0] / frame[0], size[1] / frame[1])
+        scaled = max(round(frame[0] * ratio), 1), max(round(frame[1] * ratio), 1)
+        grey = size[0] - scaled[0], size[1] - scaled[1]
+        if stride is not None:
+            grey = grey[0] % stride, grey[1] % stride
+        top, left = (round(side / 2 - 0.1) for side in grey)
+        return cls(frame, scaled, top, left, (scaled[0] + grey[0], scaled[1] + grey[1]))
+
+    def blob(self, frame: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """A frame ``(H, W, 3)`` uint8 BGR as an input ``(1, 3, height, width)``: RGB in 0..1."""
+        height, width = self.scaled
+        if frame.shape[:2] != self.scaled:
+            scaled = cv2.resize(frame, (width, height), interpolation=cv2.INTER_LINEAR)
+            frame = np.asarray(scaled, np.uint8)
+        if self.scaled != self.size:
+            canvas = np.full((*self.size, 3), _GREY, np.uint8)
+            canvas[self.top : self.top + height, self.left : self.left + width] = frame
+            frame = canvas
+        return np.asarray(cv2.dnn.blobFromImage(frame, 1 / 255, swapRB=True), np.float32)
+
+    def boxes(self, xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Boxes ``(N, 4)`` in the input as boxes in the frame, cut at its borders."""
+        gain = np.array([self.scaled[1] / self.frame[1], self.scaled[0] / self.frame[0]] * 2, np.float32)
+        moved = (xyxy - np.array([self.left, self.top] * 2, np.float32)) / gain
+        return clip(moved, self.frame[1], self.frame[0])
