@@ -25,6 +25,7 @@ __all__ = [
     "EmbedderConfig",
     "MotionConfig",
     "OutputConfig",
+    "PipelineConfig",
     "dump_config",
     "load_config",
     "with_settings",
@@ -190,6 +191,19 @@ class OfflineConfig(Settings):
 
 
 @dataclass(frozen=True)
+class PipelineConfig(Settings):
+    """Settings of how a run over a source uses the machine. Results do not depend on them."""
+
+    overlap: bool = setting(True, "decode, detect, track, draw and write at the same time, each in a thread")
+    queue: int = setting(2, "most frames that wait between two of these", low=1)
+    threads: int = setting(
+        0,
+        "CPU threads of one pass through a network; 0: one where passes can run side by side, else all",
+        low=0,
+    )
+
+
+@dataclass(frozen=True)
 class OutputConfig(Settings):
     """Settings of what is written and drawn."""
 
@@ -218,6 +232,7 @@ class Config:
     motion: MotionConfig = field(default_factory=MotionConfig)
     association: AssociationConfig = field(default_factory=AssociationConfig)
     offline: OfflineConfig = field(default_factory=OfflineConfig)
+    pipeline: PipelineConfig = field(default_factory=PipelineConfig)
     output: OutputConfig = field(default_factory=OutputConfig)
 
     def __post_init__(self) -> None:

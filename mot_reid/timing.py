@@ -1,5 +1,6 @@
 """Time spent in each stage."""
 
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -11,22 +12,36 @@ __all__ = ["Stopwatch"]
 class Stopwatch:
     """Adds up the seconds of named stages; a stage inside another counts for itself only.
 
+    Stages may run in several threads at a time: each thread's seconds count, so that together they can be
+    more than have passed.
+
     Attributes:
         seconds: the total of each stage so far.
     """
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
-        self._inner = [0.0]  # for each open stage, the seconds of the stages inside it
+        self._adding = threading.Lock()
+        self._of_thread = threading.local()
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
         """Times a ``with`` block as part of ``stage``."""
-        self._inner.append(0.0)
+        inner = self._inner()
+        inner.append(0.0)
         start = time.perf_counter()
         try:
             yield
         finally:
             elapsed = time.perf_counter() - start
-            self.seconds[stage] += elapsed - self._inner.pop()
-            self._inner[-1] += elapsed
+            own = elapsed - inner.pop()
+            inner[-1] += elapsed
+            with self._adding:
+                self.seconds[stage] += own
+
+    def _inner(self) -> list[float]:
+        """For each stage open in this thread, the seconds of the stages inside it."""
+        if not hasattr(self._of_thread, "inner"):
+            self._of_thread.inner = [0.0]
+        inner: list[float] = self._of_thread.inner
+        return inner

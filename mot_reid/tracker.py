@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,8 @@ class Tracker:
         camera_motion: ``"flow"``, ``"none"`` or a file; by default what the configuration names.
         config: a configuration, or the path of a YAML file.
         device: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"`` or ``"auto"``.
+        threads: CPU threads of one pass through a network that is loaded here; None for what the
+            configuration says, or else one for each core.
 
     Attributes:
         config: its settings.
@@ -62,6 +64,7 @@ class Tracker:
         camera_motion: str | Path | None = None,
         config: Config | str | Path | None = None,
         device: str | None = None,
+        threads: int | None = None,
     ) -> None:
         if detector is not None and not isinstance(detector, str | Path) and not hasattr(detector, "detect"):
             raise TypeError(f"detector: expected weights or an object with detect, got {detector!r}")
@@ -78,6 +81,8 @@ class Tracker:
             settings = replace(settings, embedder=replace(settings.embedder, weights=str(embedder)))
         if camera_motion is not None:
             settings = replace(settings, camera=replace(settings.camera, motion=str(camera_motion)))
+        if threads is not None:
+            settings = replace(settings, pipeline=replace(settings.pipeline, threads=threads))
         self.config = settings
         self.stopwatch = Stopwatch()
         self._detector = None if isinstance(detector, str | Path) else detector
@@ -110,6 +115,22 @@ class Tracker:
             self._loaded_detector()
         if self._has_embedder:
             self._loaded_embedder()
+
+    @property
+    def detector(self) -> Detector:
+        """What detects; loaded if need be.
+
+        Raises:
+            ValueError: this tracker has no detector.
+        """
+        if not self._has_detector:
+            raise ValueError("detections: expected Detections, as this tracker has no detector")
+        return self._loaded_detector()
+
+    @property
+    def embedder(self) -> Embedder | None:
+        """What embeds, loaded if need be; None where there is none."""
+        return self._loaded_embedder() if self._has_embedder else None
 
     @property
     def class_names(self) -> Mapping[int, str]:
@@ -184,16 +205,36 @@ class Tracker:
             TypeError: the frame is not an array, or the detector gives anything but a list of `Detections`.
             ValueError: this tracker has no detector, or the frame's dtype or shape is wrong.
         """
-        if not self._has_detector:
-            raise ValueError("detections: expected Detections, as this tracker has no detector")
-        frame, detector = _checked(frame), self._loaded_detector()
+        return self.detect_batch([frame])[0]
+
+    def detect_batch(self, frames: Sequence[NDArray[np.uint8]]) -> list[Detections]:
+        """As `detect`, for several frames of one size at once."""
+        checked, detector = [_checked(frame) for frame in frames], self.detector
         with self.stopwatch("detect"):
-            found = detector.detect([frame])
-        if not isinstance(found, list | tuple) or len(found) != 1 or not isinstance(found[0], Detections):
-            raise TypeError(
-                f"detector.detect: expected a list of one Detections for one frame, got {found!r}"
-            )
-        return found[0]
+            found = detector.detect(checked)
+        right = isinstance(found, list | tuple) and len(found) == len(checked)
+        if not right or not all(isinstance(entry, Detections) for entry in found):
+            expected = "one Detections for one frame" if len(checked) == 1 else f"{len(checked)} Detections"
+            raise TypeError(f"detector.detect: expected a list of {expected}, got {found!r}")
+        return list(found)
+
+    def embed_batch(
+        self, frames: Sequence[NDArray[np.uint8]], detections: Sequence[Detections]
+    ) -> list[Detections]:
+        """The detections of several frames with the embeddings that `update` would ask for, in one batch.
+
+        Worth it on an accelerator, and only where all confident detections are embedded anyway.
+
+        Raises:
+            ValueError: an embedding is zero or not finite.
+        """
+        embedder: Any = self.embedder  # not every embedder has the method
+        with self.stopwatch("embed"):
+            rows = embedder.embed_batch(frames, [found.xyxy for found in detections])
+        return [
+            Detections(found.xyxy, found.scores, found.classes, embeddings) if len(found) else found
+            for found, embeddings in zip(detections, rows, strict=True)
+        ]
 
     def _usable(self, frame: NDArray[np.uint8] | None) -> NDArray[np.uint8] | None:
         """The frame, checked against what is needed and what came before."""
@@ -229,14 +270,16 @@ class Tracker:
         if self._detector is None:
             from mot_reid.detection.yolo import YoloDetector
 
-            self._detector = YoloDetector(self.config.detector, resolve_device(self.config.device))
+            device = resolve_device(self.config.device)
+            self._detector = YoloDetector(self.config.detector, device, self.config.pipeline.threads)
         return self._detector
 
     def _loaded_embedder(self) -> Embedder:
         if self._embedder is None:
             from mot_reid.appearance.embedder import NetworkEmbedder
 
-            self._embedder = NetworkEmbedder(self.config.embedder, resolve_device(self.config.device))
+            device = resolve_device(self.config.device)
+            self._embedder = NetworkEmbedder(self.config.embedder, device, self.config.pipeline.threads)
         return self._embedder
 
 
@@ -257,10 +300,12 @@ def resolve_device(device: str) -> str:
     Raises:
         ValueError: this machine has no such device.
     """
-    import torch
-
     if re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device) is None:
         raise ValueError(f"device {device!r} is not known; known: auto, cpu, mps, cuda, cuda:1")
+    if device == "cpu":
+        return device
+    import torch
+
     if device == "auto":
         if torch.cuda.is_available():
             return "cuda:0"

@@ -2,12 +2,14 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mot_reid.appearance.crops import normalised
 from mot_reid.resources import export_of
+from mot_reid.sessions import CUDA, open_session
 
 if TYPE_CHECKING:
     from mot_reid.appearance.network import EmbeddingNetwork
@@ -49,7 +51,7 @@ class Backend(Protocol):
         ...
 
 
-def load_backend(path: Path, device: str, runtime: Runtime = "auto") -> Backend:
+def load_backend(path: Path, device: str, runtime: Runtime = "auto", threads: int = 0) -> Backend:
     """The backend for a file.
 
     Args:
@@ -57,6 +59,7 @@ def load_backend(path: Path, device: str, runtime: Runtime = "auto") -> Backend:
         device: such as ``cpu`` or ``cuda:0``.
         runtime: ``torch`` or ``onnxruntime``; ``auto`` takes ONNX Runtime, which is much the faster on a
             CPU, for exports, and on a CPU also for a checkpoint with its export beside it.
+        threads: of one pass on a CPU in ONNX Runtime; 0 for one each core.
 
     Raises:
         ValueError: the file is not what its name says, its tensors do not fit the network, or the runtime
@@ -69,7 +72,7 @@ def load_backend(path: Path, device: str, runtime: Runtime = "auto") -> Backend:
     if path.suffix == ".onnx":
         if runtime == "torch":
             raise ValueError(f"{path}: torch cannot run an ONNX export; use embedder.runtime auto")
-        return OnnxBackend(path)
+        return OnnxBackend(path, device, threads)
     export = None if runtime == "torch" else export_of(path)
     if runtime == "onnxruntime" and export is None:
         raise ValueError(
@@ -77,12 +80,15 @@ def load_backend(path: Path, device: str, runtime: Runtime = "auto") -> Backend:
             f"`mot-reid export {path}` makes it"
         )
     if export is not None and (device == "cpu" or runtime == "onnxruntime"):
-        return OnnxBackend(export)
+        return OnnxBackend(export, device, threads)
     return TorchBackend(path, device)
 
 
 class TorchBackend:
-    """Runs a checkpoint, or a network read from one, in torch; half precision on CUDA."""
+    """Runs a checkpoint, or a network read from one, in torch on crops; half precision on CUDA.
+
+    On an accelerator `mot_reid.appearance.accelerator` does it with less traffic.
+    """
 
     def __init__(self, source: "Path | EmbeddingNetwork", device: str) -> None:
         import torch
@@ -111,23 +117,21 @@ class TorchBackend:
 
 
 class OnnxBackend:
-    """Runs an export in ONNX Runtime on the CPU.
+    """Runs an export in ONNX Runtime, on the CPU, or on CUDA where the ONNX Runtime installed can do that.
 
     The network takes ``(N, 3, height, width)`` float32 RGB with ImageNet's mean and deviation, unless the
     file's metadata name other ones as JSON lists ``mean`` and ``std``.
+
+    Args:
+        path: the export.
+        device: such as ``cpu`` or ``cuda:0``.
+        threads: of one pass on the CPU; 0 for one each core.
     """
 
-    name = "onnxruntime cpu"
-
-    def __init__(self, path: Path) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3  # errors only; they come as exceptions
-        try:
-            self._session: Any = onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime's own exceptions have no common base that it exports
-            raise ValueError(f"{path}: ONNX Runtime cannot load it: {' '.join(str(error).split())}") from None
+    def __init__(self, path: Path, device: str = "cpu", threads: int = 0) -> None:
+        self._session = open_session(path, device, threads)
+        cuda = self._session.get_providers()[0] == CUDA
+        self.name = f"onnxruntime {device if cuda else 'cpu'}"
         entry = self._session.get_inputs()[0]
         shape = entry.shape
         if len(shape) != 4 or shape[1] != 3 or not all(isinstance(side, int) for side in shape[2:]):
@@ -136,10 +140,8 @@ class OnnxBackend:
         self.input_size = (shape[2], shape[3])
         metadata = self._session.get_modelmeta().custom_metadata_map
         try:
-            mean = json.loads(metadata["mean"]) if "mean" in metadata else _IMAGENET_MEAN
-            std = json.loads(metadata["std"]) if "std" in metadata else _IMAGENET_STD
-            self._mean = np.array(mean, np.float32).reshape(3, 1, 1) * 255
-            self._std = np.array(std, np.float32).reshape(3, 1, 1) * 255
+            self._mean = _channels(metadata.get("mean"), _IMAGENET_MEAN)
+            self._std = _channels(metadata.get("std"), _IMAGENET_STD)
             trial = self(np.zeros((2, *self.input_size, 3), np.uint8))
         except Exception as error:  # bad metadata, or whatever the session raises
             raise ValueError(
@@ -150,7 +152,13 @@ class OnnxBackend:
 
     def __call__(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See `Backend`."""
-        images = crops[..., ::-1].transpose(0, 3, 1, 2).astype(np.float32)
-        images -= self._mean
-        images /= self._std
+        images = normalised(crops, self._mean, self._std)
         return np.asarray(self._session.run(None, {self._input: images})[0], np.float32)
+
+
+def _channels(metadata: str | None, default: tuple[float, ...]) -> tuple[float, ...]:
+    """Three numbers that an export's metadata hold as a JSON list."""
+    values = default if metadata is None else tuple(float(value) for value in json.loads(metadata))
+    if len(values) != 3:
+        raise ValueError(f"mean and std: expected three numbers each, got {metadata}")
+    return values

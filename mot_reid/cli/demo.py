@@ -17,7 +17,9 @@ from mot_reid.association.assignment import assign
 from mot_reid.boxes import areas, clip, iou, tlwh_to_xyxy
 from mot_reid.cli.errors import usage_errors
 from mot_reid.cli.options import build_config, setting_option
-from mot_reid.cli.track import run_source
+from mot_reid.cli.progress import RunProgress
+from mot_reid.cli.runs import closing_line, run_source
+from mot_reid.pipeline import network_threads
 from mot_reid.structures import Tracks
 from mot_reid.tracker import Tracker
 
@@ -60,15 +62,18 @@ def demo(
     from mot_reid.video.sources import open_source
 
     with usage_errors():
-        tracker = Tracker(config=build_config(None, {"device": device, "output.csv": True}, []))
+        config = build_config(None, {"device": device, "output.csv": True}, [])
+        tracker = Tracker(config=config, threads=network_threads(config, live=False, detects=True))
         tracker.load()
     folder = prepare_output_folder(output)
     wall, people = hang_photographs(tracker)
     clip_path = folder / "clip.mp4"
     views = camera_views(wall.shape[1] / _WALL_HEIGHT)
     film(wall, views, clip_path)
-    with open_source(clip_path) as source:
-        run_source(source, tracker, folder, quiet=quiet)
+    with open_source(clip_path) as source, RunProgress(quiet) as progress:
+        summary = run_source(source, tracker, folder, progress)
+    if not quiet:
+        typer.echo(closing_line(summary, folder))
     ids = ids_of(people, views, np.loadtxt(folder / "tracks.txt", delimiter=",", ndmin=2))
     for number, (given, frames) in enumerate(ids, start=1):
         names = ", ".join(str(track_id) for track_id in sorted(given)) or "none"

@@ -1,9 +1,11 @@
-"""Progress bars: of a run over one source, and of work in many parts."""
+"""Progress bars: of runs over sources, and of work in many parts."""
 
 import sys
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+import typer
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -14,7 +16,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from mot_reid.pipeline import Summary
+from mot_reid.summary import Summary
 
 __all__ = ["RunProgress", "WorkProgress"]
 
@@ -30,6 +32,8 @@ class _Bar:
             *columns,
             TimeRemainingColumn(),
             console=Console(stderr=True),
+            redirect_stdout=False,
+            redirect_stderr=False,
             disable=quiet or not sys.stderr.isatty(),
         )
 
@@ -44,30 +48,47 @@ class _Bar:
 
 
 class RunProgress(_Bar):
-    """Shows how far a run is: frames, frames a second, people in view, time left.
+    """Shows how far runs are, a line for each: frames, frames a second, people in view, time left.
 
     Args:
-        name: the source's.
-        total: how many frames will come, None if unknown.
         quiet: show nothing at all.
     """
 
-    def __init__(self, name: str, total: int | None, quiet: bool = False) -> None:
+    def __init__(self, quiet: bool = False) -> None:
         super().__init__(
             quiet,
             TextColumn("{task.fields[speed]:5.1f} frames/s"),
             TextColumn("{task.fields[people]:3d} in view"),
         )
-        self._task = self._progress.add_task(name, total=total, speed=0.0, people=0)
 
-    def __call__(self, summary: Summary) -> None:
-        """Takes in how far the run is."""
-        self._progress.update(
-            self._task,
-            completed=summary.frames,
-            speed=summary.frames_per_second,
-            people=summary.people_in_view,
-        )
+    def add(self, name: str, total: int | None) -> Callable[[Summary], None]:
+        """A line for one more run.
+
+        Args:
+            name: the source's.
+            total: how many frames will come, None if unknown.
+
+        Returns:
+            What takes in how far the run is; it may be called from any thread.
+        """
+        task = self._progress.add_task(name, total=total, speed=0.0, people=0)
+
+        def show(summary: Summary) -> None:
+            self._progress.update(
+                task,
+                completed=summary.frames,
+                speed=summary.frames_per_second,
+                people=summary.people_in_view,
+            )
+
+        return show
+
+    def say(self, message: str) -> None:
+        """Prints a line to stderr, above those that show."""
+        if self._progress.disable:
+            typer.echo(message, err=True)
+        else:
+            self._progress.console.print(message, markup=False, highlight=False)
 
 
 class WorkProgress(_Bar):

@@ -1,24 +1,24 @@
 """``mot-reid track``: follow people through videos, pictures, webcams and streams."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mot_reid.cli.errors import FAILED, INTERRUPTED, UsageError, debugging, one_line, usage_errors
+from mot_reid.cli.errors import FAILED, UsageError, usage_errors
 from mot_reid.cli.options import build_config, setting_option
-from mot_reid.cli.progress import RunProgress
+from mot_reid.cli.runs import Runs
 from mot_reid.detection.motchallenge import read_detections
-from mot_reid.pipeline import OUTPUT_FILES, Summary, track_source
-from mot_reid.structures import Detections
+from mot_reid.outputs import OUTPUT_FILES
+from mot_reid.pipeline import network_threads
 from mot_reid.tracker import NONE, Tracker
-from mot_reid.video.frames import Selection, Source
+from mot_reid.video.frames import Selection
 from mot_reid.video.sinks import import_pyarrow
-from mot_reid.video.sources import open_source
+from mot_reid.video.sources import is_live, source_name
 
-__all__ = ["run_source", "track"]
+__all__ = ["track"]
 
 MODELS, FRAMES, OUTPUTS = "Models", "Frames", "Outputs"
 
@@ -64,6 +64,16 @@ def track(
     image_size: Annotated[
         int | None, setting_option("detector.image_size", "--image-size", panel=MODELS)
     ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs",
+            "-j",
+            min=1,
+            help="Most sources tracked at the same time; they share the models.",
+            show_default="1, with a webcam or stream all",
+        ),
+    ] = None,
     start: Annotated[int, typer.Option(help="First frame, counted from 1.", rich_help_panel=FRAMES)] = 1,
     stop: Annotated[
         int | None, typer.Option(help="Last frame, included.", show_default="the end", rich_help_panel=FRAMES)
@@ -85,6 +95,9 @@ def track(
 ) -> None:
     r"""Track people through videos, image folders, webcams and streams.
 
+    Decoding, detection, tracking, drawing and writing overlap. No frame of a file is left out; of a webcam or
+    a stream the newest one is taken, and summary.json says how many came too fast.
+
     Writes frame by frame, so that Ctrl-C keeps what is there: tracks.txt (MOTChallenge format), tracks.mp4,
     and on request tracks.jsonl, tracks.csv and tracks.parquet; at the end summary.json, and with --offline
     tracks_offline.txt, the same tracks linked, filled and smoothed with hindsight.
@@ -94,6 +107,7 @@ def track(
     \b
     mot-reid track street.mp4 -o out
     mot-reid track a.mp4 b.mp4 -o out --detector yolo11m.pt --classes 0,bicycle
+    mot-reid track a.mp4 b.mp4 c.mp4 --jobs 3
     mot-reid track 0 --csv --no-video
     mot-reid track MOT17-02 --detections det.txt --set association.max_age=90
     """
@@ -119,7 +133,11 @@ def track(
         raise UsageError(f"--detections: one file cannot serve {len(sources)} sources")
     with usage_errors():
         Selection(start, stop, stride)
-        tracker = Tracker(config=build_config(config, options, set_ or []))
+        settings = build_config(config, options, set_ or [])
+        live = any(map(is_live, sources))
+        tracker = Tracker(
+            config=settings, threads=network_threads(settings, live=live, detects=detections is None)
+        )
         if detections is None and tracker.config.detector.weights == NONE:
             raise UsageError("--detector none: needs --detections FILE")
         if detections is not None:
@@ -132,33 +150,28 @@ def track(
             import_pyarrow()
         given = None if detections is None else read_detections(detections)
         tracker.load(detector=detections is None)
-    failed = 0
-    taken: set[str] = set()
-    for name in sources:
-        try:
-            with open_source(name, start, stop, stride) as source:
-                folder = output if len(sources) == 1 else output / _unique(source.info.name, taken)
-                _keep_inputs(folder, [Path(name), *([detections] if detections else [])])
-                run_source(source, tracker, folder, stride=stride, detections=given, quiet=quiet)
-        except (typer.Exit, UsageError):
-            raise
-        except Exception as error:  # whatever went wrong here, the other sources shall have their turn
-            if debugging():
-                raise
-            typer.echo(f"error: {one_line(error)}", err=True)
-            failed += 1
+    folders = (
+        [output] if len(sources) == 1 else [output / name for name in _unique(map(source_name, sources))]
+    )
+    for name, folder in zip(sources, folders, strict=True):
+        _keep_inputs(folder, [Path(name), *([detections] if detections else [])])
+    runs = Runs(tracker, Selection(start, stop, stride), given, quiet)
+    at_once = min(jobs or (len(sources) if live else 1), len(sources))
+    pairs = list(zip(sources, folders, strict=True))
+    failed = runs.one_by_one(pairs) if at_once == 1 else runs.side_by_side(pairs, at_once)
     if failed:
         if len(sources) > 1:
             typer.echo(f"error: {failed} of {len(sources)} sources failed", err=True)
         raise typer.Exit(FAILED)
 
 
-def _unique(name: str, taken: set[str]) -> str:
-    """``name``, or with a number behind it where it is taken; takes it."""
-    choices = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
-    free = next(choice for choice in choices if choice not in taken)
-    taken.add(free)
-    return free
+def _unique(names: Iterable[str]) -> list[str]:
+    """The names, with a number behind those that were there before."""
+    taken: dict[str, None] = {}
+    for name in names:
+        choices = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+        taken[next(choice for choice in choices if choice not in taken)] = None
+    return list(taken)
 
 
 def _keep_inputs(folder: Path, inputs: list[Path]) -> None:
@@ -167,45 +180,3 @@ def _keep_inputs(folder: Path, inputs: list[Path]) -> None:
     for path in inputs:
         if path.resolve() in written:
             raise UsageError(f"{path}: would be overwritten by the results; choose another --output folder")
-
-
-def run_source(
-    source: Source,
-    tracker: Tracker,
-    folder: Path,
-    *,
-    stride: int = 1,
-    detections: Mapping[int, Detections] | None = None,
-    quiet: bool = False,
-) -> Summary:
-    """Runs one source under a progress bar and prints what came of it.
-
-    Raises:
-        typer.Exit: the run was interrupted; what there was is written.
-        SourceError, OSError, ValueError: as `mot_reid.pipeline.track_source`.
-    """
-    summary = Summary(source.info)
-    with RunProgress(source.info.name, source.info.frame_count, quiet) as progress:
-
-        def on_frame(current: Summary) -> None:
-            nonlocal summary
-            summary = current
-            progress(current)
-
-        try:
-            summary = track_source(
-                source, tracker, folder, stride=stride, detections=detections, on_frame=on_frame
-            )
-        except KeyboardInterrupt:
-            typer.echo(f"interrupted after {summary.frames} frames, kept in {folder}", err=True)
-            raise typer.Exit(INTERRUPTED) from None
-        except BaseException:
-            if summary.frames:
-                typer.echo(f"{summary.frames} frames are kept in {folder}", err=True)
-            raise
-    if not quiet:
-        typer.echo(
-            f"{source.info.name}: {summary.frames} frames, {summary.tracks} tracks, "
-            f"{summary.frames_per_second:.1f} frames/s, written to {folder}"
-        )
-    return summary

@@ -15,7 +15,8 @@ class Detector(Protocol):
     """Finds people, or other objects, in frames. Bring your own by having these members.
 
     It may have ``batch_size`` too, the number of frames that it takes best in one call of `detect`
-    (see `frames_at_once`).
+    (see `frames_at_once`), and ``calls_at_once``, how many threads best call it at the same time (without, it
+    is never called by two).
     """
 
     @property

@@ -6,13 +6,14 @@ import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid.detection.decoding import Rows, candidates, suppress
 from mot_reid.detection.letterbox import Letterbox
+from mot_reid.overlap import available_cores
+from mot_reid.sessions import open_session
 
 __all__ = ["OnnxYolo", "Suppression"]
 
@@ -41,10 +42,12 @@ class OnnxYolo:
 
     Args:
         path: an ``.onnx`` file with the metadata that Ultralytics writes.
+        threads: of one pass; 0 for one each core.
 
     Attributes:
         name: what runs it and where, for reports.
         class_names: the name of each class number.
+        calls_at_once: how many threads best call it at the same time: together they use all cores.
 
     Raises:
         ValueError: ONNX Runtime cannot load it, or it is no detector.
@@ -52,17 +55,9 @@ class OnnxYolo:
 
     name = "onnxruntime cpu"
 
-    def __init__(self, path: Path) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3  # errors only; they come as exceptions
-        # Threads that spin between runs take the cores from the embedder's and from decoding.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        try:
-            self._session: Any = onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime's own exceptions have no common base that it exports
-            raise ValueError(f"{path}: ONNX Runtime cannot load it: {' '.join(str(error).split())}") from None
+    def __init__(self, path: Path, threads: int = 0) -> None:
+        self._session = open_session(path, threads=threads)
+        self.calls_at_once = max(1, available_cores() // threads) if threads else 1
         metadata = self._session.get_modelmeta().custom_metadata_map
         task = metadata.get("task", "detect")
         if task != "detect":

@@ -104,6 +104,7 @@ class _Backend(Protocol):
 
     name: str
     class_names: Mapping[int, str]
+    calls_at_once: int
 
     def __call__(self, frames: Sequence[NDArray[np.uint8]], size: int, keep: Suppression) -> list[Rows]: ...
 
@@ -117,6 +118,7 @@ class YoloDetector:
     Args:
         config: weights, runtime, image size, thresholds and classes.
         device: such as ``cpu`` or ``cuda:0``; half precision on CUDA.
+        threads: of one pass through an export on a CPU; 0 for one each core.
 
     Attributes:
         config: its settings.
@@ -124,6 +126,7 @@ class YoloDetector:
         name: the weights, and what runs them where, for reports.
         class_names: the name of each class number.
         batch_size: how many frames it takes best at once.
+        calls_at_once: how many threads best call it at the same time.
 
     Raises:
         FileNotFoundError: there are no such weights.
@@ -131,12 +134,13 @@ class YoloDetector:
             run it.
     """
 
-    def __init__(self, config: DetectorConfig | None = None, device: str = "cpu") -> None:
+    def __init__(self, config: DetectorConfig | None = None, device: str = "cpu", threads: int = 0) -> None:
         self.config = config or DetectorConfig()
         self.path: Path = find_detector(self.config.weights)
-        self._backend = _load_backend(self.path, device, self.config.runtime)
+        self._backend = _load_backend(self.path, device, self.config.runtime, threads)
         self.class_names: Mapping[int, str] = self._backend.class_names
         self.batch_size = 1 if device == "cpu" else _ACCELERATOR_BATCH
+        self.calls_at_once = self._backend.calls_at_once
         self._keep = Suppression(
             self.config.score,
             self.config.nms_iou,
@@ -156,14 +160,14 @@ class YoloDetector:
         return [_detections(rows) for rows in self._backend(frames, self.config.image_size, self._keep)]
 
 
-def _load_backend(path: Path, device: str, runtime: str) -> _Backend:
+def _load_backend(path: Path, device: str, runtime: str, threads: int) -> _Backend:
     if runtime not in _RUNTIMES:
         raise ValueError(f"detector.runtime {runtime!r} is not known; known: {', '.join(_RUNTIMES)}")
     if path.suffix == ".onnx":
         if runtime == "torch":
             raise ValueError(f"{path}: torch cannot run an ONNX export; use detector.runtime auto")
         on_cpu = device == "cpu" or runtime == "onnxruntime"
-        return OnnxYolo(path) if on_cpu else _UltralyticsYolo(path, device)
+        return OnnxYolo(path, threads) if on_cpu else _UltralyticsYolo(path, device)
     export = export_of(path) if path.suffix == ".pt" and runtime != "torch" else None
     if runtime == "onnxruntime" and export is None:
         raise ValueError(
@@ -171,12 +175,14 @@ def _load_backend(path: Path, device: str, runtime: str) -> _Backend:
             f"`mot-reid export {path}` makes it"
         )
     if export is not None and (device == "cpu" or runtime == "onnxruntime"):
-        return OnnxYolo(export)
+        return OnnxYolo(export, threads)
     return _UltralyticsYolo(path, device)
 
 
 class _UltralyticsYolo:
     """Runs weights through Ultralytics: all frames in one batch, in half precision on CUDA."""
+
+    calls_at_once = 1
 
     def __init__(self, path: Path, device: str) -> None:
         self.name = f"ultralytics {device}"

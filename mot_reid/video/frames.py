@@ -34,6 +34,7 @@ class SourceInfo:
         fps: frames a second of the source itself, before any stride; 30 where it does not say.
         frame_count: frames that will come after start, stop and stride, as far as the source declares its
             length (a video's declared length can be off by a few); None where that is unknown.
+        live: frames come when they come and do not wait: a webcam, or a stream without an end.
     """
 
     name: str
@@ -42,6 +43,7 @@ class SourceInfo:
     height: int
     fps: float
     frame_count: int | None
+    live: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,16 @@ from urllib.parse import urlsplit
 
 from mot_reid.video.frames import Frame, Selection, Source, SourceError, SourceInfo
 
-__all__ = ["STREAM_TIMEOUT", "Frame", "Source", "SourceError", "SourceInfo", "open_source"]
+__all__ = [
+    "STREAM_TIMEOUT",
+    "Frame",
+    "Source",
+    "SourceError",
+    "SourceInfo",
+    "is_live",
+    "open_source",
+    "source_name",
+]
 
 STREAM_SCHEMES = ("http", "https", "rtmp", "rtmps", "rtsp", "rtsps", "udp")
 STREAM_TIMEOUT = 10.0  # seconds without data after which a stream counts as dead
@@ -45,8 +54,23 @@ def open_source(source: str | Path, start: int = 1, stop: int | None = None, str
     return _open_path(Path(source), selection)
 
 
+def source_name(source: str | Path) -> str:
+    """The short name that a source has when it is opened, safe as a folder's name."""
+    if isinstance(source, str) and source.isascii() and source.isdigit():
+        return f"webcam{source}"
+    if isinstance(source, str) and "://" in source:
+        return safe_name(_address(source))
+    path = Path(source).resolve()
+    return safe_name(path.stem if path.is_file() else path.name)
+
+
+def is_live(source: str) -> bool:
+    """Whether a source, by its name, may never end: a webcam or a stream."""
+    return (source.isascii() and source.isdigit()) or "://" in source
+
+
 def _open_path(path: Path, selection: Selection) -> Source:
-    name = safe_name(path.resolve().stem if path.is_file() else path.resolve().name)
+    name = source_name(path)
     try:
         if path.is_dir():
             from mot_reid.video.pictures import open_folder, open_sequence
@@ -70,13 +94,16 @@ def _open_stream(url: str, selection: Selection) -> Source:
     if parts.scheme.lower() not in STREAM_SCHEMES:
         known = ", ".join(STREAM_SCHEMES)
         raise SourceError(f"{parts.scheme}://: not a kind of stream that can be opened; known: {known}")
-    # Passwords stand before the host, tokens in the query: neither belongs in a message or a folder's name.
-    address = parts.netloc.rpartition("@")[2] + parts.path
     from mot_reid.video.video_file import VideoSource
 
-    return VideoSource(
-        url, f"{parts.scheme}://{address}", safe_name(address), "stream", selection, timeout=STREAM_TIMEOUT
-    )
+    label = f"{parts.scheme}://{_address(url)}"
+    return VideoSource(url, label, source_name(url), "stream", selection, timeout=STREAM_TIMEOUT)
+
+
+def _address(url: str) -> str:
+    """Host and path. Passwords stand before the host, tokens in the query: neither belongs in a message."""
+    parts = urlsplit(url)
+    return parts.netloc.rpartition("@")[2] + parts.path
 
 
 def safe_name(text: str) -> str:

@@ -83,7 +83,8 @@ class VideoSource(Source):
             frames = round(seconds * self._fps)
         # Only a decoded frame tells the size for certain, and which way is up.
         height, width = _upright(first[1]).shape[:2]
-        self.info = SourceInfo(name, kind, width, height, self._fps, selection.count(frames))
+        live = kind == "stream" and frames is None
+        self.info = SourceInfo(name, kind, width, height, self._fps, selection.count(frames), live)
 
     def __iter__(self) -> Iterator[Frame]:
         if self._closed:

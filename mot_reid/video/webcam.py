@@ -34,7 +34,8 @@ class WebcamSource(Source):
         height, width = image.shape[:2]
         fps = self._capture.get(cv2.CAP_PROP_FPS)
         count = selection.count(selection.stop)
-        self.info = SourceInfo(f"webcam{index}", "webcam", width, height, fps or DEFAULT_FPS, count)
+        name = f"webcam{index}"
+        self.info = SourceInfo(name, "webcam", width, height, fps or DEFAULT_FPS, count, live=True)
         self._number = 0
 
     def __iter__(self) -> Iterator[Frame]:

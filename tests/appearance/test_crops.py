@@ -1,8 +1,11 @@
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
-from mot_reid.appearance.crops import crop_batch
+from mot_reid.appearance.crops import crop_batch, normalised, pixel_bounds
 
 FRAME = np.random.default_rng(0).integers(0, 256, (120, 160, 3), dtype=np.uint8)
 
@@ -30,3 +33,22 @@ def test_a_box_with_nothing_in_the_frame_gives_border_pixels(box: list[float]) -
 
 def test_no_boxes_no_crops() -> None:
     assert crop_batch(FRAME, np.zeros((0, 4), np.float32), (96, 48)).shape == (0, 96, 48, 3)
+
+
+def test_normalised_crops_are_what_a_network_takes() -> None:
+    crops = crop_batch(FRAME, np.array([[10, 20, 50, 100], [0, 0, 160, 120]], np.float32), (96, 48))
+    mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    plain = ((crops[..., ::-1] / 255 - mean) / std).transpose(0, 3, 1, 2)
+    np.testing.assert_allclose(normalised(crops, mean, std), plain, atol=1e-5)
+    assert normalised(crops[:0], mean, std).shape == (0, 3, 96, 48)
+
+
+@given(
+    boxes=arrays(np.float32, (4, 4), elements=st.floats(-300, 500, width=32)),
+    width=st.integers(1, 200),
+    height=st.integers(1, 200),
+)
+def test_bounds_are_pixels_of_the_frame(boxes: np.ndarray, width: int, height: int) -> None:
+    left, top, right, bottom = pixel_bounds(boxes, width, height).T
+    assert ((left >= 0) & (left < right) & (right <= width)).all()
+    assert ((top >= 0) & (top < bottom) & (bottom <= height)).all()

@@ -56,7 +56,8 @@ def test_a_video_and_its_detections(run: Run, scene: Any, tmp_path: Path) -> Non
 
 
 def test_the_summary_says_what_was_done(run: Run, scene: Any, tmp_path: Path) -> None:
-    run("track", scene.video, "--detections", scene.detections, "-o", tmp_path, *NO_MODELS)
+    in_turn = ("--set", "pipeline.overlap=no")
+    run("track", scene.video, "--detections", scene.detections, "-o", tmp_path, *NO_MODELS, *in_turn)
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert summary["complete"] is True
     assert (summary["frames"], summary["last_frame"], summary["tracks"], summary["rows"]) == (60, 60, 2, 120)
@@ -265,6 +266,14 @@ def test_several_sources_with_the_models_that_ship(run: Run, scene: Any, tmp_pat
         assert summary["models"]["embedder"].endswith(".safetensors (onnxruntime cpu)")
     again = [mot_rows(tmp_path / "out" / name / "tracks.txt") for name in ("zidane", "zidane-2")]
     np.testing.assert_allclose(*again, atol=0.02)
+    at_once = ("--score", "0.4", "--no-video", "--jobs", 3)
+    result = run("track", *sources, "-o", tmp_path / "at once", *at_once)
+    assert result.code == 1
+    assert "empty.mp4: the file is empty (0 bytes)" in result.err
+    assert [line.split(":")[0] for line in result.out.splitlines()] == ["bus", "zidane", "zidane"]
+    for name in ("bus", "zidane", "zidane-2"):
+        rows = [mot_rows(tmp_path / folder / name / "tracks.txt") for folder in ("out", "at once")]
+        np.testing.assert_allclose(*rows, atol=0.02)
 
 
 def test_classes_of_the_detector(run: Run, scene: Any, tmp_path: Path) -> None:
@@ -332,6 +341,46 @@ def test_interrupting_keeps_what_there_is(number: signal.Signals, scene: Any, tm
     assert 0 < rows[-1, 0] == min(summary["frames"], 60)
     assert frame_count(tmp_path / "out" / "tracks.mp4") == summary["frames"]
     assert pq.read_table(tmp_path / "out" / "tracks.parquet").num_rows == len(rows)
+
+
+def test_interrupting_several_sources_keeps_all(scene: Any, tmp_path: Path) -> None:
+    scene.folder(tmp_path / "walk")
+    command = long_run(scene, tmp_path, "--no-video", prefix=LIGHT_DETECTOR)
+    place = command.index("--detections")
+    other = tmp_path / "other"
+    (tmp_path / "long").rename(other)
+    command[place : place + 2] = [str(other), "--jobs", "2"]
+    command[command.index("track") + 1] = str(other)
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    files = [tmp_path / "out" / name / "tracks.txt" for name in ("other", "other-2")]
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not all(f.exists() and f.stat().st_size > 500 for f in files):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert errors.count("interrupted after") == 2
+    for tracks in files:
+        summary = json.loads((tracks.parent / "summary.json").read_text())
+        assert summary["error"] == "interrupted"
+        assert mot_rows(tracks)[-1, 0] == summary["last_frame"]
+
+
+LIGHT_DETECTOR = """
+import numpy as np
+from mot_reid import Detections, Tracker
+
+class Red:
+    class_names = {0: 'person'}
+    def __init__(self, *args): pass
+    def detect(self, frames):
+        return [self.one(*np.nonzero(frame[..., 2] > 200)) for frame in frames]
+    def one(self, y, x):
+        return Detections([[x.min(), y.min(), x.max() + 1, y.max() + 1]]) if len(x) else Detections.empty()
+
+import mot_reid.detection.yolo
+mot_reid.detection.yolo.YoloDetector = Red
+"""
 
 
 def test_a_full_disk_costs_only_what_did_not_fit(scene: Any, tmp_path: Path) -> None:

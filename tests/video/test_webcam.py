@@ -16,7 +16,7 @@ def webcam(video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("webcam")
 def test_webcam_ends_at_stop() -> None:
     with open_source("3", start=2, stop=9, stride=3) as source:
-        assert source.info == SourceInfo("webcam3", "webcam", 64, 48, 25.0, 3)
+        assert source.info == SourceInfo("webcam3", "webcam", 64, 48, 25.0, 3, live=True)
         frames = list(source)
     assert [frame.number for frame in frames] == [2, 5, 8]
     assert frames[0].image.shape == (48, 64, 3)

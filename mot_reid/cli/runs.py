@@ -1,0 +1,173 @@
+"""Runs over sources, one after the other or several at the same time, and what is told about them."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from mot_reid.cli.errors import INTERRUPTED, debugging, one_line
+from mot_reid.cli.progress import RunProgress
+from mot_reid.pipeline import track_source
+from mot_reid.sharing import SharedDetector, SharedEmbedder
+from mot_reid.structures import Detections
+from mot_reid.summary import Summary
+from mot_reid.tracker import Tracker
+from mot_reid.video.frames import Selection, Source
+from mot_reid.video.sources import open_source
+
+__all__ = ["Runs", "closing_line", "run_source"]
+
+
+@dataclass(frozen=True)
+class Runs:
+    """How sources are tracked.
+
+    Attributes:
+        tracker: with its models loaded.
+        selection: which frames are wanted.
+        detections: of each frame number, instead of the tracker's detector.
+        quiet: no progress and no closing lines.
+    """
+
+    tracker: Tracker
+    selection: Selection
+    detections: Mapping[int, Detections] | None = None
+    quiet: bool = False
+
+    def one_by_one(self, sources: Sequence[tuple[str, Path]]) -> int:
+        """Tracks through each source and its folder in turn.
+
+        Returns:
+            How many failed; the errors are printed.
+
+        Raises:
+            typer.Exit: interrupted; what there was is written.
+        """
+        failed = 0
+        for name, folder in sources:
+            with RunProgress(self.quiet) as progress:
+                line = self._try(name, folder, self.tracker, progress)
+            failed += line is None
+            self._tell([line])
+        return failed
+
+    def side_by_side(self, sources: Sequence[tuple[str, Path]], jobs: int) -> int:
+        """Tracks through up to ``jobs`` sources at a time; they share the tracker's models.
+
+        Returns:
+            How many failed; the errors are printed.
+
+        Raises:
+            typer.Exit: interrupted; what there was is written.
+        """
+        stop = threading.Event()
+        detector = SharedDetector(self.tracker.detector, jobs)
+        embedder = None if self.tracker.embedder is None else SharedEmbedder(self.tracker.embedder)
+
+        def work(name: str, folder: Path) -> str | None:
+            tracker = Tracker(detector, embedder, config=self.tracker.config)
+            return self._try(name, folder, tracker, progress, stop.is_set)
+
+        with RunProgress(self.quiet) as progress, ThreadPoolExecutor(jobs) as pool:
+            futures: list[Future[str | None]] = [pool.submit(work, *source) for source in sources]
+            try:
+                wait(futures)
+            except KeyboardInterrupt:  # it reaches this thread only
+                stop.set()
+                for future in futures:
+                    future.cancel()
+                wait(futures)
+                raise typer.Exit(INTERRUPTED) from None
+            lines = [future.result() for future in futures]
+        self._tell(lines)
+        return lines.count(None)
+
+    def _try(
+        self,
+        name: str,
+        folder: Path,
+        tracker: Tracker,
+        progress: RunProgress,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> str | None:
+        """Runs one source; a closing line, or None where it failed: the others shall have their turn."""
+        wanted = self.selection
+        try:
+            with open_source(name, wanted.start, wanted.stop, wanted.stride) as source:
+                summary = run_source(
+                    source,
+                    tracker,
+                    folder,
+                    progress,
+                    stride=wanted.stride,
+                    detections=self.detections,
+                    cancelled=cancelled,
+                )
+        except typer.Exit:
+            raise
+        except Exception as error:
+            if debugging():
+                raise
+            progress.say(f"error: {one_line(error)}")
+            return None
+        return closing_line(summary, folder)
+
+    def _tell(self, lines: Sequence[str | None]) -> None:
+        for line in lines:
+            if line is not None and not self.quiet:
+                typer.echo(line)
+
+
+def run_source(
+    source: Source,
+    tracker: Tracker,
+    folder: Path,
+    progress: RunProgress,
+    *,
+    stride: int = 1,
+    detections: Mapping[int, Detections] | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Summary:
+    """Runs one source with a line of progress; where it ends early, says what is kept.
+
+    Raises:
+        typer.Exit: the run was interrupted; what there was is written.
+        SourceError, OSError, ValueError: as `mot_reid.pipeline.track_source`.
+    """
+    seen = Summary(source.info)
+    show = progress.add(source.info.name, source.info.frame_count)
+
+    def on_frame(current: Summary) -> None:
+        nonlocal seen
+        seen = current
+        show(current)
+
+    try:
+        return track_source(
+            source,
+            tracker,
+            folder,
+            stride=stride,
+            detections=detections,
+            on_frame=on_frame,
+            cancelled=cancelled,
+        )
+    except KeyboardInterrupt:
+        progress.say(f"interrupted after {seen.frames} frames, kept in {folder}")
+        raise typer.Exit(INTERRUPTED) from None
+    except BaseException:
+        if seen.frames:
+            progress.say(f"{seen.frames} frames are kept in {folder}")
+        raise
+
+
+def closing_line(summary: Summary, folder: Path) -> str:
+    """What came of a run."""
+    dropped = f" ({summary.dropped} more came too fast)" if summary.dropped else ""
+    return (
+        f"{summary.source.name}: {summary.frames} frames{dropped}, {summary.tracks} tracks, "
+        f"{summary.frames_per_second:.1f} frames/s, written to {folder}"
+    )

@@ -1,0 +1,100 @@
+"""What a run did, as a person and a program want to know it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mot_reid.provenance import versions
+from mot_reid.structures import Tracks
+from mot_reid.tracker import Tracker
+from mot_reid.video.frames import SourceInfo
+
+__all__ = ["STAGES", "Summary", "write_summary"]
+
+STAGES = ("decode", "detect", "embed", "camera motion", "associate", "draw", "write")
+
+
+@dataclass
+class Summary:
+    """What a run did; ``summary.json`` holds it.
+
+    Attributes:
+        source: what was read.
+        outputs: names of the files written, in the output folder.
+        frames: how many frames were tracked and written.
+        last_frame: the source's number of the last of them, 0 before the first.
+        rows: boxes of tracks in all frames.
+        tracks: how many tracks there were; ids count from 1, so it is the highest.
+        people_in_view: tracks seen in the last frame.
+        dropped: frames of a live source that came too fast.
+        seconds: wall time of the run so far.
+        stages: seconds spent in each stage. Stages overlap: together they can be more than ``seconds``.
+        error: why the run ended early; None if it did not.
+    """
+
+    source: SourceInfo
+    outputs: list[str] = field(default_factory=list)
+    frames: int = 0
+    last_frame: int = 0
+    rows: int = 0
+    tracks: int = 0
+    people_in_view: int = 0
+    dropped: int = 0
+    seconds: float = 0.0
+    stages: Mapping[str, float] = field(default_factory=dict)
+    error: str | None = None
+
+    def count(self, frame_number: int, tracks: Tracks) -> None:
+        """Takes in one more frame."""
+        self.frames += 1
+        self.last_frame = frame_number
+        self.rows += len(tracks)
+        self.tracks = max(self.tracks, int(tracks.ids.max(initial=0)))
+        self.people_in_view = len(tracks)
+
+    @property
+    def frames_per_second(self) -> float:
+        """Frames tracked in a second of wall time."""
+        return self.frames / self.seconds if self.seconds else 0.0
+
+    def milliseconds(self) -> dict[str, float]:
+        """Mean milliseconds a frame spent in each stage."""
+        per_frame = 1000 / max(self.frames, 1)
+        return {stage: round(self.stages.get(stage, 0.0) * per_frame, 3) for stage in STAGES}
+
+    def to_dict(self, tracker: Tracker) -> dict[str, Any]:
+        """The summary as JSON can hold it, with versions, models and the configuration."""
+        return {
+            "source": asdict(self.source),
+            "complete": self.error is None,
+            "error": self.error,
+            "frames": self.frames,
+            "last_frame": self.last_frame,
+            "frames_dropped": self.dropped,
+            "tracks": self.tracks,
+            "rows": self.rows,
+            "seconds": round(self.seconds, 3),
+            "frames_per_second": round(self.frames_per_second, 2),
+            "milliseconds_per_frame": self.milliseconds(),
+            "outputs": self.outputs,
+            "models": tracker.model_names(),
+            "versions": versions(),
+            "configuration": asdict(tracker.config),
+        }
+
+
+def write_summary(summary: Summary, tracker: Tracker, folder: Path) -> None:
+    """Writes ``summary.json``, whole or not at all: written beside its place and moved there."""
+    partial = folder / "summary.json.partial"
+    try:
+        partial.write_text(json.dumps(summary.to_dict(tracker), indent=2) + "\n", encoding="utf-8")
+        os.replace(partial, folder / "summary.json")
+    except OSError:
+        partial.unlink(missing_ok=True)
+        if summary.error is None:  # else the disk is full, say, and the run has said so already
+            raise

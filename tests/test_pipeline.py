@@ -1,0 +1,185 @@
+"""Runs over a source: stages that overlap give what stages in turn give, whatever happens on the way."""
+
+import gc
+import json
+import threading
+import time
+import weakref
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import cv2
+import numpy as np
+import pytest
+
+from mot_reid import Detections, Tracker, load_config
+from mot_reid.pipeline import track_source
+from mot_reid.video.frames import Frame, Source, SourceInfo
+
+
+class Walk(Source):
+    """Two people who pass each other, drawn as they are asked for; counts the pictures that are held."""
+
+    def __init__(self, frames: int = 40, live: bool = False, pause: float = 0.0) -> None:
+        self.info = SourceInfo("walk", "webcam" if live else "video", 160, 120, 25.0, None, live)
+        self._frames, self._pause = frames, pause
+        self.alive: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.most_alive = 0
+
+    def __iter__(self) -> Iterator[Frame]:
+        for number in range(1, self._frames + 1):
+            time.sleep(self._pause)
+            frame = Frame(number, walkers(number))
+            self.alive.add(frame)
+            self.most_alive = max(self.most_alive, len(self.alive))
+            yield frame
+            del frame
+
+    def close(self) -> None:
+        pass
+
+
+def walkers(number: int) -> np.ndarray:
+    image = np.random.default_rng(number % 7).integers(90, 110, (120, 160, 3), dtype=np.uint8)
+    for x, y, colour in ((2 * number % 140, 20, (0, 0, 255)), (140 - 2 * number % 140, 60, (255, 0, 0))):
+        image[y : y + 40, x : x + 16] = colour
+    return image
+
+
+class ByColour:
+    """A detector of red and blue boxes that takes its time, now more, now less."""
+
+    class_names: ClassVar = {0: "person"}
+
+    def __init__(self, calls_at_once: int = 1, batch_size: int = 1, fails_at: int = 0) -> None:
+        self.calls_at_once, self.batch_size = calls_at_once, batch_size
+        self.batches: list[int] = []
+        self._fails_at = fails_at
+        self._pauses = np.random.default_rng(0)
+
+    def detect(self, frames: Sequence[np.ndarray]) -> list[Detections]:
+        self.batches.append(len(frames))
+        if self._fails_at and sum(self.batches) >= self._fails_at:
+            raise RuntimeError("no detections today")
+        time.sleep(self._pauses.uniform(0, 0.003))
+        return [self._one(frame) for frame in frames]
+
+    def _one(self, frame: np.ndarray) -> Detections:
+        boxes = []
+        for channel in (0, 2):
+            x, y, width, height = cv2.boundingRect((frame[..., channel] > 200).astype(np.uint8))
+            if width:
+                boxes.append([x, y, x + width, y + height])
+        return Detections(np.array(boxes, float).reshape(-1, 4))
+
+
+class MeanColour:
+    """An embedder: the mean colour of each box, off grey."""
+
+    def __init__(self, frames_at_once: int = 1) -> None:
+        self.frames_at_once = frames_at_once
+        self.batches: list[int] = []
+
+    def embed(self, frame: np.ndarray, xyxy: np.ndarray) -> np.ndarray:
+        means = [frame[int(y1) : int(y2), int(x1) : int(x2)].mean(axis=(0, 1)) for x1, y1, x2, y2 in xyxy]
+        return np.array(means, np.float32).reshape(-1, 3) - 100
+
+    def embed_batch(self, frames: Sequence[np.ndarray], xyxy: Sequence[np.ndarray]) -> list[np.ndarray]:
+        self.batches.append(len(frames))
+        return [self.embed(frame, boxes) for frame, boxes in zip(frames, xyxy, strict=True)]
+
+
+def run(folder: Path, source: Source | None = None, *settings: str, **models: Any) -> Any:
+    config = load_config(None, ["output.csv=yes", *settings])
+    models = {"detector": ByColour(), "embedder": MeanColour()} | models
+    return track_source(source or Walk(), Tracker(config=config, **models), folder)
+
+
+def written(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "summary.json"}
+
+
+def test_overlapping_changes_nothing(tmp_path: Path) -> None:
+    run(tmp_path / "in turn", None, "pipeline.overlap=no")
+    expected = written(tmp_path / "in turn")
+    assert sorted(expected) == ["tracks.csv", "tracks.mp4", "tracks.txt"]
+    assert expected["tracks.txt"].count(b"\n") > 70
+    variants: dict[str, tuple[list[str], dict[str, Any]]] = {
+        "threads": ([], {}),
+        "side by side": (["pipeline.queue=1"], {"detector": ByColour(calls_at_once=3)}),
+        "in batches": (
+            ["pipeline.queue=5"],
+            {"detector": ByColour(batch_size=7), "embedder": MeanColour(frames_at_once=7)},
+        ),
+    }
+    for name, (settings, models) in variants.items():
+        run(tmp_path / name, None, *settings, **models)
+        assert written(tmp_path / name) == expected, name
+    assert models["detector"].batches == models["embedder"].batches == [7] * 5 + [5]
+
+
+@pytest.mark.parametrize("overlap", ["yes", "no"])
+@pytest.mark.parametrize("detector", [ByColour(fails_at=21), ByColour(fails_at=21, batch_size=5)])
+def test_an_error_costs_nothing_that_came_before(overlap: str, detector: ByColour, tmp_path: Path) -> None:
+    detector.batches.clear()
+    with pytest.raises(RuntimeError, match="no detections today"):
+        run(tmp_path, None, f"pipeline.overlap={overlap}", detector=detector)
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert (summary["frames"], summary["error"]) == (20, "no detections today")
+    rows = (tmp_path / "tracks.txt").read_text().splitlines()
+    assert rows[-1].startswith("20,")
+
+
+def test_few_frames_are_held(tmp_path: Path) -> None:
+    """Whatever is slow: five stages with two frames each, and those in the workers' hands."""
+    for name, pause in (("fast source", 0.0), ("slow source", 0.003)):
+        source = Walk(150, pause=pause)
+        detector = ByColour(calls_at_once=2)
+        run(tmp_path / name, source, "pipeline.queue=2", detector=detector)
+        gc.collect()
+        assert source.most_alive <= 5 * 2 + 2 + 1 + 1, name
+        assert not source.alive
+
+
+def test_a_live_source_is_answered_with_its_newest_frame(tmp_path: Path) -> None:
+    source = Walk(150, live=True, pause=0.002)
+
+    class Slow(ByColour):
+        def detect(self, frames: Sequence[np.ndarray]) -> list[Detections]:
+            time.sleep(0.02)
+            return super().detect(frames)
+
+    summary = run(tmp_path, source, detector=Slow(calls_at_once=4))
+    told = json.loads((tmp_path / "summary.json").read_text())
+    assert told["frames_dropped"] == summary.dropped > 50
+    assert summary.frames + summary.dropped == 150
+    assert summary.last_frame == 150
+    numbers = np.loadtxt(tmp_path / "tracks.txt", delimiter=",")[:, 0]
+    assert (np.diff(numbers) >= 0).all()
+    assert source.most_alive <= 8
+
+
+def test_a_run_in_a_thread_can_be_cancelled(tmp_path: Path) -> None:
+    stop = threading.Event()
+    tracker = Tracker(detector=ByColour(), embedder="none", camera_motion="none")
+    caught = []
+
+    def work() -> None:
+        try:
+            track_source(Walk(100_000), tracker, tmp_path, cancelled=stop.is_set)
+        except KeyboardInterrupt as interrupt:
+            caught.append(interrupt)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    deadline = time.monotonic() + 30
+    tracks = tmp_path / "tracks.txt"
+    while not (tracks.exists() and tracks.stat().st_size > 300) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    stop.set()
+    thread.join(timeout=30)
+    assert len(caught) == 1
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["error"] == "interrupted"
+    assert np.loadtxt(tracks, delimiter=",")[-1, 0] == summary["frames"] == summary["last_frame"]
