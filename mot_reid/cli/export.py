@@ -68,7 +68,7 @@ def export(
     For example
 
     \b
-    mot-reid export runs/mgn/best.safetensors
+    mot-reid export runs/mgn/embedder.safetensors
     mot-reid export models/yolo11m.pt
     """
     with usage_errors():

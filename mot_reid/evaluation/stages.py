@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from mot_reid.appearance.backends import CHECKPOINTS
 from mot_reid.config import CameraConfig, Config, DetectorConfig, EmbedderConfig
 from mot_reid.evaluation.cache import Arrays
 from mot_reid.evaluation.fingerprints import (
@@ -180,7 +181,7 @@ class EmbedStage(Stage[NDArray[np.float32]]):
 
     @cached_property
     def _network(self) -> dict[str, Any]:
-        path = find_weights(self._config.weights, (".safetensors", ".onnx"))
+        path = find_weights(self._config.weights, (*CHECKPOINTS, ".onnx"))
         return _network_key(self._config, self._device, path)
 
     def key(self, detections: list[Detections]) -> dict[str, Any]:
