@@ -14,7 +14,7 @@ from mot_reid.association.scene_shift import scene_shift
 from mot_reid.association.scores import UsualScore
 from mot_reid.association.tracklets import Status, TrackletTable
 from mot_reid.association.view import View
-from mot_reid.boxes import iou, xyxy_to_cxcywh
+from mot_reid.boxes import iou
 from mot_reid.config import AssociationConfig, MotionConfig
 from mot_reid.motion import kalman
 from mot_reid.structures import Detections, Tracks
@@ -72,7 +72,8 @@ class Associator:
         kept = (detections.scores >= self.association.low_score).nonzero()[0]
         if len(kept) < len(detections):
             detections = detections[kept]
-        usual = self._usual_score.preview(detections.scores)
+        usual_score = self._usual_score.after(detections.scores)
+        usual = usual_score.value
         confident = detections.scores >= self.association.high_share * usual
         wanted = confident.nonzero()[0]
         embeddings = None
@@ -80,10 +81,10 @@ class Associator:
             embeddings = embed(kept[wanted])
             self._table.require_dimension(embeddings.shape[1])
         self._frame += 1
-        self._usual_score.update(detections.scores)
+        self._usual_score = usual_score
         xyxy = detections.xyxy.astype(np.float64)
         self._view.extend(xyxy)
-        measured = xyxy_to_cxcywh(xyxy)
+        measured = kernels.centres(xyxy)
         self._predict(affine, measured, confident)
         frame = self._compare(detections, xyxy, measured)
         if embeddings is not None:
@@ -119,14 +120,11 @@ class Associator:
     def _warp(self, affine: NDArray[np.float64]) -> None:
         """Moves all tracklets as the camera moved, and keeps how far it carried each while out of sight."""
         rows, states = self._table.rows, self._table.states
-        centres, heights = states.values[0, :2], states.values[0, 3]
-        before = centres.copy()
+        before = states.values[0, :2].copy()
         kalman.warp(states, affine)
         if not self._table.embeddings.shape[1]:
             return  # without looks nobody needs to know
-        drift = rows["drift"].T
-        drift += centres - before
-        rows["carried"] = np.maximum(rows["carried"], np.hypot(*drift) / np.maximum(heights, 1))
+        kernels.carry(rows["drift"], rows["carried"], before, states.values)
 
     def _compare(
         self, detections: Detections, xyxy: NDArray[np.float64], measured: NDArray[np.float64]
@@ -355,7 +353,9 @@ class Associator:
         rows, config = self._table.rows, self.association
         ages = self._ages()
         unseen = ages > 0
-        rows["status"][unseen & (rows["status"] == Status.CONFIRMED)] = Status.LOST
-        longest = np.where(rows["has_embedding"], max(config.max_age, config.revive_age), config.max_age)
-        gone = unseen & ((rows["status"] == Status.TENTATIVE) | (ages > longest))
+        status = rows["status"]
+        status[unseen & (status == Status.CONFIRMED)] = Status.LOST
+        gone = unseen & ((status == Status.TENTATIVE) | (ages > config.max_age))
+        if config.revive_age > config.max_age and gone.any():
+            gone &= ~rows["has_embedding"] | (ages > config.revive_age) | (status == Status.TENTATIVE)
         self._table.keep(~gone)

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from mot_reid import kernels
 from mot_reid.config import AssociationConfig
 
 __all__ = ["fused_costs", "unambiguous"]
@@ -12,7 +13,7 @@ Mask = NDArray[np.bool_]
 
 
 def fused_costs(
-    overlaps: Array, distances: NDArray[np.floating], known: Mask, config: AssociationConfig
+    overlaps: Array, distances: NDArray[np.float32], known: Mask, config: AssociationConfig
 ) -> Array:
     """Costs ``(K,)`` in [0, 1] of pairs by overlap and appearance together.
 
@@ -25,9 +26,8 @@ def fused_costs(
         known: ``(K,)`` pairs whose track has an embedding.
         config: the weight and the gate.
     """
-    dissimilarity = np.minimum(distances / max(config.appearance_gate, 1e-9), 1)
-    weight = config.appearance_weight * known
-    return (1 - weight) * (1 - overlaps) + weight * dissimilarity
+    gate = max(config.appearance_gate, 1e-9)
+    return kernels.fused_costs(overlaps, distances, known, config.appearance_weight, gate)
 
 
 def unambiguous(distances: NDArray[np.floating], allowed: Mask, margin: float) -> Mask:

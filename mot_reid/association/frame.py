@@ -57,9 +57,9 @@ class Frame:
 
     def possible(self, tracks: Mask, detections: Mask, alike: Mask) -> Indices:
         """Numbers of the pairs ``alike`` ``(P,)``, of such tracklets and detections as are still free."""
-        tracks, detections = tracks & (self.detection_of < 0), detections & (self.track_of < 0)
-        pairs: Indices = (alike & tracks[self.rows] & detections[self.columns]).nonzero()[0]
-        return pairs
+        return kernels.possible(
+            self.rows, self.columns, alike, tracks, detections, self.detection_of, self.track_of
+        )
 
     def match(self, pairs: Indices, costs: NDArray[np.float64]) -> None:
         """Makes the best of some pairs, given by their numbers ``(K,)``, at these costs ``(K,)``, below 1."""

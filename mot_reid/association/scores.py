@@ -1,5 +1,7 @@
 """How high the detector's scores usually are: every detector has its own idea of 0.6."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,27 +16,29 @@ _DECAY = 0.99
 _LEAST = 0.5
 
 
+@dataclass(frozen=True)
 class UsualScore:
     """A running mean of the scores, each weighted by its square, so that false positives hardly count.
 
     People in plain view dominate it whatever the detector calls them; thresholds taken as shares of it mean
     the same for a detector that gives them 0.95 as for one that gives them 0.7.
+
+    Attributes:
+        weight: of all scores so far, the older the less.
+        total: of the scores, weighted.
     """
 
-    def __init__(self) -> None:
-        self._weight = 0.0
-        self._sum = 0.0
+    weight: float = 0.0
+    total: float = 0.0
 
-    def preview(self, scores: NDArray[np.floating]) -> float:
-        """The usual score once these ``(N,)`` of one frame are taken in; changes nothing."""
-        weight, total = self._with(scores)
-        return max((total + _PRIOR_WEIGHT * _PRIOR_SCORE) / (weight + _PRIOR_WEIGHT), _LEAST)
+    @property
+    def value(self) -> float:
+        """What is usual."""
+        return max((self.total + _PRIOR_WEIGHT * _PRIOR_SCORE) / (self.weight + _PRIOR_WEIGHT), _LEAST)
 
-    def update(self, scores: NDArray[np.floating]) -> None:
-        """Takes one frame's scores ``(N,)`` in."""
-        self._weight, self._sum = self._with(scores)
-
-    def _with(self, scores: NDArray[np.floating]) -> tuple[float, float]:
+    def after(self, scores: NDArray[np.floating]) -> "UsualScore":
+        """The same once the scores ``(N,)`` of one frame are taken in."""
         scores = scores.astype(np.float64)
         squares = scores * scores
-        return _DECAY * self._weight + float(scores @ scores), _DECAY * self._sum + float(squares @ scores)
+        weight, total = float(scores @ scores), float(squares @ scores)
+        return UsualScore(_DECAY * self.weight + weight, _DECAY * self.total + total)

@@ -26,11 +26,15 @@ __all__ = [
     "assign_pairs",
     "at_edge",
     "blend",
+    "carry",
+    "centres",
     "corners",
     "covered_in_front",
     "extend",
+    "fused_costs",
     "mutual_best",
     "pair_distances",
+    "possible",
     "predict",
     "similar_pairs",
     "update",
@@ -38,14 +42,15 @@ __all__ = [
 ]
 
 
-def _taken(dtype: Any, dimensions: int, layout: str = "A") -> Any:
+def _taken(dtype: Any, dimensions: int, layout: str = "A", aligned: bool = True) -> Any:
     """An argument that is read only: the user's own array may be one that cannot be written."""
-    return types.Array(dtype, dimensions, layout, readonly=True)
+    return types.Array(dtype, dimensions, layout, readonly=True, aligned=aligned)
 
 
 _f8, _f4, _i8, _b1 = types.float64, types.float32, types.int64, types.boolean
-_boxes, _rows, _classes = _taken(_f8, 2), _taken(types.intp, 1), _taken(_i8, 1)
+_boxes, _rows, _classes = _taken(_f8, 2), _taken(types.intp, 1), _taken(_i8, 1, aligned=False)
 _floats, _singles, _vectors = _taken(_f8, 1), _taken(_f4, 1), _taken(_f4, 2, "C")
+_masks = _taken(_b1, 1)
 _found = types.Array(types.intp, 1, "C")
 
 
@@ -133,6 +138,25 @@ def corners(boxes):
             xyxy[n, side] = boxes[n, side] - half
             xyxy[n, 2 + side] = boxes[n, side] + half
     return xyxy
+
+
+@_compiled(types.Array(_f8, 2, "C"), _boxes)
+def centres(xyxy):
+    boxes = np.empty(xyxy.shape)
+    for n in range(len(xyxy)):
+        for side in range(2):
+            boxes[n, side] = (xyxy[n, side] + xyxy[n, 2 + side]) / 2
+            boxes[n, 2 + side] = xyxy[n, 2 + side] - xyxy[n, side]
+    return boxes
+
+
+@_compiled(types.void, types.Array(_f8, 2, "A"), types.Array(_f8, 1, "A"), _boxes, _taken(_f8, 3))
+def carry(drift, carried, before, values):
+    for n in range(len(drift)):
+        for axis in range(2):
+            drift[n, axis] += values[0, axis, n] - before[axis, n]
+        length = math.hypot(drift[n, 0], drift[n, 1])
+        carried[n] = max(carried[n], length / max(values[0, 3, n], 1.0))
 
 
 def _order(a, b):
@@ -261,6 +285,29 @@ def _mutual_best(a, b, order, least):
 
 def mutual_best(a, b, least):
     return _mutual_best(a, b, _order(a, b), least)
+
+
+@_compiled(_found, _rows, _rows, _masks, _masks, _masks, _rows, _rows)
+def possible(rows, columns, alike, tracks, detections, detection_of, track_of):
+    pairs = np.empty(len(rows), np.intp)
+    count = 0
+    for k in range(len(rows)):
+        m, n = rows[k], columns[k]
+        if alike[k] and tracks[m] and detections[n] and detection_of[m] < 0 and track_of[n] < 0:
+            pairs[count] = k
+            count += 1
+    return pairs[:count]
+
+
+@_compiled(types.Array(_f8, 1, "C"), _floats, _singles, _masks, _f8, _f8)
+def fused_costs(overlaps, distances, known, weight, gate):
+    costs = np.empty(len(overlaps))
+    for k in range(len(overlaps)):
+        share = weight if known[k] else 0.0
+        costs[k] = (1 - share) * (1 - overlaps[k]) + share * min(
+            distances[k] / np.float32(gate), np.float32(1)
+        )
+    return costs
 
 
 @_compiled(fast=True)

@@ -3,20 +3,24 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from mot_reid.boxes import cxcywh_to_xyxy
+from mot_reid.boxes import cxcywh_to_xyxy, xyxy_to_cxcywh
 from mot_reid.kernels.assignment import assign_pairs
 
 __all__ = [
     "assign_pairs",
     "at_edge",
     "blend",
+    "carry",
+    "centres",
     "corners",
     "covered_in_front",
     "extend",
+    "fused_costs",
     "mutual_best",
     "overlapping",
     "pair_distances",
     "paired_iou",
+    "possible",
     "predict",
     "similar_boxes",
     "similar_pairs",
@@ -101,6 +105,25 @@ def squared_sides(position: Array) -> Array:
 def corners(boxes: Array) -> Array:
     """Centre, width and height to corners: ``(N, 4)`` to ``(N, 4)``."""
     return cxcywh_to_xyxy(boxes)
+
+
+def centres(xyxy: Array) -> Array:
+    """Corners to centre, width and height: ``(N, 4)`` to ``(N, 4)``."""
+    return xyxy_to_cxcywh(xyxy)
+
+
+def carry(drift: Array, carried: Array, before: Array, values: Array) -> None:
+    """Adds to how far the camera moved tracks, in place.
+
+    Args:
+        drift: ``(N, 2)`` since they were seen, pixels.
+        carried: ``(N,)`` the longest that it was, heights of the box.
+        before: ``(2, N)`` their centres before the camera moved.
+        values: ``(5, 4, N)`` their states afterwards.
+    """
+    moved = drift.T
+    moved += values[0, :2] - before
+    carried[:] = np.maximum(carried, np.hypot(*moved) / np.maximum(values[0, 3], 1))
 
 
 def similar_pairs(
@@ -217,6 +240,32 @@ def paired_iou(a: Array, b: Array) -> Array:
     union -= overlap
     overlap /= np.maximum(union, LEAST_SIZE)
     return overlap
+
+
+def possible(
+    rows: Rows, columns: Rows, alike: Mask, tracks: Mask, detections: Mask, detection_of: Rows, track_of: Rows
+) -> Rows:
+    """Numbers ``(K,)`` of the pairs that can be made.
+
+    Args:
+        rows: ``(P,)`` the tracklet of each pair.
+        columns: ``(P,)`` its detection.
+        alike: ``(P,)`` pairs that are alike enough.
+        tracks: ``(T,)`` tracklets that may be matched.
+        detections: ``(M,)`` detections that may be.
+        detection_of: ``(T,)`` the detection that each has already, or -1.
+        track_of: ``(M,)`` the tracklet that each has already, or -1.
+    """
+    tracks, detections = tracks & (detection_of < 0), detections & (track_of < 0)
+    pairs: Rows = (alike & tracks[rows] & detections[columns]).nonzero()[0]
+    return pairs
+
+
+def fused_costs(overlaps: Array, distances: Vectors, known: Mask, weight: float, gate: float) -> Array:
+    """``(1 - w) (1 - overlap) + w min(1, d / gate)`` ``(K,)``, with ``w`` 0 where looks are not known."""
+    dissimilarity = np.minimum(distances / gate, 1)
+    weights = weight * known
+    return (1 - weights) * (1 - overlaps) + weights * dissimilarity
 
 
 def pair_distances(

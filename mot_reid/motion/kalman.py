@@ -114,4 +114,4 @@ def warp(states: KalmanStates, affine: Array) -> None:
         states: the states of all tracks.
         affine: ``(2, 3)``, maps pixels of the last frame to pixels of this one.
     """
-    kernels.warp(states.values, affine)
+    kernels.warp(states.values, np.asarray(affine, np.float64))

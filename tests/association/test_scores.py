@@ -7,36 +7,36 @@ from mot_reid.association.scores import UsualScore
 
 
 def test_before_anything_is_seen_the_prior_stands() -> None:
-    assert UsualScore().preview(np.zeros(0)) == pytest.approx(0.8)
+    assert UsualScore().after(np.zeros(0)).value == pytest.approx(0.8)
 
 
 def test_one_frame_by_hand() -> None:
     usual = UsualScore()
     scores = np.array([1.0, 0.5])
     expected = (20 * 0.8 + 1 + 0.125) / (20 + 1 + 0.25)
-    assert usual.preview(scores) == usual.preview(scores) == pytest.approx(expected)
-    usual.update(scores)
-    assert usual.preview(np.zeros(0)) == pytest.approx((20 * 0.8 + 0.99 * 1.125) / (20 + 0.99 * 1.25))
+    assert usual.after(scores).value == usual.after(scores).value == pytest.approx(expected)
+    usual = usual.after(scores)
+    assert usual.after(np.zeros(0)).value == pytest.approx((20 * 0.8 + 0.99 * 1.125) / (20 + 0.99 * 1.25))
 
 
 def test_it_settles_on_the_people_and_not_on_the_clutter() -> None:
     usual = UsualScore()
     for _ in range(500):
-        usual.update(np.array([0.6] * 10 + [0.12] * 20))
-    assert usual.preview(np.zeros(0)) == pytest.approx(0.6, abs=0.06)
+        usual = usual.after(np.array([0.6] * 10 + [0.12] * 20))
+    assert usual.after(np.zeros(0)).value == pytest.approx(0.6, abs=0.06)
 
 
 def test_an_empty_scene_brings_the_prior_back() -> None:
     usual = UsualScore()
     for _ in range(200):
-        usual.update(np.full(10, 0.6))
+        usual = usual.after(np.full(10, 0.6))
     for _ in range(2000):
-        usual.update(np.array([0.11]))
-    assert usual.preview(np.zeros(0)) == pytest.approx(0.8, abs=0.05)
+        usual = usual.after(np.array([0.11]))
+    assert usual.after(np.zeros(0)).value == pytest.approx(0.8, abs=0.05)
 
 
 def test_a_flood_of_poor_detections_does_not_lower_it_for_ever() -> None:
     usual = UsualScore()
     for _ in range(2000):
-        usual.update(np.full(200, 0.15))
-    assert usual.preview(np.zeros(0)) == 0.5
+        usual = usual.after(np.full(200, 0.15))
+    assert usual.after(np.zeros(0)).value == 0.5

@@ -78,6 +78,32 @@ def test_pairs_of_boxes(seed: int, some: int, others: int) -> None:
     same(lambda module: module.covered_in_front(a, b))
     same(lambda module: module.mutual_best(a, b, 0.1))
     same(lambda module: module.corners(a))
+    same(lambda module: module.centres(a))
+
+
+@given(SEEDS, COUNTS)
+def test_what_the_camera_carries(seed: int, count: int) -> None:
+    random = np.random.default_rng(seed)
+    values, before = filtered(random, count), random.normal(0, 30, (2, count))
+    start, furthest = random.normal(0, 5, (count, 2)), random.uniform(0, 3, count)
+
+    def moved(module: Any) -> tuple[np.ndarray, np.ndarray]:
+        drift, carried = start.copy(), furthest.copy()
+        module.carry(drift, carried, before, values)
+        return drift, carried
+
+    same(moved)
+
+
+@given(SEEDS, COUNTS, COUNTS.filter(bool), COUNTS.filter(bool))
+def test_pairs_that_can_be_made(seed: int, pairs: int, tracks: int, detections: int) -> None:
+    random = np.random.default_rng(seed)
+    rows, columns = random.integers(0, tracks, pairs), random.integers(0, detections, pairs)
+    masks = [random.random(count) < 0.7 for count in (pairs, tracks, detections)]
+    taken = [random.integers(-3, 2, count).clip(-1) for count in (tracks, detections)]
+    same(lambda module: module.possible(rows, columns, *masks, *taken))
+    overlaps, distances = random.random(pairs), random.uniform(0, 2, pairs).astype(np.float32)
+    same(lambda module: module.fused_costs(overlaps, distances, masks[0], 0.7, 0.6))
 
 
 @given(SEEDS, COUNTS, COUNTS)
