@@ -10,7 +10,8 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
@@ -117,12 +118,20 @@ def _fine_tune(
                 model.load_state_dict(weights.float().state_dict())
             return model
 
-        def build_dataset(self, *arguments: Any, **options: Any) -> Any:
-            symmetric = self.args.scale  # which is all that a configuration may say
-            self.args.scale = (settings.least_scale, settings.most_scale)
-            dataset = super().build_dataset(*arguments, **options)
+        @contextmanager
+        def _own_scale(self) -> Iterator[None]:
+            """A range of scales, where Ultralytics' configuration only knows 1 plus or minus something."""
+            symmetric, self.args.scale = self.args.scale, (settings.least_scale, settings.most_scale)
+            yield
             self.args.scale = symmetric
-            return dataset
+
+        def build_dataset(self, *arguments: Any, **options: Any) -> Any:
+            with self._own_scale():
+                return super().build_dataset(*arguments, **options)
+
+        def _close_dataloader_mosaic(self) -> None:
+            with self._own_scale():
+                super()._close_dataloader_mosaic()
 
         def _model_train(self) -> None:
             # Small mixed batches estimate statistics badly, and folded normalisation has none to estimate.
@@ -155,7 +164,7 @@ def _fine_tune(
         "warmup_bias_lr": 0.0,
         "freeze": settings.freeze,
         "mosaic": settings.mosaic,
-        "close_mosaic": 0,
+        "close_mosaic": settings.plain_epochs,
         "seed": settings.seed,
         "amp": False,
         "val": False,

@@ -19,6 +19,7 @@ class FineTuning(Settings):
         11, "first modules that stay as they are; 11: YOLO11's and YOLO26's backbone", low=0
     )
     mosaic: float = setting(0.7, "share of the training pictures pieced together from four", low=0, high=1)
+    plain_epochs: int = setting(1, "last epochs, without mosaics", low=0)
     least_scale: float = setting(0.5, "training pictures are scaled by at least this factor", low=0.05)
     most_scale: float = setting(1.5, "and at most this one", low=0.05)
     tuned_share: float = setting(

@@ -17,18 +17,23 @@ def person_only(model: torch.nn.Module) -> torch.nn.Module:
 
     Only the last convolution of the classification branch knows the classes; of it the first channel stays.
     The branch keeps its width (a model built for one class would have a narrower one), so no score changes.
+    Of YOLO26's two heads the one that is trained with ten anchors a person stays, not the one that needs no
+    suppression.
 
     Args:
         model: an Ultralytics ``DetectionModel``, for instance one trained on COCO, whose class 0 is person.
     """
     cut: Any = deepcopy(model).float()
     head = cut.model[-1]
-    for branches in (head.cv3, getattr(head, "one2one_cv3", None) or ()):
-        for branch in branches:
-            last = branch[-1]
-            kept = torch.nn.Conv2d(last.in_channels, 1, kernel_size=1)
-            kept.load_state_dict({"weight": last.weight[:1].float(), "bias": last.bias[:1].float()})
-            branch[-1] = kept
+    for branch in head.cv3:
+        last = branch[-1]
+        kept = torch.nn.Conv2d(last.in_channels, 1, kernel_size=1)
+        kept.load_state_dict({"weight": last.weight[:1].float(), "bias": last.bias[:1].float()})
+        branch[-1] = kept
+    if getattr(head, "one2one_cv2", None) is not None:
+        head.one2one_cv2 = head.one2one_cv3 = None
+        head.end2end = False
+        cut.yaml = {**cut.yaml, "end2end": False}
     head.nc = cut.nc = 1
     head.no = 1 + 4 * head.reg_max
     cut.names = {0: "person"}

@@ -147,6 +147,7 @@ def test_person_only_keeps_boxes_and_person_scores(name: str) -> None:
     cut = person_only(model)
     assert cut.names == {0: "person"}
     assert (cut.model[-1].nc, model.model[-1].nc) == (1, 80)
+    assert getattr(cut.model[-1], "one2one_cv2", None) is None
     image = torch.rand(1, 3, 64, 96)
     with torch.inference_mode():
         expected, found = model(image)[0], cut(image)[0]
