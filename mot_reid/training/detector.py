@@ -131,7 +131,7 @@ def _fine_tune(
 
         def _close_dataloader_mosaic(self) -> None:
             with self._own_scale():
-                super()._close_dataloader_mosaic()
+                super()._close_dataloader_mosaic()  # type: ignore[no-untyped-call]
 
         def _model_train(self) -> None:
             # Small mixed batches estimate statistics badly, and folded normalisation has none to estimate.
