@@ -1,131 +1,37 @@
 """What MGN needs of a backbone: one shared stem and independent copies of the rest.
 
-ResNet-50 is torchvision's; OSNet is written here with torchreid's state dict names, so that public weights
-load by name. Nothing in this file touches the network: weights come from files, through `load_state_dict`.
+ResNet and MobileNetV3 are torchvision's; OSNet and EfficientNet-Lite0 are ours, named as public weights are.
+Nothing in this file touches the network: weights come from files, through `load_state_dict`.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+
+from mot_reid.appearance.efficientnet import EfficientNetLite0
+from mot_reid.appearance.osnet import OSNet
+
+__all__ = [
+    "BACKBONES",
+    "HEAD_PREFIXES",
+    "STRIDE",
+    "BackboneSplit",
+    "OSNet",
+    "build_backbone",
+    "split_backbone",
+]
 
 STRIDE = 16
 """Pixels of input to one row of the finest branch map."""
 
-
-class ConvLayer(nn.Module):
-    """Convolution, batch normalisation, ReLU."""
-
-    def __init__(self, inputs: int, outputs: int, kernel: int = 1, stride: int = 1) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
-        self.bn = nn.BatchNorm2d(outputs)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (N, inputs, H, W) to (N, outputs, H / stride, W / stride)."""
-        return F.relu(self.bn(self.conv(x)))
-
-
-class LinearConvLayer(nn.Module):
-    """A 1x1 convolution and batch normalisation, without the ReLU."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, 1, bias=False)
-        self.bn = nn.BatchNorm2d(outputs)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (N, inputs, H, W) to (N, outputs, H, W)."""
-        return cast(Tensor, self.bn(self.conv(x)))
-
-
-class LightConv(nn.Module):
-    """OSNet's Lite 3x3: pointwise, then depthwise 3x3, batch normalisation, ReLU."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(channels, channels, 1, bias=False)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, groups=channels, bias=False)
-        self.bn = nn.BatchNorm2d(channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (N, channels, H, W) to the same shape."""
-        return F.relu(self.bn(self.conv2(self.conv1(x))))
-
-
-class ChannelGate(nn.Module):
-    """OSNet's aggregation gate: channels scaled by a function of the pooled map, alike for all streams."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        hidden = channels // 16
-        self.fc1 = nn.Conv2d(channels, hidden, 1)
-        self.fc2 = nn.Conv2d(hidden, channels, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (N, channels, H, W) to the same shape."""
-        gate = F.relu(self.fc1(F.adaptive_avg_pool2d(x, 1)))
-        return x * torch.sigmoid(self.fc2(gate))
-
-
-class OSBlock(nn.Module):
-    """Omni-scale residual block: four streams of 1 to 4 light convolutions, gated and summed."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        middle = outputs // 4
-        self.conv1 = ConvLayer(inputs, middle)
-        self.conv2a = LightConv(middle)
-        self.conv2b = nn.Sequential(*(LightConv(middle) for _ in range(2)))
-        self.conv2c = nn.Sequential(*(LightConv(middle) for _ in range(3)))
-        self.conv2d = nn.Sequential(*(LightConv(middle) for _ in range(4)))
-        self.gate = ChannelGate(middle)
-        self.conv3 = LinearConvLayer(middle, outputs)
-        self.downsample = LinearConvLayer(inputs, outputs) if inputs != outputs else None
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (N, inputs, H, W) to (N, outputs, H, W)."""
-        identity = x if self.downsample is None else self.downsample(x)
-        narrow = self.conv1(x)
-        streams = (self.conv2a, self.conv2b, self.conv2c, self.conv2d)
-        first, *others = (self.gate(stream(narrow)) for stream in streams)
-        return F.relu(self.conv3(sum(others, first)) + identity)
-
-
-class OSNet(nn.Module):
-    """Omni-Scale Network (Zhou et al., ICCV 2019, arXiv:1905.00953), with torchreid's parameter names.
-
-    Args:
-        width: channel multiplier; 1.0 has 64, 256, 384 and 512 channels.
-        feature_dim: length of the embedding behind the last fully connected layer.
-    """
-
-    def __init__(self, width: float = 1.0, feature_dim: int = 512) -> None:
-        super().__init__()
-        c1, c2, c3, c4 = (int(channels * width) for channels in (64, 256, 384, 512))
-        self.channels = c4
-        self.conv1 = ConvLayer(3, c1, kernel=7, stride=2)
-        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
-        self.conv2 = nn.Sequential(OSBlock(c1, c2), OSBlock(c2, c2), _transition(c2))
-        self.conv3 = nn.Sequential(OSBlock(c2, c3), OSBlock(c3, c3), _transition(c3))
-        self.conv4 = nn.Sequential(OSBlock(c3, c4), OSBlock(c4, c4))
-        self.conv5 = ConvLayer(c4, c4)
-        self.fc = nn.Sequential(nn.Linear(c4, feature_dim), nn.BatchNorm1d(feature_dim), nn.ReLU())
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Embed images (N, 3, H, W), RGB, normalised, as (N, feature_dim), not normalised."""
-        x = self.conv3(self.conv2(self.maxpool(self.conv1(x))))
-        x = self.conv5(self.conv4(x))
-        return cast(Tensor, self.fc(x.mean(dim=(2, 3))))
-
-
-def _transition(channels: int) -> nn.Sequential:
-    return nn.Sequential(ConvLayer(channels, channels), nn.AvgPool2d(2, stride=2))
+HEAD_PREFIXES = ("fc.", "classifier.", "_conv_head.", "_bn1.", "_fc.")
+"""How the layers of whole backbones begin that lie behind the map MGN pools; MGN has none of them."""
 
 
 class BackboneSplit(NamedTuple):
@@ -133,57 +39,114 @@ class BackboneSplit(NamedTuple):
 
     Attributes:
         stem: the part that the branches share; (N, 3, H, W) to its feature map.
-        branch: makes an independent copy of the rest, for the global branch if its argument is true, for a
-            part branch otherwise. Part maps have a stride of `STRIDE` pixels.
+        rest: what each branch gets a copy of.
         channels: channels of a branch's map.
     """
 
     stem: nn.Sequential
-    branch: Callable[[bool], nn.Sequential]
+    rest: nn.Sequential
     channels: int
 
+    def branch(self, coarse: bool) -> nn.Sequential:
+        """An independent copy of the rest.
 
-def _split_resnet50(network: nn.Module) -> BackboneSplit:
+        Args:
+            coarse: whether it keeps the stride of its convolutions, if any; without, its map has a stride of
+                `STRIDE` pixels.
+        """
+        branch = copy.deepcopy(self.rest)
+        for module in branch.modules():
+            if isinstance(module, nn.Conv2d) and not coarse:
+                module.stride = (1, 1)
+        return branch
+
+
+class IBN(nn.Module):
+    """Instance normalisation of the first half of the channels, batch normalisation of the others.
+
+    IBN-a of Pan et al., "Two at Once: Enhancing Learning and Generalization Capacities via IBN-Net",
+    ECCV 2018, arXiv:1807.09441, with the parameter names of the authors' code.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.IN = nn.InstanceNorm2d(channels // 2, affine=True)
+        self.BN = nn.BatchNorm2d(channels // 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, channels, H, W) to the same shape."""
+        first, second = x.chunk(2, dim=1)
+        return torch.cat((self.IN(first.contiguous()), self.BN(second.contiguous())), dim=1)
+
+
+def _resnet(depth: int, ibn: bool) -> nn.Module:
+    from torchvision import models
+
+    network = cast(nn.Module, getattr(models, f"resnet{depth}")(weights=None))
+    if ibn:
+        for layer in (network.layer1, network.layer2, network.layer3):  # the last keeps its batch norms
+            for block in cast(nn.Sequential, layer):
+                block.bn1 = IBN(cast(nn.BatchNorm2d, block.bn1).num_features)
+    return network
+
+
+def _mobilenet(size: str) -> nn.Module:
+    from torchvision import models
+
+    network = cast(nn.Module, getattr(models, f"mobilenet_v3_{size}")(weights=None))
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = 0.1  # torchvision's 0.01 lags behind in short trainings
+    return network
+
+
+def _split_resnet(network: nn.Module) -> BackboneSplit:
     """Cut after `layer3[0]` (res_conv4_1): arXiv:1804.01438, section 3.1."""
     layer3, layer4 = cast(nn.Sequential, network.layer3), cast(nn.Sequential, network.layer4)
     names = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2")
     stem = nn.Sequential(*(cast(nn.Module, getattr(network, name)) for name in names), layer3[0])
-
-    def branch(is_global: bool) -> nn.Sequential:
-        rest = copy.deepcopy(nn.Sequential(layer3[1:], layer4))
-        if not is_global:
-            first = cast(nn.Sequential, rest[1])[0]
-            for conv in (first.conv2, cast(nn.Sequential, first.downsample)[0]):
-                cast(nn.Conv2d, conv).stride = (1, 1)
-        return rest
-
-    return BackboneSplit(stem, branch, channels=2048)
+    return BackboneSplit(stem, nn.Sequential(layer3[1:], layer4), cast(nn.Linear, network.fc).in_features)
 
 
 def _split_osnet(network: nn.Module) -> BackboneSplit:
     """Cut after `conv3[0]`, as LightMBN does (arXiv:2101.10774).
 
-    OSNet has no stride behind the cut's pooling, so that all branches see the map of stride 16.
+    OSNet has no convolution with a stride behind the cut, so that all branches see the map of stride 16.
     """
     assert isinstance(network, OSNet)
     stem = nn.Sequential(network.conv1, network.maxpool, network.conv2, network.conv3[0])
-
-    def branch(is_global: bool) -> nn.Sequential:
-        return copy.deepcopy(nn.Sequential(network.conv3[1:], network.conv4, network.conv5))
-
-    return BackboneSplit(stem, branch, network.channels)
+    rest = nn.Sequential(network.conv3[1:], network.conv4, network.conv5)
+    return BackboneSplit(stem, rest, network.channels)
 
 
-def _resnet50() -> nn.Module:
-    from torchvision.models import resnet50
+def _split_mobilenet(network: nn.Module, end: int) -> BackboneSplit:
+    """Cut behind the first block of stride 16, as in ResNet; its index is `end - 1`."""
+    features = cast(nn.Sequential, network.features)
+    channels = cast(nn.Conv2d, cast(nn.Sequential, features[-1])[0]).out_channels
+    return BackboneSplit(features[:end], nn.Sequential(features[end:]), channels)
 
-    return cast(nn.Module, resnet50(weights=None))
+
+def _split_efficientnet(network: nn.Module) -> BackboneSplit:
+    """Cut behind the first block of stride 16, as in ResNet; the reductions take the place of the head."""
+    assert isinstance(network, EfficientNetLite0)
+    blocks = network._blocks
+    stem = nn.Sequential(network._conv_stem, network._bn0, nn.ReLU6(), blocks[:6])
+    return BackboneSplit(stem, nn.Sequential(blocks[6:]), network._conv_head.in_channels)
 
 
 _BACKBONES: dict[str, tuple[Callable[[], nn.Module], Callable[[nn.Module], BackboneSplit]]] = {
-    "resnet50": (_resnet50, _split_resnet50),
-    "osnet_x1_0": (lambda: OSNet(1.0), _split_osnet),
-    "osnet_x0_25": (lambda: OSNet(0.25), _split_osnet),
+    **{
+        f"resnet{depth}{suffix}": (partial(_resnet, depth, bool(suffix)), _split_resnet)
+        for depth in (18, 34, 50, 101, 152)
+        for suffix in ("", "_ibn")
+    },
+    **{
+        f"osnet_x{str(width).replace('.', '_')}": (partial(OSNet, width), _split_osnet)
+        for width in (1.0, 0.75, 0.5, 0.25)
+    },
+    "efficientnet_lite0": (EfficientNetLite0, _split_efficientnet),
+    "mobilenet_v3_small": (partial(_mobilenet, "small"), partial(_split_mobilenet, end=5)),
+    "mobilenet_v3_large": (partial(_mobilenet, "large"), partial(_split_mobilenet, end=8)),
 }
 
 BACKBONES = tuple(_BACKBONES)
@@ -205,11 +168,11 @@ def build_backbone(name: str) -> nn.Module:
 
 
 def split_backbone(name: str, network: nn.Module | None = None) -> BackboneSplit:
-    """Cut a backbone into MGN's stem and a factory of branches.
+    """Cut a backbone into MGN's stem and what its branches are copies of.
 
     Args:
         name: one of `BACKBONES`.
-        network: the backbone to cut, as `build_backbone(name)` gives it; a new one if None. The stem shares
+        network: the backbone to cut, as `build_backbone(name)` gives it; a new one if None. The split shares
             its parameters; branches are copies.
 
     Raises:
