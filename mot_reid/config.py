@@ -27,6 +27,7 @@ __all__ = [
     "OutputConfig",
     "Settings",
     "SettingsTree",
+    "Tree",
     "dump_config",
     "load_config",
     "load_settings",

@@ -82,7 +82,9 @@ def _encode(points: NDArray[np.float32], ranked: NDArray[np.intp], k1: int) -> s
     close = sparse.csr_array(whole.multiply(shared)).tocoo()  # only for q in R(p, k1)
     sizes = np.diff(half.indptr)
     kept = close.data >= 2 / 3 * sizes[close.col]
-    joined = sparse.csr_array((np.ones(kept.sum(), np.float32), (close.row[kept], close.col[kept])), whole.shape)
+    joined = sparse.csr_array(
+        (np.ones(kept.sum(), np.float32), (close.row[kept], close.col[kept])), whole.shape
+    )
     expanded = (whole + joined @ half).tocoo()
     near = np.einsum("nd,nd->n", points[expanded.row], points[expanded.col])
     weights = np.exp(-np.maximum(2 - 2 * near, 0))

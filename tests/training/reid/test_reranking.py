@@ -10,9 +10,7 @@ def unit(rows: np.ndarray) -> np.ndarray:
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
-def read_from_the_paper(
-    query: np.ndarray, gallery: np.ndarray, k1: int, k2: int, share: float
-) -> np.ndarray:
+def read_from_the_paper(query: np.ndarray, gallery: np.ndarray, k1: int, k2: int, share: float) -> np.ndarray:
     """Equations 2 to 12 of arXiv:1701.08398, with sets; a crop is among its own neighbours."""
     points = np.concatenate((query, gallery)).astype(float)
     d = ((points[:, None] - points[None]) ** 2).sum(axis=2)

@@ -3,10 +3,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from mot_reid.training.assess import main, score_separability, sequence_crops
 
 from mot_reid.appearance.checkpoints import save_checkpoint
 from mot_reid.appearance.mgn import MGN
-from mot_reid.training.assess import main, score_separability, sequence_crops
 
 
 def unit(*degrees: float) -> np.ndarray:

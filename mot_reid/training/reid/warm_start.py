@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from mot_reid.appearance.backbones import OSNet
 from mot_reid.appearance.checkpoints import load_checkpoint
-from mot_reid.appearance.mgn import MGN
+from mot_reid.training.reid.networks import Network
 
 
-def start_from(model: MGN, path: Path | str, samples: Iterable[Tensor] = ()) -> None:
+def start_from(model: Network, path: Path | str, samples: Iterable[Tensor] = ()) -> None:
     """Give a network the weights of a file; classifiers keep theirs.
 
     Args:
@@ -47,7 +47,7 @@ def start_from(model: MGN, path: Path | str, samples: Iterable[Tensor] = ()) -> 
         else:
             model.load_backbone(_plain_state(path))
     except RuntimeError as error:
-        raise ValueError(f"{path} does not fit {model.architecture()}: {str(error)[:300]}") from error
+        raise ValueError(f"{path} does not fit the network: {str(error)[:300]}") from error
 
 
 def _plain_state(path: Path) -> dict[str, Tensor]:
@@ -147,7 +147,7 @@ def restore_batch_norm(network: nn.Module, samples: Iterable[Tensor]) -> None:
         hook.remove()
 
 
-def backbone_state(model: MGN) -> dict[str, Tensor]:
+def backbone_state(model: nn.Module) -> dict[str, Tensor]:
     """Copies of the floating tensors of the stem and the branches."""
     return {
         name: value.detach().clone()
@@ -157,7 +157,9 @@ def backbone_state(model: MGN) -> dict[str, Tensor]:
 
 
 @torch.no_grad()
-def blend_backbone(model: MGN, start: Mapping[str, Tensor], share: float, samples: Iterable[Tensor]) -> MGN:
+def blend_backbone(
+    model: nn.Module, start: Mapping[str, Tensor], share: float, samples: Iterable[Tensor]
+) -> nn.Module:
     """A copy of a trained network, its backbone drawn back towards the weights that it started from.
 
     On the straight line between pretrained and fine-tuned weights lie networks that know both worlds better
