@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from mot_reid.training.perturbations import cover
+
 IntArray = NDArray[np.int64]
 
 _MARKET_NAME = re.compile(r"(-1|\d{4})_c(\d)s\d_\d{6}_\d{2}\.(jpg|png)")
@@ -161,10 +163,13 @@ class Augmentation:
     Attributes:
         flip: probability of a horizontal flip.
         shift: largest shift in each direction, as a fraction of the size; edges repeat.
+        zoom: largest relative change of the size of the box, of height and width by themselves; edges repeat.
+        cover: probability that a part is hidden (see `mot_reid.training.perturbations.cover`), 10 to 45 %.
         brightness: largest relative change of the intensity.
         contrast: largest relative change of the deviation from the mean intensity.
         saturation: largest relative change of the deviation from grey.
         gamma: largest exponent, and the inverse of the smallest.
+        cast: largest relative change of each channel by itself.
         coarse: probability of losing resolution (by 1.5 to 4), as people far away have.
         erase: probability of random erasing (Zhong et al., arXiv:1708.04896). Off by default: it helps on the
             set that is trained on and hurts on others.
@@ -172,10 +177,13 @@ class Augmentation:
 
     flip: float = 0.5
     shift: float = 0.06
+    zoom: float = 0.0
+    cover: float = 0.0
     brightness: float = 0.2
     contrast: float = 0.2
     saturation: float = 0.25
     gamma: float = 1.25
+    cast: float = 0.0
     coarse: float = 0.25
     erase: float = 0.0
 
@@ -197,14 +205,25 @@ def augmented_batch(
     count, (height, width) = len(rows), images.shape[1:3]
     # Taking, flipping and shifting are one gather; clamped indices repeat the edges.
     reach_y, reach_x = round(settings.shift * height), round(settings.shift * width)
-    y = np.arange(height) + rng.integers(-reach_y, reach_y + 1, (count, 1))
-    x = np.arange(width) + rng.integers(-reach_x, reach_x + 1, (count, 1))
+    y = _places(height, count, settings.zoom, rng) + rng.integers(-reach_y, reach_y + 1, (count, 1))
+    x = _places(width, count, settings.zoom, rng) + rng.integers(-reach_x, reach_x + 1, (count, 1))
     x = np.where(rng.random((count, 1)) < settings.flip, width - 1 - x, x)
     y, x = y.clip(0, height - 1), x.clip(0, width - 1)
     batch = images[rows[:, None, None], y[:, :, None], x[:, None, :]]
+    if settings.cover:
+        batch = cover(batch, rng, settings.cover, (0.1, 0.45))
     pixels = torch.from_numpy(batch).permute(0, 3, 1, 2).float().div_(255)
     pixels = _jitter(_coarsen(pixels, settings.coarse, rng), settings, rng)
     return _erase(pixels, settings.erase, rng)
+
+
+def _places(size: int, count: int, zoom: float, rng: np.random.Generator) -> IntArray:
+    """(count, size) places to read: 0 .. size - 1, stretched around the middle."""
+    if not zoom:
+        return np.broadcast_to(np.arange(size), (count, size))
+    stretch = np.exp(rng.uniform(-1, 1, (count, 1)) * np.log1p(zoom))
+    middle = (size - 1) / 2
+    return np.rint(middle + (np.arange(size) - middle) * stretch).astype(np.int64)
 
 
 def _jitter(pixels: Tensor, settings: Augmentation, rng: np.random.Generator) -> Tensor:
@@ -215,6 +234,9 @@ def _jitter(pixels: Tensor, settings: Augmentation, rng: np.random.Generator) ->
         return factors(1 - reach, 1 + reach)
 
     pixels = pixels * around_one(settings.brightness)
+    if settings.cast:
+        gains = rng.uniform(1 - settings.cast, 1 + settings.cast, (len(pixels), 3, 1, 1))
+        pixels = pixels * torch.from_numpy(gains.astype(np.float32))
     weights = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)  # ITU-R BT.601 luma
     grey = (pixels * weights).sum(dim=1, keepdim=True)
     mean = grey.mean(dim=(2, 3), keepdim=True)

@@ -108,15 +108,19 @@ def embed_crops(
 
 
 def evaluate_retrieval(network: EmbeddingNetwork, crops: CropSet, ranks: int = 10) -> Retrieval:
+    """Score a network on crops of its input size: `evaluate_embeddings` of what it makes of them."""
+    return evaluate_embeddings(embed_crops(network, crops.images), crops, ranks)
+
+
+def evaluate_embeddings(embeddings: NDArray[np.float32], crops: CropSet, ranks: int = 10) -> Retrieval:
     """Query with one crop of every person and camera, find the person's crops of other cameras in the rest.
 
     Args:
-        network: the embedder.
-        crops: of its input size.
+        embeddings: (N, D) of the crops, L2-normalised.
+        crops: with their labels.
         ranks: length of the CMC curve.
     """
     query = split_query(crops.identities, crops.cameras)
-    embeddings = embed_crops(network, crops.images)
     return score_retrieval(
         embeddings[query] @ embeddings[~query].T,
         crops.identities[query],

@@ -24,7 +24,14 @@ class TrainingSettings:
         epochs: how often to go through the training images.
         people: identities in a batch.
         images: images of each of them.
+        unlabelled: crops without identities in a batch, besides, if there are any; they learn from the
+            teacher only.
+        fitted: crops on which to fit the first heads to the teacher (see `fit_heads`), if there are initial
+            weights and a teacher; 0 leaves the heads random.
         learning_rate: Adam's highest, after the warm-up; a cosine takes it to 0.
+        backbone_rate: the stem's and the branches' learning rate against that of the heads.
+        frozen: how many of the stem's first layers stay as they started, batch statistics included.
+        frozen_norms: whether the backbone's batch normalisations keep the statistics that they came with.
         weight_decay: Adam's L2 penalty.
         warmup: share of the steps that the rate needs to rise.
         clip: largest norm of the gradient.
@@ -49,7 +56,12 @@ class TrainingSettings:
     epochs: int = 8
     people: int = 16
     images: int = 4
+    unlabelled: int = 16
+    fitted: int = 0
     learning_rate: float = 1e-3
+    backbone_rate: float = 1.0
+    frozen: int = 0
+    frozen_norms: bool = False
     weight_decay: float = 5e-4
     warmup: float = 0.07
     clip: float = 10.0

@@ -21,8 +21,10 @@ from torch import Tensor, nn
 
 from mot_reid.appearance.checkpoints import IMAGENET_MEAN, IMAGENET_STD, EmbeddingNetwork, save_checkpoint
 from mot_reid.appearance.mgn import MGN, MGNOutput, check_height
+from mot_reid.training.head_fit import fit_heads
 from mot_reid.training.losses import distillation_loss, mgn_losses
 from mot_reid.training.reid_data import (
+    Augmentation,
     CropSet,
     IntArray,
     augmented_batch,
@@ -34,6 +36,7 @@ from mot_reid.training.reid_data import (
 from mot_reid.training.retrieval import evaluate_retrieval
 from mot_reid.training.settings import TrainingSettings, add_options, from_options
 from mot_reid.training.teacher import teacher_embeddings
+from mot_reid.training.unlabelled import UNLABELLED, read_person_boxes, with_unlabelled
 from mot_reid.training.warm_start import backbone_state, blend_backbone, start_from
 
 _LOG = logging.getLogger(__name__)
@@ -83,18 +86,21 @@ def train_embedder(
     settings: TrainingSettings | None = None,
     *,
     initial: Path | None = None,
-    teacher: Path | None = None,
+    teachers: Sequence[Path] = (),
+    unlabelled: Path | None = None,
     resume: bool = True,
 ) -> TrainingResult:
     """Train an MGN embedder on a folder in Market-1501's format.
 
     Args:
         data: the folder of crops (see `read_market1501`).
-        output: folder to write: `embedder.safetensors`, `metrics.csv`, and `last.pt` (with `teacher.npy`) to
-            resume from.
+        output: folder to write: `embedder.safetensors` (and that of each epoch), `metrics.csv`, and `last.pt`
+            (with `teacher.npy`) to resume from.
         settings: everything else.
         initial: weights to start from (see `mot_reid.training.warm_start.start_from`); None for random ones.
-        teacher: ONNX file of an embedder to learn from as well (see `teacher_embeddings`).
+        teachers: files of embedders to learn from as well (see `teacher_embeddings`).
+        unlabelled: folder of pictures with person boxes (see `read_person_boxes`), on whose people the
+            teachers show more of the world than the crops do.
         resume: go on from `last.pt` if it is there; interrupted or not, it ends alike.
 
     Raises:
@@ -103,17 +109,24 @@ def train_embedder(
     """
     settings = settings or TrainingSettings()
     check_height(settings.height)
-    targets = _cached_teacher(Path(output), teacher, data, resume) if teacher is not None else None
+    if unlabelled is not None and not teachers:
+        raise ValueError(f"crops without identities ({unlabelled}) need a teacher")
     crops = read_market1501(data, (settings.height, settings.width))
+    if unlabelled is not None:
+        crops = with_unlabelled(crops, read_person_boxes(unlabelled, (settings.height, settings.width)))
+
+    def read(size: tuple[int, int]) -> NDArray[np.uint8]:
+        images = read_market1501(data, size).images
+        return images if unlabelled is None else np.concatenate((images, read_person_boxes(unlabelled, size)))
+
+    targets = None
+    if teachers:
+        cache = Path(output) / "teacher.npy"
+        if not (resume and cache.exists()):
+            Path(output).mkdir(parents=True, exist_ok=True)
+            np.save(cache, teacher_embeddings(teachers, read))
+        targets = np.asarray(np.load(cache), np.float32)
     return Trainer(crops, output, settings, initial=initial, teacher=targets, resume=resume).run()
-
-
-def _cached_teacher(output: Path, teacher: Path, data: Path, resume: bool) -> NDArray[np.float32]:
-    cache = output / "teacher.npy"
-    if not (resume and cache.exists()):
-        output.mkdir(parents=True, exist_ok=True)
-        np.save(cache, teacher_embeddings(teacher, data))
-    return np.asarray(np.load(cache), np.float32)
 
 
 class Trainer:
@@ -131,9 +144,12 @@ class Trainer:
     ) -> None:
         self.output, self.settings = Path(output), settings
         self.output.mkdir(parents=True, exist_ok=True)
-        held_out = hold_out(crops.identities, settings.held_out, settings.seed)
+        nameless = crops.identities == UNLABELLED
+        held_out = np.zeros(len(crops), bool)
+        held_out[~nameless] = hold_out(crops.identities[~nameless], settings.held_out, settings.seed)
         self.images = crops.images
-        self.rows: IntArray = np.flatnonzero(~held_out)
+        self.rows: IntArray = np.flatnonzero(~held_out & ~nameless)
+        self.unlabelled: IntArray = np.flatnonzero(nameless)
         people, self.classes = np.unique(crops.identities[self.rows], return_inverse=True)
         self.validation = (
             CropSet(crops.images[held_out], crops.identities[held_out], crops.cameras[held_out])
@@ -146,22 +162,29 @@ class Trainer:
         if teacher is not None and len(teacher) != len(crops):
             raise ValueError(f"the teacher has {len(teacher)} embeddings for {len(crops)} crops")
         width = 0 if teacher is None else teacher.shape[1]
-        self.projection = nn.Linear(self.model.dim, width, bias=False) if width else nn.Identity()
+        self.projection = nn.Linear(self.model.dim, max(1, width), bias=False)
         self.history: list[EpochMetrics] = []
         saved = self.output / "last.pt"
         going_on = resume and saved.exists()
         if initial is not None and not going_on:
             start_from(self.model, initial, self._samples())
+            if self.teacher is not None and settings.fitted:
+                self.projection.weight.data.copy_(fit_heads(self.model, self._lessons(settings.fitted)))
         if settings.keep and initial is None and not going_on:
             raise ValueError(f"keep is {settings.keep}, but there are no initial weights to keep")
         self.start = backbone_state(self.model) if settings.keep else {}
         self.model.to(memory_format=torch.channels_last)
         self.average = MGN(settings.backbone, settings.reduced_dim, 0, settings.relu)
         self._update_average(decay=0.0)
-        self.parameters = [*self.model.parameters(), *self.projection.parameters()]
-        self.optimiser = torch.optim.Adam(
-            self.parameters, settings.learning_rate, weight_decay=settings.weight_decay
-        )
+        self.frozen = self.model.stem[: settings.frozen].requires_grad_(False)
+        body = [self.model.stem, self.model.b1, self.model.b2, self.model.b3]
+        heads = [self.model.reductions, self.model.classifiers, self.projection]
+        groups = [
+            {"params": [p for part in parts for p in part.parameters() if p.requires_grad], "share": share}
+            for parts, share in ((body, settings.backbone_rate), (heads, 1.0))
+        ]
+        self.parameters = [parameter for group in groups for parameter in group["params"]]
+        self.optimiser = torch.optim.Adam(groups, settings.learning_rate, weight_decay=settings.weight_decay)
         if going_on:
             self._resume(saved)
 
@@ -184,29 +207,40 @@ class Trainer:
         settings, start = self.settings, time.perf_counter()
         rng = np.random.default_rng((settings.seed, epoch))
         self.model.train()
+        self.frozen.eval()
+        if settings.frozen_norms:
+            for part in (self.model.stem, self.model.b1, self.model.b2, self.model.b3):
+                part.apply(_freeze_norm)
         sums, rate = np.zeros(len(_MEANS)), 0.0
         batches = balanced_batches(self.classes, settings.people, settings.images, rng)
         for step, batch in enumerate(_progress(batches, self.steps, f"epoch {epoch}/{settings.epochs}")):
             rate = self._learning_rate((epoch - 1) * self.steps + step)
-            pixels = augmented_batch(self.images, self.rows[batch], settings.augmentation, rng)
-            sums += self._step(pixels, batch, rate)
+            rows = np.concatenate((self.rows[batch], self._draw_unlabelled(rng)))
+            pixels = augmented_batch(self.images, rows, settings.augmentation, rng)
+            sums += self._step(pixels, rows, self.classes[batch], rate)
         means = dict(zip(_MEANS, (sums / self.steps).tolist(), strict=True))
         return EpochMetrics(epoch, rate, **means, seconds=time.perf_counter() - start)
 
-    def _step(self, pixels: Tensor, batch: IntArray, rate: float) -> NDArray[np.float64]:
-        settings, targets = self.settings, torch.from_numpy(self.classes[batch])
+    def _draw_unlabelled(self, rng: np.random.Generator) -> IntArray:
+        count = min(self.settings.unlabelled, len(self.unlabelled))
+        return rng.choice(self.unlabelled, count, replace=False) if count else self.unlabelled[:0]
+
+    def _step(self, pixels: Tensor, rows: IntArray, classes: IntArray, rate: float) -> NDArray[np.float64]:
+        """Learn from a batch: `rows` of the crops, of which the first have `classes`."""
+        settings, targets = self.settings, torch.from_numpy(classes)
         for group in self.optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["share"]
         output = self.model(normalise(pixels, IMAGENET_MEAN, IMAGENET_STD))
         assert isinstance(output, MGNOutput)
+        named = MGNOutput(*(tuple(head[: len(classes)] for head in heads) for heads in output))
         losses = mgn_losses(
-            output,
+            named,
             targets,
             margin=settings.margin,
             smoothing=settings.smoothing,
             triplet_weight=settings.triplet_weight,
         )
-        total, distillation = losses.total, self._distillation(output, batch)
+        total, distillation = losses.total, self._distillation(output, rows)
         if distillation is not None:
             total = total + settings.teacher_weight * distillation
         self.optimiser.zero_grad()
@@ -214,15 +248,15 @@ class Trainer:
         nn.utils.clip_grad_norm_(self.parameters, settings.clip)
         self.optimiser.step()
         self._update_average(settings.ema)
-        accuracy = (output.logits[0].argmax(dim=1) == targets).float().mean()
+        accuracy = (named.logits[0].argmax(dim=1) == targets).float().mean()
         values = (total, losses.softmax, losses.triplet, distillation, accuracy)
         return np.array([0.0 if value is None else value.item() for value in values])
 
-    def _distillation(self, output: MGNOutput, batch: IntArray) -> Tensor | None:
+    def _distillation(self, output: MGNOutput, rows: IntArray) -> Tensor | None:
         if self.teacher is None:
             return None
         embedding = torch.cat(output.features, dim=1)
-        teacher = torch.from_numpy(self.teacher[self.rows[batch]])
+        teacher = torch.from_numpy(self.teacher[rows])
         return distillation_loss(
             embedding, self.projection(embedding), teacher, self.settings.relation_weight
         )
@@ -260,12 +294,9 @@ class Trainer:
             "mAP %.3f, rank-1 %.3f, %.0f s",
             *metrics,
         )
-        save_checkpoint(
-            self.output / "embedder.safetensors",
-            model,
-            input_size=size,
-            notes={"settings": dataclasses.asdict(self.settings), "metrics": metrics._asdict()},
-        )
+        notes = {"settings": dataclasses.asdict(self.settings), "metrics": metrics._asdict()}
+        for name in ("embedder", f"epoch{metrics.epoch:02d}"):
+            save_checkpoint(self.output / f"{name}.safetensors", model, input_size=size, notes=notes)
         self._save(self.output / "last.pt")
         with (self.output / "metrics.csv").open("w", newline="") as file:
             csv.writer(file).writerows([EpochMetrics._fields, *self.history])
@@ -297,10 +328,27 @@ class Trainer:
 
     def _samples(self, count: int = 512) -> Iterator[Tensor]:
         """Augmented training crops, to measure what batch normalisations see."""
+        for pixels, _ in self._sampled(count, self.settings.augmentation):
+            yield pixels
+
+    def _lessons(self, count: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Training crops, hardly varied, with the teacher's embeddings."""
+        assert self.teacher is not None
+        plain = Augmentation(brightness=0, contrast=0, saturation=0, gamma=1, coarse=0)
+        for pixels, rows in self._sampled(count, plain):
+            yield pixels, torch.from_numpy(self.teacher[rows])
+
+    def _sampled(self, count: int, augmentation: Augmentation) -> Iterator[tuple[Tensor, IntArray]]:
         rng = np.random.default_rng((self.settings.seed, 0))
-        for rows in np.array_split(rng.permutation(self.rows)[:count], max(1, count // 64)):
-            pixels = augmented_batch(self.images, rows, self.settings.augmentation, rng)
-            yield normalise(pixels, IMAGENET_MEAN, IMAGENET_STD)
+        chosen = rng.permutation(np.concatenate((self.rows, self.unlabelled)))[:count]
+        for rows in np.array_split(chosen, max(1, count // 64)):
+            pixels = augmented_batch(self.images, rows, augmentation, rng)
+            yield normalise(pixels, IMAGENET_MEAN, IMAGENET_STD), rows
+
+
+def _freeze_norm(module: nn.Module) -> None:
+    if isinstance(module, nn.BatchNorm2d):
+        module.eval()
 
 
 def _progress(batches: Iterator[IntArray], total: int, description: str) -> Iterator[IntArray]:
@@ -320,7 +368,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("data", type=Path, help="folder of crops in Market-1501's format")
     parser.add_argument("output", type=Path, help="folder to write")
     parser.add_argument("--initial", type=Path, help="weights to start from: .safetensors, .onnx or .pth")
-    parser.add_argument("--teacher", type=Path, help="embedder to learn from: .onnx")
+    parser.add_argument(
+        "--teacher",
+        type=Path,
+        nargs="+",
+        default=[],
+        help="embedders to learn from: .onnx or .xml (OpenVINO)",
+    )
+    parser.add_argument("--boxes", type=Path, help="YOLO-layout pictures with people to learn on, too")
     parser.add_argument("--no-resume", dest="resume", action="store_false", help="do not go on from last.pt")
     parser.add_argument("--threads", type=int, help="of torch; its own choice by default")
     add_options(parser)
@@ -328,8 +383,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     if options["threads"]:
         torch.set_num_threads(options["threads"])
-    paths = {name: options[name] for name in ("initial", "teacher", "resume")}
-    result = train_embedder(options["data"], options["output"], from_options(options), **paths)
+    result = train_embedder(
+        options["data"],
+        options["output"],
+        from_options(options),
+        initial=options["initial"],
+        teachers=options["teacher"],
+        unlabelled=options["boxes"],
+        resume=options["resume"],
+    )
     _LOG.info("wrote %s", result.checkpoint)
 
 
