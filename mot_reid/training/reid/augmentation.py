@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mot_reid.training.reid.crops import IntArray
+from mot_reid.training.reid.perturbations import draw_covers
 from mot_reid.training.reid.settings import AugmentationSettings
 
 __all__ = ["augmented_batch", "normalise"]
@@ -42,15 +43,38 @@ def augmented_batch(
     count, (height, width) = len(rows), images.shape[1:3]
     # Taking, flipping and shifting are one gather; clamped indices repeat the edges.
     reach_y, reach_x = round(settings.shift * height), round(settings.shift * width)
-    y = np.arange(height) + rng.integers(-reach_y, reach_y + 1, (count, 1))
-    x = np.arange(width) + rng.integers(-reach_x, reach_x + 1, (count, 1))
+    y = _places(height, count, settings.zoom, rng) + rng.integers(-reach_y, reach_y + 1, (count, 1))
+    x = _places(width, count, settings.zoom, rng) + rng.integers(-reach_x, reach_x + 1, (count, 1))
     x = np.where(rng.random((count, 1)) < settings.flip, width - 1 - x, x)
     y, x = y.clip(0, height - 1), x.clip(0, width - 1)
     index = (rows[:, None, None], y[:, :, None], x[:, None, :])
     batch = images[tuple(torch.from_numpy(part).to(images.device) for part in index)]
-    pixels = batch.to(device or images.device).permute(0, 3, 1, 2).float().div_(255)
+    batch = _cover(batch.to(device or images.device), settings.cover, rng)
+    pixels = batch.permute(0, 3, 1, 2).float().div_(255)
     pixels = _jitter(_coarsen(pixels, settings.coarse, rng), settings, rng)
     return _erase(pixels, settings.erase, rng)
+
+
+def _places(size: int, count: int, zoom: float, rng: np.random.Generator) -> IntArray:
+    """(count, size) places to read: 0 .. size - 1, stretched around the middle."""
+    if not zoom:
+        return np.broadcast_to(np.arange(size), (count, size))
+    stretch = np.exp(rng.uniform(-1, 1, (count, 1)) * np.log1p(zoom))
+    middle = (size - 1) / 2
+    return np.rint(middle + (np.arange(size) - middle) * stretch).astype(np.int64)
+
+
+def _cover(batch: Tensor, probability: float, rng: np.random.Generator) -> Tensor:
+    """Hide a part of some crops of (B, H, W, 3), from the left, the right or below."""
+    if not probability:
+        return batch
+    covered = batch.clone()
+    for row, patch in draw_covers(tuple(batch.shape), rng, probability, (0.1, 0.45)):
+        if patch.other is None:
+            covered[row][patch.place] = torch.from_numpy(patch.colour).to(batch)
+        else:
+            covered[row][patch.place] = batch[patch.other][patch.source]
+    return covered
 
 
 def _jitter(pixels: Tensor, settings: AugmentationSettings, rng: np.random.Generator) -> Tensor:
@@ -62,6 +86,9 @@ def _jitter(pixels: Tensor, settings: AugmentationSettings, rng: np.random.Gener
         return factors(1 - reach, 1 + reach)
 
     pixels = pixels * around_one(settings.brightness)
+    if settings.cast:
+        gains = rng.uniform(1 - settings.cast, 1 + settings.cast, (len(pixels), 3, 1, 1))
+        pixels = pixels * torch.from_numpy(gains.astype(np.float32)).to(pixels.device)
     grey = (pixels * torch.tensor(_LUMA, device=pixels.device).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
     mean = grey.mean(dim=(2, 3), keepdim=True)
     saturation, contrast = around_one(settings.saturation), around_one(settings.contrast)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from mot_reid.training.reid.attributes import Attributes, read_attributes
 from mot_reid.training.reid.crops import CropSet, IntArray, hold_out
-from mot_reid.training.reid.datasets import list_crops, list_unlabelled, read_crops, read_pictures
+from mot_reid.training.reid.datasets import list_crops, read_crops
 from mot_reid.training.reid.settings import TrainingSettings
 from mot_reid.training.reid.teachers import cached_embeddings
+from mot_reid.training.reid.unlabelled import CropSource, file_source, unlabelled_source
 
 __all__ = ["Progress", "TrainingData", "read_training_data", "select_training_data"]
 
@@ -26,14 +27,12 @@ class TrainingData:
     """What a training learns from.
 
     Attributes:
-        images: (N, H, W, 3) uint8 RGB: labelled crops to learn from.
-        classes: (N,) int64, from 0 to the number of identities - 1.
+        images: (N, H, W, 3) uint8 RGB: labelled crops, then U unlabelled ones.
+        classes: (N - U,) int64, from 0 to the number of identities - 1.
         validation: crops of other identities.
-        attributes: (N, A) int64, of each crop.
+        attributes: (N - U, A) int64, of the labelled crops.
         attribute_classes: how many values each attribute has.
-        teachers: of each teacher, (N, D) its embeddings of the crops.
-        unlabelled: (U, H, W, 3) uint8 RGB: crops that only the teachers speak about.
-        unlabelled_teachers: of each teacher, (U, D).
+        teacher: (N, D) what the teachers say about the crops, L2-normalised.
     """
 
     images: NDArray[np.uint8]
@@ -41,14 +40,17 @@ class TrainingData:
     validation: CropSet | None = None
     attributes: IntArray | None = None
     attribute_classes: tuple[int, ...] = ()
-    teachers: tuple[NDArray[np.float32], ...] = ()
-    unlabelled: NDArray[np.uint8] | None = None
-    unlabelled_teachers: tuple[NDArray[np.float32], ...] = ()
+    teacher: NDArray[np.float32] | None = None
 
     @property
     def people(self) -> int:
         """Identities to learn."""
         return int(self.classes.max()) + 1
+
+    @property
+    def unlabelled(self) -> IntArray:
+        """Rows of the unlabelled crops."""
+        return np.arange(len(self.classes), len(self.images))
 
 
 def read_training_data(
@@ -74,27 +76,25 @@ def read_training_data(
         raise ValueError("losses.attributes and data.attributes: both or neither must be given")
     attributes = read_attributes(settings.data.attributes) if settings.data.attributes else None
     files = list_crops(folder, "train", settings.data.pattern or None)
-    others = tuple(path for place in distillation.unlabelled for path in list_unlabelled(place))
+    others = [unlabelled_source(place) for place in distillation.unlabelled]
 
-    def told(what: str, total: int) -> Callable[[int], None]:
-        return lambda done: progress(what, done, total)
+    def ask(crops: CropSource) -> NDArray[np.float32]:
+        return cached_embeddings(
+            cache,
+            distillation.teachers,
+            crops,
+            lambda name, done: progress(f"asking {name}", done, crops.count),
+        )
 
-    teachers, unlabelled_teachers = [], []
-    for teacher in distillation.teachers:
-        name = f"asking {Path(teacher).name}"
-        teachers.append(cached_embeddings(cache, teacher, files.paths, told(name, len(files.paths))))
-        if others:
-            unlabelled_teachers.append(cached_embeddings(cache, teacher, others, told(name, len(others))))
-    crops = read_crops(files, size, told("reading crops", len(files.paths)))
+    sources = [file_source(files.paths), *others]
+    teacher = np.concatenate([ask(source) for source in sources]) if distillation.teachers else None
+    count = len(files.paths)
     return select_training_data(
-        crops,
+        read_crops(files, size, lambda done: progress("reading crops", done, count)),
         settings,
         attributes=attributes,
-        teachers=tuple(teachers),
-        unlabelled=read_pictures(others, size, told("reading unlabelled crops", len(others)))
-        if others
-        else None,
-        unlabelled_teachers=tuple(unlabelled_teachers),
+        teacher=teacher,
+        unlabelled=np.concatenate([source.read(size) for source in others]) if others else None,
     )
 
 
@@ -103,9 +103,8 @@ def select_training_data(
     settings: TrainingSettings,
     *,
     attributes: Attributes | None = None,
-    teachers: Sequence[NDArray[np.float32]] = (),
+    teacher: NDArray[np.float32] | None = None,
     unlabelled: NDArray[np.uint8] | None = None,
-    unlabelled_teachers: Sequence[NDArray[np.float32]] = (),
 ) -> TrainingData:
     """Split labelled crops into those to learn from and those of held-out identities.
 
@@ -113,31 +112,25 @@ def select_training_data(
         crops: all labelled crops.
         settings: of the training.
         attributes: of their people.
-        teachers: of each teacher, (N, D) embeddings of all crops.
+        teacher: (N + U, D), L2-normalised, of all labelled crops, then of the unlabelled ones.
         unlabelled: (U, H, W, 3) uint8.
-        unlabelled_teachers: of each teacher, (U, D).
 
     Raises:
-        ValueError: too few identities are left, or a teacher does not fit the crops.
+        ValueError: too few identities are left, or the teacher does not fit the crops.
     """
-    for embeddings, images in zip(
-        (*teachers, *unlabelled_teachers),
-        (*(crops.images for _ in teachers), *(unlabelled for _ in unlabelled_teachers)),
-        strict=True,
-    ):
-        if images is None or len(embeddings) != len(images):
-            raise ValueError(
-                f"a teacher has {len(embeddings)} embeddings for {0 if images is None else len(images)} crops"
-            )
+    count = len(crops) + (0 if unlabelled is None else len(unlabelled))
+    if teacher is not None and len(teacher) != count:
+        raise ValueError(f"the teacher has {len(teacher)} embeddings for {count} crops")
     held_out = hold_out(crops.identities, settings.data.held_out, settings.seed)
     learnt = crops[~held_out]
+    validation = crops[held_out] if settings.data.held_out else None
+    classes = np.unique(learnt.identities, return_inverse=True)[1].astype(np.int64)
+    chosen = np.concatenate((~held_out, np.ones(count - len(crops), bool)))
     return TrainingData(
-        learnt.images,
-        np.unique(learnt.identities, return_inverse=True)[1].astype(np.int64),
-        crops[held_out] if settings.data.held_out else None,
+        learnt.images if unlabelled is None else np.concatenate((learnt.images, unlabelled)),
+        classes,
+        validation,
         attributes.of(learnt.identities) if attributes else None,
         attributes.classes if attributes else (),
-        tuple(embeddings[~held_out] for embeddings in teachers),
-        unlabelled,
-        tuple(unlabelled_teachers),
+        None if teacher is None else teacher[chosen],
     )

@@ -21,6 +21,7 @@ from mot_reid.training.reid.settings import NetworkSettings
 __all__ = [
     "Network",
     "StripNetwork",
+    "body_of",
     "build_network",
     "embedder_file",
     "save_embedder",
@@ -50,7 +51,7 @@ class StripNetwork(nn.Module):
         super().__init__()
         split = split_backbone(backbone)
         self.backbone, self.strips, self.dim = backbone, strips, strips * reduced_dim
-        self.trunk = nn.Sequential(split.stem, split.branch(False))
+        self.stem, self.branch = split.stem, split.branch(False)
         self.reductions = nn.ModuleList(_reduction(split.channels, reduced_dim, relu) for _ in range(strips))
         self.classifiers = nn.ModuleList(
             _classifier(reduced_dim, num_classes) for _ in range(strips if num_classes else 0)
@@ -58,7 +59,7 @@ class StripNetwork(nn.Module):
 
     def features(self, x: Tensor) -> tuple[Tensor, ...]:
         """(N, reduced_dim) of each strip, from top to bottom, of images (N, 3, H, W)."""
-        rows = self.trunk(x).chunk(self.strips, dim=2)
+        rows = self.branch(self.stem(x)).chunk(self.strips, dim=2)
         if len(rows) != self.strips:
             raise ValueError(f"an input {x.shape[2]} pixels high gives fewer rows than {self.strips} strips")
         return tuple(
@@ -83,7 +84,8 @@ class StripNetwork(nn.Module):
             | {name: value for name, value in state.items() if not name.startswith(HEAD_PREFIXES)}
         )
         split = split_backbone(self.backbone, network)
-        self.trunk.load_state_dict(nn.Sequential(split.stem, split.branch(False)).state_dict())
+        self.stem.load_state_dict(split.stem.state_dict())
+        self.branch.load_state_dict(split.branch(False).state_dict())
 
 
 Network = MGN | StripNetwork
@@ -108,6 +110,12 @@ def build_network(settings: NetworkSettings, num_classes: int = 0) -> Network:
         )
     strips = PCB_STRIPS if settings.architecture == "pcb" else 1
     return StripNetwork(settings.backbone, strips, settings.reduced_dim, num_classes, settings.relu)
+
+
+def body_of(network: Network) -> nn.ModuleList:
+    """The stem and the branches: what comes before the heads."""
+    branches = [network.b1, network.b2, network.b3] if isinstance(network, MGN) else [network.branch]
+    return nn.ModuleList([network.stem, *branches])
 
 
 def whole_body_features(network: nn.Module, output: MGNOutput) -> tuple[Tensor, ...]:

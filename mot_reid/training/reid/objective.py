@@ -33,13 +33,15 @@ class TraineeOutput(NamedTuple):
     Attributes:
         heads: features and class scores.
         whole: the features of the whole body.
-        projections: to each teacher's embedding.
+        embedding: all features in a row.
+        projected: the embedding's projection to the teachers', if there are any.
         attributes: class scores of each attribute.
     """
 
     heads: MGNOutput
     whole: tuple[Tensor, ...]
-    projections: tuple[Tensor, ...]
+    embedding: Tensor
+    projected: Tensor | None
     attributes: tuple[Tensor, ...]
 
 
@@ -57,22 +59,19 @@ class Objective:
         self.attribute_classes = data.attribute_classes
         self.classes = torch.from_numpy(data.classes).to(device)
         self.attributes = None if data.attributes is None else torch.from_numpy(data.attributes).to(device)
-        self.teachers = [
-            (labelled, data.unlabelled_teachers[row] if data.unlabelled_teachers else labelled[:0])
-            for row, labelled in enumerate(data.teachers)
-        ]
+        self.teacher = data.teacher
         self.device = device
 
-    def __call__(self, output: TraineeOutput, rows: IntArray, others: IntArray) -> tuple[Tensor, Tensor]:
+    def __call__(self, output: TraineeOutput, rows: IntArray) -> tuple[Tensor, Tensor]:
         """The loss, and `MEASURES`.
 
         Args:
-            output: of the crops `rows`, then of the unlabelled crops `others`.
-            rows: (B,) of the labelled crops.
-            others: (U,) of the unlabelled ones.
+            output: of the crops `rows`.
+            rows: (B,) of labelled crops, then of unlabelled ones.
         """
-        losses, count = self.losses, len(rows)
-        targets = self.classes[torch.from_numpy(rows).to(self.device)]
+        losses, count = self.losses, int((rows < len(self.classes)).sum())
+        labelled = torch.from_numpy(rows[:count]).to(self.device)
+        targets = self.classes[labelled]
         logits = [scores[:count].float() for scores in output.heads.logits]
         whole = [feature[:count].float() for feature in output.whole]
         nothing = targets.new_zeros((), dtype=torch.float32)
@@ -85,10 +84,12 @@ class Objective:
         if losses.contrastive:
             pairs = mean_over_heads([contrastive(x, targets, losses.contrastive_margin) for x in whole])
         if losses.attributes and self.attributes is not None:
-            values = self.attributes[torch.from_numpy(rows).to(self.device)]
-            attributes = attribute_loss([scores[:count].float() for scores in output.attributes], values)
-        if self.teachers:
-            distillation = self._distillation(output, rows, others)
+            scores = [values[:count].float() for values in output.attributes]
+            attributes = attribute_loss(scores, self.attributes[labelled])
+        if self.teacher is not None and output.projected is not None:
+            teacher = torch.from_numpy(self.teacher[rows]).to(self.device)
+            embedding, projected = output.embedding.float(), output.projected.float()
+            distillation = distillation_loss(embedding, projected, teacher, self.distillation.relation)
         total = (
             losses.softmax * softmax
             + losses.triplet * triplet
@@ -98,15 +99,6 @@ class Objective:
         )
         parts = (total, softmax, triplet, pairs, attributes, distillation, accuracy)
         return total, torch.stack([part.detach() for part in parts])
-
-    def _distillation(self, output: TraineeOutput, rows: IntArray, others: IntArray) -> Tensor:
-        embedding = torch.cat(output.heads.features, dim=1).float()
-        found = []
-        for (labelled, unlabelled), projected in zip(self.teachers, output.projections, strict=True):
-            target = torch.cat((torch.from_numpy(labelled[rows]), torch.from_numpy(unlabelled[others])))
-            relation = self.distillation.relation
-            found.append(distillation_loss(embedding, projected.float(), target.to(self.device), relation))
-        return torch.stack(found).mean()
 
 
 class Trainee(nn.Module):
@@ -120,9 +112,8 @@ class Trainee(nn.Module):
     def __init__(self, network: Network, objective: Objective) -> None:
         super().__init__()
         self.network = network
-        self.projections = nn.ModuleList(
-            nn.Linear(network.dim, labelled.shape[1], bias=False) for labelled, _ in objective.teachers
-        )
+        teacher = objective.teacher
+        self.projection = None if teacher is None else nn.Linear(network.dim, teacher.shape[1], bias=False)
         self.attributes = nn.ModuleList(
             nn.Linear(network.dim, classes) for classes in objective.attribute_classes
         )
@@ -135,6 +126,7 @@ class Trainee(nn.Module):
         return TraineeOutput(
             heads,
             whole_body_features(self.network, heads),
-            tuple(projection(embedding) for projection in self.projections),
+            embedding,
+            None if self.projection is None else self.projection(embedding),
             tuple(classifier(embedding) for classifier in self.attributes),
         )

@@ -63,6 +63,8 @@ class NetworkSettings(Settings):
         "",
         "weights to start from: .safetensors of ours, a backbone's .pth, an OSNet's .onnx; empty for random",
     )
+    frozen: int = setting(0, "the stem's first layers that stay as they started", low=0)
+    frozen_norms: bool = setting(False, "keep the statistics of the backbone's batch normalisations")
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,12 @@ class DistillationSettings(Settings):
     """Learning from a teacher, another embedder."""
 
     teachers: tuple[str, ...] = setting((), "embedders to learn from as well: .onnx, or OpenVINO's .xml")
-    unlabelled: tuple[str, ...] = setting((), "folders of crops to learn from the teachers alone")
+    unlabelled: tuple[str, ...] = setting(
+        (), "folders to learn from the teachers alone: crops, or pictures with person boxes in YOLO's layout"
+    )
+    fitted: int = setting(
+        0, "crops on which the first heads are fitted to the teachers; 0 for random heads; of mgn", low=0
+    )
     weight: float = setting(5.0, "of the teachers' loss", low=0)
     relation: float = setting(
         5.0, "within it, weight of likenesses between crops against the crops' own", low=0
@@ -96,7 +103,7 @@ class BatchSettings(Settings):
 
     people: int = setting(16, "identities in a batch", low=2)
     images: int = setting(4, "crops of each of them", low=1)
-    unlabelled: int = setting(32, "unlabelled crops beside them, if there are any", low=1)
+    unlabelled: int = setting(16, "unlabelled crops beside them, if there are any", low=1)
 
 
 @dataclass(frozen=True)
@@ -105,6 +112,7 @@ class OptimiserSettings(Settings):
 
     name: str = setting("adam", "adam, adamw or sgd (momentum 0.9)", choices=("adam", "adamw", "sgd"))
     learning_rate: float = setting(1e-3, "the highest, after the warm-up", low=0)
+    backbone_rate: float = setting(1.0, "learning rate of stem and branches against that of the heads", low=0)
     weight_decay: float = setting(5e-4, "L2 penalty; adamw's is decoupled", low=0)
     clip: float = setting(10.0, "largest norm of the gradient; 0 for no limit", low=0)
     ema: float = setting(
@@ -129,6 +137,7 @@ class ScheduleSettings(Settings):
     )
     milestones: tuple[float, ...] = setting((0.8, 0.95), "shares of the steps at which step divides the rate")
     divisor: float = setting(10.0, "by which step divides it", low=1)
+    keep_all: bool = setting(False, "keep the embedder of every epoch, not only of the last")
 
 
 @dataclass(frozen=True)
@@ -139,10 +148,20 @@ class AugmentationSettings(Settings):
     shift: float = setting(
         0.06, "largest shift (pad and crop), a share of the size; edges repeat", low=0, high=1
     )
+    zoom: float = setting(
+        0.0,
+        "largest relative change of the box's size, height and width by themselves; edges repeat",
+        low=0,
+        high=1,
+    )
+    cover: float = setting(
+        0.0, "probability that 10 to 45 % are hidden by another crop or a flat patch", low=0, high=1
+    )
     brightness: float = setting(0.2, "largest relative change of the intensity", low=0, high=1)
     contrast: float = setting(0.2, "largest relative change of the contrast", low=0, high=1)
     saturation: float = setting(0.25, "largest relative change of the saturation", low=0, high=1)
     gamma: float = setting(1.25, "largest exponent, and the inverse of the smallest", low=1)
+    cast: float = setting(0.0, "largest relative change of each colour channel by itself", low=0, high=1)
     coarse: float = setting(0.25, "probability of losing resolution, by 1.5 to 4", low=0, high=1)
     erase: float = setting(
         0.0, "probability of random erasing: helps on the set trained on, hurts on others", low=0, high=1

@@ -12,11 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid.appearance.checkpoints import IMAGENET_MEAN, IMAGENET_STD
-from mot_reid.training.reid.datasets import read_pictures
+from mot_reid.training.reid.unlabelled import CropSource
 
 __all__ = ["Teacher", "cached_embeddings", "open_teacher", "teacher_embeddings"]
-
-_BLOCK = 1024  # pictures in memory at a time
 
 
 class Teacher(NamedTuple):
@@ -34,55 +32,79 @@ class Teacher(NamedTuple):
     mean: NDArray[np.float32]
     std: NDArray[np.float32]
 
-    def embed(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(D,), L2-normalised, of one crop (h, w, 3) uint8 RGB."""
-        values = (image.transpose(2, 0, 1).astype(np.float32) - self.mean) / self.std
-        embedding = self.run(np.ascontiguousarray(values[None])).reshape(-1)
-        return np.asarray(embedding / np.linalg.norm(embedding), np.float32)
+    def embed(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(N, D), not normalised, of crops (N, h, w, 3) uint8 RGB.
+
+        One by one: exports often fix the batch.
+        """
+        values = ((image.transpose(2, 0, 1).astype(np.float32) - self.mean) / self.std for image in images)
+        return np.stack([self.run(np.ascontiguousarray(crop[None])).reshape(-1) for crop in values])
 
 
 def teacher_embeddings(
-    path: Path | str, crops: Sequence[Path], on_embed: Callable[[int], None] | None = None
+    path: Path | str, crops: CropSource, on_embed: Callable[[int], None] = lambda _: None
 ) -> NDArray[np.float32]:
-    """Embed crops by a teacher, one by one: exports often fix the batch.
+    """Embed crops by a teacher.
 
     Args:
         path: of the teacher (see `open_teacher`).
-        crops: the pictures.
+        crops: what to embed.
         on_embed: called with how many are done, now and then.
 
     Returns:
         (N, D) L2-normalised.
     """
     teacher = open_teacher(path)
-    rows: list[NDArray[np.float32]] = []
-    for start in range(0, len(crops), _BLOCK):
-        for image in read_pictures(crops[start : start + _BLOCK], teacher.size):
-            rows.append(teacher.embed(image))
-            if on_embed is not None and (len(rows) % 64 == 0 or len(rows) == len(crops)):
-                on_embed(len(rows))
-    return np.stack(rows)
+    parts: list[NDArray[np.float32]] = []
+    done = 0
+    for block in crops.blocks(teacher.size):
+        for start in range(0, len(block), 64):
+            parts.append(teacher.embed(block[start : start + 64]))
+            done += len(parts[-1])
+            on_embed(done)
+    embeddings = np.concatenate(parts)
+    return np.asarray(embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True), np.float32)
 
 
 def cached_embeddings(
     folder: Path,
-    path: Path | str,
-    crops: Sequence[Path],
-    on_embed: Callable[[int], None] | None = None,
+    teachers: Sequence[Path | str],
+    crops: CropSource,
+    on_embed: Callable[[str, int], None] = lambda *_: None,
 ) -> NDArray[np.float32]:
-    """`teacher_embeddings`, kept in a folder under the teacher's content and the crops' names and sizes."""
-    if not Path(path).is_file():
+    """Embed crops by several teachers, or read what they said before.
+
+    Args:
+        folder: keeps each teacher's embeddings under its content and the crops'.
+        teachers: at least one.
+        crops: what to embed.
+        on_embed: called with a teacher's name and how many are done, now and then.
+
+    Returns:
+        (N, D) L2-normalised: the teachers' own normalised embeddings beside each other, so that the cosine is
+        the mean of theirs.
+    """
+    columns = []
+    for path in map(Path, teachers):
+        kept = folder / f"teacher_{_key(path, crops)}.npy"
+        if not kept.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            part = kept.with_suffix(".part.npy")
+            name = path.name
+            np.save(part, teacher_embeddings(path, crops, lambda done, name=name: on_embed(name, done)))  # type: ignore[misc]
+            os.replace(part, kept)
+        columns.append(np.load(kept))
+    return np.asarray(np.concatenate(columns, axis=1) / np.sqrt(len(columns)), np.float32)
+
+
+def _key(path: Path, crops: CropSource) -> str:
+    if not path.is_file():
         raise FileNotFoundError(f"no such teacher: {path}")
-    digest = hashlib.sha256(Path(path).read_bytes())
-    for crop in crops:
-        digest.update(f"{crop.name} {crop.stat().st_size}\n".encode())
-    kept = folder / f"teacher_{digest.hexdigest()[:16]}.npy"
-    if not kept.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        part = kept.with_suffix(".part.npy")
-        np.save(part, teacher_embeddings(path, crops, on_embed))
-        os.replace(part, kept)
-    return np.asarray(np.load(kept), np.float32)
+    digest = hashlib.sha256(path.read_bytes())
+    if (weights := path.with_suffix(".bin")).is_file():
+        digest.update(weights.read_bytes())
+    digest.update(crops.key.encode())
+    return digest.hexdigest()[:16]
 
 
 def open_teacher(path: Path | str) -> Teacher:
@@ -131,26 +153,27 @@ def _open_onnx(path: Path) -> Teacher:
 
 
 def _open_openvino(path: Path) -> Teacher:
+    import torch
+
     try:
         import openvino
     except ImportError:
         raise ImportError(f"{path}: an OpenVINO teacher needs the package: pip install openvino") from None
     try:
-        model = openvino.Core().compile_model(str(path), "CPU")
-        shape = [size.get_length() if size.is_static else None for size in model.input(0).get_partial_shape()]
+        threads = {"INFERENCE_NUM_THREADS": torch.get_num_threads()}
+        model: Any = openvino.Core().compile_model(str(path), "CPU", threads)
+        shape = [None if side.is_dynamic else side.get_length() for side in model.input(0).partial_shape]
     except RuntimeError as error:
         raise ValueError(f"{path}: OpenVINO cannot read it: {str(error)[:200]}") from error
-    request: Any = model.create_infer_request()
 
     def run(values: NDArray[np.float32]) -> NDArray[np.float32]:
-        result = request.infer({0: np.ascontiguousarray(values[:, ::-1])})  # RGB to BGR
-        return np.array(result[model.output(0)], np.float32)
+        return np.array(model(np.ascontiguousarray(values[:, ::-1]))[0], np.float32)  # RGB to BGR
 
     zero, one = np.zeros((3, 1, 1), np.float32), np.ones((3, 1, 1), np.float32)
     return Teacher(run, _picture_size(path, shape), zero, one)
 
 
 def _picture_size(path: Path, shape: Sequence[Any]) -> tuple[int, int]:
-    if len(shape) != 4 or not all(isinstance(size, int) for size in shape[1:]):
+    if len(shape) != 4 or shape[1] != 3 or not all(isinstance(size, int) for size in shape[1:]):
         raise ValueError(f"{path}: expected an input (N, 3, h, w) of fixed size; got {list(shape)}")
     return int(shape[2]), int(shape[3])

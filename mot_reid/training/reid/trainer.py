@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -16,17 +17,19 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from mot_reid.appearance.checkpoints import IMAGENET_MEAN, IMAGENET_STD, EmbeddingNetwork
+from mot_reid.appearance.mgn import MGN
 from mot_reid.training.reid.augmentation import augmented_batch, normalise
 from mot_reid.training.reid.crops import IntArray
 from mot_reid.training.reid.data import Progress, TrainingData
 from mot_reid.training.reid.distributed import ALONE, Group
 from mot_reid.training.reid.evaluation import evaluate_network
+from mot_reid.training.reid.head_fit import fit_heads
 from mot_reid.training.reid.logbook import EpochMetrics, Logbook
-from mot_reid.training.reid.networks import build_network, embedder_file, save_embedder
+from mot_reid.training.reid.networks import body_of, build_network, embedder_file, save_embedder
 from mot_reid.training.reid.objective import MEASURES, Objective, Trainee
 from mot_reid.training.reid.sampling import balanced_batches
 from mot_reid.training.reid.schedule import learning_rate
-from mot_reid.training.reid.settings import TrainingSettings
+from mot_reid.training.reid.settings import AugmentationSettings, TrainingSettings
 from mot_reid.training.reid.warm_start import backbone_state, blend_backbone, start_from
 
 __all__ = ["Trainer", "TrainingResult"]
@@ -88,26 +91,32 @@ class Trainer:
                 f"batch.people is {settings.batch.people}, but there are {data.people} identities"
             )
         losses = settings.losses
-        if not (losses.softmax or losses.triplet or losses.contrastive or losses.attributes or data.teachers):
+        if (
+            not (losses.softmax or losses.triplet or losses.contrastive or losses.attributes)
+            and data.teacher is None
+        ):
             raise ValueError("losses: all weights are 0 and there is no teacher: nothing to learn")
         self.images = on_device(data.images, self.device)
-        self.unlabelled = None if data.unlabelled is None else on_device(data.unlabelled, self.device)
         saved = self.output / STATE
         going_on = resume and saved.exists()
         self.output.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(settings.seed)
         self.objective = Objective(data, settings, self.device)
         network = build_network(settings.network, data.people if settings.losses.softmax else 0)
+        self.trainee = Trainee(network, self.objective)
         if settings.network.initial and not going_on:
             start_from(network, settings.network.initial, self._samples(torch.device("cpu")))
+            if settings.distillation.fitted:
+                self._fit_heads(network)
         if settings.optimiser.keep and not settings.network.initial:
             raise ValueError("optimiser.keep: there are no initial weights (network.initial) to keep")
         self.start = backbone_state(network) if settings.optimiser.keep else {}
-        self.trainee = Trainee(network, self.objective).to(self.device)
-        self.trainee.to(memory_format=torch.channels_last)
+        self.trainee.to(self.device).to(memory_format=torch.channels_last)
         self.average = build_network(settings.network).to(self.device)
         self._update_average(decay=0.0)
-        self.optimiser = build_optimiser(self.trainee, settings)
+        self.body = body_of(network)
+        self.frozen = network.stem[: settings.network.frozen].requires_grad_(False)
+        self.optimiser = build_optimiser(self.trainee, self.body, settings)
         self.scaler = torch.amp.GradScaler(enabled=self._autocast == torch.float16)
         self.logbook = Logbook(self.output)
         if going_on:
@@ -128,7 +137,7 @@ class Trainer:
     @property
     def steps(self) -> int:
         """Batches in an epoch."""
-        return max(1, len(self.images) // (self.settings.batch.people * self.settings.batch.images))
+        return max(1, len(self.data.classes) // (self.settings.batch.people * self.settings.batch.images))
 
     def run(self) -> TrainingResult:
         """Train the epochs that are left; evaluate and save after each."""
@@ -147,6 +156,9 @@ class Trainer:
         sampler = np.random.default_rng((settings.seed, epoch))
         rng = np.random.default_rng((settings.seed, epoch, 1 + group.rank))
         self.trainee.train()
+        self.frozen.eval()
+        if settings.network.frozen_norms:
+            self.body.apply(_freeze_norm)
         sums, rate = torch.zeros(len(MEASURES), device=self.device), 0.0
         batches = balanced_batches(self.data.classes, settings.batch.people, settings.batch.images, sampler)
         total = settings.schedule.epochs * self.steps
@@ -155,28 +167,25 @@ class Trainer:
             done = (epoch - 1) * self.steps + step
             rate = learning_rate(done, total, settings.optimiser.learning_rate, settings.schedule)
             mine = batch.reshape(settings.batch.people, -1)[group.rank :: group.size].ravel()
-            sums += self._step(mine, self._draw_unlabelled(sampler), rate, rng)
+            others = self._draw_unlabelled(sampler)[group.rank :: group.size]
+            sums += self._step(np.concatenate((mine, others)), rate, rng)
         self._progress(f"epoch {epoch}/{settings.schedule.epochs}", self.steps, self.steps)
         means = dict(zip(MEASURES, (group.mean(sums) / self.steps).tolist(), strict=True))
         return EpochMetrics(epoch, rate, **means, seconds=time.perf_counter() - start)
 
     def _draw_unlabelled(self, rng: np.random.Generator) -> IntArray:
-        if self.unlabelled is None:
-            return np.empty(0, np.int64)
-        count = self.settings.batch.unlabelled
-        drawn = rng.choice(len(self.unlabelled), count, replace=count > len(self.unlabelled))
-        return drawn[self.group.rank :: self.group.size]
+        rows = self.data.unlabelled
+        count = min(self.settings.batch.unlabelled, len(rows))
+        return rng.choice(rows, count, replace=False) if count else rows
 
-    def _step(self, rows: IntArray, others: IntArray, rate: float, rng: np.random.Generator) -> Tensor:
+    def _step(self, rows: IntArray, rate: float, rng: np.random.Generator) -> Tensor:
+        """Learn from a batch of labelled crops, with unlabelled ones behind them; gives `MEASURES`."""
         pixels = augmented_batch(self.images, rows, self.settings.augmentation, rng, self.device)
-        if len(others) and self.unlabelled is not None:
-            more = augmented_batch(self.unlabelled, others, self.settings.augmentation, rng, self.device)
-            pixels = torch.cat((pixels, more))
         for group in self.optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["share"]
         with torch.autocast(self.device.type, self._autocast, enabled=self._autocast is not None):
             output = self._forward(normalise(pixels, IMAGENET_MEAN, IMAGENET_STD))
-        total, measures = self.objective(output, rows, others)
+        total, measures = self.objective(output, rows)
         self.optimiser.zero_grad()
         self.scaler.scale(total).backward()  # type: ignore[no-untyped-call]
         if self.settings.optimiser.clip:
@@ -212,7 +221,10 @@ class Trainer:
                     mean_average_precision=scores.mean_average_precision, rank1=scores.rank1
                 )
             notes = {"settings": portable(self.settings), "metrics": metrics._asdict()}
-            save_embedder(embedder_file(self.output, self.settings.network), model, size, notes)
+            path = embedder_file(self.output, self.settings.network)
+            save_embedder(path, model, size, notes)
+            if self.settings.schedule.keep_all:
+                shutil.copyfile(path, path.with_stem(f"epoch{metrics.epoch:02d}"))
         self.logbook.add(metrics, write=self.group.leads)
         if self.group.leads:
             self._save(self.output / STATE)
@@ -247,21 +259,51 @@ class Trainer:
         self.scaler.load_state_dict(state["scaler"])
         self.logbook = Logbook(self.output, [EpochMetrics(*values) for values in state["history"]])
 
+    def _fit_heads(self, network: nn.Module) -> None:
+        """Start the heads and the projection with what regression makes of hardly varied crops."""
+        teacher, count = self.data.teacher, self.settings.distillation.fitted
+        if teacher is None or self.trainee.projection is None or not isinstance(network, MGN):
+            raise ValueError("distillation.fitted: needs distillation.teachers and the architecture mgn")
+        plain = AugmentationSettings(brightness=0, contrast=0, saturation=0, gamma=1, coarse=0)
+        lessons = (
+            (pixels, torch.from_numpy(teacher[rows]))
+            for pixels, rows in self._sampled(count, plain, torch.device("cpu"))
+        )
+        self.trainee.projection.weight.data.copy_(fit_heads(network, lessons))
+
     def _samples(self, device: torch.device, count: int = 512) -> Iterator[Tensor]:
         """Augmented crops, to measure what batch normalisations see."""
+        for pixels, _ in self._sampled(count, self.settings.augmentation, device):
+            yield pixels
+
+    def _sampled(
+        self, count: int, augmentation: AugmentationSettings, device: torch.device
+    ) -> Iterator[tuple[Tensor, IntArray]]:
         rng = np.random.default_rng((self.settings.seed, 0))
-        for rows in np.array_split(rng.permutation(len(self.images))[:count], max(1, count // 64)):
-            pixels = augmented_batch(self.images, rows, self.settings.augmentation, rng, device)
-            yield normalise(pixels, IMAGENET_MEAN, IMAGENET_STD)
+        chosen = rng.permutation(len(self.images))[:count]
+        for rows in np.array_split(chosen, max(1, count // 64)):
+            pixels = augmented_batch(self.images, rows, augmentation, rng, device)
+            yield normalise(pixels, IMAGENET_MEAN, IMAGENET_STD), rows
 
 
-def build_optimiser(module: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
-    """The optimiser of all of a module's parameters."""
+def _freeze_norm(module: nn.Module) -> None:
+    if isinstance(module, nn.BatchNorm2d):
+        module.eval()
+
+
+def build_optimiser(module: nn.Module, body: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
+    """The optimiser of a module's parameters that learn; those of its body at a share of the rate."""
+    inside = set(body.parameters())
+    learning = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    groups = [
+        {"params": [p for p in learning if p in inside], "share": settings.optimiser.backbone_rate},
+        {"params": [p for p in learning if p not in inside], "share": 1.0},
+    ]
     rate, decay = settings.optimiser.learning_rate, settings.optimiser.weight_decay
     if settings.optimiser.name == "sgd":
-        return torch.optim.SGD(module.parameters(), rate, momentum=0.9, weight_decay=decay)
+        return torch.optim.SGD(groups, rate, momentum=0.9, weight_decay=decay)
     kind = torch.optim.Adam if settings.optimiser.name == "adam" else torch.optim.AdamW
-    return kind(module.parameters(), rate, weight_decay=decay)
+    return kind(groups, rate, weight_decay=decay)
 
 
 def autocast_type(precision: str, device: torch.device) -> torch.dtype | None:

@@ -58,7 +58,7 @@ def test_a_plain_backbone_starts_the_trunk() -> None:
     maps: list[torch.Tensor] = []
     backbone.conv5.register_forward_hook(lambda *call: maps.append(call[2]))
     backbone(images)
-    assert torch.allclose(network.trunk(images), maps[0], atol=1e-6)
+    assert torch.allclose(network.branch(network.stem(images)), maps[0], atol=1e-6)
 
 
 def test_other_architectures_become_onnx(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from mot_reid.training.reid.networks import StripNetwork, save_embedder
 from mot_reid.training.reid.teachers import cached_embeddings, open_teacher, teacher_embeddings
+from mot_reid.training.reid.unlabelled import file_source
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def crops(tmp_path: Path) -> list[Path]:
 
 def test_missing_and_unreadable_teachers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(FileNotFoundError, match=r"no such teacher: .*big\.onnx"):
-        teacher_embeddings(tmp_path / "big.onnx", [])
+        open_teacher(tmp_path / "big.onnx")
     (tmp_path / "big.onnx").write_bytes(b"no network")
     with pytest.raises(ValueError, match=r"big\.onnx: onnxruntime cannot read it"):
         open_teacher(tmp_path / "big.onnx")
@@ -34,20 +35,25 @@ def test_missing_and_unreadable_teachers(tmp_path: Path, monkeypatch: pytest.Mon
         open_teacher(tmp_path / "big.xml")
 
 
-def test_what_a_teacher_said_is_kept(
+def test_what_teachers_said_is_kept(
     tmp_path: Path, crops: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    teacher = tmp_path / "teacher.onnx"
-    save_embedder(teacher, StripNetwork("osnet_x0_25", 1, 8).eval(), (96, 48), {})
-    told: list[int] = []
-    embeddings = cached_embeddings(tmp_path / "cache", teacher, crops, told.append)
-    assert embeddings.shape == (3, 8)
-    assert np.linalg.norm(embeddings, axis=1) == pytest.approx(np.ones(3), abs=1e-5)
-    assert told == [3]
+    teachers = [tmp_path / "a.onnx", tmp_path / "b.onnx"]
+    for path, dim in zip(teachers, (4, 8), strict=True):
+        save_embedder(path, StripNetwork("osnet_x0_25", 1, dim).eval(), (96, 48), {})
+    told: list[tuple[str, int]] = []
+    both = cached_embeddings(
+        tmp_path / "cache", teachers, file_source(crops), lambda name, done: told.append((name, done))
+    )
+    assert both.shape == (3, 12)
+    assert told == [("a.onnx", 3), ("b.onnx", 3)]
+    single = [teacher_embeddings(path, file_source(crops)) for path in teachers]
+    mean = sum(unit @ unit.T for unit in single) / 2
+    assert both @ both.T == pytest.approx(mean, abs=1e-5)
     monkeypatch.setattr("mot_reid.training.reid.teachers.teacher_embeddings", lambda *_: 1 / 0)
-    assert np.array_equal(cached_embeddings(tmp_path / "cache", teacher, crops), embeddings)
+    assert np.array_equal(cached_embeddings(tmp_path / "cache", teachers, file_source(crops)), both)
     with pytest.raises(ZeroDivisionError):  # other crops are asked about anew
-        cached_embeddings(tmp_path / "cache", teacher, crops[:2])
+        cached_embeddings(tmp_path / "cache", teachers, file_source(crops[:2]))
 
 
 def real_teacher(name: str) -> tuple[Path, list[Path]]:
@@ -71,7 +77,7 @@ def test_real_teachers_tell_people_apart(name: str) -> None:
     if name.endswith(".xml"):
         pytest.importorskip("openvino")
     weights, crops = real_teacher(name)
-    embeddings = teacher_embeddings(weights, crops)
+    embeddings = teacher_embeddings(weights, file_source(crops))
     assert embeddings.shape == (4, 256)
     assert embeddings.dtype == np.float32
     cosine = embeddings @ embeddings.T

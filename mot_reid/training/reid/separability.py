@@ -1,0 +1,194 @@
+"""What a tracker needs of an embedder: to recognise the people of one sequence seconds later."""
+
+from __future__ import annotations
+
+import configparser
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from mot_reid.training.reid.crops import CropSet, IntArray
+from mot_reid.training.reid.evaluation import Embed, embed_crops
+from mot_reid.training.reid.perturbations import PERTURBATIONS, perturb, shift_boxes
+
+__all__ = ["PERCENTILES", "Separability", "assess_sequence", "score_separability", "sequence_crops"]
+
+PERCENTILES = (1, 5, 10, 25, 50, 75, 90, 95, 99)
+
+
+class Separability(NamedTuple):
+    """How an embedding separates the people of one sequence, over pairs of crops some time apart.
+
+    Attributes:
+        rank1: of all choices "which person of that other frame is this one?", the share made rightly.
+        auc: probability that a same-person pair is more alike than a different-person pair.
+        same: percentiles (`PERCENTILES`) of the cosine of pairs that show one person.
+        different: likewise of pairs that show two.
+        crops: how many crops were compared.
+    """
+
+    rank1: float
+    auc: float
+    same: NDArray[np.float64]
+    different: NDArray[np.float64]
+    crops: int
+
+
+def score_separability(
+    embeddings: NDArray[np.float32],
+    identities: IntArray,
+    frames: IntArray,
+    gap: int,
+    gallery: NDArray[np.float32] | None = None,
+) -> Separability:
+    """Compare the crops of a sequence that lie at least `gap` frames apart.
+
+    Args:
+        embeddings: (N, D), L2-normalised.
+        identities: (N,).
+        frames: (N,) frame numbers.
+        gap: smallest difference of frame numbers of a pair.
+        gallery: (N, D) of the same crops, L2-normalised, that each is compared with; by default `embeddings`.
+            With the embeddings of perturbed crops in `embeddings`, it says what survives the perturbation.
+
+    Raises:
+        ValueError: if no pair, or only one kind of pair, is left.
+    """
+    cosine = embeddings @ (embeddings if gallery is None else gallery).T
+    same = identities[:, None] == identities[None, :]
+    apart = np.abs(frames[:, None] - frames[None, :]) >= gap
+    pairs = np.triu(apart) if gallery is None else apart
+    alike, unlike = cosine[pairs & same], cosine[pairs & ~same]
+    if not len(alike) or not len(unlike):
+        raise ValueError(f"no pairs of both kinds at least {gap} frames apart")
+    ranks = rankdata(np.concatenate((alike, unlike)))[: len(alike)]
+    # The Mann-Whitney statistic is the area under the ROC curve.
+    auc = (ranks.mean() - (len(alike) + 1) / 2) / len(unlike)
+    right, choices = 0, 0
+    for frame in np.unique(frames):
+        column = np.flatnonzero(frames == frame)
+        asked = apart[:, column[0]] & same[:, column].any(axis=1)
+        best = identities[column[cosine[:, column].argmax(axis=1)]]
+        right += int((best == identities)[asked].sum())
+        choices += int(asked.sum())
+    return Separability(
+        right / choices,
+        float(auc),
+        np.percentile(alike, PERCENTILES),
+        np.percentile(unlike, PERCENTILES),
+        len(identities),
+    )
+
+
+def sequence_crops(
+    folder: Path | str,
+    size: tuple[int, int],
+    every: float = 0.5,
+    hidden: float = 0.4,
+    shifted: int | None = None,
+) -> tuple[CropSet, float]:
+    """Cut the ground-truth boxes out of a MOTChallenge sequence.
+
+    Args:
+        folder: with `seqinfo.ini`, `gt/gt.txt`, and `img1/` or one `.avi` video.
+        size: (h, w) in pixels to resize every crop to.
+        every: seconds between the frames to use.
+        hidden: leave out boxes of which one nearer person's box covers more than this share: they show
+            somebody else.
+        shifted: seed by which to misplace the boxes (see `shift_boxes`); None leaves them.
+
+    Returns:
+        The crops, with frame numbers in place of cameras, and the frame rate.
+    """
+    import cv2
+
+    folder = Path(folder)
+    info = configparser.ConfigParser()
+    info.read_string((folder / "seqinfo.ini").read_text())
+    rate = info.getfloat("Sequence", "frameRate")
+    truth = np.loadtxt(folder / "gt" / "gt.txt", delimiter=",", ndmin=2)
+    truth = truth[truth[:, 6] == 1]
+    step = max(1, round(every * rate))
+    rng = np.random.default_rng(shifted)
+    images, labels = [], []
+    for number, frame in _frames(folder):
+        if (number - 1) % step:
+            continue
+        boxes = truth[truth[:, 0] == number]
+        boxes = boxes[_hidden(boxes[:, 2:6]) <= hidden]
+        cut = boxes[:, 2:6] if shifted is None else shift_boxes(boxes[:, 2:6], rng)
+        for identity, box in zip(boxes[:, 1], cut, strict=True):
+            left, top = np.maximum(box[:2], 1) - 1  # MOTChallenge counts pixels from 1
+            right, bottom = box[:2] + box[2:] - 1
+            crop = frame[round(top) : round(bottom), round(left) : round(right)]
+            if crop.size:
+                resized = cv2.resize(crop, size[::-1], interpolation=cv2.INTER_LINEAR)
+                images.append(resized[..., ::-1])
+                labels.append((int(identity), number))
+    identities, frames = np.array(labels, np.int64).reshape(-1, 2).T
+    return CropSet(np.array(images, np.uint8), identities, frames), rate
+
+
+def _hidden(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N,) share of each (left, top, width, height) box under the nearer box that covers most of it."""
+    low, high = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
+    sides = np.minimum(high[:, None], high[None]) - np.maximum(low[:, None], low[None])
+    shares = sides.clip(0).prod(axis=2) / boxes[:, 2:].prod(axis=1)[:, None]
+    nearer = high[None, :, 1] > high[:, None, 1]
+    return np.where(nearer, shares, 0).max(axis=1, initial=0)
+
+
+def _frames(folder: Path) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """Frames (BGR) with their numbers, from 1."""
+    import cv2
+
+    pictures = sorted((folder / "img1").glob("*.jpg"))
+    if pictures:
+        for path in pictures:
+            yield int(path.stem), np.asarray(cv2.imread(str(path)), np.uint8)
+        return
+    videos = sorted(folder.glob("*.avi"))
+    if not videos:
+        raise FileNotFoundError(f"{folder}: neither pictures in img1 nor an .avi video")
+    video = cv2.VideoCapture(str(videos[0]))
+    number = 0
+    while (read := video.read())[0]:
+        number += 1
+        yield number, np.asarray(read[1], np.uint8)
+
+
+def assess_sequence(
+    embed: Embed,
+    size: tuple[int, int],
+    folder: Path | str,
+    gap: float = 2.0,
+    every: float = 0.5,
+    hidden: float = 0.4,
+) -> dict[str, Separability]:
+    """Compare the people of a MOTChallenge sequence as they are and perturbed.
+
+    Args:
+        embed: the network.
+        size: (h, w) of its input.
+        folder: see `sequence_crops`.
+        gap: seconds between compared crops.
+        every: seconds between the frames to use.
+        hidden: largest hidden share of a crop.
+
+    Returns:
+        "clean", each kind of `PERTURBATIONS` and "shift" (boxes that miss); "all" has missing boxes, too.
+        Perturbed crops are compared with clean ones.
+    """
+    crops, rate = sequence_crops(folder, size, every, hidden)
+    missed, _ = sequence_crops(folder, size, every, hidden, shifted=1)
+    views = {kind: perturb((missed if kind == "all" else crops).images, kind, 1) for kind in PERTURBATIONS}
+    labels, distance = (crops.identities, crops.cameras), round(gap * rate)
+    gallery = embed_crops(embed, crops.images)
+    scores = {"clean": score_separability(gallery, *labels, distance)}
+    for name, images in {"shift": missed.images, **views}.items():
+        scores[name] = score_separability(embed_crops(embed, images), *labels, distance, gallery)
+    return scores
