@@ -105,7 +105,8 @@ def _split_resnet(network: nn.Module) -> BackboneSplit:
     layer3, layer4 = cast(nn.Sequential, network.layer3), cast(nn.Sequential, network.layer4)
     names = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2")
     stem = nn.Sequential(*(cast(nn.Module, getattr(network, name)) for name in names), layer3[0])
-    return BackboneSplit(stem, nn.Sequential(layer3[1:], layer4), cast(nn.Linear, network.fc).in_features)
+    rest = nn.Sequential(nn.Sequential(*layer3[1:]), layer4)  # numbered from 0, as in public checkpoints
+    return BackboneSplit(stem, rest, cast(nn.Linear, network.fc).in_features)
 
 
 def _split_osnet(network: nn.Module) -> BackboneSplit:
@@ -116,7 +117,7 @@ def _split_osnet(network: nn.Module) -> BackboneSplit:
     assert isinstance(network, OSNet)
     entry = () if isinstance(network.in_first, nn.Identity) else (network.in_first,)
     stem = nn.Sequential(*entry, network.conv1, network.maxpool, network.conv2, network.conv3[0])
-    rest = nn.Sequential(network.conv3[1:], network.conv4, network.conv5)
+    rest = nn.Sequential(network.conv3[1:], network.conv4, network.conv5)  # numbered from 1, as we ship it
     return BackboneSplit(stem, rest, network.channels)
 
 
@@ -124,7 +125,7 @@ def _split_mobilenet(network: nn.Module, end: int) -> BackboneSplit:
     """Cut behind the first block of stride 16, as in ResNet; its index is `end - 1`."""
     features = cast(nn.Sequential, network.features)
     channels = cast(nn.Conv2d, cast(nn.Sequential, features[-1])[0]).out_channels
-    return BackboneSplit(features[:end], nn.Sequential(features[end:]), channels)
+    return BackboneSplit(features[:end], nn.Sequential(*features[end:]), channels)
 
 
 def _split_efficientnet(network: nn.Module) -> BackboneSplit:
@@ -132,7 +133,7 @@ def _split_efficientnet(network: nn.Module) -> BackboneSplit:
     assert isinstance(network, EfficientNetLite0)
     blocks = network._blocks
     stem = nn.Sequential(network._conv_stem, network._bn0, nn.ReLU6(), blocks[:6])
-    return BackboneSplit(stem, nn.Sequential(blocks[6:]), network._conv_head.in_channels)
+    return BackboneSplit(stem, nn.Sequential(*blocks[6:]), network._conv_head.in_channels)
 
 
 _BACKBONES: dict[str, tuple[Callable[[], nn.Module], Callable[[nn.Module], BackboneSplit]]] = {

@@ -1,14 +1,18 @@
-"""What runs an embedding network: torch for our checkpoints, ONNX Runtime for exports."""
+"""What runs an embedding network: torch for checkpoints, ONNX Runtime for exports."""
 
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+if TYPE_CHECKING:
+    from mot_reid.appearance.network import EmbeddingNetwork
+
 __all__ = [
+    "CHECKPOINTS",
     "ONNX_ORIGIN",
     "RUNTIMES",
     "Backend",
@@ -20,6 +24,9 @@ __all__ = [
 
 Runtime = Literal["auto", "torch", "onnxruntime"]
 RUNTIMES: tuple[Runtime, ...] = get_args(Runtime)
+
+CHECKPOINTS = (".safetensors", ".pth", ".pt", ".tar")
+"""How the names of checkpoints end."""
 
 ONNX_ORIGIN = "checkpoint_sha256"
 """The entry of an export's metadata that names the checkpoint's content."""
@@ -49,7 +56,7 @@ def load_backend(path: Path, device: str, runtime: Runtime = "auto") -> Backend:
     """The backend for a file.
 
     Args:
-        path: a ``.safetensors`` checkpoint of ours, or an ``.onnx`` export.
+        path: a checkpoint, ours or of a project in `mot_reid.appearance.layouts`, or an ``.onnx`` export.
         device: such as ``cpu`` or ``cuda:0``.
         runtime: ``torch`` or ``onnxruntime``; ``auto`` takes ONNX Runtime, which is much the faster on a
             CPU, for exports, and on a CPU also for a checkpoint with its export beside it.
@@ -58,9 +65,9 @@ def load_backend(path: Path, device: str, runtime: Runtime = "auto") -> Backend:
         ValueError: the file is not what its name says, its tensors do not fit the network, or the runtime
             cannot run it.
     """
-    if path.suffix not in (".onnx", ".safetensors"):
+    if path.suffix not in (".onnx", *CHECKPOINTS):
         raise ValueError(
-            f"{path}: not an embedder; expected a .safetensors checkpoint of ours or an .onnx export"
+            f"{path}: not an embedder; expected a checkpoint ({', '.join(CHECKPOINTS)}) or an .onnx export"
         )
     if path.suffix == ".onnx":
         if runtime == "torch":
@@ -87,19 +94,19 @@ def _export_of(checkpoint: Path) -> Path | None:
 
 
 class TorchBackend:
-    """Runs a checkpoint of ours in torch; half precision on CUDA."""
+    """Runs a checkpoint, or a network read from one, in torch; half precision on CUDA."""
 
-    def __init__(self, path: Path, device: str) -> None:
+    def __init__(self, source: "Path | EmbeddingNetwork", device: str) -> None:
         import torch
 
         from mot_reid.appearance.checkpoints import load_checkpoint
 
-        network = load_checkpoint(path, device)
+        network = load_checkpoint(source, device) if isinstance(source, Path) else source
         self.name = f"torch {device}"
         self.input_size = network.input_size
         self._device = torch.device(device)
         self._dtype = torch.float16 if self._device.type == "cuda" else torch.float32
-        self._module = network.module.to(self._dtype).to(memory_format=torch.channels_last)
+        self._module = network.module.to(self._device, self._dtype).to(memory_format=torch.channels_last)
         self._mean = torch.tensor(network.mean, device=device)[:, None, None] * 255
         self._std = torch.tensor(network.std, device=device)[:, None, None] * 255
 

@@ -1,49 +1,40 @@
-"""Our checkpoints: a safetensors file whose metadata say how to build the network and how to feed it."""
+"""Checkpoints: foreign ones, and ours, safetensors whose metadata say how to build and feed the network."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor, nn
+from torch import Tensor
 
-from mot_reid.appearance.mgn import MGN, check_height
+from mot_reid.appearance.fit import abridged, not_finite, require_fit
+from mot_reid.appearance.layouts import Untold, load_foreign
+from mot_reid.appearance.mgn import MGN
+from mot_reid.appearance.network import IMAGENET_MEAN, IMAGENET_STD, EmbeddingNetwork
+from mot_reid.appearance.osnet import OSNet
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
+__all__ = [
+    "IMAGENET_MEAN",
+    "IMAGENET_STD",
+    "EmbeddingNetwork",
+    "load_checkpoint",
+    "save_checkpoint",
+]
 
 _KEY = "mot_reid"  # the one entry of the file's metadata that is ours: a JSON object
 _FORMAT = 1
-
-
-@dataclass(frozen=True)
-class EmbeddingNetwork:
-    """A network that is ready to embed, and what it expects.
-
-    Attributes:
-        module: in evaluation mode; maps (N, 3, h, w) float32 to (N, dim), not normalised.
-        input_size: (h, w) in pixels.
-        mean: RGB mean to subtract from images scaled to 0..1.
-        std: RGB deviation to divide by afterwards.
-        dim: length of the embedding.
-    """
-
-    module: nn.Module
-    input_size: tuple[int, int]
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-    dim: int
+_ARCHITECTURES: dict[str, type[MGN | OSNet]] = {"mgn": MGN, "osnet": OSNet}
 
 
 def save_checkpoint(
     path: Path | str,
-    model: MGN,
+    model: MGN | OSNet,
     *,
     input_size: tuple[int, int],
     mean: Sequence[float] = IMAGENET_MEAN,
@@ -68,7 +59,7 @@ def save_checkpoint(
     """
     metadata = {
         "format": _FORMAT,
-        "architecture": {"name": "mgn", **model.architecture()},
+        "architecture": {"name": type(model).__name__.lower(), **model.architecture()},
         "input_size": list(input_size),
         "mean": list(mean),
         "std": list(std),
@@ -79,92 +70,119 @@ def save_checkpoint(
         for name, tensor in model.state_dict().items()
         if not name.startswith("classifiers.")
     }
-    if broken := _not_finite(tensors):
-        raise ValueError(f"cannot save {path}: values that are not finite in {_some(broken)}")
+    if broken := not_finite(tensors):
+        raise ValueError(f"cannot save {path}: values that are not finite in {abridged(broken)}")
     Path(path).write_bytes(save(tensors, metadata={_KEY: json.dumps(metadata)}))
 
 
-def load_checkpoint(path: Path | str, device: torch.device | str = "cpu") -> EmbeddingNetwork:
-    """Read a checkpoint of ours.
+def load_checkpoint(
+    path: Path | str, device: torch.device | str = "cpu", untold: Untold | None = None
+) -> EmbeddingNetwork:
+    """Read a checkpoint, ours or a foreign one.
 
     Args:
-        path: a file that `save_checkpoint` wrote.
+        path: a safetensors file that `save_checkpoint` wrote, or the PyTorch or safetensors file of a project
+            in `mot_reid.appearance.layouts.LAYOUTS`. Nothing but tensors and plain values is unpickled.
         device: where the network shall live.
+        untold: what a foreign file does not tell; files of ours tell all.
 
     Returns:
         The network in evaluation mode, in float32, with what it expects as input.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if the file is not a checkpoint of ours, is damaged, or its tensors do not fit.
+        ValueError: if the file is damaged, of no known layout, or its tensors do not fit.
     """
-    metadata, tensors = _read(Path(path))
-    try:
-        architecture = dict(metadata["architecture"])
-        if metadata["format"] != _FORMAT or architecture.pop("name") != "mgn":
-            raise ValueError(f"format {metadata['format']}, architecture {metadata['architecture']}")
-        with torch.device("meta"):  # shapes only: nothing to initialise, nothing to allocate
-            model = MGN(**architecture)
-        height, width = (int(size) for size in metadata["input_size"])
-        check_height(height)
-        mean, std = _rgb(metadata["mean"]), _rgb(metadata["std"])
-        if width < 1 or min(std) <= 0:
-            raise ValueError(f"input width {width}, std {std}")
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ValueError(f"{path}: the checkpoint's metadata cannot be used: {error}") from error
-    _check_fit(path, model.state_dict(), tensors)
-    model.load_state_dict(tensors, assign=True)
-    return EmbeddingNetwork(model.to(device).eval(), (height, width), mean, std, model.dim)
-
-
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """The metadata and the tensors (floating ones as float32) of a file."""
+    path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"no such checkpoint: {path}")
     if not path.is_file():
         raise ValueError(f"{path}: not a file")
+    metadata, tensors = (
+        _read_safetensors(path) if path.suffix == ".safetensors" else (None, _read_pickle(path))
+    )
+    # Copies: what safetensors gives is mapped onto the file and would change with it under a running tracker.
+    tensors = {
+        name: t.to(torch.float32, copy=True) if t.is_floating_point() else t.clone()
+        for name, t in tensors.items()
+    }
+    try:
+        if metadata is None:
+            # DataParallel puts its own name before all others.
+            network = load_foreign({n.removeprefix("module."): t for n, t in tensors.items()}, untold)
+        elif untold and any(untold):
+            raise ValueError("a checkpoint of ours, which tells its pooling and its input size")
+        else:
+            network = _load_own(metadata, tensors)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    network.module.to(device)
+    return network
+
+
+def _load_own(metadata: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> EmbeddingNetwork:
+    try:
+        architecture = dict(metadata["architecture"])
+        kind = architecture.pop("name")
+        if metadata["format"] != _FORMAT or kind not in _ARCHITECTURES:
+            raise ValueError(f"format {metadata['format']}, architecture {metadata['architecture']}")
+        with torch.device("meta"):  # shapes only: nothing to initialise, nothing to allocate
+            model = _ARCHITECTURES[kind](**architecture)
+        height, width = (int(size) for size in metadata["input_size"])
+        mean, std = _rgb(metadata["mean"]), _rgb(metadata["std"])
+        network = EmbeddingNetwork(model.eval(), (height, width), mean, std, model.dim)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"the checkpoint's metadata cannot be used: {error}") from error
+    require_fit(model.state_dict(), tensors)
+    model.load_state_dict(tensors, assign=True)
+    return network
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, Any] | None, dict[str, Tensor]]:
+    """Our metadata, None without any, and the tensors of a file."""
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{path}: not a readable safetensors file: {error}") from error
+    if _KEY not in header:
+        return None, tensors
     try:
         metadata = json.loads(header[_KEY])
-    except (KeyError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path}: a safetensors file, but without mot_reid's metadata") from error
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path}: mot_reid's metadata are not JSON: {error}") from error
     if not isinstance(metadata, dict):
         raise ValueError(f"{path}: mot_reid's metadata are not a JSON object")
-    # Copies: what safetensors gives is mapped onto the file and would change with it under a running tracker.
-    return metadata, {
-        name: t.to(torch.float32, copy=True) if t.is_floating_point() else t.clone()
-        for name, t in tensors.items()
-    }
+    return metadata, tensors
 
 
-def _check_fit(path: Path | str, expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
-    faults = {
-        "missing": [name for name in expected if name not in found],
-        "unexpected": [name for name in found if name not in expected],
-        "misshaped": [
-            f"{name} {tuple(found[name].shape)} for {tuple(expected[name].shape)}"
-            for name in expected
-            if name in found and found[name].shape != expected[name].shape
-        ],
-        "not finite": _not_finite(found),
-    }
-    if any(faults.values()):
-        text = "; ".join(f"{kind}: {_some(names)}" for kind, names in faults.items() if names)
-        raise ValueError(f"{path}: the tensors do not fit the architecture: {text}")
+# Trainers store their scores beside the tensors as numpy's scalars: numbers, as harmless as Python's.
+_SCALARS: list[Any] = [
+    np.dtype,
+    type(np.dtype(np.float32)),
+    type(np.dtype(np.float64)),
+    (np.float64(0).__reduce__()[0], "numpy.core.multiarray.scalar"),
+    (np.float64(0).__reduce__()[0], "numpy._core.multiarray.scalar"),
+]
 
 
-def _some(names: Sequence[str], count: int = 3) -> str:
-    more = f" and {len(names) - count} more" if len(names) > count else ""
-    return ", ".join(names[:count]) + more
-
-
-def _not_finite(tensors: Mapping[str, Tensor]) -> list[str]:
-    return [name for name, tensor in tensors.items() if not bool(torch.isfinite(tensor).all())]
+def _read_pickle(path: Path) -> dict[str, Tensor]:
+    """The state dict in a file of `torch.save`: the whole, or its entry "model" or "state_dict"."""
+    try:
+        with torch.serialization.safe_globals(_SCALARS):
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # whatever a damaged zip or pickle raises
+        reason = " ".join(str(error).split())[:200]
+        raise ValueError(f"{path}: not a readable PyTorch file of tensors: {reason}") from error
+    if not isinstance(content, Mapping):
+        raise ValueError(f"{path}: holds a {type(content).__name__}, not a state dict")
+    entries = (content.get(name) for name in ("model", "state_dict"))
+    state = next((entry for entry in entries if isinstance(entry, Mapping)), content)
+    tensors = {str(name): tensor for name, tensor in state.items() if isinstance(tensor, Tensor)}
+    if not tensors:
+        raise ValueError(f"{path}: no tensors, neither at the top nor under model or state_dict")
+    return tensors
 
 
 def _stored(tensor: Tensor, half: bool) -> Tensor:

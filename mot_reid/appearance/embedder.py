@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mot_reid.appearance.backends import RUNTIMES, load_backend
+from mot_reid.appearance.backends import CHECKPOINTS, RUNTIMES, load_backend
 from mot_reid.appearance.crops import crop_batch
 from mot_reid.config import EmbedderConfig
 from mot_reid.resources import find_weights
@@ -31,7 +31,7 @@ class Embedder(Protocol):
 
 
 class NetworkEmbedder:
-    """Embeds crops with an MGN checkpoint or an ONNX export, one batch a frame.
+    """Embeds crops with a checkpoint, ours or of a known project, or an ONNX export; one batch a frame.
 
     Args:
         config: which weights, and how many crops at the most in one forward pass.
@@ -44,7 +44,7 @@ class NetworkEmbedder:
 
     def __init__(self, config: EmbedderConfig | None = None, device: str = "cpu") -> None:
         self.config = config or EmbedderConfig()
-        self.path: Path = find_weights(self.config.weights, (".safetensors", ".onnx"))
+        self.path: Path = find_weights(self.config.weights, (*CHECKPOINTS, ".onnx"))
         runtime = next((known for known in RUNTIMES if known == self.config.runtime), None)
         if runtime is None:
             raise ValueError(

@@ -1,4 +1,5 @@
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from mot_reid.appearance.checkpoints import IMAGENET_MEAN, IMAGENET_STD, load_checkpoint, save_checkpoint
+from mot_reid.appearance.layouts import Untold
 from mot_reid.appearance.mgn import MGN
+from mot_reid.appearance.osnet import OSNet
 
 
 @pytest.fixture(scope="module")
@@ -77,16 +80,79 @@ def test_truncated_file(path: Path, kept: int) -> None:
         load_checkpoint(path)
 
 
-def test_a_pickle_is_refused(tmp_path: Path, model: MGN) -> None:
-    torch.save(model.state_dict(), tmp_path / "model.pt")
-    with pytest.raises(ValueError, match=r"model\.pt: not a readable safetensors file"):
-        load_checkpoint(tmp_path / "model.pt")
+@pytest.mark.parametrize("suffix", ["pt", "safetensors"])
+def test_layouts_that_are_not_known_are_refused(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"other.{suffix}"
+    state = {"weight": torch.zeros(2), "bias": torch.zeros(2)}
+    save_file(state, path) if suffix == "safetensors" else torch.save(state, path)
+    with pytest.raises(
+        ValueError, match=rf"other\.{suffix}: tensors of no known layout .*weight.*known: sea"
+    ):
+        load_checkpoint(path)
 
 
-def test_foreign_safetensors_are_refused(tmp_path: Path) -> None:
-    save_file({"weight": torch.zeros(2)}, tmp_path / "other.safetensors")
-    with pytest.raises(ValueError, match="without mot_reid's metadata"):
-        load_checkpoint(tmp_path / "other.safetensors")
+class Trap:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, ("trapped",)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (Trap(), "not a readable PyTorch file of tensors"),
+        ({"model": {"epoch": 3}}, "no tensors"),
+        ([torch.zeros(2)], "holds a list, not a state dict"),
+    ],
+)
+def test_pickles_of_other_things_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: object, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.save(content, "model.pth")
+    with pytest.raises(ValueError, match=rf"model\.pth: {message}") as caught:
+        load_checkpoint("model.pth")
+    assert "\n" not in str(caught.value)
+    assert not Path("trapped").exists()
+
+
+def test_damaged_pickles_are_refused(tmp_path: Path, model: MGN) -> None:
+    path = tmp_path / "model.pth"
+    torch.save(model.state_dict(), path)
+    for kept in (0, 100, path.stat().st_size // 2):
+        path.write_bytes(path.read_bytes()[:kept])
+        with pytest.raises(ValueError, match=r"model\.pth: not a readable PyTorch file"):
+            load_checkpoint(path)
+
+
+def test_ours_tell_everything_themselves(path: Path) -> None:
+    with pytest.raises(
+        ValueError, match=r"model\.safetensors: a checkpoint of ours, which tells its pooling"
+    ):
+        load_checkpoint(path, untold=Untold(input_size=(192, 96)))
+
+
+def test_switches_travel_with_the_weights_and_defaults_are_left_out(path: Path, tmp_path: Path) -> None:
+    with safe_open(path, framework="pt") as file:
+        architecture = json.loads(file.metadata()["mot_reid"])["architecture"]
+    assert architecture == {"name": "mgn", "backbone": "osnet_x0_25", "reduced_dim": 8, "relu": False}
+    torch.manual_seed(1)
+    switches: dict[str, Any] = {"pooling": "gem", "bnneck": True, "extra_bn": True, "stem_pool": "ceil"}
+    model = MGN("osnet_x0_25", 8, **switches, shared_reduction=True).eval()
+    save_checkpoint(tmp_path / "all.safetensors", model, input_size=(96, 48), half=False)
+    x = torch.randn(2, 3, 96, 48)
+    with torch.no_grad():
+        torch.testing.assert_close(load_checkpoint(tmp_path / "all.safetensors").module(x), model(x))
+
+
+def test_a_plain_osnet_round_trip(tmp_path: Path) -> None:
+    torch.manual_seed(2)
+    model = OSNet(0.25, feature_dim=32).eval()
+    save_checkpoint(tmp_path / "osnet.safetensors", model, input_size=(64, 32), half=False)
+    network = load_checkpoint(tmp_path / "osnet.safetensors")
+    assert (network.input_size, network.dim) == ((64, 32), 32)
+    x = torch.randn(2, 3, 64, 32)
+    with torch.no_grad():
+        torch.testing.assert_close(network.module(x), model(x))
 
 
 def test_tensors_that_do_not_fit_are_named(path: Path) -> None:

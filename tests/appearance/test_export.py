@@ -1,19 +1,24 @@
 """Exports, and which of checkpoint and export is run."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import onnxruntime
+import plain_layouts as plain
 import pytest
 import torch
 
+from mot_reid import Detections, Tracker
 from mot_reid.appearance.backends import OnnxBackend, TorchBackend, load_backend
 from mot_reid.appearance.checkpoints import save_checkpoint
 from mot_reid.appearance.embedder import NetworkEmbedder
 from mot_reid.appearance.export import export_onnx
 from mot_reid.appearance.mgn import MGN
+from mot_reid.appearance.osnet import OSNet
 from mot_reid.config import EmbedderConfig
 from mot_reid.resources import shipped
 
@@ -29,37 +34,115 @@ def checkpoint(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def export(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An export with its checkpoint beside it."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("export") / "small.safetensors"
+    save_checkpoint(path, MGN("osnet_x0_25", reduced_dim=16), input_size=SIZE, mean=(0.4, 0.5, 0.6))
+    export_onnx(path, path.with_suffix(".onnx"))
+    assert list(path.parent.glob("*partial*")) == []
+    return path.with_suffix(".onnx")
+
+
 def cosines(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return (a * b).sum(axis=1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
 
 
-def test_an_export_gives_the_same_embeddings_whatever_the_batch(checkpoint: Path, tmp_path: Path) -> None:
-    path = tmp_path / "out.onnx"
-    export_onnx(checkpoint, path)
-    ours, theirs = TorchBackend(checkpoint, "cpu"), OnnxBackend(path)
+def test_an_export_gives_the_same_embeddings_whatever_the_batch(export: Path) -> None:
+    ours, theirs = TorchBackend(export.with_suffix(".safetensors"), "cpu"), OnnxBackend(export)
     for count in (1, 2, 7):
         assert cosines(ours(CROPS[:count]), theirs(CROPS[:count])).min() > 1 - 1e-4
-    assert list(tmp_path.glob("*partial*")) == []
-    shape = onnxruntime.InferenceSession(path).get_inputs()[0].shape
+    shape = onnxruntime.InferenceSession(export).get_inputs()[0].shape
     assert shape == ["n", 3, *SIZE]
 
 
-def test_an_export_beside_its_checkpoint_is_used_on_a_cpu(checkpoint: Path) -> None:
+def test_an_export_beside_its_checkpoint_is_used_on_a_cpu(checkpoint: Path, export: Path) -> None:
     assert isinstance(load_backend(checkpoint, "cpu"), TorchBackend)
     with pytest.raises(ValueError, match=r"no export of exactly this checkpoint.*mot-reid export"):
         load_backend(checkpoint, "cpu", "onnxruntime")
-    export_onnx(checkpoint, checkpoint.with_suffix(".onnx"))
-    assert isinstance(load_backend(checkpoint, "cpu"), OnnxBackend)
-    assert isinstance(load_backend(checkpoint, "cpu", "torch"), TorchBackend)
+    assert isinstance(load_backend(export.with_suffix(".safetensors"), "cpu"), OnnxBackend)
+    assert isinstance(load_backend(export.with_suffix(".safetensors"), "cpu", "torch"), TorchBackend)
     with pytest.raises(ValueError, match="torch cannot run an ONNX export"):
-        load_backend(checkpoint.with_suffix(".onnx"), "cpu", "torch")
+        load_backend(export, "cpu", "torch")
 
 
-def test_an_export_of_other_weights_is_not_taken(checkpoint: Path) -> None:
-    export_onnx(checkpoint, checkpoint.with_suffix(".onnx"))
+def test_an_export_of_other_weights_is_not_taken(tmp_path: Path, export: Path) -> None:
     torch.manual_seed(1)
-    save_checkpoint(checkpoint, MGN("osnet_x0_25", reduced_dim=16), input_size=SIZE)
-    assert isinstance(load_backend(checkpoint, "cpu"), TorchBackend)
+    save_checkpoint(tmp_path / "a.safetensors", MGN("osnet_x0_25", reduced_dim=16), input_size=SIZE)
+    shutil.copy(export, tmp_path / "a.onnx")
+    assert isinstance(load_backend(tmp_path / "a.safetensors", "cpu"), TorchBackend)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "switches"),
+    [
+        ("osnet_x0_5", {"pooling": "gem", "bnneck": True, "extra_bn": True, "shared_reduction": True}),
+        ("resnet18_ibn", {"pooling": "gem", "stem_pool": "ceil", "global_stride": 1}),
+        ("efficientnet_lite0", {"pooling": "avg"}),
+        ("mobilenet_v3_small", {}),
+        ("mobilenet_v3_large", {"relu": False}),
+    ],
+)
+def test_every_backbone_and_switch_can_be_exported(
+    backbone: str, switches: dict[str, Any], tmp_path: Path
+) -> None:
+    torch.manual_seed(2)
+    save_checkpoint(tmp_path / "a.safetensors", MGN(backbone, reduced_dim=8, **switches), input_size=SIZE)
+    export_onnx(tmp_path / "a.safetensors", tmp_path / "a.onnx")  # refuses to write what differs
+    mine, theirs = TorchBackend(tmp_path / "a.safetensors", "cpu"), OnnxBackend(tmp_path / "a.onnx")
+    for path in tmp_path.glob("a.*"):
+        path.unlink()  # pytest would keep them
+    assert cosines(mine(CROPS), theirs(CROPS)).min() > 1 - 1e-4
+
+
+@pytest.fixture
+def foreign(tmp_path: Path) -> Path:
+    """A file of LUPerson's fast-reid, with a normalisation of its own, on a small ResNet."""
+    torch.manual_seed(5)
+    state = plain.state_luperson(plain.trunk("resnet18", "backbone", "b"), 512, 16)
+    torch.save({"model": state}, tmp_path / "luperson_mgn.pth")
+    return tmp_path / "luperson_mgn.pth"
+
+
+def test_foreign_checkpoints_run_as_they_are_and_exported(foreign: Path, run: Callable[..., Any]) -> None:
+    frame = cv2.GaussianBlur(
+        np.random.default_rng(6).integers(0, 256, (200, 160, 3), dtype=np.uint8), (0, 0), 4
+    )
+    boxes = np.array([[0, 0, 96, 192], [20, 30, 120, 190]], np.float32)
+    tracker = Tracker(detector="none", embedder=foreign, camera_motion="none", device="cpu")
+    tracker.update(frame, Detections(boxes, scores=[0.9, 0.9]))
+    as_it_is = NetworkEmbedder(EmbedderConfig(weights=str(foreign)))
+    assert as_it_is.name == "luperson_mgn.pth (torch cpu)"
+    assert as_it_is.embed(frame, boxes).shape == (2, 128)
+
+    state = {k: v.float() for k, v in torch.load(foreign, weights_only=True)["model"].items()}
+    crops = [cv2.resize(frame[y1:y2, x1:x2], SIZE[::-1]) for x1, y1, x2, y2 in boxes.astype(int)]
+    with torch.inference_mode():
+        images = plain.fastreid_input(state, torch.from_numpy(np.stack(crops)))
+        wanted = plain.embed_luperson(state, images).numpy()
+    for suffix in (".onnx", ".safetensors"):
+        small = foreign.with_name(f"small{suffix}")
+        result = run("export", foreign, "--input-size", "96x48", "-o", small)
+        assert result.code == 0, result.err
+        mine = NetworkEmbedder(EmbedderConfig(weights=str(small))).embed(frame, boxes)
+        assert cosines(mine, wanted).min() > 1 - 1e-4
+    exported = foreign.with_suffix(".onnx")
+    foreign.with_name("small.onnx").rename(exported)
+    # It was made for another input size than the checkpoint's own, so that it does not stand in for it.
+    assert isinstance(load_backend(foreign, "cpu"), TorchBackend)
+    for path in foreign.parent.glob("*.*"):
+        path.unlink()
+
+
+def test_an_export_beside_a_foreign_checkpoint_is_used_on_a_cpu(tmp_path: Path) -> None:
+    torch.manual_seed(7)
+    torch.save({"state_dict": OSNet(0.25).state_dict()}, tmp_path / "osnet.pth.tar")
+    export_onnx(tmp_path / "osnet.pth.tar", tmp_path / "osnet.pth.onnx")
+    backend = load_backend(tmp_path / "osnet.pth.tar", "cpu")
+    assert isinstance(backend, OnnxBackend)
+    crops = np.random.default_rng(8).integers(0, 256, (3, 256, 128, 3), dtype=np.uint8)
+    assert cosines(backend(crops), TorchBackend(tmp_path / "osnet.pth.tar", "cpu")(crops)).min() > 1 - 1e-4
 
 
 def test_what_ships_is_an_export_of_what_ships() -> None:
@@ -83,8 +166,12 @@ def test_the_command(checkpoint: Path, run: Callable[..., Any], tmp_path: Path) 
     assert checkpoint.with_suffix(".onnx").is_file()
     for arguments, message in (
         ([tmp_path / "none.safetensors"], "weights not found"),
-        ([checkpoint, "-o", tmp_path / "x.pt"], "expected a name that ends in .onnx"),
-        ([checkpoint.with_suffix(".onnx")], "safetensors"),
+        ([checkpoint, "-o", tmp_path / "x.pt"], "expected a name that ends in .onnx or .safetensors"),
+        ([checkpoint, "-o", checkpoint], "that is the checkpoint itself"),
+        ([checkpoint, "--input-size", "384"], "expected HEIGHTxWIDTH"),
+        ([checkpoint, "--pooling", "median"], "'max', 'avg', 'gem'"),
+        ([checkpoint, "--pooling", "max"], "a checkpoint of ours, which tells its pooling"),
+        ([checkpoint.with_suffix(".onnx"), "-o", tmp_path / "x.onnx"], "not a readable PyTorch file"),
     ):
         result = run("export", *arguments)
         assert result.code == 2
