@@ -16,6 +16,7 @@ from mot_reid.cli.config import config
 from mot_reid.cli.demo import demo
 from mot_reid.cli.errors import FAILED, INTERRUPTED, USAGE, UsageError, debugging, one_line
 from mot_reid.cli.eval import eval_
+from mot_reid.cli.evaluate_reid import evaluate_reid
 from mot_reid.cli.export import export
 from mot_reid.cli.track import track
 from mot_reid.cli.train import train
@@ -46,6 +47,7 @@ _COMMANDS: dict[str, Callable[..., object]] = {
     "eval": eval_,
     "benchmark": benchmark,
     "train": train,
+    "evaluate-reid": evaluate_reid,
     "export": export,
     "config": config,
 }
