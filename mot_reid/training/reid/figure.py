@@ -41,7 +41,7 @@ def draw_galleries(
     """Draw what some queries find.
 
     Crops that do not count (junk, the same person in the query's camera) are left out. Green frames are
-    right, red ones wrong; below each crop stand its identity and camera and its similarity.
+    right, red ones wrong; below each crop stand its similarity and its camera.
 
     Args:
         query: all queries.

@@ -1,4 +1,5 @@
 import csv
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from mot_reid.config import with_settings
 from mot_reid.training.reid.attributes import Attributes
 from mot_reid.training.reid.crops import CropSet
 from mot_reid.training.reid.data import TrainingData, select_training_data
+from mot_reid.training.reid.datasets import list_crops, read_crops
 from mot_reid.training.reid.evaluation import evaluate_network
 from mot_reid.training.reid.logbook import EpochMetrics
 from mot_reid.training.reid.settings import (
@@ -29,7 +31,7 @@ TINY = TrainingSettings(
     device="cpu",
     data=DataSettings(height=96, width=32, held_out=0),
     network=NetworkSettings(reduced_dim=8),
-    batch=BatchSettings(people=6, images=4, unlabelled=4),
+    batch=BatchSettings(people=6, images=2, unlabelled=2),
     optimiser=OptimiserSettings(learning_rate=1e-2, ema=0.5),
     schedule=ScheduleSettings(epochs=2),
     augmentation=AugmentationSettings(brightness=0.1, contrast=0.1, saturation=0.1, gamma=1.05, coarse=0.0),
@@ -55,8 +57,23 @@ def crops() -> CropSet:
 
 
 @pytest.fixture(scope="module")
-def data(crops: CropSet) -> TrainingData:
-    return select_training_data(crops, TINY)
+def few(crops: CropSet) -> CropSet:
+    """Four crops of each."""
+    return crops[np.arange(48) % 8 < 4]
+
+
+@pytest.fixture(scope="module")
+def data(few: CropSet) -> TrainingData:
+    return select_training_data(few, TINY)
+
+
+@pytest.fixture
+def real() -> Path:
+    """The folder with the real data."""
+    folder = os.environ.get("MOT_REID_DATA")
+    if not folder:
+        pytest.skip("MOT_REID_DATA does not name the folder with the real data")
+    return Path(folder)
 
 
 @pytest.fixture(autouse=True)
@@ -64,9 +81,10 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def test_tiny_training_learns_colours(crops: CropSet, data: TrainingData, tmp_path: Path) -> None:
+def test_tiny_training_learns_colours(crops: CropSet, tmp_path: Path) -> None:
+    settings = changed(schedule={"epochs": 3}, batch={"images": 4})
     told: list[EpochMetrics] = []
-    result = Trainer(data, tmp_path, changed(schedule={"epochs": 3}), on_epoch=told.append).run()
+    result = Trainer(select_training_data(crops, settings), tmp_path, settings, on_epoch=told.append).run()
     first, last = result.history[1], result.history[-1]
     assert last.softmax < first.softmax
     assert last.triplet < 0.7 * first.triplet
@@ -78,19 +96,37 @@ def test_tiny_training_learns_colours(crops: CropSet, data: TrainingData, tmp_pa
     assert found.mean_average_precision > 0.9
 
 
-def test_interrupted_training_ends_as_an_uninterrupted_one(crops: CropSet, tmp_path: Path) -> None:
+@pytest.mark.data
+def test_training_on_a_few_people_finds_others_better(real: Path, tmp_path: Path) -> None:
+    files = list_crops(real / "market1501")
+    people = np.unique(files.identities)[:48]
+    rows = np.concatenate([np.flatnonzero(files.identities == person)[::2][:8] for person in people])
+    mask = np.zeros(len(files.paths), bool)
+    mask[rows] = True
+    settings = changed(
+        data={"held_out": 16, "width": 48},
+        batch={"people": 8, "images": 4},
+        schedule={"epochs": 5},
+        optimiser={"learning_rate": 3e-3},
+    )
+    crops = read_crops(files.select(mask), (96, 48))
+    history = Trainer(select_training_data(crops, settings), tmp_path, settings).run().history
+    assert history[-1].mean_average_precision > history[0].mean_average_precision + 0.05
+
+
+def test_interrupted_training_ends_as_an_uninterrupted_one(few: CropSet, tmp_path: Path) -> None:
     settings = changed(
         data={"held_out": 2},
-        batch={"people": 4, "images": 4},
+        batch={"people": 4, "images": 2},
         optimiser={"name": "adamw"},
         schedule={"epochs": 3},
     )
-    teacher = np.eye(6, dtype=np.float32)[crops.identities]
+    teacher = np.eye(6, dtype=np.float32)[few.identities]
     data = select_training_data(
-        crops,
+        few,
         settings,
         teacher=np.concatenate((teacher, teacher[:10])),
-        unlabelled=crops.images[:10],
+        unlabelled=few.images[:10],
     )
     whole = Trainer(data, tmp_path / "whole", settings).run()
 
@@ -150,21 +186,21 @@ def test_a_seed_decides_everything(data: TrainingData, tmp_path: Path) -> None:
     ],
 )
 def test_gradients_reach_every_weight(
-    crops: CropSet, tmp_path: Path, network: dict[str, Any], losses: dict[str, float]
+    few: CropSet, tmp_path: Path, network: dict[str, Any], losses: dict[str, float]
 ) -> None:
     settings = changed(network=network, losses=losses)
     attributes = Attributes(("hat",), (2,), {person: (person % 2,) for person in range(6)})
-    data = select_training_data(crops, settings, attributes=attributes if "attributes" in losses else None)
+    data = select_training_data(few, settings, attributes=attributes if "attributes" in losses else None)
     trainer = Trainer(data, tmp_path, settings)
     trainer.trainee.train()
-    rows = np.arange(0, 48, 4)
+    rows = np.arange(0, 24, 2)
     trainer._step(rows, 1e-3, np.random.default_rng(0))
     # The gates of a narrow OSNet have one hidden unit, which may be dead for a batch.
     parameters = [(n, p) for n, p in trainer.trainee.named_parameters() if ".gate." not in n]
     still = [name for name, p in parameters if p.grad is None or not p.grad.any()]
     assert not still
-    for metrics in (trainer.train_epoch(1),):
-        assert all((getattr(metrics, name) > 0) == (weight > 0) for name, weight in losses.items())
+    metrics = trainer.train_epoch(1)
+    assert all((getattr(metrics, name) > 0) == (weight > 0) for name, weight in losses.items())
 
 
 def test_other_architectures_end_as_onnx(data: TrainingData, tmp_path: Path) -> None:
