@@ -281,7 +281,9 @@ class Trainer:
         size = (self.settings.height, self.settings.width)
         model = self.average.eval()
         if self.settings.keep:
-            model = blend_backbone(model, self.start, self.settings.keep, self._samples())
+            model = blend_backbone(
+                model, self.start, self.settings.keep, self._samples(), self.settings.frozen_norms
+            )
         network = EmbeddingNetwork(model, size, IMAGENET_MEAN, IMAGENET_STD, model.dim)
         if self.validation is not None:
             scores = evaluate_retrieval(network, self.validation)

@@ -3,10 +3,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
+from mot_reid.appearance.backbones import OSNet
 from mot_reid.appearance.checkpoints import save_checkpoint
 from mot_reid.appearance.mgn import MGN
-from mot_reid.training.assess import main, score_separability, sequence_crops
+from mot_reid.training.assess import main, open_embedder, score_separability, sequence_crops
 
 
 def unit(*degrees: float) -> np.ndarray:
@@ -71,4 +73,25 @@ def test_command_prints_figures(sequence: Path, tmp_path: Path, capsys: pytest.C
     weights = tmp_path / "model.safetensors"
     save_checkpoint(weights, MGN("osnet_x0_25", reduced_dim=8), input_size=(96, 48))
     main([str(weights), "--sequences", str(sequence), "--gap", "0.5", "--hidden", "1"])
-    assert "SEQ-01: rank-1" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    for name in ("clean", "shift", "gamma", "colour", "cover", "all"):
+        assert f"SEQ-01 {name}: rank-1" in printed
+
+
+def test_perturbed_crops_are_compared_with_clean_ones() -> None:
+    # The clean crops are told apart; the perturbed one of frame 1 looks like the other person of frame 9.
+    gallery, perturbed = unit(0, 90, 5, 85), unit(80, 90, 5, 85)
+    identities, frames = np.array([1, 2, 1, 2]), np.array([1, 1, 9, 9])
+    assert score_separability(gallery, identities, frames, gap=5).rank1 == 1
+    found = score_separability(perturbed, identities, frames, gap=5, gallery=gallery)
+    assert found.rank1 == pytest.approx(3 / 4)
+    # same: 75, 5, 5, 5 degrees; different: 5 (80-85), 85, 85, 85: of 16 pairs, 1 is wrong and 3 tie
+    assert found.auc == pytest.approx((16 - 4 + 3 * 0.5) / 16)
+
+
+def test_other_embedders_to_compare_with(tmp_path: Path) -> None:
+    torch.save(OSNet(1.0).half().state_dict(), tmp_path / "osnet.pth")
+    embedder = open_embedder(tmp_path / "osnet.pth")
+    found = embedder.embed(np.zeros((1, *embedder.size, 3), np.uint8))
+    assert found.shape == (1, 512)
+    assert np.linalg.norm(found) == pytest.approx(1, abs=1e-5)

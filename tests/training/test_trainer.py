@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from mot_reid.appearance.checkpoints import load_checkpoint
+from mot_reid.appearance.checkpoints import load_checkpoint, save_checkpoint
+from mot_reid.appearance.mgn import MGN
 from mot_reid.training.reid_data import Augmentation, CropSet
 from mot_reid.training.retrieval import evaluate_retrieval
 from mot_reid.training.settings import TrainingSettings
 from mot_reid.training.trainer import Trainer, main, train_embedder
+from mot_reid.training.unlabelled import with_unlabelled
 
 TINY = TrainingSettings(
     reduced_dim=8,
@@ -55,6 +57,62 @@ def test_tiny_training_learns_colours(crops: CropSet, tmp_path: Path) -> None:
     found = evaluate_retrieval(network, crops)
     assert found.rank1 == 1.0
     assert found.mean_average_precision > 0.9
+
+
+def test_crops_without_names_learn_from_the_teacher_only(crops: CropSet, tmp_path: Path) -> None:
+    strangers = with_unlabelled(crops, 255 - crops.images[:20])
+    targets = np.random.default_rng(0).normal(size=(68, 8))
+    targets = (targets / np.linalg.norm(targets, axis=1, keepdims=True)).astype(np.float32)
+    trainer = Trainer(strangers, tmp_path, replace(TINY, epochs=1, unlabelled=5), teacher=targets)
+    assert trainer.model.num_classes == 6
+    assert trainer.steps == 2  # of 24 crops with names; the others come on top
+    rows: list[np.ndarray] = []
+    step = trainer._step
+
+    def spy(pixels: torch.Tensor, batch: np.ndarray, classes: np.ndarray, rate: float) -> np.ndarray:
+        rows.append(batch)
+        assert (len(pixels), len(batch), len(classes)) == (29, 29, 24)
+        return step(pixels, batch, classes, rate)
+
+    trainer._step = spy  # type: ignore[method-assign]
+    trainer.run()
+    assert len(rows) == 2
+    assert (rows[0][24:] >= 48).all()
+    assert (rows[0][:24] < 48).all()
+    assert len(set(rows[0][24:])) == 5
+    with pytest.raises(ValueError, match="need a teacher"):
+        train_embedder(tmp_path, tmp_path, TINY, unlabelled=tmp_path)
+
+
+def test_what_is_frozen_stays(crops: CropSet, tmp_path: Path) -> None:
+    start = tmp_path / "start.safetensors"
+    save_checkpoint(start, MGN(TINY.backbone, 8, relu=TINY.relu), input_size=(96, 32), half=False)
+    targets = np.random.default_rng(0).normal(size=(48, 8)).astype(np.float32)
+    settings = replace(TINY, epochs=1, frozen=3, frozen_norms=True, backbone_rate=0.5)
+    trainer = Trainer(crops, tmp_path, settings, initial=start, teacher=targets)
+    before = {name: value.clone() for name, value in trainer.model.state_dict().items()}
+    trainer.run()
+    after = trainer.model.state_dict()
+    rate = trainer.history[-1].learning_rate
+    assert [group["lr"] for group in trainer.optimiser.param_groups] == [0.5 * rate, rate]
+    for name, value in before.items():
+        still = torch.equal(after[name], value)
+        if name.startswith(("stem.0", "stem.1", "stem.2")):
+            assert still, name
+        elif "running" in name or name.endswith("conv.weight"):
+            assert still == ("running" in name and not name.startswith("reductions")), name
+
+
+def test_fitted_heads_come_before_the_first_step(crops: CropSet, tmp_path: Path) -> None:
+    start = tmp_path / "start.safetensors"
+    save_checkpoint(start, MGN(TINY.backbone, 8, relu=TINY.relu), input_size=(96, 32), half=False)
+    many = CropSet(*(np.concatenate([part] * 3) for part in (crops.images, crops.identities, crops.cameras)))
+    targets = np.random.default_rng(0).normal(size=(144, 16)).astype(np.float32)
+    plain = Trainer(many, tmp_path / "a", TINY, initial=start, teacher=targets)
+    fitted = Trainer(many, tmp_path / "b", replace(TINY, fitted=140), initial=start, teacher=targets)
+    assert torch.equal(plain.model.stem[0].conv.weight, fitted.model.stem[0].conv.weight)
+    assert not torch.equal(plain.model.reductions[0][0].weight, fitted.model.reductions[0][0].weight)
+    assert fitted.projection.weight.shape == (16, 64)
 
 
 def test_interrupted_training_ends_as_an_uninterrupted_one(crops: CropSet, tmp_path: Path) -> None:
