@@ -194,8 +194,8 @@ def blend_backbone(
         start: the `backbone_state` before training.
         share: of the start, 0 to 1.
         samples: batches (N, 3, H, W) that look like the training's.
-        frozen_norms: whether the backbone's batch norms kept the start's statistics: they do so here, too, and
-            only those of the heads are measured.
+        frozen_norms: whether the backbone's batch norms kept the start's statistics: they do so here, too,
+            and only those of the heads are measured.
 
     Returns:
         The blended copy, in evaluation mode.
