@@ -179,11 +179,11 @@ class Trainer:
         self.frozen = self.model.stem[: settings.frozen].requires_grad_(False)
         body = [self.model.stem, self.model.b1, self.model.b2, self.model.b3]
         heads = [self.model.reductions, self.model.classifiers, self.projection]
-        groups = [
+        groups: list[dict[str, Any]] = [
             {"params": [p for part in parts for p in part.parameters() if p.requires_grad], "share": share}
             for parts, share in ((body, settings.backbone_rate), (heads, 1.0))
         ]
-        self.parameters = [parameter for group in groups for parameter in group["params"]]
+        self.parameters: list[nn.Parameter] = [p for group in groups for p in group["params"]]
         self.optimiser = torch.optim.Adam(groups, settings.learning_rate, weight_decay=settings.weight_decay)
         if going_on:
             self._resume(saved)
