@@ -113,31 +113,31 @@ class OSNet(nn.Module):
     Args:
         width: channel multiplier; 1.0 has 64, 256, 384 and 512 channels.
         feature_dim: length of the embedding behind the last fully connected layer.
-        steady: the variant of Intel's person-reidentification-retail-0267: the image and the first layer's
+        lct: the variant of Intel's person-reidentification-retail-0267: the image and the first layer's
             maps are normalised one by one (light and colour cast drop out), and the second block of each
             stage has a `ContextGate`.
     """
 
-    def __init__(self, width: float = 1.0, feature_dim: int = 512, steady: bool = False) -> None:
+    def __init__(self, width: float = 1.0, feature_dim: int = 512, lct: bool = False) -> None:
         super().__init__()
         c1, c2, c3, c4 = (int(channels * width) for channels in (64, 256, 384, 512))
         self.width, self.dim, self.channels = width, feature_dim, c4
-        self.steady = steady
-        self.in_first = nn.InstanceNorm2d(3, affine=True) if steady else nn.Identity()
+        self.lct = lct
+        self.in_first = nn.InstanceNorm2d(3, affine=True) if lct else nn.Identity()
         self.conv1 = ConvLayer(3, c1, kernel=7, stride=2)
-        if steady:
+        if lct:
             self.conv1.bn = nn.InstanceNorm2d(c1, affine=True)
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
-        self.conv2 = nn.Sequential(OSBlock(c1, c2), OSBlock(c2, c2, steady), _transition(c2))
-        self.conv3 = nn.Sequential(OSBlock(c2, c3), OSBlock(c3, c3, steady), _transition(c3))
-        self.conv4 = nn.Sequential(OSBlock(c3, c4), OSBlock(c4, c4, steady))
+        self.conv2 = nn.Sequential(OSBlock(c1, c2), OSBlock(c2, c2, lct), _transition(c2))
+        self.conv3 = nn.Sequential(OSBlock(c2, c3), OSBlock(c3, c3, lct), _transition(c3))
+        self.conv4 = nn.Sequential(OSBlock(c3, c4), OSBlock(c4, c4, lct))
         self.conv5 = ConvLayer(c4, c4)
         self.fc = nn.Sequential(nn.Linear(c4, feature_dim), nn.BatchNorm1d(feature_dim), nn.ReLU())
 
     def architecture(self) -> dict[str, float | int]:
         """The constructor's arguments: `OSNet(**architecture)` has the same embedding."""
         named: dict[str, float | int] = {"width": self.width, "feature_dim": self.dim}
-        return named | ({"steady": True} if self.steady else {})
+        return named | ({"lct": True} if self.lct else {})
 
     def forward(self, x: Tensor) -> Tensor:
         """Embed images (N, 3, H, W), RGB, normalised, as (N, feature_dim), not normalised."""

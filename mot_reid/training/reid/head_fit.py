@@ -46,7 +46,6 @@ def fit_heads(model: MGN, samples: Iterable[tuple[Tensor, Tensor]], ridge: float
     target = target - target.mean(dim=0)
     columns = []
     for head, x in zip(model.reductions, features, strict=True):
-        assert isinstance(head, nn.Sequential)
         mean = x.mean(dim=0)
         coefficients = _ridge(x - mean, target, ridge)
         directions = torch.linalg.svd((x - mean) @ coefficients, full_matrices=False).Vh[: model.reduced_dim]
@@ -54,14 +53,18 @@ def fit_heads(model: MGN, samples: Iterable[tuple[Tensor, Tensor]], ridge: float
         reduced = x @ weight.T
         spread = reduced.std(dim=0)
         scale = 1 / spread.square().mean().sqrt()
-        conv, norm = cast(nn.Conv2d, head[0]), cast(nn.BatchNorm2d, head[1])
-        assert norm.running_mean is not None
-        assert norm.running_var is not None
-        conv.weight.copy_((weight * scale)[:, :, None, None])
-        norm.running_mean.copy_(reduced.mean(dim=0) * scale)
-        norm.running_var.copy_((spread * scale).square())
-        norm.weight.copy_((norm.running_var + norm.eps).sqrt())
-        norm.bias.zero_()
+        conv, norm = cast(nn.Sequential, head)[:2]
+        variance = (spread * scale).square()
+        conv.load_state_dict({"weight": (weight * scale)[:, :, None, None]})
+        norm.load_state_dict(
+            {
+                "running_mean": reduced.mean(dim=0) * scale,
+                "running_var": variance,
+                "weight": (variance + cast(nn.BatchNorm2d, norm).eps).sqrt(),
+                "bias": torch.zeros_like(variance),
+                "num_batches_tracked": torch.zeros((), dtype=torch.int64),
+            }
+        )
         columns.append((reduced - reduced.mean(dim=0)) * scale)
     model.train(training)
     return _ridge(torch.cat(columns, dim=1), target, ridge).T.float()

@@ -67,11 +67,15 @@ class StripNetwork(nn.Module):
             for reduction, strip in zip(self.reductions, rows, strict=True)
         )
 
+    def embed(self, x: Tensor) -> Tensor:
+        """The (N, dim) features in a row of images (N, 3, H, W), not normalised."""
+        return torch.cat(self.features(x), dim=1)
+
     def forward(self, x: Tensor) -> Tensor | MGNOutput:
         """Embed images (N, 3, H, W): (N, dim), not normalised; an `MGNOutput` in training mode."""
-        features = self.features(x)
         if not self.training:
-            return torch.cat(features, dim=1)
+            return self.embed(x)
+        features = self.features(x)
         logits = tuple(fc(feature) for fc, feature in zip(self.classifiers, features, strict=False))
         return MGNOutput(features, logits)
 

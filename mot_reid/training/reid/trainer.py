@@ -209,13 +209,17 @@ class Trainer:
         """Evaluate and save, in the process that leads."""
         if self.group.leads:
             size = (self.settings.data.height, self.settings.data.width)
-            model: nn.Module = self.average.eval()
+            model = self.average.eval()
             if self.settings.optimiser.keep:
                 model = blend_backbone(
-                    self.average, self.start, self.settings.optimiser.keep, self._samples(self.device)
+                    model,
+                    self.start,
+                    self.settings.optimiser.keep,
+                    self._samples(self.device),
+                    self.settings.network.frozen_norms,
                 )
             if self.data.validation is not None:
-                network = EmbeddingNetwork(model, size, IMAGENET_MEAN, IMAGENET_STD, self.average.dim)
+                network = EmbeddingNetwork(model, size, IMAGENET_MEAN, IMAGENET_STD, model.dim)
                 scores = evaluate_network(network, self.data.validation)
                 metrics = metrics._replace(
                     mean_average_precision=scores.mean_average_precision, rank1=scores.rank1

@@ -23,7 +23,7 @@ def start_from(model: Network, path: Path | str, samples: Iterable[Tensor] = ())
     Args:
         model: the network to start.
         path: by its suffix: `.safetensors`, a checkpoint of ours with the same architecture; `.onnx`, an
-            exported OSNet for all three branches (with the tensors' own names for `osnet_steady_x0_5`, as
+            exported OSNet for all three branches (with the tensors' own names for `osnet_lct_x0_5`, as
             Intel's person-reidentification-retail-0267 has them); anything else, a PyTorch state dict of the
             plain backbone.
         samples: batches (N, 3, H, W) of normalised images, to measure what the batch normalisations see; used
@@ -42,7 +42,7 @@ def start_from(model: Network, path: Path | str, samples: Iterable[Tensor] = ())
                 load_checkpoint(path).module.state_dict()
                 | {name: tensor for name, tensor in model.state_dict().items() if "classifiers." in name}
             )
-        elif path.suffix == ".onnx" and model.backbone.startswith("osnet_steady"):
+        elif path.suffix == ".onnx" and model.backbone.startswith("osnet_lct"):
             model.load_backbone(_named_state(path, model.backbone))
         elif path.suffix == ".onnx":
             network = osnet_from_onnx(path)
@@ -177,8 +177,12 @@ def backbone_state(model: nn.Module) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def blend_backbone(
-    model: nn.Module, start: Mapping[str, Tensor], share: float, samples: Iterable[Tensor]
-) -> nn.Module:
+    model: Network,
+    start: Mapping[str, Tensor],
+    share: float,
+    samples: Iterable[Tensor],
+    frozen_norms: bool = False,
+) -> Network:
     """A copy of a trained network, its backbone drawn back towards the weights that it started from.
 
     On the straight line between pretrained and fine-tuned weights lie networks that know both worlds better
@@ -190,6 +194,8 @@ def blend_backbone(
         start: the `backbone_state` before training.
         share: of the start, 0 to 1.
         samples: batches (N, 3, H, W) that look like the training's.
+        frozen_norms: whether the backbone's batch norms kept the start's statistics: they do so here, too,
+            and only those of the heads are measured.
 
     Returns:
         The blended copy, in evaluation mode.
@@ -198,13 +204,15 @@ def blend_backbone(
     state = model.state_dict()
     for name, value in start.items():
         state[name].lerp_(value, share)
-    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
+    measured: nn.Module = model.reductions if frozen_norms else model
+    norms = [module for module in measured.modules() if isinstance(module, nn.BatchNorm2d)]
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # the plain mean over all batches
-    model.train()
+    model.eval()
+    measured.train()
     for batch in samples:
-        model(batch)
+        model.embed(batch)
     for norm in norms:
         norm.momentum = 0.1
     return model.eval()

@@ -36,6 +36,31 @@ def test_flip_and_shift(images: np.ndarray) -> None:
         assert (windows - image).abs().amax(dim=(1, 2, 3)).min() < 1e-5
 
 
+def test_zoom_stretches_around_the_middle() -> None:
+    ramp = np.broadcast_to(np.arange(0, 240, 10, dtype=np.uint8)[None, :, None, None], (6, 24, 12, 3))
+    zoomed = batch(np.ascontiguousarray(ramp), AugmentationSettings(**{**vars(PLAIN), "zoom": 0.5}))
+    columns = (zoomed[:, 0, :, 0] * 25.5).round()
+    assert (columns.diff(dim=1) >= 0).all()
+    assert ((columns[:, 11:13].mean(dim=1) - 11.5).abs() <= 1).all()
+    spans = columns[:, 15] - columns[:, 8]  # 7 rows of the original times 1 / 1.5 to 1.5
+    assert spans.min() >= 4
+    assert spans.max() <= 11
+    assert len(spans.unique()) > 1
+
+
+def test_cast_and_cover(images: np.ndarray) -> None:
+    grey = np.full((6, 24, 12, 3), 100, np.uint8)
+    tinted = batch(grey, AugmentationSettings(**{**vars(PLAIN), "cast": 0.2}))
+    means = tinted.mean(dim=(2, 3)) * 2.55
+    assert ((means >= 0.8) & (means <= 1.2)).all()
+    assert means.std(dim=1).min() > 0
+    covered = batch(images, AugmentationSettings(**{**vars(PLAIN), "cover": 1.0}))
+    difference = (covered - batch(images, PLAIN)).abs().amax(dim=1)
+    changed = (difference > 1e-3).float().mean(dim=(1, 2))
+    assert changed.min() > 0.05
+    assert changed.max() < 0.5
+
+
 def test_default_variation_stays_in_range_and_repeats_itself(images: np.ndarray) -> None:
     everything = AugmentationSettings(erase=1.0, coarse=1.0)
     varied = batch(images, everything)

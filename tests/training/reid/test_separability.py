@@ -81,3 +81,14 @@ def test_a_sequence_without_frames_is_named(sequence: Path) -> None:
         path.unlink()
     with pytest.raises(FileNotFoundError, match="SEQ-01: neither pictures"):
         sequence_crops(sequence, (96, 48))
+
+
+def test_perturbed_crops_are_compared_with_clean_ones() -> None:
+    # The clean crops are told apart; the perturbed one of frame 1 looks like the other person of frame 9.
+    gallery, perturbed = unit(0, 90, 5, 85), unit(80, 90, 5, 85)
+    identities, frames = np.array([1, 2, 1, 2]), np.array([1, 1, 9, 9])
+    assert score_separability(gallery, identities, frames, gap=5).rank1 == 1
+    found = score_separability(perturbed, identities, frames, gap=5, gallery=gallery)
+    assert found.rank1 == pytest.approx(3 / 4)
+    # same: 75, 5, 5, 5 degrees; different: 5 (80-85), 85, 85, 85: of 16 pairs, 1 is wrong and 3 tie
+    assert found.auc == pytest.approx((16 - 4 + 3 * 0.5) / 16)

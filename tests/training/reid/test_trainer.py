@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from mot_reid.appearance.checkpoints import load_checkpoint
+from mot_reid.appearance.checkpoints import load_checkpoint, save_checkpoint
+from mot_reid.appearance.mgn import MGN
 from mot_reid.config import with_settings
 from mot_reid.training.reid.attributes import Attributes
 from mot_reid.training.reid.crops import CropSet
@@ -112,6 +113,56 @@ def test_training_on_a_few_people_finds_others_better(real: Path, tmp_path: Path
     crops = read_crops(files.select(mask), (96, 48))
     history = Trainer(select_training_data(crops, settings), tmp_path, settings).run().history
     assert history[-1].mean_average_precision > history[0].mean_average_precision + 0.05
+
+
+def test_crops_without_names_learn_from_the_teacher_only(few: CropSet, tmp_path: Path) -> None:
+    strangers = 255 - few.images[:7]
+    targets = np.random.default_rng(0).normal(size=(31, 8))
+    targets = (targets / np.linalg.norm(targets, axis=1, keepdims=True)).astype(np.float32)
+    data = select_training_data(few, TINY, teacher=targets, unlabelled=strangers)
+    trainer = Trainer(data, tmp_path, changed(batch={"unlabelled": 5}))
+    assert (data.people, trainer.steps) == (6, 2)  # of 24 crops with names; the others come on top
+    seen: list[np.ndarray] = []
+
+    class Spy(type(trainer.objective)):  # type: ignore[misc]
+        def __call__(self, output: Any, rows: np.ndarray) -> Any:
+            seen.append(rows)
+            assert len(output.embedding) == len(rows) == 17
+            return super().__call__(output, rows)
+
+    trainer.objective.__class__ = Spy
+    trainer.train_epoch(1)
+    assert len(seen) == 2
+    assert (seen[0][:12] < 24).all()
+    assert (seen[0][12:] >= 24).all()
+    assert len(set(seen[0][12:])) == 5
+
+
+def test_what_is_frozen_stays_and_fitted_heads_come_first(few: CropSet, tmp_path: Path) -> None:
+    start = tmp_path / "start.safetensors"
+    save_checkpoint(start, MGN("osnet_x0_25", 8, relu=False), input_size=(96, 32), half=False)
+    many = CropSet(*(np.concatenate([part] * 6) for part in (few.images, few.identities, few.cameras)))
+    targets = np.random.default_rng(0).normal(size=(144, 16)).astype(np.float32)
+    data = select_training_data(many, TINY, teacher=targets)
+    network = {"initial": str(start), "frozen": 3, "frozen_norms": True}
+    settings = changed(network=network, optimiser={"backbone_rate": 0.5}, distillation={"fitted": 140})
+    trainer = Trainer(data, tmp_path, settings)
+    before = {name: value.clone() for name, value in trainer.trainee.network.state_dict().items()}
+    given = load_checkpoint(start).module.state_dict()
+    assert torch.equal(before["stem.0.conv.weight"], given["stem.0.conv.weight"])
+    assert not torch.equal(before["reductions.0.0.weight"], given["reductions.0.0.weight"])
+    trainer.trainee.train()
+    trainer.frozen.eval()
+    trainer.body.apply(lambda module: module.eval() if isinstance(module, torch.nn.BatchNorm2d) else None)
+    trainer._step(np.arange(12), 1e-3, np.random.default_rng(0))
+    assert [group["lr"] for group in trainer.optimiser.param_groups] == [5e-4, 1e-3]
+    after = trainer.trainee.network.state_dict()
+    for name, value in before.items():
+        still = torch.equal(after[name], value)
+        if name.startswith(("stem.0", "stem.1", "stem.2")):
+            assert still, name
+        elif "running" in name or name.endswith("conv.weight"):
+            assert still == ("running" in name and not name.startswith("reductions")), name
 
 
 def test_interrupted_training_ends_as_an_uninterrupted_one(few: CropSet, tmp_path: Path) -> None:
