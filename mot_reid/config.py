@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Self, get_type_hints
+from typing import Any, Self, TypeVar, get_type_hints
 
 import yaml
 
@@ -26,17 +26,29 @@ __all__ = [
     "MotionConfig",
     "OutputConfig",
     "PipelineConfig",
+    "Settings",
+    "SettingsTree",
+    "Tree",
     "dump_config",
     "load_config",
+    "load_settings",
+    "setting",
     "with_settings",
 ]
 
 
 def setting(
-    default: Any, help: str, *, low: float | None = None, high: float | None = None, step: int | None = None
+    default: Any,
+    help: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    step: int | None = None,
+    choices: tuple[str, ...] | None = None,
 ) -> Any:
-    """A dataclass field with its help text and its range (both ends included)."""
-    return field(default=default, metadata={"help": help, "low": low, "high": high, "step": step})
+    """A dataclass field with its help text and its range (both ends included) or its choices."""
+    limits = {"low": low, "high": high, "step": step, "choices": choices}
+    return field(default=default, metadata={"help": help, **limits})
 
 
 @dataclass(frozen=True)
@@ -57,6 +69,10 @@ class Settings:
 
 
 def _checked_type(value: Any, expected: Any, name: str) -> Any:
+    if expected == tuple[float, ...]:
+        if isinstance(value, list | tuple):
+            return tuple(_checked_type(entry, float, name) for entry in value)
+        raise TypeError(f"{name}: expected a list such as [0.5, 0.8], got {value!r}")
     if expected == tuple[str, ...]:
         if isinstance(value, list | tuple) and all(isinstance(entry, str | int) for entry in value):
             return tuple(str(entry) for entry in value)
@@ -80,6 +96,9 @@ def _check_range(value: Any, item: dataclasses.Field[Any]) -> None:
         raise ValueError(f"{item.name}: expected a number below {2**31}, got {value}")
     if step is not None and value % step:
         raise ValueError(f"{item.name}: expected a multiple of {step}, got {value}")
+    choices = item.metadata.get("choices")
+    if choices is not None and value not in choices:
+        raise ValueError(f"{item.name}: expected one of {', '.join(choices)}, got {value!r}")
 
 
 @dataclass(frozen=True)
@@ -222,7 +241,32 @@ class OutputConfig(Settings):
 
 
 @dataclass(frozen=True)
-class Config:
+class SettingsTree:
+    """Base of whole configurations: parts, and settings of their own, which it checks.
+
+    Raises:
+        TypeError: a value has the wrong type.
+        ValueError: a value lies outside its range.
+    """
+
+    def __post_init__(self) -> None:
+        hints = get_type_hints(type(self))
+        for item in fields(self):
+            value = _checked_type(getattr(self, item.name), hints[item.name], item.name)
+            object.__setattr__(self, item.name, value)
+            if not isinstance(value, Settings):
+                _check_range(value, item)
+
+    def replace(self, **parts: Any) -> Self:
+        """A copy with whole parts replaced, such as ``association=AssociationConfig(...)``."""
+        return replace(self, **parts)
+
+
+Tree = TypeVar("Tree", bound=SettingsTree)
+
+
+@dataclass(frozen=True)
+class Config(SettingsTree):
     """All settings of a run."""
 
     device: str = setting("auto", "cpu, cuda, cuda:1, mps, or auto for the best there is")
@@ -234,15 +278,6 @@ class Config:
     offline: OfflineConfig = field(default_factory=OfflineConfig)
     pipeline: PipelineConfig = field(default_factory=PipelineConfig)
     output: OutputConfig = field(default_factory=OutputConfig)
-
-    def __post_init__(self) -> None:
-        hints = get_type_hints(type(self))
-        for item in fields(self):
-            _checked_type(getattr(self, item.name), hints[item.name], item.name)
-
-    def replace(self, **parts: Any) -> Self:
-        """A copy with whole parts replaced, such as ``association=AssociationConfig(...)``."""
-        return replace(self, **parts)
 
 
 def load_config(
@@ -260,13 +295,17 @@ def load_config(
         ValueError: the file is not YAML, a setting does not exist, or a value is out of range.
         TypeError: a value has the wrong type.
     """
-    config = base or Config()
+    return load_settings(base or Config(), path, overrides)
+
+
+def load_settings(config: Tree, path: str | Path | None = None, overrides: Iterable[str] = ()) -> Tree:
+    """A copy of any configuration, changed by a file and then by overrides; see `load_config`."""
     if path is not None:
         config = with_settings(config, _read_yaml(Path(path)), origin=f"{path}: ")
     for override in overrides:
         name, equals, text = override.partition("=")
         if not equals:
-            raise ValueError(f"setting {override!r}: expected NAME=VALUE, such as association.max_age=90")
+            raise ValueError(f"setting {override!r}: expected NAME=VALUE, such as device=cpu")
         config = with_settings(config, _nested(name.strip(), _parse(text)))
     return config
 
@@ -299,7 +338,7 @@ def _nested(name: str, value: Any) -> dict[str, Any]:
     return {part: _nested(rest, value) if dot else value}
 
 
-def with_settings(config: Config, settings: Mapping[str, Any], origin: str = "") -> Config:
+def with_settings(config: Tree, settings: Mapping[str, Any], origin: str = "") -> Tree:
     """A copy of ``config`` with the settings of a nested mapping, such as one read from YAML.
 
     Args:
@@ -342,7 +381,7 @@ def _require_known(name: Any, part: Any, what: str, prefix: str = "") -> None:
         raise ValueError(f"{what} {prefix}{name} does not exist; {hint}")
 
 
-def changed_settings(config: Config) -> dict[str, Any]:
+def changed_settings(config: SettingsTree) -> dict[str, Any]:
     """The settings that are not at their default, such as ``{"association.max_age": 90}``."""
 
     def flat(part: Any, prefix: str) -> dict[str, Any]:
@@ -352,11 +391,11 @@ def changed_settings(config: Config) -> dict[str, Any]:
             found |= flat(value, f"{name}.") if isinstance(value, Settings) else {name: value}
         return found
 
-    defaults = flat(Config(), "")
+    defaults = flat(type(config)(), "")
     return {name: value for name, value in flat(config, "").items() if value != defaults[name]}
 
 
-def dump_config(config: Config) -> str:
+def dump_config(config: SettingsTree) -> str:
     """The configuration as YAML, each setting with its help as a comment; ``load_config`` reads it back."""
     lines: list[str] = []
     for item in fields(config):

@@ -115,7 +115,8 @@ def _split_osnet(network: nn.Module) -> BackboneSplit:
     OSNet has no convolution with a stride behind the cut, so that all branches see the map of stride 16.
     """
     assert isinstance(network, OSNet)
-    stem = nn.Sequential(network.conv1, network.maxpool, network.conv2, network.conv3[0])
+    entry = () if isinstance(network.in_first, nn.Identity) else (network.in_first,)
+    stem = nn.Sequential(*entry, network.conv1, network.maxpool, network.conv2, network.conv3[0])
     rest = nn.Sequential(network.conv3[1:], network.conv4, network.conv5)  # numbered from 1, as we ship it
     return BackboneSplit(stem, rest, network.channels)
 
@@ -145,6 +146,7 @@ _BACKBONES: dict[str, tuple[Callable[[], nn.Module], Callable[[nn.Module], Backb
         f"osnet_x{str(width).replace('.', '_')}": (partial(OSNet, width), _split_osnet)
         for width in (1.0, 0.75, 0.5, 0.25)
     },
+    "osnet_lct_x0_5": (partial(OSNet, 0.5, 256, lct=True), _split_osnet),
     "efficientnet_lite0": (EfficientNetLite0, _split_efficientnet),
     "mobilenet_v3_small": (partial(_mobilenet, "small"), partial(_split_mobilenet, end=5)),
     "mobilenet_v3_large": (partial(_mobilenet, "large"), partial(_split_mobilenet, end=8)),

@@ -1,8 +1,10 @@
 """The ``mot-reid`` program: its commands, its exit codes, and errors as one line."""
 
+import inspect
 import os
 import signal
 import sys
+from collections.abc import Callable
 from types import FrameType
 from typing import Annotated
 
@@ -14,8 +16,10 @@ from mot_reid.cli.config import config
 from mot_reid.cli.demo import demo
 from mot_reid.cli.errors import FAILED, INTERRUPTED, USAGE, UsageError, debugging, one_line
 from mot_reid.cli.eval import eval_
+from mot_reid.cli.evaluate_reid import evaluate_reid
 from mot_reid.cli.export import export
 from mot_reid.cli.track import track
+from mot_reid.cli.train import train
 from mot_reid.cli.train_detector import evaluate_detector, train_detector
 
 __all__ = ["app", "main"]
@@ -27,14 +31,31 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(track)
-app.command()(demo)
-app.command("eval")(eval_)
-app.command()(benchmark)
-app.command()(export)
-app.command()(train_detector)
-app.command()(evaluate_detector)
-app.command()(config)
+
+
+def _help(command: Callable[..., object]) -> str:
+    r"""A command's docstring with its paragraphs as one line each; those behind a \b keep their lines."""
+    paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\n")
+    return "\n\n".join(
+        text.removeprefix("\\b\n") if text.startswith("\\b\n") else " ".join(text.split("\n"))
+        for text in paragraphs
+    )
+
+
+_COMMANDS: dict[str, Callable[..., object]] = {
+    "track": track,
+    "demo": demo,
+    "eval": eval_,
+    "benchmark": benchmark,
+    "train": train,
+    "evaluate-reid": evaluate_reid,
+    "train-detector": train_detector,
+    "evaluate-detector": evaluate_detector,
+    "export": export,
+    "config": config,
+}
+for _name, _command in _COMMANDS.items():
+    app.command(_name, help=_help(_command))(_command)
 
 
 def _print_version(wanted: bool) -> None:

@@ -6,19 +6,32 @@ from typing import Annotated
 import typer
 
 from mot_reid.cli.errors import usage_errors
-from mot_reid.config import dump_config, load_config
+from mot_reid.config import Config, SettingsTree, dump_config, load_settings
+from mot_reid.training.reid.settings import TrainingSettings
 
 __all__ = ["config"]
 
 
+KINDS: dict[str, type[SettingsTree]] = {"track": Config, "train": TrainingSettings}
+
+
 def config(
+    command: Annotated[
+        str, typer.Argument(metavar="[track|train]", help="The command whose settings to print.")
+    ] = "track",
     file: Annotated[Path | None, typer.Option("--config", "-c", help="Start from this YAML file.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Change a setting: NAME=VALUE.")] = None,
 ) -> None:
-    """Print all settings and what they mean, as YAML that --config reads back.
+    r"""Print all settings and what they mean, as YAML that --config reads back.
 
-    Example: mot-reid config > my.yaml
+    For example
+
+    \b
+    mot-reid config > my.yaml
+    mot-reid config train > training.yaml
     """
     with usage_errors():
-        settings = load_config(file, set_ or [])
+        if command not in KINDS:
+            raise ValueError(f"{command!r}: expected one of {', '.join(KINDS)}")
+        settings = load_settings(KINDS[command](), file, set_ or [])
     typer.echo(dump_config(settings), nl=False)

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from mot_reid.config import Config, load_config, with_settings
+from mot_reid.config import Config, SettingsTree, Tree, load_settings, with_settings
 from mot_reid.evaluation.tables import Table
 
 __all__ = [
@@ -23,23 +23,34 @@ __all__ = [
     "SequenceOption",
     "SplitOption",
     "build_config",
+    "build_settings",
     "print_table",
     "setting_option",
 ]
 
 
-def setting_option(setting: str, *names: str, panel: str | None = None) -> Any:
-    """An option for a setting such as ``detector.score``; its help and default are the setting's own."""
-    item, default = _find(setting)
-    shown = ",".join(default) if isinstance(default, tuple) else str(default)
+def setting_option(
+    setting: str, *names: str, panel: str | None = None, base: SettingsTree | None = None
+) -> Any:
+    """An option for a setting such as ``detector.score``; its help and default are the setting's own.
+
+    Args:
+        setting: its name in the configuration.
+        names: of the option.
+        panel: of the help in which it stands.
+        base: the configuration, the tracker's by default.
+    """
+    item, default = _find(setting, base or Config())
+    shown = ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
+    shown = shown or "none"
     if isinstance(default, bool):
         shown = "yes" if default else "no"
     text = rf"{item.metadata['help']} \[default: {shown}]"
     return typer.Option(*names, help=text, show_default=False, rich_help_panel=panel)
 
 
-def _find(setting: str) -> tuple[Field[Any], Any]:
-    part: Any = Config()
+def _find(setting: str, base: SettingsTree) -> tuple[Field[Any], Any]:
+    part: Any = base
     *parts, name = setting.split(".")
     for entry in parts:
         part = getattr(part, entry)
@@ -48,9 +59,15 @@ def _find(setting: str) -> tuple[Field[Any], Any]:
 
 
 def build_config(path: Path | None, options: Mapping[str, Any], settings: list[str]) -> Config:
-    """The configuration of a run: the file, then the options given, then each ``--set``.
+    """The tracker's configuration of a run; see `build_settings`."""
+    return build_settings(Config(), path, options, settings)
+
+
+def build_settings(base: Tree, path: Path | None, options: Mapping[str, Any], settings: list[str]) -> Tree:
+    """The settings of a run: the file, then the options given, then each ``--set``.
 
     Args:
+        base: what they change.
         path: a YAML file, or None.
         options: values by setting, such as ``{"detector.score": 0.3}``; None where not given.
         settings: ``NAME=VALUE`` each.
@@ -58,12 +75,20 @@ def build_config(path: Path | None, options: Mapping[str, Any], settings: list[s
     Raises:
         FileNotFoundError, TypeError, ValueError: as `load_config`.
     """
-    config = load_config(path)
+    config = load_settings(base, path)
     for setting, value in options.items():
         if value is not None:
             part, _, name = setting.partition(".")
-            config = with_settings(config, {part: {name: value}} if name else {part: value})
-    return load_config(base=config, overrides=settings)
+            plain = _plain(value)
+            config = with_settings(config, {part: {name: plain}} if name else {part: plain})
+    return load_settings(config, overrides=settings)
+
+
+def _plain(value: Any) -> Any:
+    """Paths as text, which settings hold."""
+    if isinstance(value, list):
+        return [_plain(entry) for entry in value]
+    return str(value) if isinstance(value, Path) else value
 
 
 EVALUATED = "What is scored"

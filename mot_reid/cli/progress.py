@@ -112,3 +112,7 @@ class WorkProgress(_Bar):
     def advance(self, parts: int = 1) -> None:
         """More parts are done."""
         self._progress.advance(self._task, parts)
+
+    def say(self, line: str) -> None:
+        """Writes a line above the bar, also where no bar is shown."""
+        self._progress.console.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -6,7 +6,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from mot_reid.appearance.backbones import BACKBONES, HEAD_PREFIXES, IBN, build_backbone, split_backbone
 from mot_reid.appearance.efficientnet import SameConv2d
-from mot_reid.appearance.osnet import OSNet
+from mot_reid.appearance.osnet import ContextGate, OSNet
 
 SMALL = ("resnet18", "osnet_x0_25", "efficientnet_lite0", "mobilenet_v3_small", "mobilenet_v3_large")
 
@@ -126,6 +126,24 @@ def test_osnet_has_torchreids_names() -> None:
     ):
         assert name in names
     assert len(OSNet(1.0).state_dict()) == 565  # as in torchreid's osnet_x1_0 without its classifier
+
+
+def test_context_gate_is_a_group_norm_of_the_means() -> None:
+    gate = ContextGate(32).eval()
+    torch.nn.init.normal_(gate.gn.weight)
+    torch.nn.init.normal_(gate.gn.bias)
+    x = torch.randn(3, 32, 5, 4)
+    with torch.no_grad():
+        expected = x * torch.sigmoid(gate.gn(x.mean(dim=(2, 3), keepdim=True)))
+        assert torch.allclose(gate(x), expected, atol=1e-5)
+
+
+def test_normalised_images_make_light_and_colour_cast_drop_out() -> None:
+    network = build_backbone("osnet_lct_x0_5").eval()
+    x = torch.rand(2, 3, 96, 48)
+    cast = x * torch.tensor([0.5, 0.8, 1.2]).view(1, 3, 1, 1) + 0.1
+    with torch.no_grad():
+        assert torch.allclose(network(cast), network(x), atol=1e-3)
 
 
 def test_unknown_backbone() -> None:

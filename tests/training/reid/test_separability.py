@@ -4,9 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from mot_reid.appearance.checkpoints import save_checkpoint
-from mot_reid.appearance.mgn import MGN
-from mot_reid.training.assess import main, score_separability, sequence_crops
+from mot_reid.training.reid.perturbations import PERTURBATIONS
+from mot_reid.training.reid.separability import assess_sequence, score_separability, sequence_crops
 
 
 def unit(*degrees: float) -> np.ndarray:
@@ -67,8 +66,29 @@ def test_crops_of_a_sequence(sequence: Path) -> None:
     assert everything.identities.tolist() == [1, 2, 1, 2, 3]
 
 
-def test_command_prints_figures(sequence: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    weights = tmp_path / "model.safetensors"
-    save_checkpoint(weights, MGN("osnet_x0_25", reduced_dim=8), input_size=(96, 48))
-    main([str(weights), "--sequences", str(sequence), "--gap", "0.5", "--hidden", "1"])
-    assert "SEQ-01: rank-1" in capsys.readouterr().out
+def test_perturbed_people_are_compared_with_clean_ones(sequence: Path) -> None:
+    def embed(images: np.ndarray) -> np.ndarray:
+        return np.asarray(images.mean(axis=(1, 2)) + 1, np.float32)
+
+    scores = assess_sequence(embed, (96, 48), sequence, gap=0.5, every=0.5, hidden=1.0)
+    assert list(scores) == ["clean", "shift", *PERTURBATIONS]
+    assert scores["clean"].rank1 == 1
+    assert scores["all"].auc < 1
+
+
+def test_a_sequence_without_frames_is_named(sequence: Path) -> None:
+    for path in (sequence / "img1").iterdir():
+        path.unlink()
+    with pytest.raises(FileNotFoundError, match="SEQ-01: neither pictures"):
+        sequence_crops(sequence, (96, 48))
+
+
+def test_perturbed_crops_are_compared_with_clean_ones() -> None:
+    # The clean crops are told apart; the perturbed one of frame 1 looks like the other person of frame 9.
+    gallery, perturbed = unit(0, 90, 5, 85), unit(80, 90, 5, 85)
+    identities, frames = np.array([1, 2, 1, 2]), np.array([1, 1, 9, 9])
+    assert score_separability(gallery, identities, frames, gap=5).rank1 == 1
+    found = score_separability(perturbed, identities, frames, gap=5, gallery=gallery)
+    assert found.rank1 == pytest.approx(3 / 4)
+    # same: 75, 5, 5, 5 degrees; different: 5 (80-85), 85, 85, 85: of 16 pairs, 1 is wrong and 3 tie
+    assert found.auc == pytest.approx((16 - 4 + 3 * 0.5) / 16)

@@ -12,18 +12,20 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mot_reid.appearance.backbones import OSNet
+from mot_reid.appearance.backbones import OSNet, build_backbone
 from mot_reid.appearance.checkpoints import load_checkpoint
-from mot_reid.appearance.mgn import MGN
+from mot_reid.training.reid.networks import Network
 
 
-def start_from(model: MGN, path: Path | str, samples: Iterable[Tensor] = ()) -> None:
+def start_from(model: Network, path: Path | str, samples: Iterable[Tensor] = ()) -> None:
     """Give a network the weights of a file; classifiers keep theirs.
 
     Args:
         model: the network to start.
         path: by its suffix: `.safetensors`, a checkpoint of ours with the same architecture; `.onnx`, an
-            exported OSNet for all three branches; anything else, a PyTorch state dict of the plain backbone.
+            exported OSNet for all three branches (with the tensors' own names for `osnet_lct_x0_5`, as
+            Intel's person-reidentification-retail-0267 has them); anything else, a PyTorch state dict of the
+            plain backbone.
         samples: batches (N, 3, H, W) of normalised images, to measure what the batch normalisations see; used
             only for ONNX, where they were folded away.
 
@@ -40,21 +42,38 @@ def start_from(model: MGN, path: Path | str, samples: Iterable[Tensor] = ()) -> 
                 load_checkpoint(path).module.state_dict()
                 | {name: tensor for name, tensor in model.state_dict().items() if "classifiers." in name}
             )
+        elif path.suffix == ".onnx" and model.backbone.startswith("osnet_lct"):
+            model.load_backbone(_named_state(path, model.backbone))
         elif path.suffix == ".onnx":
             network = osnet_from_onnx(path)
             restore_batch_norm(network, samples)
             model.load_backbone(network.state_dict())
         else:
-            model.load_backbone(_plain_state(path))
+            model.load_backbone(plain_state(path))
     except RuntimeError as error:
-        raise ValueError(f"{path} does not fit {model.architecture()}: {str(error)[:300]}") from error
+        raise ValueError(f"{path} does not fit the network: {str(error)[:300]}") from error
 
 
-def _plain_state(path: Path) -> dict[str, Tensor]:
+def plain_state(path: Path) -> dict[str, Tensor]:
+    """The tensors of a PyTorch state dict of a plain backbone (torchreid's names), classifiers left out."""
     content = torch.load(path, map_location="cpu", weights_only=True)
     state = content.get("state_dict", content)
-    names = {name: name.removeprefix("module.") for name in state}
-    return {new: state[old].float() for old, new in names.items() if not new.startswith("classifier.")}
+    tensors = {name.removeprefix("module."): tensor for name, tensor in state.items()}
+    return {
+        name: tensor.float() if tensor.is_floating_point() else tensor
+        for name, tensor in tensors.items()
+        if not name.startswith("classifier.")
+    }
+
+
+def _named_state(path: Path, backbone: str) -> dict[str, Tensor]:
+    """A backbone's tensors out of an ONNX file that kept their names; what the file lacks stays as it is."""
+    _, tensors = _read_onnx(path)
+    state = build_backbone(backbone).state_dict()
+    missing = [name for name in state if name not in tensors and not name.endswith("num_batches_tracked")]
+    if missing:
+        raise ValueError(f"no tensors {', '.join(missing[:3])} ({len(missing)} are missing)")
+    return state | {name: tensors[name] for name in state if name in tensors}
 
 
 def osnet_from_onnx(path: Path | str) -> OSNet:
@@ -147,7 +166,7 @@ def restore_batch_norm(network: nn.Module, samples: Iterable[Tensor]) -> None:
         hook.remove()
 
 
-def backbone_state(model: MGN) -> dict[str, Tensor]:
+def backbone_state(model: nn.Module) -> dict[str, Tensor]:
     """Copies of the floating tensors of the stem and the branches."""
     return {
         name: value.detach().clone()
@@ -157,7 +176,13 @@ def backbone_state(model: MGN) -> dict[str, Tensor]:
 
 
 @torch.no_grad()
-def blend_backbone(model: MGN, start: Mapping[str, Tensor], share: float, samples: Iterable[Tensor]) -> MGN:
+def blend_backbone(
+    model: Network,
+    start: Mapping[str, Tensor],
+    share: float,
+    samples: Iterable[Tensor],
+    frozen_norms: bool = False,
+) -> Network:
     """A copy of a trained network, its backbone drawn back towards the weights that it started from.
 
     On the straight line between pretrained and fine-tuned weights lie networks that know both worlds better
@@ -169,6 +194,8 @@ def blend_backbone(model: MGN, start: Mapping[str, Tensor], share: float, sample
         start: the `backbone_state` before training.
         share: of the start, 0 to 1.
         samples: batches (N, 3, H, W) that look like the training's.
+        frozen_norms: whether the backbone's batch norms kept the start's statistics: they do so here, too,
+            and only those of the heads are measured.
 
     Returns:
         The blended copy, in evaluation mode.
@@ -177,13 +204,15 @@ def blend_backbone(model: MGN, start: Mapping[str, Tensor], share: float, sample
     state = model.state_dict()
     for name, value in start.items():
         state[name].lerp_(value, share)
-    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
+    measured: nn.Module = model.reductions if frozen_norms else model
+    norms = [module for module in measured.modules() if isinstance(module, nn.BatchNorm2d)]
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # the plain mean over all batches
-    model.train()
+    model.eval()
+    measured.train()
     for batch in samples:
-        model(batch)
+        model.embed(batch)
     for norm in norms:
         norm.momentum = 0.1
     return model.eval()

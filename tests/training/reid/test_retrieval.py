@@ -1,9 +1,7 @@
 import numpy as np
 import pytest
 
-from mot_reid.appearance.checkpoints import EmbeddingNetwork
-from mot_reid.appearance.mgn import MGN
-from mot_reid.training.retrieval import embed_crops, score_retrieval
+from mot_reid.training.reid.retrieval import rank_gallery, score_retrieval
 
 
 def score(similarity: list[list[float]], labels: str, query: str = "1a") -> object:
@@ -45,6 +43,7 @@ def test_queries_are_averaged_and_unanswerable_ones_left_out() -> None:
     similarity = [[0.9, 0.1, 0.2], [0.9, 0.1, 0.2], [0.3, 0.1, 0.2]]
     found = score(similarity, "1b 2b 3a", query="1a 2a 3a")
     assert found.queries == 2
+    assert np.isnan(found.average_precisions).tolist() == [False, False, True]
     assert found.mean_average_precision == pytest.approx((1 + 1 / 3) / 2)
     assert found.cmc.tolist() == [0.5, 0.5, 1, 1]
 
@@ -82,14 +81,14 @@ def test_wrong_shapes_and_hopeless_queries_are_refused() -> None:
         score([[0.5, 0.5]], "1a 2b")
 
 
-def test_embeddings_are_normalised_whatever_the_batch() -> None:
-    model = MGN("osnet_x0_25", reduced_dim=8).eval()
-    network = EmbeddingNetwork(model, (96, 48), (0.5, 0.5, 0.5), (0.2, 0.2, 0.2), 64)
-    images = np.random.default_rng(0).integers(0, 256, (5, 96, 48, 3), dtype=np.uint8)
-    embeddings = embed_crops(network, images)
-    assert embeddings.dtype == np.float32
-    assert np.linalg.norm(embeddings, axis=1) == pytest.approx(np.ones(5), abs=1e-5)
-    assert embed_crops(network, images, batch_size=2) == pytest.approx(embeddings, abs=1e-5)
-    assert embed_crops(network, images[:0]).shape == (0, 64)
-    with pytest.raises(ValueError, match=r"images must be \(N, 96, 48, 3\)"):
-        embed_crops(network, images[:, :64])
+def test_rankings_leave_out_what_does_not_count() -> None:
+    ranking = rank_gallery(
+        np.array([[0.1, 0.9, 0.5, 0.7]]),
+        np.array([1]),
+        np.array([1, 1, -1, 1]),
+        np.array([1]),
+        np.array([2, 1, 3, 3]),
+    )
+    assert ranking.order.tolist() == [[1, 3, 2, 0]]
+    assert ranking.counts.tolist() == [[False, True, False, True]]
+    assert ranking.hits.tolist() == [[False, True, False, True]]

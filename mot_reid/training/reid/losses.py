@@ -1,48 +1,24 @@
-"""MGN's losses (softmax on all heads, batch-hard triplets on the global ones) and distillation's."""
+"""Losses: softmax, triplets, pairs, attributes, and distillation from a teacher."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mot_reid.appearance.mgn import GLOBAL_HEADS, MGNOutput
+from mot_reid.training.reid.attributes import UNKNOWN
 
-
-class Losses(NamedTuple):
-    """Scalars: `total` is what to minimise, the others its parts before weighting."""
-
-    total: Tensor
-    softmax: Tensor
-    triplet: Tensor
-
-
-def mgn_losses(
-    output: MGNOutput,
-    targets: Tensor,
-    *,
-    margin: float = 1.2,
-    smoothing: float = 0.1,
-    triplet_weight: float = 1.0,
-) -> Losses:
-    """The mean softmax loss of the heads plus the mean triplet loss of the global ones (arXiv:1804.01438).
-
-    Parts get no triplet loss: a misaligned strip of the same person may well look different.
-
-    Args:
-        output: what the network gives in training mode, with classifiers.
-        targets: (N,) int64 classes.
-        margin: of the triplet loss; 1.2 in the paper.
-        smoothing: of the labels; the paper has none.
-        triplet_weight: of the triplet loss against the softmax loss.
-    """
-    softmax = softmax_loss(output.logits, targets, smoothing)
-    hardest = [batch_hard_triplet(feature, targets, margin) for feature in output.features[:GLOBAL_HEADS]]
-    triplet = torch.stack(hardest).mean()
-    return Losses(softmax + triplet_weight * triplet, softmax, triplet)
+__all__ = [
+    "attribute_loss",
+    "batch_hard_triplet",
+    "contrastive",
+    "distillation_loss",
+    "mean_over_heads",
+    "pairwise_distances",
+    "softmax_loss",
+]
 
 
 def softmax_loss(logits: Sequence[Tensor], targets: Tensor, smoothing: float = 0.0) -> Tensor:
@@ -74,11 +50,50 @@ def batch_hard_triplet(features: Tensor, targets: Tensor, margin: float) -> Tens
     return F.relu(positive - negative + margin).mean()
 
 
+def contrastive(features: Tensor, targets: Tensor, margin: float) -> Tensor:
+    """Contrastive loss over all pairs of a batch (Hadsell, Chopra and LeCun, CVPR 2006).
+
+    Half the squared distance of a pair that shows one person, half the squared shortfall from the margin of
+    one that shows two; the two kinds weigh the same, however many pairs of each there are.
+
+    Args:
+        features: (N, D), compared by the Euclidean distance of their directions, 0 to 2.
+        targets: (N,) classes.
+        margin: how far apart two people should be.
+    """
+    distances = pairwise_distances(F.normalize(features))
+    same = targets[:, None] == targets[None, :]
+    pairs = torch.ones_like(same).triu(diagonal=1)
+    positive, negative = distances[same & pairs], F.relu(margin - distances[~same & pairs])
+    kinds = [half.square().mean() / 2 for half in (positive, negative) if len(half)]
+    return torch.stack(kinds).sum() if kinds else features.sum() * 0
+
+
+def mean_over_heads(losses: Sequence[Tensor]) -> Tensor:
+    """The mean of a loss over heads."""
+    return torch.stack(list(losses)).mean()
+
+
 def pairwise_distances(features: Tensor) -> Tensor:
     """(N, N) Euclidean distances of (N, D) features, with a finite gradient where they are 0."""
     squares = features.square().sum(dim=1)
     squared = squares[:, None] + squares[None, :] - 2 * features @ features.T
     return squared.clamp_min(1e-12).sqrt()
+
+
+def attribute_loss(logits: Sequence[Tensor], values: Tensor) -> Tensor:
+    """Mean cross entropy of attributes (Lin et al., arXiv:1703.07220); 0 if none of the batch's is known.
+
+    Args:
+        logits: of each attribute, (N, classes of the attribute).
+        values: (N, attributes) int64, `UNKNOWN` where nobody knows.
+    """
+    known = [
+        F.cross_entropy(scores, values[:, column], ignore_index=UNKNOWN)
+        for column, scores in enumerate(logits)
+        if bool((values[:, column] != UNKNOWN).any())
+    ]
+    return torch.stack(known).mean() if known else torch.stack([scores.sum() for scores in logits]).sum() * 0
 
 
 def distillation_loss(embedding: Tensor, projected: Tensor, teacher: Tensor, relation: float) -> Tensor:

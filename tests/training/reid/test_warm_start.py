@@ -8,7 +8,7 @@ import torch
 from mot_reid.appearance.backbones import OSNet
 from mot_reid.appearance.checkpoints import save_checkpoint
 from mot_reid.appearance.mgn import MGN
-from mot_reid.training.warm_start import (
+from mot_reid.training.reid.warm_start import (
     backbone_state,
     blend_backbone,
     osnet_from_onnx,
@@ -52,7 +52,7 @@ def test_start_from_our_checkpoint_keeps_the_classifiers(model: MGN, tmp_path: P
 
 def test_weights_that_do_not_fit_are_refused(model: MGN, tmp_path: Path) -> None:
     torch.save(OSNet(1.0).state_dict(), tmp_path / "wide.pth")
-    with pytest.raises(ValueError, match=r"wide\.pth does not fit .*osnet_x0_25"):
+    with pytest.raises(ValueError, match=r"wide\.pth does not fit the network"):
         start_from(model, tmp_path / "wide.pth")
     save_checkpoint(tmp_path / "a.safetensors", MGN("osnet_x0_25", reduced_dim=4), input_size=(96, 48))
     with pytest.raises(ValueError, match=r"a\.safetensors does not fit"):
@@ -99,6 +99,45 @@ def test_blend_lies_between_and_measures_its_statistics(model: MGN) -> None:
         seen = blended.stem[0].conv(images)
     assert torch.allclose(blended.stem[0].bn.running_mean, seen.mean(dim=(0, 2, 3)), atol=1e-4)
     assert not blended.training
+
+
+def test_blend_with_frozen_norms_measures_the_heads_only(model: MGN) -> None:
+    torch.manual_seed(0)
+    start = backbone_state(model)
+    images = torch.randn(8, 3, 96, 48)
+    blended = blend_backbone(model, start, 0.5, images.split(4), frozen_norms=True)
+    assert torch.equal(blended.stem[0].bn.running_mean, start["stem.0.bn.running_mean"])
+    with torch.no_grad():
+        seen = blended.reductions[0][0](blended.pooled(images)[0])
+    assert torch.allclose(blended.reductions[0][1].running_mean, seen.mean(dim=(0, 2, 3)), atol=1e-4)
+
+
+@pytest.mark.data
+def test_the_teachers_own_backbone_loads_by_name() -> None:
+    import onnx
+    import onnxruntime
+
+    path = shared_weights("person-reidentification-retail-0267.onnx")
+    model = MGN("osnet_lct_x0_5", reduced_dim=8).eval()
+    start_from(model, path)
+    # Up to its last map the file computes the same: make that map an output.
+    whole = onnx.load(path)
+    last = next(node.input[0] for node in whole.graph.node if "global_avgpool.weight" in node.input)
+    whole.graph.output.append(onnx.helper.make_tensor_value_info(last, onnx.TensorProto.FLOAT, None))
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(whole.SerializeToString(), options)
+    image = np.random.default_rng(0).normal(size=(1, 3, 256, 128)).astype(np.float32)
+    (expected,) = session.run([last], {session.get_inputs()[0].name: image})
+    with torch.no_grad():
+        found = model.b2(model.stem(torch.from_numpy(image))).numpy()
+    assert found == pytest.approx(expected, abs=1e-3)
+
+
+def test_an_onnx_file_of_another_network_is_refused(tmp_path: Path) -> None:
+    torch.onnx.export(torch.nn.Flatten(), (torch.zeros(1, 3),), tmp_path / "f.onnx", dynamo=False)
+    with pytest.raises(ValueError, match=r"no tensors .*conv1"):
+        start_from(MGN("osnet_lct_x0_5", reduced_dim=8), tmp_path / "f.onnx")
 
 
 @pytest.mark.data

@@ -1,32 +1,21 @@
-"""How well an embedder tells people apart, runnable: `python -m mot_reid.training.assess --help`.
-
-Two views: retrieval across the cameras of a ReID set (held-out identities), and what a tracker needs, to
-recognise people of one sequence seconds later.
-"""
+"""What a tracker needs of an embedder: to recognise the people of one sequence seconds later."""
 
 from __future__ import annotations
 
-import argparse
 import configparser
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from mot_reid.appearance.checkpoints import (
-    IMAGENET_MEAN,
-    IMAGENET_STD,
-    EmbeddingNetwork,
-    load_checkpoint,
-)
-from mot_reid.training.reid_data import CropSet, IntArray, hold_out, read_market1501
-from mot_reid.training.retrieval import embed_crops, evaluate_retrieval
-from mot_reid.training.warm_start import osnet_from_onnx
+from mot_reid.training.reid.crops import CropSet, IntArray
+from mot_reid.training.reid.evaluation import Embed, embed_crops
+from mot_reid.training.reid.perturbations import PERTURBATIONS, perturb, shift_boxes
+
+__all__ = ["PERCENTILES", "Separability", "assess_sequence", "score_separability", "sequence_crops"]
 
 PERCENTILES = (1, 5, 10, 25, 50, 75, 90, 95, 99)
 
@@ -50,7 +39,11 @@ class Separability(NamedTuple):
 
 
 def score_separability(
-    embeddings: NDArray[np.float32], identities: IntArray, frames: IntArray, gap: int
+    embeddings: NDArray[np.float32],
+    identities: IntArray,
+    frames: IntArray,
+    gap: int,
+    gallery: NDArray[np.float32] | None = None,
 ) -> Separability:
     """Compare the crops of a sequence that lie at least `gap` frames apart.
 
@@ -59,14 +52,16 @@ def score_separability(
         identities: (N,).
         frames: (N,) frame numbers.
         gap: smallest difference of frame numbers of a pair.
+        gallery: (N, D) of the same crops, L2-normalised, that each is compared with; by default `embeddings`.
+            With the embeddings of perturbed crops in `embeddings`, it says what survives the perturbation.
 
     Raises:
         ValueError: if no pair, or only one kind of pair, is left.
     """
-    cosine = embeddings @ embeddings.T
+    cosine = embeddings @ (embeddings if gallery is None else gallery).T
     same = identities[:, None] == identities[None, :]
     apart = np.abs(frames[:, None] - frames[None, :]) >= gap
-    pairs = np.triu(apart)
+    pairs = np.triu(apart) if gallery is None else apart
     alike, unlike = cosine[pairs & same], cosine[pairs & ~same]
     if not len(alike) or not len(unlike):
         raise ValueError(f"no pairs of both kinds at least {gap} frames apart")
@@ -90,7 +85,11 @@ def score_separability(
 
 
 def sequence_crops(
-    folder: Path | str, size: tuple[int, int], every: float = 0.5, hidden: float = 0.4
+    folder: Path | str,
+    size: tuple[int, int],
+    every: float = 0.5,
+    hidden: float = 0.4,
+    shifted: int | None = None,
 ) -> tuple[CropSet, float]:
     """Cut the ground-truth boxes out of a MOTChallenge sequence.
 
@@ -100,6 +99,7 @@ def sequence_crops(
         every: seconds between the frames to use.
         hidden: leave out boxes of which one nearer person's box covers more than this share: they show
             somebody else.
+        shifted: seed by which to misplace the boxes (see `shift_boxes`); None leaves them.
 
     Returns:
         The crops, with frame numbers in place of cameras, and the frame rate.
@@ -113,19 +113,22 @@ def sequence_crops(
     truth = np.loadtxt(folder / "gt" / "gt.txt", delimiter=",", ndmin=2)
     truth = truth[truth[:, 6] == 1]
     step = max(1, round(every * rate))
+    rng = np.random.default_rng(shifted)
     images, labels = [], []
     for number, frame in _frames(folder):
         if (number - 1) % step:
             continue
         boxes = truth[truth[:, 0] == number]
-        for row in boxes[_hidden(boxes[:, 2:6]) <= hidden]:
-            left, top = np.maximum(row[2:4], 1) - 1  # MOTChallenge counts pixels from 1
-            right, bottom = row[2:4] + row[4:6] - 1
+        boxes = boxes[_hidden(boxes[:, 2:6]) <= hidden]
+        cut = boxes[:, 2:6] if shifted is None else shift_boxes(boxes[:, 2:6], rng)
+        for identity, box in zip(boxes[:, 1], cut, strict=True):
+            left, top = np.maximum(box[:2], 1) - 1  # MOTChallenge counts pixels from 1
+            right, bottom = box[:2] + box[2:] - 1
             crop = frame[round(top) : round(bottom), round(left) : round(right)]
             if crop.size:
                 resized = cv2.resize(crop, size[::-1], interpolation=cv2.INTER_LINEAR)
                 images.append(resized[..., ::-1])
-                labels.append((int(row[1]), number))
+                labels.append((int(identity), number))
     identities, frames = np.array(labels, np.int64).reshape(-1, 2).T
     return CropSet(np.array(images, np.uint8), identities, frames), rate
 
@@ -148,58 +151,44 @@ def _frames(folder: Path) -> Iterator[tuple[int, NDArray[np.uint8]]]:
         for path in pictures:
             yield int(path.stem), np.asarray(cv2.imread(str(path)), np.uint8)
         return
-    video = cv2.VideoCapture(str(next(folder.glob("*.avi"))))
+    videos = sorted(folder.glob("*.avi"))
+    if not videos:
+        raise FileNotFoundError(f"{folder}: neither pictures in img1 nor an .avi video")
+    video = cv2.VideoCapture(str(videos[0]))
     number = 0
     while (read := video.read())[0]:
         number += 1
         yield number, np.asarray(read[1], np.uint8)
 
 
-def open_embedder(path: Path | str) -> EmbeddingNetwork:
-    """Open a checkpoint of ours, or, to compare with, an OSNet exported to ONNX (`.onnx`, 256x128)."""
-    if Path(path).suffix != ".onnx":
-        return load_checkpoint(path)
-    return EmbeddingNetwork(osnet_from_onnx(path), (256, 128), IMAGENET_MEAN, IMAGENET_STD, 512)
+def assess_sequence(
+    embed: Embed,
+    size: tuple[int, int],
+    folder: Path | str,
+    gap: float = 2.0,
+    every: float = 0.5,
+    hidden: float = 0.4,
+) -> dict[str, Separability]:
+    """Compare the people of a MOTChallenge sequence as they are and perturbed.
 
+    Args:
+        embed: the network.
+        size: (h, w) of its input.
+        folder: see `sequence_crops`.
+        gap: seconds between compared crops.
+        every: seconds between the frames to use.
+        hidden: largest hidden share of a crop.
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Print the figures of one embedder."""
-    parser = argparse.ArgumentParser(prog="python -m mot_reid.training.assess", description=__doc__)
-    parser.add_argument("weights", type=Path, help=".safetensors of ours, or an OSNet's .onnx")
-    parser.add_argument("--size", type=int, nargs=2, help="input height and width, if not the weights' own")
-    parser.add_argument("--market", type=Path, help="folder of crops: retrieval on its held-out identities")
-    parser.add_argument("--held-out", type=int, default=100, help="identities (default 100)")
-    parser.add_argument("--seed", type=int, default=0, help="of the split (default 0)")
-    parser.add_argument("--sequences", type=Path, nargs="*", default=[], help="MOTChallenge folders")
-    parser.add_argument("--gap", type=float, default=2.0, help="seconds between compared crops (default 2)")
-    parser.add_argument(
-        "--hidden", type=float, default=0.4, help="largest hidden share of a crop (default 0.4)"
-    )
-    parser.add_argument("--threads", type=int, help="of torch; its own choice by default")
-    options = parser.parse_args(arguments)
-    if options.threads:
-        torch.set_num_threads(options.threads)
-    network = open_embedder(options.weights)
-    if options.size:
-        network = replace(network, input_size=tuple(options.size))
-    if options.market:
-        crops = read_market1501(options.market, network.input_size)
-        rows = hold_out(crops.identities, options.held_out, options.seed)
-        held_out = CropSet(crops.images[rows], crops.identities[rows], crops.cameras[rows])
-        found = evaluate_retrieval(network, held_out)
-        print(
-            f"{options.market.name}: mAP {found.mean_average_precision:.4f} rank-1 {found.rank1:.4f} "
-            f"rank-5 {found.cmc[4]:.4f} ({found.queries} queries, {len(held_out)} crops)"
-        )
-    for folder in options.sequences:
-        crops, rate = sequence_crops(folder, network.input_size, hidden=options.hidden)
-        embeddings = embed_crops(network, crops.images)
-        score = score_separability(embeddings, crops.identities, crops.cameras, round(options.gap * rate))
-        print(f"{folder.name}: rank-1 {score.rank1:.4f} AUC {score.auc:.4f} ({score.crops} crops)")
-        print("  percentile " + " ".join(f"{p:6d}" for p in PERCENTILES))
-        for name, values in (("same", score.same), ("different", score.different)):
-            print(f"  {name:10s} " + " ".join(f"{value:6.3f}" for value in values))
-
-
-if __name__ == "__main__":
-    main()
+    Returns:
+        "clean", each kind of `PERTURBATIONS` and "shift" (boxes that miss); "all" has missing boxes, too.
+        Perturbed crops are compared with clean ones.
+    """
+    crops, rate = sequence_crops(folder, size, every, hidden)
+    missed, _ = sequence_crops(folder, size, every, hidden, shifted=1)
+    views = {kind: perturb((missed if kind == "all" else crops).images, kind, 1) for kind in PERTURBATIONS}
+    labels, distance = (crops.identities, crops.cameras), round(gap * rate)
+    gallery = embed_crops(embed, crops.images)
+    scores = {"clean": score_separability(gallery, *labels, distance)}
+    for name, images in {"shift": missed.images, **views}.items():
+        scores[name] = score_separability(embed_crops(embed, images), *labels, distance, gallery)
+    return scores

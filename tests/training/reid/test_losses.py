@@ -2,12 +2,14 @@ import math
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from mot_reid.appearance.mgn import MGNOutput
-from mot_reid.training.losses import (
+from mot_reid.training.reid.losses import (
+    attribute_loss,
     batch_hard_triplet,
+    contrastive,
     distillation_loss,
-    mgn_losses,
     pairwise_distances,
     softmax_loss,
 )
@@ -49,14 +51,50 @@ def test_smoothing_makes_certainty_cost() -> None:
     assert softmax_loss(logits, targets, smoothing=0.3).item() == pytest.approx(0.2 * 100, rel=1e-4)
 
 
-def test_total_weighs_its_parts_and_only_global_heads_meet_triplets() -> None:
-    torch.manual_seed(0)
-    features = tuple(torch.randn(6, 4, requires_grad=True) for _ in range(8))
-    output = MGNOutput(features, tuple(torch.randn(6, 3) for _ in range(8)))
-    losses = mgn_losses(output, torch.arange(6) % 3, triplet_weight=2.0)
-    assert losses.total.item() == pytest.approx(losses.softmax.item() + 2 * losses.triplet.item(), rel=1e-6)
-    losses.triplet.backward()
-    assert [feature.grad is not None for feature in features] == [True] * 3 + [False] * 5
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10**6), people=st.integers(2, 4), images=st.integers(1, 4))
+def test_mining_equals_a_search_by_hand(seed: int, people: int, images: int) -> None:
+    torch.manual_seed(seed)
+    features, targets = torch.randn(people * images, 3), torch.arange(people).repeat_interleave(images)
+    hardest = []
+    for a in range(len(targets)):
+        distances = [
+            (float((features[a] - other).norm()), int(t)) for other, t in zip(features, targets, strict=True)
+        ]
+        positive = max(d for d, t in distances if t == targets[a])
+        negative = min(d for d, t in distances if t != targets[a])
+        hardest.append(max(0.0, positive - negative + 0.7))
+    expected = sum(hardest) / len(hardest)
+    assert batch_hard_triplet(features, targets, 0.7).item() == pytest.approx(expected, abs=1e-3)
+
+
+def test_contrastive_by_hand() -> None:
+    # Directions at 0, 60 and 180 degrees, whatever the lengths: distances 1, sqrt(3) and 2.
+    features = torch.tensor([[2.0, 0.0], [0.5, 0.75**0.5], [-3.0, 0.0]])
+    assert contrastive(features, torch.tensor([0, 0, 1]), margin=1.9).item() == pytest.approx(
+        1 / 2 + (1.9 - 3**0.5) ** 2 / 4, abs=1e-5
+    )
+    assert contrastive(features, torch.tensor([0, 0, 0]), margin=1.9).item() == pytest.approx(
+        (1 + 3 + 4) / 6, abs=1e-5
+    )
+
+
+def test_pairs_without_partners_are_nothing_and_differentiable() -> None:
+    features = torch.randn(1, 2, requires_grad=True)
+    loss = contrastive(features, torch.zeros(1, dtype=torch.long), margin=1.0)
+    loss.backward()
+    assert loss.item() == 0
+    assert torch.isfinite(features.grad).all()
+
+
+def test_unknown_attributes_do_not_count() -> None:
+    logits = [torch.zeros(2, 4), torch.zeros(2, 2, requires_grad=True)]
+    assert attribute_loss(logits, torch.tensor([[3, -1], [-1, -1]])).item() == pytest.approx(math.log(4))
+    both = attribute_loss(logits, torch.tensor([[3, -1], [-1, 1]])).item()
+    assert both == pytest.approx((math.log(4) + math.log(2)) / 2)
+    nothing = attribute_loss(logits, torch.full((2, 2), -1))
+    nothing.backward()
+    assert nothing.item() == 0
 
 
 def test_a_student_like_its_teacher_has_nothing_to_learn() -> None:

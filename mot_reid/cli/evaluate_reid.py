@@ -1,0 +1,276 @@
+"""``mot-reid evaluate-reid``: how well embedders find people again."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mot_reid.cli.errors import UsageError, usage_errors
+from mot_reid.cli.options import QuietOption, print_table
+from mot_reid.cli.progress import WorkProgress
+from mot_reid.provenance import provenance
+from mot_reid.video.files import prepare_output_folder
+
+if TYPE_CHECKING:
+    from mot_reid.evaluation.tables import Table
+    from mot_reid.training.reid.evaluation import Embed
+
+__all__ = ["evaluate_reid"]
+
+RETRIEVAL, FIGURE, SEQUENCES = "Retrieval", "Figure", "Sequences"
+
+
+def evaluate_reid(
+    weights: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="WEIGHTS",
+            help="Embedders: checkpoints, .onnx exports, OpenVINO's .xml, or shipped ones' names.",
+        ),
+    ],
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of crops as `mot-reid train` takes: its query and gallery, or else held-out "
+            "identities.",
+            rich_help_panel=RETRIEVAL,
+        ),
+    ] = None,
+    pattern: Annotated[
+        str | None,
+        typer.Option(
+            help="Regular expression with the groups identity and camera for the crops' file names.",
+            show_default="the known sets",
+            rich_help_panel=RETRIEVAL,
+        ),
+    ] = None,
+    held_out: Annotated[
+        int,
+        typer.Option(
+            help="Identities of a folder without query and gallery: those that a training with the same "
+            "number and --seed did not see; 0 for all.",
+            min=0,
+            rich_help_panel=RETRIEVAL,
+        ),
+    ] = 100,
+    seed: Annotated[int, typer.Option(help="Of that choice.", rich_help_panel=RETRIEVAL)] = 0,
+    flip: Annotated[
+        bool, typer.Option("--flip", help="Embed mirrored crops too.", rich_help_panel=RETRIEVAL)
+    ] = False,
+    rerank: Annotated[
+        bool,
+        typer.Option(
+            "--rerank",
+            help="Re-rank by k-reciprocal neighbours, too (20, 6, 0.3).",
+            rich_help_panel=RETRIEVAL,
+        ),
+    ] = False,
+    figure: Annotated[
+        Path | None,
+        typer.Option(
+            help="Draw what some queries find, from the worst to the best: right in green, wrong in red.",
+            metavar="PICTURE",
+            rich_help_panel=FIGURE,
+        ),
+    ] = None,
+    queries: Annotated[int, typer.Option(help="Queries to draw.", min=1, rich_help_panel=FIGURE)] = 8,
+    top: Annotated[int, typer.Option(help="Crops to draw for each.", min=1, rich_help_panel=FIGURE)] = 10,
+    sequence: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="MOTChallenge folder: recognise its people some seconds later, as they are and perturbed.",
+            rich_help_panel=SEQUENCES,
+        ),
+    ] = None,
+    gap: Annotated[
+        float, typer.Option(help="Seconds between compared crops.", min=0, rich_help_panel=SEQUENCES)
+    ] = 2.0,
+    every: Annotated[
+        float, typer.Option(help="Seconds between the frames to use.", min=0.01, rich_help_panel=SEQUENCES)
+    ] = 0.5,
+    hidden: Annotated[
+        float,
+        typer.Option(help="Largest hidden share of a crop.", min=0, max=1, rich_help_panel=SEQUENCES),
+    ] = 0.4,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Save the tables there as JSON, CSV and Markdown.")
+    ] = None,
+    name: Annotated[str, typer.Option(help="Name of the saved files.")] = "reid",
+    device: Annotated[
+        str, typer.Option(help="cpu, cuda, cuda:1, mps, or auto for the best there is.")
+    ] = "auto",
+    threads: Annotated[
+        int | None, typer.Option(help="Of the CPU.", min=1, show_default="torch's choice")
+    ] = None,
+    quiet: QuietOption = False,
+) -> None:
+    r"""Score embedders: how well they find people again in other cameras, or seconds later.
+
+    With --data by the protocol of Market-1501: mean average precision (mAP) and the share of queries with a
+    true match among the first 1, 5 and 10. Junk and the query's own camera do not count. With --sequence on
+    the ground truth of a tracking sequence: rank-1 and AUC of the same against different people.
+
+    For example
+
+    \b
+    mot-reid evaluate-reid runs/reid/embedder.safetensors --data market1501
+    mot-reid evaluate-reid ours.safetensors theirs.onnx --data market1501 --rerank -o scores
+    mot-reid evaluate-reid ours.safetensors --data market1501 --figure galleries.png
+    mot-reid evaluate-reid ours.safetensors --sequence pets09-s2l1 --sequence adl-rundle-6
+    """
+    if data is None and not sequence:
+        raise UsageError("nothing to do: give --data, --sequence or both")
+    if figure is not None and (data is None or len(weights) > 1):
+        raise UsageError("--figure: needs --data and one embedder")
+    if figure is not None and figure.suffix not in (".png", ".jpg"):
+        raise UsageError(f"--figure {figure}: expected a name that ends in .png or .jpg")
+    with usage_errors():
+        import torch
+
+        from mot_reid.tracker import resolve_device
+
+        if threads is not None:
+            torch.set_num_threads(threads)
+        place = resolve_device(device)
+        embedders = {text: _open(text, place) for text in weights}
+        for folder in sequence or []:
+            if not (folder / "seqinfo.ini").is_file():
+                raise FileNotFoundError(f"{folder}: no seqinfo.ini, so no MOTChallenge sequence")
+        if output is not None:
+            prepare_output_folder(output)
+    tables: dict[str, Table] = {}
+    with WorkProgress(quiet) as progress:
+        if data is not None:
+            tables[name] = _retrieval(
+                embedders,
+                data,
+                (pattern, held_out, seed),
+                flip=flip,
+                rerank=rerank,
+                figure=(figure, queries, top),
+                progress=progress,
+            )
+        for folder in sequence or []:
+            stem = f"{name}-{folder.resolve().name}"
+            tables[stem] = _separability(embedders, folder, gap, every, hidden, progress)
+    for stem, table in tables.items():
+        print_table(table)
+        if output is not None:
+            for path in table.save(output, stem):
+                typer.echo(f"written: {path}", err=True)
+    if figure is not None:
+        typer.echo(f"written: {figure}", err=True)
+
+
+def _open(weights: str, device: str) -> tuple["Embed", tuple[int, int]]:
+    """What embeds RGB crops, and the size of its input."""
+    from mot_reid.appearance.backends import load_backend
+    from mot_reid.resources import find_weights
+    from mot_reid.training.reid.evaluation import backend_embed
+    from mot_reid.training.reid.teachers import open_teacher
+
+    if weights.endswith(".xml"):
+        teacher = open_teacher(weights)
+        return teacher.embed, teacher.size
+    backend = load_backend(find_weights(weights, (".safetensors", ".onnx")), device)
+    return backend_embed(backend), backend.input_size
+
+
+def _retrieval(
+    embedders: dict[str, tuple["Embed", tuple[int, int]]],
+    data: Path,
+    choice: tuple[str | None, int, int],
+    *,
+    flip: bool,
+    rerank: bool,
+    figure: tuple[Path | None, int, int],
+    progress: WorkProgress,
+) -> "Table":
+    from mot_reid.evaluation.tables import Column, Table
+    from mot_reid.training.reid import reranking
+    from mot_reid.training.reid.evaluation import Trial, embed_crops, list_trial, read_trial
+    from mot_reid.training.reid.retrieval import score_retrieval
+
+    def told(what: str, total: int) -> Callable[[int], None]:
+        return lambda done: progress(what, done, total)
+
+    with usage_errors():
+        query, gallery, found = list_trial(data, *choice)
+    total = len(query.paths) + len(gallery.paths)
+    trials: dict[tuple[int, int], Trial] = {}
+    rows = []
+    for weights, (embed, size) in embedders.items():
+        if size not in trials:
+            trials[size] = read_trial(query, gallery, size, told("reading crops", total))
+        trial, stem = trials[size], Path(weights).name
+        asks, answers = (
+            embed_crops(embed, part.images, flip=flip, on_embed=told(f"{stem} {name}", len(part)))
+            for name, part in zip(("queries", "gallery"), trial, strict=True)
+        )
+        likeness = {"": asks @ answers.T}
+        if rerank:
+            likeness[" re-ranked"] = -reranking.rerank(asks, answers)
+        labels = (query.identities, gallery.identities, query.cameras, gallery.cameras)
+        for suffix, similarity in likeness.items():
+            scores = score_retrieval(similarity, *labels)
+            ranks = {f"rank-{rank}": 100 * float(scores.cmc[rank - 1]) for rank in (1, 5, 10)}
+            rows.append({"embedder": stem + suffix, "mAP": 100 * scores.mean_average_precision, **ranks})
+        if figure[0] is not None:
+            _draw(figure[0], trial, next(iter(likeness.values())), figure[1], figure[2])
+    columns = [Column("embedder"), *(Column(key, digits=1) for key in ("mAP", "rank-1", "rank-5", "rank-10"))]
+    title = f"{data.resolve().name}, {found}: {scores.queries} queries, {len(gallery.paths)} crops"
+    if flip:
+        title += ", mirrored crops too"
+    return Table(title, columns, rows, provenance())
+
+
+def _draw(path: Path, trial: Any, similarity: Any, queries: int, top: int) -> None:
+    import cv2
+
+    from mot_reid.training.reid.figure import choose_queries, draw_galleries
+    from mot_reid.training.reid.retrieval import score_retrieval
+
+    query, gallery = trial
+    labels = (query.identities, gallery.identities, query.cameras, gallery.cameras)
+    precisions = score_retrieval(similarity, *labels).average_precisions
+    rows = choose_queries(precisions, queries)
+    picture = draw_galleries(query, gallery, similarity, rows, precisions, top)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not cv2.imwrite(str(path), picture):
+        raise OSError(f"{path}: cannot be written")
+
+
+def _separability(
+    embedders: dict[str, tuple["Embed", tuple[int, int]]],
+    folder: Path,
+    gap: float,
+    every: float,
+    hidden: float,
+    progress: WorkProgress,
+) -> "Table":
+    from mot_reid.evaluation.tables import Column, Table
+    from mot_reid.training.reid.separability import PERCENTILES, assess_sequence
+
+    rows: list[dict[str, Any]] = []
+    notes = []
+    for done, (weights, (embed, size)) in enumerate(embedders.items()):
+        progress(f"comparing the people of {folder.resolve().name}", done, len(embedders))
+        scores = assess_sequence(embed, size, folder, gap, every, hidden)
+        stem = Path(weights).name
+        for view, score in scores.items():
+            rows.append(
+                {"embedder": stem, "crops": view, "rank-1": 100 * score.rank1, "AUC": 100 * score.auc}
+            )
+        clean = scores["clean"]
+        for kind, values in (("one person", clean.same), ("two people", clean.different)):
+            listed = ", ".join(f"{p} %: {v:.3f}" for p, v in zip(PERCENTILES, values, strict=True))
+            notes.append(f"{stem}, cosines of {kind}: {listed}.")
+    progress(f"comparing the people of {folder.resolve().name}", len(embedders), len(embedders))
+    columns = [
+        Column("embedder"),
+        Column("crops"),
+        *(Column(key, digits=1) for key in ("rank-1", "AUC")),
+    ]
+    title = f"{folder.resolve().name}: {clean.crops} crops, compared {gap:g} s or more apart"
+    return Table(title, columns, rows, provenance(), notes)

@@ -1,0 +1,358 @@
+"""The training of an embedder on labelled crops, in one process or several."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from mot_reid.appearance.checkpoints import IMAGENET_MEAN, IMAGENET_STD, EmbeddingNetwork
+from mot_reid.appearance.mgn import MGN
+from mot_reid.training.reid.augmentation import augmented_batch, normalise
+from mot_reid.training.reid.crops import IntArray
+from mot_reid.training.reid.data import Progress, TrainingData
+from mot_reid.training.reid.distributed import ALONE, Group
+from mot_reid.training.reid.evaluation import evaluate_network
+from mot_reid.training.reid.head_fit import fit_heads
+from mot_reid.training.reid.logbook import EpochMetrics, Logbook
+from mot_reid.training.reid.networks import body_of, build_network, embedder_file, save_embedder
+from mot_reid.training.reid.objective import MEASURES, Objective, Trainee
+from mot_reid.training.reid.sampling import balanced_batches
+from mot_reid.training.reid.schedule import learning_rate
+from mot_reid.training.reid.settings import AugmentationSettings, TrainingSettings
+from mot_reid.training.reid.warm_start import backbone_state, blend_backbone, start_from
+
+__all__ = ["Trainer", "TrainingResult"]
+
+STATE = "last.pt"
+
+
+class TrainingResult(NamedTuple):
+    """The embedder that a training wrote, and its metrics, one for each epoch and one for the start."""
+
+    embedder: Path
+    history: tuple[EpochMetrics, ...]
+
+
+class Trainer:
+    """The state of one training: network, its moving average, optimiser, history.
+
+    After every epoch it is written to `last.pt`, from which the next `Trainer` in the same folder goes on;
+    interrupted or not, on a CPU the result is the same to the last bit.
+
+    Args:
+        data: what to learn from.
+        output: folder to write: `embedder.safetensors` (or `.onnx`, see `save_embedder`), `metrics.csv`,
+            TensorBoard's event files, and `last.pt`.
+        settings: of the training.
+        group: the processes that share each batch; batch normalisation and the search for hard triplets act
+            in each process's share, gradients are averaged.
+        resume: go on from `last.pt` if it is there.
+        progress: told how far it is.
+        on_epoch: told of every epoch.
+
+    Raises:
+        FileNotFoundError: the initial weights are missing.
+        ValueError: settings contradict each other, the data or the machine, or `last.pt` was written with
+            other ones.
+    """
+
+    def __init__(
+        self,
+        data: TrainingData,
+        output: Path,
+        settings: TrainingSettings,
+        *,
+        group: Group = ALONE,
+        resume: bool = True,
+        progress: Progress = lambda *_: None,
+        on_epoch: Callable[[EpochMetrics], None] = lambda _: None,
+    ) -> None:
+        self.data, self.output, self.settings, self.group = data, Path(output), settings, group
+        self._progress, self._on_epoch = progress, on_epoch
+        self.device = torch.device(group.device)
+        self._autocast = autocast_type(settings.precision, self.device)
+        if settings.batch.people % group.size:
+            raise ValueError(
+                f"batch.people {settings.batch.people} cannot be shared out to {group.size} processes"
+            )
+        if settings.batch.people > data.people:
+            raise ValueError(
+                f"batch.people is {settings.batch.people}, but there are {data.people} identities"
+            )
+        losses = settings.losses
+        if (
+            not (losses.softmax or losses.triplet or losses.contrastive or losses.attributes)
+            and data.teacher is None
+        ):
+            raise ValueError("losses: all weights are 0 and there is no teacher: nothing to learn")
+        self.images = on_device(data.images, self.device)
+        saved = self.output / STATE
+        going_on = resume and saved.exists()
+        self.output.mkdir(parents=True, exist_ok=True)
+        torch.manual_seed(settings.seed)
+        self.objective = Objective(data, settings, self.device)
+        network = build_network(settings.network, data.people if settings.losses.softmax else 0)
+        self.trainee = Trainee(network, self.objective)
+        if settings.network.initial and not going_on:
+            start_from(network, settings.network.initial, self._samples(torch.device("cpu")))
+            if settings.distillation.fitted:
+                self._fit_heads(network)
+        if settings.optimiser.keep and not settings.network.initial:
+            raise ValueError("optimiser.keep: there are no initial weights (network.initial) to keep")
+        self.start = backbone_state(network) if settings.optimiser.keep else {}
+        self.trainee.to(self.device).to(memory_format=torch.channels_last)
+        self.average = build_network(settings.network).to(self.device)
+        self._update_average(decay=0.0)
+        self.body = body_of(network)
+        self.frozen = network.stem[: settings.network.frozen].requires_grad_(False)
+        self.optimiser = build_optimiser(self.trainee, self.body, settings)
+        self.scaler = torch.amp.GradScaler(enabled=self._autocast == torch.float16)
+        self.logbook = Logbook(self.output)
+        if going_on:
+            self._resume(saved)
+        self._forward: nn.Module = self.trainee
+        if group.size > 1:
+            self._forward = DistributedDataParallel(
+                self.trainee,
+                device_ids=[self.device.index] if self.device.type == "cuda" else None,
+                find_unused_parameters=not settings.losses.softmax,
+            )
+
+    @property
+    def history(self) -> list[EpochMetrics]:
+        """What the epochs measured; the first entry is the start."""
+        return self.logbook.history
+
+    @property
+    def steps(self) -> int:
+        """Batches in an epoch."""
+        return max(1, len(self.data.classes) // (self.settings.batch.people * self.settings.batch.images))
+
+    def run(self) -> TrainingResult:
+        """Train the epochs that are left; evaluate and save after each."""
+        try:
+            if not self.history:
+                self._finish_epoch(EpochMetrics(0))
+            for epoch in range(len(self.history), self.settings.schedule.epochs + 1):
+                self._finish_epoch(self.train_epoch(epoch))
+        finally:
+            self.logbook.close()
+        return TrainingResult(embedder_file(self.output, self.settings.network), tuple(self.history))
+
+    def train_epoch(self, epoch: int) -> EpochMetrics:
+        """Go once through the labelled crops; the epoch's number (from 1) and the seed decide how."""
+        settings, group, start = self.settings, self.group, time.perf_counter()
+        sampler = np.random.default_rng((settings.seed, epoch))
+        rng = np.random.default_rng((settings.seed, epoch, 1 + group.rank))
+        self.trainee.train()
+        self.frozen.eval()
+        if settings.network.frozen_norms:
+            self.body.apply(_freeze_norm)
+        sums, rate = torch.zeros(len(MEASURES), device=self.device), 0.0
+        batches = balanced_batches(self.data.classes, settings.batch.people, settings.batch.images, sampler)
+        total = settings.schedule.epochs * self.steps
+        for step, batch in enumerate(batches):
+            self._progress(f"epoch {epoch}/{settings.schedule.epochs}", step, self.steps)
+            done = (epoch - 1) * self.steps + step
+            rate = learning_rate(done, total, settings.optimiser.learning_rate, settings.schedule)
+            mine = batch.reshape(settings.batch.people, -1)[group.rank :: group.size].ravel()
+            others = self._draw_unlabelled(sampler)[group.rank :: group.size]
+            sums += self._step(np.concatenate((mine, others)), rate, rng)
+        self._progress(f"epoch {epoch}/{settings.schedule.epochs}", self.steps, self.steps)
+        means = dict(zip(MEASURES, (group.mean(sums) / self.steps).tolist(), strict=True))
+        return EpochMetrics(epoch, rate, **means, seconds=time.perf_counter() - start)
+
+    def _draw_unlabelled(self, rng: np.random.Generator) -> IntArray:
+        rows = self.data.unlabelled
+        count = min(self.settings.batch.unlabelled, len(rows))
+        return rng.choice(rows, count, replace=False) if count else rows
+
+    def _step(self, rows: IntArray, rate: float, rng: np.random.Generator) -> Tensor:
+        """Learn from a batch of labelled crops, with unlabelled ones behind them; gives `MEASURES`."""
+        pixels = augmented_batch(self.images, rows, self.settings.augmentation, rng, self.device)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate * group["share"]
+        with torch.autocast(self.device.type, self._autocast, enabled=self._autocast is not None):
+            output = self._forward(normalise(pixels, IMAGENET_MEAN, IMAGENET_STD))
+        total, measures = self.objective(output, rows)
+        self.optimiser.zero_grad()
+        self.scaler.scale(total).backward()  # type: ignore[no-untyped-call]
+        if self.settings.optimiser.clip:
+            self.scaler.unscale_(self.optimiser)
+            nn.utils.clip_grad_norm_(self.trainee.parameters(), self.settings.optimiser.clip)
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
+        self._update_average(self.settings.optimiser.ema)
+        return measures
+
+    @torch.no_grad()
+    def _update_average(self, decay: float) -> None:
+        source = self.trainee.network.state_dict()
+        for name, value in self.average.state_dict().items():
+            if value.is_floating_point():
+                value.lerp_(source[name], 1 - decay)
+            else:
+                value.copy_(source[name])
+
+    def _finish_epoch(self, metrics: EpochMetrics) -> None:
+        """Evaluate and save, in the process that leads."""
+        if self.group.leads:
+            size = (self.settings.data.height, self.settings.data.width)
+            model = self.average.eval()
+            if self.settings.optimiser.keep:
+                model = blend_backbone(
+                    model,
+                    self.start,
+                    self.settings.optimiser.keep,
+                    self._samples(self.device),
+                    self.settings.network.frozen_norms,
+                )
+            if self.data.validation is not None:
+                network = EmbeddingNetwork(model, size, IMAGENET_MEAN, IMAGENET_STD, model.dim)
+                scores = evaluate_network(network, self.data.validation)
+                metrics = metrics._replace(
+                    mean_average_precision=scores.mean_average_precision, rank1=scores.rank1
+                )
+            notes = {"settings": portable(self.settings), "metrics": metrics._asdict()}
+            path = embedder_file(self.output, self.settings.network)
+            save_embedder(path, model, size, notes)
+            if self.settings.schedule.keep_all:
+                shutil.copyfile(path, path.with_stem(f"epoch{metrics.epoch:02d}"))
+        self.logbook.add(metrics, write=self.group.leads)
+        if self.group.leads:
+            self._save(self.output / STATE)
+            self._on_epoch(metrics)
+        self.group.wait()
+
+    def _save(self, path: Path) -> None:
+        part = path.with_suffix(".part")
+        state = {
+            "settings": portable(self.settings),
+            "trainee": self.trainee.state_dict(),
+            "average": self.average.state_dict(),
+            "start": self.start,
+            "optimiser": self.optimiser.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "history": [tuple(metrics) for metrics in self.history],
+        }
+        torch.save(state, part)
+        os.replace(part, path)
+
+    def _resume(self, path: Path) -> None:
+        state: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
+        if different := _differences(state["settings"], portable(self.settings)):
+            raise ValueError(f"{path} was written with other settings: {', '.join(different)}")
+        try:
+            self.trainee.load_state_dict(state["trainee"])
+        except RuntimeError as error:
+            raise ValueError(f"{path} does not fit the data: {str(error)[:200]}") from None
+        self.average.load_state_dict(state["average"])
+        self.start = state["start"]
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.scaler.load_state_dict(state["scaler"])
+        self.logbook = Logbook(self.output, [EpochMetrics(*values) for values in state["history"]])
+
+    def _fit_heads(self, network: nn.Module) -> None:
+        """Start the heads and the projection with what regression makes of hardly varied crops."""
+        teacher, count = self.data.teacher, self.settings.distillation.fitted
+        if teacher is None or self.trainee.projection is None or not isinstance(network, MGN):
+            raise ValueError("distillation.fitted: needs distillation.teachers and the architecture mgn")
+        plain = AugmentationSettings(brightness=0, contrast=0, saturation=0, gamma=1, coarse=0)
+        lessons = (
+            (pixels, torch.from_numpy(teacher[rows]))
+            for pixels, rows in self._sampled(count, plain, torch.device("cpu"))
+        )
+        self.trainee.projection.weight.data.copy_(fit_heads(network, lessons))
+
+    def _samples(self, device: torch.device, count: int = 512) -> Iterator[Tensor]:
+        """Augmented crops, to measure what batch normalisations see."""
+        for pixels, _ in self._sampled(count, self.settings.augmentation, device):
+            yield pixels
+
+    def _sampled(
+        self, count: int, augmentation: AugmentationSettings, device: torch.device
+    ) -> Iterator[tuple[Tensor, IntArray]]:
+        rng = np.random.default_rng((self.settings.seed, 0))
+        chosen = rng.permutation(len(self.images))[:count]
+        for rows in np.array_split(chosen, max(1, count // 64)):
+            pixels = augmented_batch(self.images, rows, augmentation, rng, device)
+            yield normalise(pixels, IMAGENET_MEAN, IMAGENET_STD), rows
+
+
+def _freeze_norm(module: nn.Module) -> None:
+    if isinstance(module, nn.BatchNorm2d):
+        module.eval()
+
+
+def build_optimiser(module: nn.Module, body: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
+    """The optimiser of a module's parameters that learn; those of its body at a share of the rate."""
+    inside = set(body.parameters())
+    learning = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    groups = [
+        {"params": [p for p in learning if p in inside], "share": settings.optimiser.backbone_rate},
+        {"params": [p for p in learning if p not in inside], "share": 1.0},
+    ]
+    rate, decay = settings.optimiser.learning_rate, settings.optimiser.weight_decay
+    if settings.optimiser.name == "sgd":
+        return torch.optim.SGD(groups, rate, momentum=0.9, weight_decay=decay)
+    kind = torch.optim.Adam if settings.optimiser.name == "adam" else torch.optim.AdamW
+    return kind(groups, rate, weight_decay=decay)
+
+
+def autocast_type(precision: str, device: torch.device) -> torch.dtype | None:
+    """The type of mixed precision, None for plain float32.
+
+    Raises:
+        ValueError: mixed precision is asked for where there is no CUDA.
+    """
+    if precision == "fp32" or (precision == "auto" and device.type != "cuda"):
+        return None
+    if device.type != "cuda":
+        raise ValueError(f"precision {precision}: mixed precision needs CUDA, not {device.type}; use fp32")
+    if precision == "auto":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    return torch.bfloat16 if precision == "bf16" else torch.float16
+
+
+def on_device(
+    images: np.ndarray[Any, np.dtype[np.uint8]], device: torch.device, share: float = 0.5
+) -> Tensor:
+    """Crops as a uint8 tensor: on a CUDA device if they take no more than a share of its free memory."""
+    tensor = torch.from_numpy(images)
+    if device.type != "cuda" or images.nbytes > share * torch.cuda.mem_get_info(device)[0]:
+        return tensor
+    return tensor.to(device)
+
+
+def portable(settings: TrainingSettings) -> dict[str, Any]:
+    """The settings that decide the result, as JSON can hold them; of files their names only."""
+    plain = dataclasses.asdict(settings)
+    plain.pop("device")
+    for part, name in (("network", "initial"), ("data", "attributes")):
+        plain[part][name] = Path(plain[part][name]).name
+    for name in ("teachers", "unlabelled"):
+        plain["distillation"][name] = [Path(entry).name for entry in plain["distillation"][name]]
+    plain["schedule"]["milestones"] = list(plain["schedule"]["milestones"])
+    return plain
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
+    found: list[str] = []
+    for name in {**old, **new}:
+        before, after = old.get(name, math.nan), new.get(name, math.nan)
+        if isinstance(before, dict) and isinstance(after, dict):
+            found += _differences(before, after, f"{prefix}{name}.")
+        elif before != after:
+            found.append(f"{prefix}{name} {before}, now {after}")
+    return found

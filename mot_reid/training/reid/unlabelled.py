@@ -1,0 +1,100 @@
+"""Crops of people that nobody named, for teachers to speak about: more of the world to learn from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mot_reid.training.detection_pictures import labelled_pictures, read_picture
+from mot_reid.training.reid.datasets import list_unlabelled, read_pictures
+
+__all__ = ["CropSource", "box_source", "file_source", "unlabelled_source"]
+
+_BLOCK = 1024  # files in memory at a time
+
+
+@dataclass(frozen=True)
+class CropSource:
+    """Crops that can be read in any size.
+
+    Attributes:
+        count: how many.
+        key: tells sources with other crops apart.
+        blocks: gives all crops in a size (h, w), in blocks (n, h, w, 3) uint8 RGB.
+    """
+
+    count: int
+    key: str
+    blocks: Callable[[tuple[int, int]], Iterator[NDArray[np.uint8]]]
+
+    def read(self, size: tuple[int, int]) -> NDArray[np.uint8]:
+        """All crops at once."""
+        return np.concatenate(list(self.blocks(size)))
+
+
+def file_source(paths: Sequence[Path]) -> CropSource:
+    """Pictures that show one person each."""
+    key = hashlib.sha256()
+    for path in paths:
+        key.update(f"{path.name} {path.stat().st_size}\n".encode())
+
+    def blocks(size: tuple[int, int]) -> Iterator[NDArray[np.uint8]]:
+        for start in range(0, len(paths), _BLOCK):
+            yield read_pictures(paths[start : start + _BLOCK], size)
+
+    return CropSource(len(paths), key.hexdigest(), blocks)
+
+
+def box_source(folder: Path, smallest: int = 60, widest: float = 0.8) -> CropSource:
+    """The people in pictures in YOLO layout.
+
+    Args:
+        folder: see `mot_reid.training.detection_pictures.labelled_pictures`.
+        smallest: height of a box, pixels, below which it is left out.
+        widest: width of a box against its height, above which it is left out (no upright person).
+
+    Raises:
+        FileNotFoundError: there are no pictures.
+        ValueError: a picture cannot be read, or no box is left.
+    """
+    chosen: list[tuple[Path, NDArray[np.intp]]] = []
+    key = hashlib.sha256()
+    for path, people, _ in labelled_pictures(folder):
+        height, width = read_picture(path).shape[:2]
+        corners = np.rint(people * (width, height, width, height)).astype(np.intp)
+        corners = corners.clip(0, (width, height, width, height))
+        wide, high = corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1]
+        corners = corners[(high >= smallest) & (wide > 0) & (wide <= widest * high)]
+        if len(corners):
+            chosen.append((path, corners))
+            key.update(f"{path.name} {path.stat().st_size} {corners.tolist()}\n".encode())
+    if not chosen:
+        raise ValueError(f"{folder}: no box of a person at least {smallest} pixels high")
+
+    def blocks(size: tuple[int, int]) -> Iterator[NDArray[np.uint8]]:
+        import cv2
+
+        for path, corners in chosen:
+            picture = read_picture(path)
+            crops = (picture[top:bottom, left:right] for left, top, right, bottom in corners)
+            small = [cv2.resize(crop, size[::-1], interpolation=cv2.INTER_AREA)[..., ::-1] for crop in crops]
+            yield np.array(small, np.uint8)
+
+    return CropSource(sum(len(corners) for _, corners in chosen), key.hexdigest(), blocks)
+
+
+def unlabelled_source(folder: Path | str) -> CropSource:
+    """The people in a folder of crops, or of pictures with boxes (`images/` and `labels/`).
+
+    Raises:
+        FileNotFoundError, ValueError: see `box_source` and `mot_reid.training.reid.datasets.list_unlabelled`.
+    """
+    folder = Path(folder)
+    if (folder / "images").is_dir() and (folder / "labels").is_dir():
+        return box_source(folder)
+    return file_source(list_unlabelled(folder))

@@ -1,0 +1,138 @@
+import csv
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from mot_reid.config import load_settings
+from mot_reid.training.reid.settings import TrainingSettings
+from mot_reid.training.reid.trainer import Trainer
+
+Run = Callable[..., Any]
+TINY = ["--height", 96, "--width", 32, "--reduced-dim", 4, "--people", 4, "--images", 2, "--epochs", 1]
+
+
+@pytest.fixture(scope="module")
+def market(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight people of plain colours, before two cameras."""
+    folder = tmp_path_factory.mktemp("market") / "bounding_box_train"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for person in range(1, 9):
+        colour = rng.integers(0, 256, 3)
+        for camera in (1, 2):
+            picture = np.clip(colour + rng.normal(0, 20, (64, 32, 3)), 0, 255)
+            cv2.imwrite(str(folder / f"{person:04d}_c{camera}s1_000001_00.png"), picture)
+    return folder.parent
+
+
+def test_train_then_evaluate(run: Run, market: Path, tmp_path: Path) -> None:
+    output = tmp_path / "run"
+    outcome = run("train", market, "-o", output, *TINY, "--held-out", 2, "--threads", 1, "--device", "cpu")
+    assert outcome.code == 0, outcome.err
+    assert f"written: {output / 'embedder.safetensors'}" in outcome.out
+    assert "12 crops of 6 people on cpu" in outcome.err
+    assert "epoch 1: loss" in outcome.err
+    assert "held out: mAP" in outcome.err
+    with (output / "metrics.csv").open() as file:
+        assert len(list(csv.DictReader(file))) == 2
+    outcome = run("train", market, "-o", output, *TINY, "--held-out", 3)
+    assert outcome.code == 2
+    assert "written with other settings: data.held_out 2, now 3" in outcome.err
+
+    figure = tmp_path / "galleries.png"
+    arguments = ("--data", market, "--held-out", 4, "--rerank", "--figure", figure, "-o", tmp_path)
+    outcome = run("evaluate-reid", output / "embedder.safetensors", *arguments)
+    assert outcome.code == 2  # one crop of each person and camera: nothing is left for the gallery
+    for row, path in enumerate(sorted((market / "bounding_box_train").iterdir())):
+        copy = path.with_name(path.name.replace("000001_00", f"{row + 2:06d}_00"))
+        copy.write_bytes(path.read_bytes())
+    outcome = run("evaluate-reid", output / "embedder.safetensors", *arguments)
+    assert outcome.code == 0, outcome.err
+    assert "embedder.safetensors re-ranked" in outcome.out
+    assert "4 held-out identities: 8 queries, 8 crops" in outcome.out
+    assert cv2.imread(str(figure)) is not None
+    assert (tmp_path / "reid.md").exists()
+
+
+def test_interruption_says_what_is_kept(
+    run: Run, market: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Trainer, "train_epoch", interrupted)
+    outcome = run("train", market, "-o", tmp_path, *TINY, "--held-out", 0)
+    assert outcome.code == 130
+    assert "interrupted; the same command goes on after the last whole epoch" in outcome.err
+    monkeypatch.setattr(Trainer, "run", interrupted)
+    outcome = run("train", market, "-o", tmp_path / "other", *TINY, "--held-out", 0)
+    assert "interrupted; nothing was written" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere"], "no such folder: nowhere"),
+        (["."], "no .jpg or .png files"),
+        ([".", "--architecture", "vit"], "architecture: expected one of mgn, pcb, plain, got 'vit'"),
+        ([".", "--height", "100"], "height: expected a multiple of 96"),
+        ([".", "--set", "losses.tripplet=1"], "did you mean losses.triplet?"),
+        ([".", "--device", "tpu"], "device 'tpu' is not known"),
+        ([".", "--precision", "int8"], "precision: expected one of auto, fp32, bf16, fp16, got 'int8'"),
+    ],
+)
+def test_wrong_calls_get_one_line(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    outcome = run("train", *arguments)
+    assert outcome.code == 2
+    assert message in outcome.err
+    assert outcome.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["mgn_osnet_x0_25.safetensors"], "nothing to do: give --data, --sequence or both"),
+        (["a.onnx", "b.onnx", "--data", ".", "--figure", "f.png"], "--figure: needs --data and one embedder"),
+        (["a.onnx", "--data", ".", "--figure", "f.gif"], "ends in .png or .jpg"),
+        (["a.onnx", "--data", "."], "weights not found: a.onnx"),
+        (["mgn_osnet_x0_25.safetensors", "--sequence", "."], "no seqinfo.ini"),
+    ],
+)
+def test_wrong_evaluations_get_one_line(run: Run, arguments: list[str], message: str) -> None:
+    outcome = run("evaluate-reid", *arguments)
+    assert outcome.code == 2
+    assert message in outcome.err
+
+
+def test_settings_of_a_training_are_printed_and_read_back(run: Run, tmp_path: Path) -> None:
+    outcome = run("config", "train", "--set", "losses.contrastive=1")
+    assert "contrastive: 1.0  # weight" in outcome.out
+    (tmp_path / "training.yaml").write_text(outcome.out)
+    settings = load_settings(TrainingSettings(), tmp_path / "training.yaml")
+    assert settings.losses.contrastive == 1
+    assert settings.replace(losses=TrainingSettings().losses) == TrainingSettings()
+    assert "expected one of track, train" in run("config", "cook").err
+
+
+def test_two_processes_share_a_training(market: Path, tmp_path: Path) -> None:
+    program = "from mot_reid.cli import main; main()"
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--no-python"]
+    command = [sys.executable, *torchrun, sys.executable, "-c", program, "train", market, "-o", tmp_path]
+    options = [*TINY, "--held-out", 0, "--threads", 1, "--device", "cpu"]
+    done = subprocess.run(list(map(str, [*command, *options])), capture_output=True, text=True, timeout=500)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("written:") == 1
+    assert (tmp_path / "embedder.safetensors").exists()
+    with (tmp_path / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["0", "1"]
+    assert float(rows[1]["loss"]) > 0

@@ -1,0 +1,28 @@
+import pytest
+import torch
+from torch.nn import functional as F
+
+from mot_reid.appearance.mgn import MGN
+from mot_reid.training.reid.head_fit import fit_heads
+
+
+def test_fitted_heads_speak_the_teachers_language() -> None:
+    torch.manual_seed(0)
+    model = MGN("osnet_x0_25", reduced_dim=4, relu=False).eval()
+    mixer = torch.randn(128, 6)
+
+    def lesson(count: int) -> tuple[torch.Tensor, torch.Tensor]:
+        images = torch.randn(count, 3, 96, 32)
+        with torch.no_grad():
+            return images, F.normalize(model.pooled(images)[0].flatten(1) @ mixer)
+
+    lessons = [lesson(64) for _ in range(4)]
+    projection = fit_heads(model, lessons)
+    assert projection.shape == (6, 32)
+    images, teacher = lesson(64)
+    with torch.no_grad():
+        guess = model(images) @ projection.T
+    guess, teacher = guess - guess.mean(dim=0), teacher - teacher.mean(dim=0)
+    assert float(F.cosine_similarity(guess, teacher).mean()) > 0.7
+    with pytest.raises(ValueError, match="more than 128 samples"):
+        fit_heads(model, lessons[:1])

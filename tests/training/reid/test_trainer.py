@@ -1,0 +1,304 @@
+import csv
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from mot_reid.appearance.checkpoints import load_checkpoint, save_checkpoint
+from mot_reid.appearance.mgn import MGN
+from mot_reid.config import with_settings
+from mot_reid.training.reid.attributes import Attributes
+from mot_reid.training.reid.crops import CropSet
+from mot_reid.training.reid.data import TrainingData, select_training_data
+from mot_reid.training.reid.datasets import list_crops, read_crops
+from mot_reid.training.reid.evaluation import evaluate_network
+from mot_reid.training.reid.logbook import EpochMetrics
+from mot_reid.training.reid.settings import (
+    AugmentationSettings,
+    BatchSettings,
+    DataSettings,
+    NetworkSettings,
+    OptimiserSettings,
+    ScheduleSettings,
+    TrainingSettings,
+)
+from mot_reid.training.reid.trainer import Trainer, autocast_type, on_device, portable
+
+TINY = TrainingSettings(
+    device="cpu",
+    data=DataSettings(height=96, width=32, held_out=0),
+    network=NetworkSettings(reduced_dim=8),
+    batch=BatchSettings(people=6, images=2, unlabelled=2),
+    optimiser=OptimiserSettings(learning_rate=1e-2, ema=0.5),
+    schedule=ScheduleSettings(epochs=2),
+    augmentation=AugmentationSettings(brightness=0.1, contrast=0.1, saturation=0.1, gamma=1.05, coarse=0.0),
+)
+
+
+def changed(**parts: Any) -> TrainingSettings:
+    return with_settings(TINY, parts)
+
+
+@pytest.fixture(scope="module")
+def crops() -> CropSet:
+    """People told apart by the colours of shirt and trousers, in noise, by two cameras."""
+    rng = np.random.default_rng(0)
+    identities, cameras = np.repeat(np.arange(6), 8), np.tile([1, 2], 24)
+    shirts, trousers = rng.permutation(6), rng.permutation(6)
+    colours = np.array([[c >> 2 & 1, c >> 1 & 1, c & 1] for c in range(1, 7)]) * 160.0 + 40
+    images = np.empty((48, 96, 32, 3))
+    images[:, :48] = colours[shirts[identities]][:, None, None]
+    images[:, 48:] = colours[trousers[identities]][:, None, None]
+    images += rng.normal(0, 25, images.shape)
+    return CropSet(images.clip(0, 255).astype(np.uint8), identities, cameras)
+
+
+@pytest.fixture(scope="module")
+def few(crops: CropSet) -> CropSet:
+    """Four crops of each."""
+    return crops[np.arange(48) % 8 < 4]
+
+
+@pytest.fixture(scope="module")
+def data(few: CropSet) -> TrainingData:
+    return select_training_data(few, TINY)
+
+
+@pytest.fixture
+def real() -> Path:
+    """The folder with the real data."""
+    folder = os.environ.get("MOT_REID_DATA")
+    if not folder:
+        pytest.skip("MOT_REID_DATA does not name the folder with the real data")
+    return Path(folder)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def test_tiny_training_learns_colours(crops: CropSet, tmp_path: Path) -> None:
+    settings = changed(schedule={"epochs": 3}, batch={"images": 4})
+    told: list[EpochMetrics] = []
+    result = Trainer(select_training_data(crops, settings), tmp_path, settings, on_epoch=told.append).run()
+    first, last = result.history[1], result.history[-1]
+    assert last.softmax < first.softmax
+    assert last.triplet < 0.7 * first.triplet
+    assert tuple(told) == result.history
+    network = load_checkpoint(result.embedder)
+    assert (network.input_size, network.dim) == ((96, 32), 64)
+    found = evaluate_network(network, crops)
+    assert found.rank1 == 1.0
+    assert found.mean_average_precision > 0.9
+
+
+@pytest.mark.data
+def test_training_on_a_few_people_finds_others_better(real: Path, tmp_path: Path) -> None:
+    files = list_crops(real / "market1501")
+    people = np.unique(files.identities)[:48]
+    rows = np.concatenate([np.flatnonzero(files.identities == person)[::2][:8] for person in people])
+    mask = np.zeros(len(files.paths), bool)
+    mask[rows] = True
+    settings = changed(
+        data={"held_out": 16, "width": 48},
+        batch={"people": 8, "images": 4},
+        schedule={"epochs": 5},
+        optimiser={"learning_rate": 3e-3},
+    )
+    crops = read_crops(files.select(mask), (96, 48))
+    history = Trainer(select_training_data(crops, settings), tmp_path, settings).run().history
+    assert history[-1].mean_average_precision > history[0].mean_average_precision + 0.05
+
+
+def test_crops_without_names_learn_from_the_teacher_only(few: CropSet, tmp_path: Path) -> None:
+    strangers = 255 - few.images[:7]
+    targets = np.random.default_rng(0).normal(size=(31, 8))
+    targets = (targets / np.linalg.norm(targets, axis=1, keepdims=True)).astype(np.float32)
+    data = select_training_data(few, TINY, teacher=targets, unlabelled=strangers)
+    trainer = Trainer(data, tmp_path, changed(batch={"unlabelled": 5}))
+    assert (data.people, trainer.steps) == (6, 2)  # of 24 crops with names; the others come on top
+    seen: list[np.ndarray] = []
+
+    class Spy(type(trainer.objective)):  # type: ignore[misc]
+        def __call__(self, output: Any, rows: np.ndarray) -> Any:
+            seen.append(rows)
+            assert len(output.embedding) == len(rows) == 17
+            return super().__call__(output, rows)
+
+    trainer.objective.__class__ = Spy
+    trainer.train_epoch(1)
+    assert len(seen) == 2
+    assert (seen[0][:12] < 24).all()
+    assert (seen[0][12:] >= 24).all()
+    assert len(set(seen[0][12:])) == 5
+
+
+def test_what_is_frozen_stays_and_fitted_heads_come_first(few: CropSet, tmp_path: Path) -> None:
+    start = tmp_path / "start.safetensors"
+    save_checkpoint(start, MGN("osnet_x0_25", 8, relu=False), input_size=(96, 32), half=False)
+    many = CropSet(*(np.concatenate([part] * 6) for part in (few.images, few.identities, few.cameras)))
+    targets = np.random.default_rng(0).normal(size=(144, 16)).astype(np.float32)
+    data = select_training_data(many, TINY, teacher=targets)
+    network = {"initial": str(start), "frozen": 3, "frozen_norms": True}
+    settings = changed(network=network, optimiser={"backbone_rate": 0.5}, distillation={"fitted": 140})
+    trainer = Trainer(data, tmp_path, settings)
+    before = {name: value.clone() for name, value in trainer.trainee.network.state_dict().items()}
+    given = load_checkpoint(start).module.state_dict()
+    assert torch.equal(before["stem.0.conv.weight"], given["stem.0.conv.weight"])
+    assert not torch.equal(before["reductions.0.0.weight"], given["reductions.0.0.weight"])
+    trainer.trainee.train()
+    trainer.frozen.eval()
+    trainer.body.apply(lambda module: module.eval() if isinstance(module, torch.nn.BatchNorm2d) else None)
+    trainer._step(np.arange(12), 1e-3, np.random.default_rng(0))
+    assert [group["lr"] for group in trainer.optimiser.param_groups] == [5e-4, 1e-3]
+    after = trainer.trainee.network.state_dict()
+    for name, value in before.items():
+        still = torch.equal(after[name], value)
+        if name.startswith(("stem.0", "stem.1", "stem.2")):
+            assert still, name
+        elif "running" in name or name.endswith("conv.weight"):
+            assert still == ("running" in name and not name.startswith("reductions")), name
+
+
+def test_interrupted_training_ends_as_an_uninterrupted_one(few: CropSet, tmp_path: Path) -> None:
+    settings = changed(
+        data={"held_out": 2},
+        batch={"people": 4, "images": 2},
+        optimiser={"name": "adamw"},
+        schedule={"epochs": 3},
+    )
+    teacher = np.eye(6, dtype=np.float32)[few.identities]
+    data = select_training_data(
+        few,
+        settings,
+        teacher=np.concatenate((teacher, teacher[:10])),
+        unlabelled=few.images[:10],
+    )
+    whole = Trainer(data, tmp_path / "whole", settings).run()
+
+    class Interrupted(Trainer):
+        """Stopped in the middle of its second epoch."""
+
+        def _step(self, *arguments: Any) -> torch.Tensor:
+            if len(self.history) == 2 and self.done == 1:
+                raise KeyboardInterrupt
+            self.done = 1 if len(self.history) == 2 else 0
+            return super()._step(*arguments)
+
+        done = 0
+
+    with pytest.raises(KeyboardInterrupt):
+        Interrupted(data, tmp_path / "parts", settings).run()
+    parts = Trainer(data, tmp_path / "parts", settings).run()
+    assert 0 < parts.history[-1].distillation < parts.history[1].distillation
+    expected, found = (load_checkpoint(r.embedder).module.state_dict() for r in (whole, parts))
+    assert all(torch.equal(found[name], value) for name, value in expected.items())
+    assert [metrics[1:-1] for metrics in parts.history[1:]] == [
+        metrics[1:-1] for metrics in whole.history[1:]
+    ]
+    with (tmp_path / "parts" / "metrics.csv").open() as file:
+        assert [row["epoch"] for row in csv.DictReader(file)] == ["0", "1", "2", "3"]
+    assert len(Trainer(data, tmp_path / "parts", settings).run().history) == 4  # nothing left to do
+    with pytest.raises(ValueError, match=r"other settings: seed 0, now 5, network\.relu False, now True"):
+        Trainer(
+            data,
+            tmp_path / "parts",
+            changed(**(as_changes(settings) | {"seed": 5, "network": {"relu": True}})),
+        )
+    again = Trainer(data, tmp_path / "parts", settings, resume=False)
+    assert not again.history
+
+
+def as_changes(settings: TrainingSettings) -> dict[str, Any]:
+    return {name: vars(getattr(settings, name)) for name in ("data", "batch", "optimiser", "schedule")}
+
+
+def test_a_seed_decides_everything(data: TrainingData, tmp_path: Path) -> None:
+    settings = changed(schedule={"epochs": 1})
+    runs = [Trainer(data, tmp_path / name, settings).run() for name in "ab"]
+    other = Trainer(data, tmp_path / "c", settings.replace(seed=1)).run()
+    states = [load_checkpoint(run.embedder).module.state_dict() for run in (*runs, other)]
+    assert all(torch.equal(states[0][name], value) for name, value in states[1].items())
+    assert any(not torch.equal(states[0][name], value) for name, value in states[2].items())
+
+
+@pytest.mark.parametrize(
+    ("network", "losses"),
+    [
+        ({"architecture": "plain"}, {"triplet": 0.0}),  # representation learning
+        ({"architecture": "plain"}, {"softmax": 0.0, "triplet": 0.0, "contrastive": 1.0}),  # metric learning
+        ({"architecture": "pcb"}, {"triplet": 0.0, "attributes": 0.5}),  # parts, attributes
+        ({"architecture": "mgn", "wide_softmax": True, "pooling": "gem"}, {}),
+    ],
+)
+def test_gradients_reach_every_weight(
+    few: CropSet, tmp_path: Path, network: dict[str, Any], losses: dict[str, float]
+) -> None:
+    settings = changed(network=network, losses=losses)
+    attributes = Attributes(("hat",), (2,), {person: (person % 2,) for person in range(6)})
+    data = select_training_data(few, settings, attributes=attributes if "attributes" in losses else None)
+    trainer = Trainer(data, tmp_path, settings)
+    trainer.trainee.train()
+    rows = np.arange(0, 24, 2)
+    trainer._step(rows, 1e-3, np.random.default_rng(0))
+    # The gates of a narrow OSNet have one hidden unit, which may be dead for a batch.
+    parameters = [(n, p) for n, p in trainer.trainee.named_parameters() if ".gate." not in n]
+    still = [name for name, p in parameters if p.grad is None or not p.grad.any()]
+    assert not still
+    metrics = trainer.train_epoch(1)
+    assert all((getattr(metrics, name) > 0) == (weight > 0) for name, weight in losses.items())
+
+
+def test_other_architectures_end_as_onnx(data: TrainingData, tmp_path: Path) -> None:
+    settings = changed(network={"architecture": "pcb", "reduced_dim": 4}, schedule={"epochs": 0})
+    assert Trainer(data, tmp_path, settings).run().embedder.name == "embedder.onnx"
+    assert (tmp_path / "embedder.onnx").stat().st_size > 1000
+
+
+def test_earlier_weights_go_on(data: TrainingData, tmp_path: Path) -> None:
+    first = Trainer(data, tmp_path / "a", changed(schedule={"epochs": 1})).run()
+    initial = {"initial": str(first.embedder)}
+    again = Trainer(data, tmp_path / "b", changed(network=initial, schedule={"epochs": 0})).run()
+    states = [load_checkpoint(run.embedder).module.state_dict() for run in (first, again)]
+    assert all(torch.equal(states[0][name], value) for name, value in states[1].items())
+    kept = changed(network=initial, optimiser={"keep": 0.5}, schedule={"epochs": 1})
+    assert Trainer(data, tmp_path / "c", kept).run().history[-1].loss > 0
+
+
+def test_bad_settings_are_refused_early(crops: CropSet, data: TrainingData, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="no such initial weights"):
+        Trainer(data, tmp_path, changed(network={"initial": "nothing.safetensors"}))
+    with pytest.raises(ValueError, match="no initial weights"):
+        Trainer(data, tmp_path, changed(optimiser={"keep": 0.5}))
+    with pytest.raises(ValueError, match=r"batch\.people is 16, but there are 6 identities"):
+        Trainer(data, tmp_path, changed(batch={"people": 16}))
+    with pytest.raises(ValueError, match="nothing to learn"):
+        Trainer(data, tmp_path, changed(losses={"softmax": 0.0, "triplet": 0.0}))
+    with pytest.raises(ValueError, match="precision bf16: mixed precision needs CUDA"):
+        Trainer(data, tmp_path, TINY.replace(precision="bf16"))
+    with pytest.raises(ValueError, match="the teacher has 5 embeddings for 48 crops"):
+        select_training_data(crops, TINY, teacher=np.ones((5, 2), np.float32))
+
+
+def test_precision_and_place_of_the_data() -> None:
+    cpu = torch.device("cpu")
+    assert autocast_type("auto", cpu) is None
+    assert autocast_type("fp16", torch.device("cuda")) == torch.float16
+    images = np.zeros((2, 4, 4, 3), np.uint8)
+    assert np.shares_memory(on_device(images, cpu).numpy(), images)
+
+
+def test_saved_settings_name_no_folders() -> None:
+    settings = with_settings(
+        replace(TINY),
+        {"network": {"initial": "/some/where/a.onnx"}, "distillation": {"teachers": ["/b/c.xml"]}},
+    )
+    plain = portable(settings)
+    assert "device" not in plain
+    assert plain["network"]["initial"] == "a.onnx"
+    assert plain["distillation"]["teachers"] == ["c.xml"]

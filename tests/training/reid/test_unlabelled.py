@@ -1,0 +1,42 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from mot_reid.training.reid.unlabelled import unlabelled_source
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Two pictures: a green person and a small one, and a wide box alone."""
+    (tmp_path / "images").mkdir()
+    (tmp_path / "labels").mkdir()
+    picture = np.zeros((200, 400, 3), np.uint8)
+    picture[50:150, 100:140] = (0, 255, 0)
+    for name in "ab":
+        cv2.imwrite(str(tmp_path / "images" / f"{name}.png"), picture)
+    (tmp_path / "labels" / "a.txt").write_text("0 0.3 0.5 0.1 0.5\n0 0.8 0.5 0.05 0.25\n")
+    (tmp_path / "labels" / "b.txt").write_text("0 0.5 0.5 0.5 0.5\n")
+    return tmp_path
+
+
+def test_people_are_cut_out_of_pictures_with_boxes(pictures: Path) -> None:
+    source = unlabelled_source(pictures)
+    assert source.count == 1
+    crops = source.read((96, 48))
+    assert crops.shape == (1, 96, 48, 3)
+    assert crops[0, 48, 24].tolist() == [0, 255, 0]
+    (pictures / "labels" / "a.txt").write_text("0 0.3 0.5 0.11 0.5\n")
+    assert unlabelled_source(pictures).key != source.key
+    (pictures / "labels" / "a.txt").write_text("")
+    with pytest.raises(ValueError, match="no box of a person at least 60 pixels high"):
+        unlabelled_source(pictures)
+
+
+def test_other_folders_hold_crops(pictures: Path) -> None:
+    source = unlabelled_source(pictures / "images")
+    assert source.count == 2
+    assert source.read((20, 10)).shape == (2, 20, 10, 3)
+    with pytest.raises(FileNotFoundError, match="no such folder"):
+        unlabelled_source(pictures / "nothing")
