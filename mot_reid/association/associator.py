@@ -173,7 +173,7 @@ class Associator:
 
     def _match_weak(self, frame: Frame, weak: Mask) -> None:
         """Weak detections with tracklets seen lately, by overlap (ByteTrack, arXiv 2110.06864)."""
-        if not weak.any():
+        if not np.count_nonzero(weak):
             return
         config, status = self.association, self._table.rows["status"]
         tracks = (status != Status.TENTATIVE) & (frame.ages <= config.weak_age)
@@ -238,7 +238,7 @@ class Associator:
     def _match_tentative(self, frame: Frame, confident: Mask) -> None:
         """The confident detections left with tentative tracklets, by overlap."""
         tracks = self._table.rows["status"] == Status.TENTATIVE
-        if tracks.any():
+        if np.count_nonzero(tracks):
             pairs = frame.possible(tracks, confident, frame.overlaps > self.association.tentative_min_iou)
             frame.match(pairs, 1 - frame.overlaps[pairs])
 
@@ -260,7 +260,7 @@ class Associator:
         rows["drift"][matched], rows["carried"][matched] = 0, 0
         rows["hits"][matched] += 1
         lost = rows["status"][matched] == Status.LOST
-        if lost.any():
+        if np.count_nonzero(lost):
             rows["status"][matched[lost]] = Status.CONFIRMED
         self._remember_appearance(frame, matched, chosen)
 
@@ -288,7 +288,7 @@ class Associator:
         """Free detections start tentative tracklets unless they double a box that is already followed."""
         config, detections = self.association, frame.detections
         free = frame.track_of == NOBODY
-        if not (free & confident).any():
+        if not np.count_nonzero(free & confident):
             return
         convincing = detections.scores >= self._needed_shares(frame) * usual
         starting = (free & confident & convincing).nonzero()[0]
@@ -321,19 +321,20 @@ class Associator:
         index = (frame.track_of != NOBODY).nonzero()[0]
         chosen = frame.track_of[index]
         reported = rows["status"][chosen] == Status.CONFIRMED
-        if not reported.all():
-            index, chosen = index[reported], chosen[reported]
+        index, chosen = index[reported], chosen[reported]
         share = self.association.smoothing
         boxes = (1 - share) * frame.measured[index] + share * self._table.states.position[chosen]
-        seen = kernels.corners(boxes)
-        hidden, hidden_boxes = self._hidden(seen)
-        chosen = np.concatenate([chosen, hidden])
+        xyxy, detection_index = kernels.corners(boxes), kept[index]
+        hidden, hidden_boxes = self._hidden(xyxy)
+        if hidden.size:
+            chosen, xyxy = np.concatenate([chosen, hidden]), np.concatenate([xyxy, hidden_boxes])
+            detection_index = np.concatenate([detection_index, np.full(len(hidden), NOBODY)])
         return Tracks(
             ids=rows["id"][chosen],
-            xyxy=np.concatenate([seen, hidden_boxes]).astype(np.float32),
+            xyxy=xyxy.astype(np.float32),
             scores=rows["score"][chosen],
             classes=rows["class_id"][chosen],
-            detection_index=np.concatenate([kept[index], np.full(len(hidden), NOBODY)]).astype(np.int64),
+            detection_index=detection_index.astype(np.int64, copy=False),
         )
 
     def _hidden(self, seen: NDArray[np.float64]) -> tuple[Indices, NDArray[np.float64]]:
@@ -356,6 +357,6 @@ class Associator:
         status = rows["status"]
         status[unseen & (status == Status.CONFIRMED)] = Status.LOST
         gone = unseen & ((status == Status.TENTATIVE) | (ages > config.max_age))
-        if config.revive_age > config.max_age and gone.any():
+        if config.revive_age > config.max_age and np.count_nonzero(gone):
             gone &= ~rows["has_embedding"] | (ages > config.revive_age) | (status == Status.TENTATIVE)
         self._table.keep(~gone)

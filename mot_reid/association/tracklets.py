@@ -104,7 +104,7 @@ class TrackletTable:
 
     def keep(self, mask: NDArray[np.bool_]) -> None:
         """Removes the rows where ``mask`` ``(N,)`` is False; the order stays."""
-        if mask.all():
+        if np.count_nonzero(mask) == len(mask):
             return
         first = int(mask.argmin())  # what comes before stays in its place
         kept = first + mask[first:].nonzero()[0]
@@ -134,7 +134,7 @@ class TrackletTable:
     def usual_embedding(self) -> NDArray[np.float32]:
         """What the rows' people have in common ``(D,)``: their mean embedding, short while they are few."""
         known = self.rows["has_embedding"]
-        return known.astype(np.float32) @ self.embeddings / np.float32(known.sum() + _PRIOR_PEOPLE)
+        return known.astype(np.float32) @ self.embeddings / np.float32(np.count_nonzero(known) + _PRIOR_PEOPLE)
 
     def _reserve(self, needed: int) -> None:
         capacity = len(self._rows)
