@@ -149,7 +149,7 @@ class Associator:
     def _take_in(self, frame: Frame, known: Mask, embeddings: NDArray[np.float32]) -> None:
         """Puts the embeddings ``(K, D)`` of the ``known`` detections ``(M,)`` in."""
         frame.hidden = kernels.covered_in_front(frame.xyxy, frame.xyxy) > self.association.max_occlusion
-        frame.looks = Looks(self._table.embeddings, embeddings, known, self._table.usual_embedding())
+        frame.looks = Looks(self._table.embeddings, embeddings, known, self._table.rows["has_embedding"])
 
     def _ages(self) -> NDArray[np.int64]:
         """Frames since each tracklet was last seen, ``(T,)``."""
@@ -322,9 +322,8 @@ class Associator:
         chosen = frame.track_of[index]
         reported = rows["status"][chosen] == Status.CONFIRMED
         index, chosen = index[reported], chosen[reported]
-        share = self.association.smoothing
-        boxes = (1 - share) * frame.measured[index] + share * self._table.states.position[chosen]
-        xyxy, detection_index = kernels.corners(boxes), kept[index]
+        position, share = self._table.states.position, self.association.smoothing
+        xyxy, detection_index = kernels.smoothed(frame.measured, index, position, chosen, share), kept[index]
         hidden, hidden_boxes = self._hidden(xyxy)
         if hidden.size:
             chosen, xyxy = np.concatenate([chosen, hidden]), np.concatenate([xyxy, hidden_boxes])
@@ -352,11 +351,6 @@ class Associator:
     def _retire(self) -> None:
         """Tentative tracklets that were missed go at once, lost ones when their time is up."""
         rows, config = self._table.rows, self.association
-        ages = self._ages()
-        unseen = ages > 0
-        status = rows["status"]
-        status[unseen & (status == Status.CONFIRMED)] = Status.LOST
-        gone = unseen & ((status == Status.TENTATIVE) | (ages > config.max_age))
-        if config.revive_age > config.max_age and np.count_nonzero(gone):
-            gone &= ~rows["has_embedding"] | (ages > config.revive_age) | (status == Status.TENTATIVE)
-        self._table.keep(~gone)
+        longest = config.max_age, max(config.max_age, config.revive_age)
+        stays = kernels.retire(rows["status"], self._ages(), rows["has_embedding"], *longest)
+        self._table.keep(stays)

@@ -4,25 +4,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid import kernels
+from mot_reid.kernels.plain import Status
 from mot_reid.motion.kalman import KalmanStates
 
 __all__ = ["Status", "TrackletTable"]
 
 _FIRST_CAPACITY = 64
-# The mean embedding counts this many people more than there are, of no looks at all: the mean of one person
-# alone is that person's own looks, and would leave nothing to tell them by.
-_PRIOR_PEOPLE = 2
-
-
-class Status:
-    """Where a tracklet stands. A removed one has no row any more.
-
-    Plain numbers: to compare an array with a member of an enumeration takes ten times as long.
-    """
-
-    TENTATIVE = 0  # seen too few times to be reported
-    CONFIRMED = 1  # seen in the last frame
-    LOST = 2  # confirmed once, not seen now
 
 
 _ROW = np.dtype(
@@ -47,7 +34,7 @@ class TrackletTable:
 
     Attributes:
         rows: structured array ``(N,)`` with the fields above; assign to ``table.rows["status"][mask]``.
-        states: the Kalman filter's.
+        states: the Kalman filter's, a view too: it writes into the table.
         embeddings: ``(N, D)`` float32 unit rows, valid where ``rows["has_embedding"]``; D = 0 before any.
     """
 
@@ -55,26 +42,18 @@ class TrackletTable:
         self._rows = np.zeros(_FIRST_CAPACITY, _ROW)
         self._states = np.zeros((5, 4, _FIRST_CAPACITY))
         self._embeddings = np.zeros((_FIRST_CAPACITY, 0), np.float32)
-        self._count = 0
         self._next_id = 1
+        self._use(0)
 
     def __len__(self) -> int:
         return self._count
 
-    @property
-    def rows(self) -> NDArray[np.void]:
-        """A view of the rows in use."""
-        return self._rows[: self._count]
-
-    @property
-    def embeddings(self) -> NDArray[np.float32]:
-        """A view of the embeddings of the rows in use."""
-        return self._embeddings[: self._count]
-
-    @property
-    def states(self) -> KalmanStates:
-        """The Kalman states as views: the filter writes into the table."""
-        return KalmanStates(self._states[:, :, : self._count])
+    def _use(self, count: int) -> None:
+        """From here on so many rows are in use: the public views show them."""
+        self._count = count
+        self.rows: NDArray[np.void] = self._rows[:count]
+        self.states = KalmanStates(self._states[:, :, :count])
+        self.embeddings: NDArray[np.float32] = self._embeddings[:count]
 
     def append(
         self,
@@ -86,7 +65,8 @@ class TrackletTable:
         """Adds tentative rows and returns their numbers."""
         added = len(class_ids)
         self._reserve(self._count + added)
-        start, self._count = self._count, self._count + added
+        start = self._count
+        self._use(start + added)
         new = self._rows[start : self._count]
         new[...] = np.zeros((), _ROW)
         new["class_id"] = class_ids
@@ -108,7 +88,7 @@ class TrackletTable:
             return
         first = int(mask.argmin())  # what comes before stays in its place
         kept = first + mask[first:].nonzero()[0]
-        self._count = first + len(kept)
+        self._use(first + len(kept))
         self._rows[first : self._count] = self._rows[kept]
         self._states[:, :, first : self._count] = self._states.take(kept, axis=2)
         self._embeddings[first : self._count] = self._embeddings[kept]
@@ -117,6 +97,7 @@ class TrackletTable:
         """Settles D at the first embedding; raises ValueError if a later one differs."""
         if not self._embeddings.shape[1]:
             self._embeddings = np.zeros((len(self._rows), dimension), np.float32)
+            self._use(self._count)
         if dimension != self._embeddings.shape[1]:
             raise ValueError(f"embeddings: expected {self._embeddings.shape[1]} columns, got {dimension}")
 
@@ -130,11 +111,6 @@ class TrackletTable:
         old_shares = np.float32(momentum) * self.rows["has_embedding"][rows]
         kernels.blend(self._embeddings, rows, embeddings, old_shares)
         self.rows["has_embedding"][rows] = True
-
-    def usual_embedding(self) -> NDArray[np.float32]:
-        """What the rows' people have in common ``(D,)``: their mean embedding, short while they are few."""
-        known = self.rows["has_embedding"]
-        return known.astype(np.float32) @ self.embeddings / np.float32(np.count_nonzero(known) + _PRIOR_PEOPLE)
 
     def _reserve(self, needed: int) -> None:
         capacity = len(self._rows)

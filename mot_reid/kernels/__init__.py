@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mot_reid.kernels.plain import (
+        along_usual,
         assign_pairs,
         at_edge,
         blend,
@@ -23,12 +24,15 @@ if TYPE_CHECKING:
         pair_distances,
         possible,
         predict,
+        retire,
         similar_pairs,
+        smoothed,
         update,
         warp,
     )
 
 __all__ = [
+    "along_usual",
     "assign_pairs",
     "at_edge",
     "blend",
@@ -42,7 +46,9 @@ __all__ = [
     "pair_distances",
     "possible",
     "predict",
+    "retire",
     "similar_pairs",
+    "smoothed",
     "update",
     "warp",
 ]
