@@ -26,8 +26,8 @@ def overlap_claims(
     longest = max(config.max_age, 1)
     tracks = (table.rows["status"] != Status.TENTATIVE) & (frame.ages <= longest)
     pairs = frame.possible(tracks, confident, frame.overlaps > config.min_iou)
-    costs: NDArray[np.float64] = config.age_cost / longest * (frame.ages[frame.rows[pairs]] - 1)
-    return pairs, costs
+    missed = (frame.ages[frame.rows[pairs]] - 1).astype(np.float64)
+    return pairs, config.age_cost / longest * missed
 
 
 def revivable(table: TrackletTable, frame: Frame, config: AssociationConfig) -> Mask:
