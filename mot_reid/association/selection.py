@@ -16,7 +16,7 @@ from mot_reid.association.tracklets import Status, TrackletTable
 from mot_reid.association.view import View
 from mot_reid.config import AssociationConfig
 
-__all__ = ["Allowance", "find_benefits", "find_doubts", "leads"]
+__all__ = ["Allowance", "find_benefits", "find_doubts"]
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -64,7 +64,7 @@ class Allowance:
         """
         if self._share >= 1:
             return worth
-        count = int(worth.sum())
+        count = int(np.count_nonzero(worth))
         if self._usual:
             self._usual = _DECAY * self._usual + (1 - _DECAY) * count
         else:
@@ -79,7 +79,7 @@ class Allowance:
 
     def _spend(self, chosen: Mask, values: Array, most: float) -> None:
         """Marks the detections of the highest finite ``values`` ``(M,)``, at most so many; pays for them."""
-        count = min(int(np.isfinite(values).sum()), int(max(most, 0)))
+        count = min(int(np.count_nonzero(np.isfinite(values))), int(most)) if most >= 1 else 0
         if count:
             chosen[np.argsort(-values, kind="stable")[:count]] = True
             self._saved -= count
@@ -104,7 +104,7 @@ def find_doubts(
     pairs, costs = overlap_claims(table, frame, confident, config)
     rows, columns, overlaps = frame.rows[pairs], frame.columns[pairs], frame.overlaps[pairs]
     costs += 1 - overlaps
-    np.minimum.at(doubts, columns, leads(rows, columns, costs))
+    np.minimum.at(doubts, columns, kernels.leads(rows, columns, costs))
     doubts[doubts >= _CLEAR_LEAD] = np.inf
     made = kernels.assign_pairs(rows, columns, costs, 1.0)
     rows, columns, overlaps = rows[made], columns[made], overlaps[made]
@@ -114,7 +114,7 @@ def find_doubts(
     odd = (frame.ages[rows] > _MISSED) | (unknown[rows] & in_view[columns])
     doubts[columns[odd]] = 0
     free = confident & (expected == NOBODY)
-    if free.any():
+    if np.count_nonzero(free):
         new = (table.rows["status"] == Status.TENTATIVE) & unknown
         again = frame.possible(new, free & in_view, frame.overlaps > config.tentative_min_iou)
         doubts[frame.columns[again]] = 0
@@ -145,27 +145,3 @@ def find_benefits(table: TrackletTable, frame: Frame, expected: Rows, config: As
     ages = frame.ages[rows] + table.rows["last_seen"][rows] - table.rows["looked"][rows]
     benefits[clear] = ages * (1 - frame.covered[clear]) * frame.detections.scores[clear]
     return benefits
-
-
-def leads(rows: Rows, columns: Rows, costs: Array) -> Array:
-    """How clear the best claims are: for each pair ``(P,)`` the lesser lead within its row and its column.
-
-    The lead within a row is by how much its cheapest pair is cheaper than its second; infinite if it has one.
-
-    Args:
-        rows: ``(P,)`` the tracklet of each pair.
-        columns: ``(P,)`` its detection.
-        costs: ``(P,)`` what it costs.
-    """
-    return np.minimum(_lead(rows, costs), _lead(columns, costs))
-
-
-def _lead(keys: Rows, costs: Array) -> Array:
-    """For each pair the lead of the cheapest among those with its key ``(P,)``."""
-    order = np.lexsort((costs, keys))
-    sorted_keys, sorted_costs = keys[order], costs[order]
-    follows = sorted_keys[1:] == sorted_keys[:-1]
-    second = 1 + (follows & np.concatenate([[True], ~follows[:-1]])[: len(follows)]).nonzero()[0]
-    lead = np.full(int(keys.max(initial=-1)) + 1, np.inf)
-    lead[sorted_keys[second]] = sorted_costs[second] - sorted_costs[second - 1]
-    return lead[keys]

@@ -102,13 +102,13 @@ class TrackletTable:
         if dimension != self._embeddings.shape[1]:
             raise ValueError(f"embeddings: expected {self._embeddings.shape[1]} columns, got {dimension}")
 
-    def saved(self) -> tuple[NDArray[np.void], NDArray[np.float64]]:
-        """Copies of the rows and of the Kalman states, for `restore`."""
-        return self.rows.copy(), self.states.values.copy()
+    def saved(self) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+        """Copies of the rows, as bytes, and of the Kalman states, for `restore`."""
+        return self.rows.view(np.uint8).copy(), self.states.values.copy()
 
-    def restore(self, saved: tuple[NDArray[np.void], NDArray[np.float64]]) -> None:
+    def restore(self, saved: tuple[NDArray[np.uint8], NDArray[np.float64]]) -> None:
         """Puts back what `saved` gave, if no row has come or gone since."""
-        self.rows[...], self.states.values[...] = saved
+        self.rows.view(np.uint8)[...], self.states.values[...] = saved
 
     def blend_embeddings(
         self, rows: NDArray[np.intp], embeddings: NDArray[np.float32], momentum: float

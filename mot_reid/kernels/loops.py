@@ -35,6 +35,7 @@ __all__ = [
     "covered_in_front",
     "extend",
     "fused_costs",
+    "leads",
     "mutual_best",
     "pair_distances",
     "possible",
@@ -317,6 +318,30 @@ def retire(status, ages, has_embedding, longest, longest_of_known):
             too_old = ages[n] > (longest_of_known if has_embedding[n] else longest)
             stays[n] = status[n] != _TENTATIVE and not too_old
     return stays
+
+
+@_compiled()
+def _two_least(keys, costs):
+    """The least and the second least cost of each key: ``(2, K)``, infinite where there is none."""
+    least = np.full((2, keys.max() + 1), np.inf)
+    for k in range(len(keys)):
+        key, cost = keys[k], costs[k]
+        if cost < least[0, key]:
+            least[0, key], least[1, key] = cost, least[0, key]
+        elif cost < least[1, key]:
+            least[1, key] = cost
+    return least
+
+
+@_compiled(types.Array(_f8, 1, "C"), _rows, _rows, _floats)
+def leads(rows, columns, costs):
+    found = np.empty(len(rows))
+    if len(rows):
+        by_row, by_column = _two_least(rows, costs), _two_least(columns, costs)
+        for k in range(len(rows)):
+            m, n = rows[k], columns[k]
+            found[k] = min(by_row[1, m] - by_row[0, m], by_column[1, n] - by_column[0, n])
+    return found
 
 
 @_compiled(_found, _rows, _rows, _masks, _masks, _masks, _rows, _rows)

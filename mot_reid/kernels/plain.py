@@ -17,6 +17,7 @@ __all__ = [
     "covered_in_front",
     "extend",
     "fused_costs",
+    "leads",
     "mutual_best",
     "overlapping",
     "pair_distances",
@@ -334,6 +335,30 @@ def along_usual(tracks: Vectors, detections: Vectors, known: Mask) -> tuple[Vect
     """
     usual = known.astype(np.float32) @ tracks / np.float32(np.count_nonzero(known) + PRIOR_PEOPLE)
     return tracks @ usual, detections @ usual, float(usual @ usual)
+
+
+def leads(rows: Rows, columns: Rows, costs: Array) -> Array:
+    """How clear the best claims are: for each pair ``(P,)`` the lesser lead within its row and its column.
+
+    The lead within a row is by how much its cheapest pair is cheaper than its second; infinite if it has one.
+
+    Args:
+        rows: ``(P,)`` the tracklet of each pair.
+        columns: ``(P,)`` its detection.
+        costs: ``(P,)`` what it costs.
+    """
+    return np.minimum(_lead(rows, costs), _lead(columns, costs))
+
+
+def _lead(keys: Rows, costs: Array) -> Array:
+    """For each pair the lead of the cheapest among those with its key ``(P,)``."""
+    order = np.lexsort((costs, keys))
+    sorted_keys, sorted_costs = keys[order], costs[order]
+    follows = sorted_keys[1:] == sorted_keys[:-1]
+    second = 1 + (follows & np.concatenate([[True], ~follows[:-1]])[: len(follows)]).nonzero()[0]
+    lead = np.full(int(keys.max(initial=-1)) + 1, np.inf)
+    lead[sorted_keys[second]] = sorted_costs[second] - sorted_costs[second - 1]
+    return lead[keys]
 
 
 def pair_distances(

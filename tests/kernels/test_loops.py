@@ -106,6 +106,7 @@ def test_pairs_that_can_be_made(seed: int, pairs: int, tracks: int, detections: 
     taken = [random.integers(-3, 2, count).clip(-1) for count in (tracks, detections)]
     same(lambda module: module.possible(rows, columns, *masks, *taken))
     overlaps, distances = random.random(pairs), random.uniform(0, 2, pairs).astype(np.float32)
+    same(lambda module: module.leads(rows, columns, np.round(overlaps, 1)))
     same(lambda module: module.fused_costs(overlaps, distances, masks[0], 0.7, 0.6))
 
 
