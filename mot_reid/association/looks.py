@@ -16,7 +16,7 @@ Vectors = NDArray[np.float32]
 class Looks:
     """Embeddings of tracklets and of detections, compared where somebody asks.
 
-    The distance is the cosine distance, in [0, 2], after ``usual`` is taken off both. What all people in a
+    The distance is the cosine distance, in [0, 2], after their mean is taken off. What all people in a
     video share (light, camera, background) brings all embeddings together, more with one embedder than with
     another. Without it strangers lie about 1 apart whatever the embedder and the video, so that one gate
     serves all. (Centring by the mean of the domain: Sun et al. 2017, arXiv 1612.01939, section 3, in its
@@ -26,16 +26,17 @@ class Looks:
         tracks: ``(T, D)``, L2-normalised.
         detections: ``(K, D)`` likewise, of the known detections in their order.
         known: ``(M,)`` which of the detections have an embedding; only those can be asked for.
-        usual: ``(D,)`` what the people of this video have in common.
+        remembered: ``(T,)`` which of the tracklets have one.
     """
 
-    def __init__(self, tracks: Vectors, detections: Vectors, known: Mask, usual: Vectors) -> None:
+    def __init__(self, tracks: Vectors, detections: Vectors, known: Mask, remembered: Mask) -> None:
         self.known = known
         self._tracks, self._detections = tracks, np.ascontiguousarray(detections, np.float32)
         self._place = known.cumsum() - 1  # of each detection among those known
         # (a - u)(b - u) = ab - au - bu + uu: the embeddings themselves need not be copied.
-        self._rest = float(usual @ usual)
-        self._along_tracks, self._along_detections = tracks @ usual, detections @ usual
+        self._along_tracks, self._along_detections, self._rest = kernels.along_usual(
+            tracks, self._detections, remembered
+        )
 
     def of_detections(self, columns: Rows) -> Vectors:
         """The embeddings ``(C, D)`` of some detections ``(C,)``."""

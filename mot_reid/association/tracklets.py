@@ -4,25 +4,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid import kernels
+from mot_reid.kernels.plain import Status
 from mot_reid.motion.kalman import KalmanStates
 
 __all__ = ["Status", "TrackletTable"]
 
 _FIRST_CAPACITY = 64
-# The mean embedding counts this many people more than there are, of no looks at all: the mean of one person
-# alone is that person's own looks, and would leave nothing to tell them by.
-_PRIOR_PEOPLE = 2
-
-
-class Status:
-    """Where a tracklet stands. A removed one has no row any more.
-
-    Plain numbers: to compare an array with a member of an enumeration takes ten times as long.
-    """
-
-    TENTATIVE = 0  # seen too few times to be reported
-    CONFIRMED = 1  # seen in the last frame
-    LOST = 2  # confirmed once, not seen now
 
 
 _ROW = np.dtype(
@@ -34,6 +21,7 @@ _ROW = np.dtype(
         ("last_seen", np.int64),  # frame of the last detection
         ("score", np.float32),  # of the last detection
         ("has_embedding", np.bool_),
+        ("looked", np.int64),  # frame of the last detection whose embedding went in
         ("drift", np.float64, 2),  # what the camera's motion made of the place since then, pixels
         ("carried", np.float64),  # the furthest that it was, heights
         ("at_edge", np.bool_),  # the last detection was cut off by the picture's edge, or nearly
@@ -47,7 +35,7 @@ class TrackletTable:
 
     Attributes:
         rows: structured array ``(N,)`` with the fields above; assign to ``table.rows["status"][mask]``.
-        states: the Kalman filter's.
+        states: the Kalman filter's, a view too: it writes into the table.
         embeddings: ``(N, D)`` float32 unit rows, valid where ``rows["has_embedding"]``; D = 0 before any.
     """
 
@@ -55,26 +43,18 @@ class TrackletTable:
         self._rows = np.zeros(_FIRST_CAPACITY, _ROW)
         self._states = np.zeros((5, 4, _FIRST_CAPACITY))
         self._embeddings = np.zeros((_FIRST_CAPACITY, 0), np.float32)
-        self._count = 0
         self._next_id = 1
+        self._use(0)
 
     def __len__(self) -> int:
         return self._count
 
-    @property
-    def rows(self) -> NDArray[np.void]:
-        """A view of the rows in use."""
-        return self._rows[: self._count]
-
-    @property
-    def embeddings(self) -> NDArray[np.float32]:
-        """A view of the embeddings of the rows in use."""
-        return self._embeddings[: self._count]
-
-    @property
-    def states(self) -> KalmanStates:
-        """The Kalman states as views: the filter writes into the table."""
-        return KalmanStates(self._states[:, :, : self._count])
+    def _use(self, count: int) -> None:
+        """From here on so many rows are in use: the public views show them."""
+        self._count = count
+        self.rows: NDArray[np.void] = self._rows[:count]
+        self.states = KalmanStates(self._states[:, :, :count])
+        self.embeddings: NDArray[np.float32] = self._embeddings[:count]
 
     def append(
         self,
@@ -86,7 +66,8 @@ class TrackletTable:
         """Adds tentative rows and returns their numbers."""
         added = len(class_ids)
         self._reserve(self._count + added)
-        start, self._count = self._count, self._count + added
+        start = self._count
+        self._use(start + added)
         new = self._rows[start : self._count]
         new[...] = np.zeros((), _ROW)
         new["class_id"] = class_ids
@@ -104,11 +85,11 @@ class TrackletTable:
 
     def keep(self, mask: NDArray[np.bool_]) -> None:
         """Removes the rows where ``mask`` ``(N,)`` is False; the order stays."""
-        if mask.all():
+        if np.count_nonzero(mask) == len(mask):
             return
         first = int(mask.argmin())  # what comes before stays in its place
         kept = first + mask[first:].nonzero()[0]
-        self._count = first + len(kept)
+        self._use(first + len(kept))
         self._rows[first : self._count] = self._rows[kept]
         self._states[:, :, first : self._count] = self._states.take(kept, axis=2)
         self._embeddings[first : self._count] = self._embeddings[kept]
@@ -117,8 +98,17 @@ class TrackletTable:
         """Settles D at the first embedding; raises ValueError if a later one differs."""
         if not self._embeddings.shape[1]:
             self._embeddings = np.zeros((len(self._rows), dimension), np.float32)
+            self._use(self._count)
         if dimension != self._embeddings.shape[1]:
             raise ValueError(f"embeddings: expected {self._embeddings.shape[1]} columns, got {dimension}")
+
+    def saved(self) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+        """Copies of the rows, as bytes, and of the Kalman states, for `restore`."""
+        return self.rows.view(np.uint8).copy(), self.states.values.copy()
+
+    def restore(self, saved: tuple[NDArray[np.uint8], NDArray[np.float64]]) -> None:
+        """Puts back what `saved` gave, if no row has come or gone since."""
+        self.rows.view(np.uint8)[...], self.states.values[...] = saved
 
     def blend_embeddings(
         self, rows: NDArray[np.intp], embeddings: NDArray[np.float32], momentum: float
@@ -130,11 +120,6 @@ class TrackletTable:
         old_shares = np.float32(momentum) * self.rows["has_embedding"][rows]
         kernels.blend(self._embeddings, rows, embeddings, old_shares)
         self.rows["has_embedding"][rows] = True
-
-    def usual_embedding(self) -> NDArray[np.float32]:
-        """What the rows' people have in common ``(D,)``: their mean embedding, short while they are few."""
-        known = self.rows["has_embedding"]
-        return known.astype(np.float32) @ self.embeddings / np.float32(known.sum() + _PRIOR_PEOPLE)
 
     def _reserve(self, needed: int) -> None:
         capacity = len(self._rows)

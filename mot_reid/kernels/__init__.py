@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mot_reid.kernels.plain import (
+        along_usual,
         assign_pairs,
         at_edge,
         blend,
@@ -19,16 +20,20 @@ if TYPE_CHECKING:
         covered_in_front,
         extend,
         fused_costs,
+        leads,
         mutual_best,
         pair_distances,
         possible,
         predict,
+        retire,
         similar_pairs,
+        smoothed,
         update,
         warp,
     )
 
 __all__ = [
+    "along_usual",
     "assign_pairs",
     "at_edge",
     "blend",
@@ -38,11 +43,14 @@ __all__ = [
     "covered_in_front",
     "extend",
     "fused_costs",
+    "leads",
     "mutual_best",
     "pair_distances",
     "possible",
     "predict",
+    "retire",
     "similar_pairs",
+    "smoothed",
     "update",
     "warp",
 ]

@@ -19,10 +19,13 @@ from mot_reid.kernels.plain import (
     LEAST_SIZE,
     LEAST_SQUARE,
     LEAST_TOUCHES,
+    PRIOR_PEOPLE,
     SAME_PIXEL,
+    Status,
 )
 
 __all__ = [
+    "along_usual",
     "assign_pairs",
     "at_edge",
     "blend",
@@ -32,11 +35,14 @@ __all__ = [
     "covered_in_front",
     "extend",
     "fused_costs",
+    "leads",
     "mutual_best",
     "pair_distances",
     "possible",
     "predict",
+    "retire",
     "similar_pairs",
+    "smoothed",
     "update",
     "warp",
 ]
@@ -47,11 +53,14 @@ def _taken(dtype: Any, dimensions: int, layout: str = "A", aligned: bool = True)
     return types.Array(dtype, dimensions, layout, readonly=True, aligned=aligned)
 
 
+# numba takes numbers from outside, not classes.
+_TENTATIVE, _CONFIRMED, _LOST = Status.TENTATIVE, Status.CONFIRMED, Status.LOST
+
 _f8, _f4, _i8, _b1 = types.float64, types.float32, types.int64, types.boolean
 _boxes, _rows, _classes = _taken(_f8, 2), _taken(types.intp, 1), _taken(_i8, 1, aligned=False)
 _floats, _singles, _vectors = _taken(_f8, 1), _taken(_f4, 1), _taken(_f4, 2, "C")
 _masks = _taken(_b1, 1)
-_found = types.Array(types.intp, 1, "C")
+_found, _weights = types.Array(types.intp, 1, "C"), types.Array(_f4, 1, "C")
 
 
 def _compiled(*signature: Any, fast: bool = False) -> Callable[[Callable[..., Any]], Any]:
@@ -137,6 +146,18 @@ def corners(boxes):
             half = boxes[n, 2 + side] / 2
             xyxy[n, side] = boxes[n, side] - half
             xyxy[n, 2 + side] = boxes[n, side] + half
+    return xyxy
+
+
+@_compiled(types.Array(_f8, 2, "C"), _boxes, _rows, _boxes, _rows, _f8)
+def smoothed(measured, index, predicted, chosen, share):
+    xyxy = np.empty((len(index), 4))
+    for k in range(len(index)):
+        for side in range(2):
+            a, b = measured[index[k]], predicted[chosen[k]]
+            centre = (1 - share) * a[side] + share * b[side]
+            half = ((1 - share) * a[2 + side] + share * b[2 + side]) / 2
+            xyxy[k, side], xyxy[k, 2 + side] = centre - half, centre + half
     return xyxy
 
 
@@ -287,6 +308,42 @@ def mutual_best(a, b, least):
     return _mutual_best(a, b, _order(a, b), least)
 
 
+@_compiled(types.Array(_b1, 1, "C"), types.Array(types.int8, 1, "A"), _taken(_i8, 1), _masks, _i8, _i8)
+def retire(status, ages, has_embedding, longest, longest_of_known):
+    stays = np.ones(len(status), np.bool_)
+    for n in range(len(status)):
+        if ages[n] > 0:
+            if status[n] == _CONFIRMED:
+                status[n] = _LOST
+            too_old = ages[n] > (longest_of_known if has_embedding[n] else longest)
+            stays[n] = status[n] != _TENTATIVE and not too_old
+    return stays
+
+
+@_compiled()
+def _two_least(keys, costs):
+    """The least and the second least cost of each key: ``(2, K)``, infinite where there is none."""
+    least = np.full((2, keys.max() + 1), np.inf)
+    for k in range(len(keys)):
+        key, cost = keys[k], costs[k]
+        if cost < least[0, key]:
+            least[0, key], least[1, key] = cost, least[0, key]
+        elif cost < least[1, key]:
+            least[1, key] = cost
+    return least
+
+
+@_compiled(types.Array(_f8, 1, "C"), _rows, _rows, _floats)
+def leads(rows, columns, costs):
+    found = np.empty(len(rows))
+    if len(rows):
+        by_row, by_column = _two_least(rows, costs), _two_least(columns, costs)
+        for k in range(len(rows)):
+            m, n = rows[k], columns[k]
+            found[k] = min(by_row[1, m] - by_row[0, m], by_column[1, n] - by_column[0, n])
+    return found
+
+
 @_compiled(_found, _rows, _rows, _masks, _masks, _masks, _rows, _rows)
 def possible(rows, columns, alike, tracks, detections, detection_of, track_of):
     pairs = np.empty(len(rows), np.intp)
@@ -316,6 +373,25 @@ def _product(a, m, b, n):
     for k in range(a.shape[1]):
         total += a[m, k] * b[n, k]
     return total
+
+
+@_compiled(types.Tuple((_weights, _weights, _f8)), _vectors, _vectors, _masks)
+def along_usual(tracks, detections, known):
+    usual = np.zeros((1, tracks.shape[1]), np.float32)
+    people = PRIOR_PEOPLE
+    for n in range(len(tracks)):
+        if known[n]:
+            people += 1
+            for d in range(tracks.shape[1]):
+                usual[0, d] += tracks[n, d]
+    for d in range(tracks.shape[1]):
+        usual[0, d] /= np.float32(people)
+    along_tracks, along_detections = np.empty(len(tracks), np.float32), np.empty(len(detections), np.float32)
+    for n in range(len(tracks)):
+        along_tracks[n] = _product(tracks, n, usual, 0)
+    for n in range(len(detections)):
+        along_detections[n] = _product(detections, n, usual, 0)
+    return along_tracks, along_detections, _product(usual, 0, usual, 0)
 
 
 @_compiled(types.Array(_f4, 1, "C"), _vectors, _vectors, _rows, _rows, _singles, _singles, _f4)

@@ -7,6 +7,7 @@ from mot_reid.boxes import cxcywh_to_xyxy, xyxy_to_cxcywh
 from mot_reid.kernels.assignment import assign_pairs
 
 __all__ = [
+    "along_usual",
     "assign_pairs",
     "at_edge",
     "blend",
@@ -16,14 +17,17 @@ __all__ = [
     "covered_in_front",
     "extend",
     "fused_costs",
+    "leads",
     "mutual_best",
     "overlapping",
     "pair_distances",
     "paired_iou",
     "possible",
     "predict",
+    "retire",
     "similar_boxes",
     "similar_pairs",
+    "smoothed",
     "update",
     "warp",
 ]
@@ -32,6 +36,18 @@ Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
 Mask = NDArray[np.bool_]
 Vectors = NDArray[np.float32]
+
+
+class Status:
+    """Where a tracklet stands. A removed one has no row any more.
+
+    Plain numbers: to compare an array with a member of an enumeration takes ten times as long.
+    """
+
+    TENTATIVE = 0  # seen too few times to be reported
+    CONFIRMED = 1  # seen in the last frame
+    LOST = 2  # confirmed once, not seen now
+
 
 # Widths and heights below this many pixels do not shrink the noise further.
 LEAST_SIDE = 1.0
@@ -43,6 +59,9 @@ LEAST_SIZE = 1e-12
 FEW = 10_000
 # Squared lengths of embeddings below this are taken for nothing but rounding.
 LEAST_SQUARE = 1e-6
+# The mean embedding counts this many people more than there are, of no looks at all: the mean of one person
+# alone is that person's own looks, and would leave nothing to tell them by.
+PRIOR_PEOPLE = 2
 # Opposite embeddings can cancel out: lengths below this have no direction.
 LEAST_NORM = 1e-6
 # Boxes end at the same pixel where the picture cuts them off; nobody's own path does that so often.
@@ -105,6 +124,19 @@ def squared_sides(position: Array) -> Array:
 def corners(boxes: Array) -> Array:
     """Centre, width and height to corners: ``(N, 4)`` to ``(N, 4)``."""
     return cxcywh_to_xyxy(boxes)
+
+
+def smoothed(measured: Array, index: Rows, predicted: Array, chosen: Rows, share: float) -> Array:
+    """Corners ``(K, 4)`` of boxes between measured ones and those of the filter.
+
+    Args:
+        measured: ``(M, 4)`` centre x, centre y, width, height.
+        index: ``(K,)`` which of them.
+        predicted: ``(T, 4)`` likewise.
+        chosen: ``(K,)`` which of them.
+        share: of the filter's.
+    """
+    return cxcywh_to_xyxy((1 - share) * measured[index] + share * predicted[chosen])
 
 
 def centres(xyxy: Array) -> Array:
@@ -266,6 +298,67 @@ def fused_costs(overlaps: Array, distances: Vectors, known: Mask, weight: float,
     dissimilarity = np.minimum(distances / gate, 1)
     weights = weight * known
     return (1 - weights) * (1 - overlaps) + weights * dissimilarity
+
+
+def retire(
+    status: NDArray[np.int8],
+    ages: NDArray[np.int64],
+    has_embedding: Mask,
+    longest: int,
+    longest_of_known: int,
+) -> Mask:
+    """Marks confirmed tracklets that were not seen as lost, in place, and says which rows stay ``(N,)``.
+
+    Args:
+        status: ``(N,)`` of `Status`.
+        ages: ``(N,)`` frames since each was seen.
+        has_embedding: ``(N,)`` who is known by looks.
+        longest: that others may be lost, frames.
+        longest_of_known: that those may be.
+    """
+    unseen = ages > 0
+    status[unseen & (status == Status.CONFIRMED)] = Status.LOST
+    too_old = ages > np.where(has_embedding, longest_of_known, longest)
+    return ~(unseen & ((status == Status.TENTATIVE) | too_old))
+
+
+def along_usual(tracks: Vectors, detections: Vectors, known: Mask) -> tuple[Vectors, Vectors, float]:
+    """What embeddings have of the usual look u: the mean of the tracks', short while they are few.
+
+    Args:
+        tracks: ``(T, D)``.
+        detections: ``(M, D)``.
+        known: ``(T,)`` the tracks that have one.
+
+    Returns:
+        Products with u of the tracks ``(T,)``, of the detections ``(M,)`` and of u itself.
+    """
+    usual = known.astype(np.float32) @ tracks / np.float32(np.count_nonzero(known) + PRIOR_PEOPLE)
+    return tracks @ usual, detections @ usual, float(usual @ usual)
+
+
+def leads(rows: Rows, columns: Rows, costs: Array) -> Array:
+    """How clear the best claims are: for each pair ``(P,)`` the lesser lead within its row and its column.
+
+    The lead within a row is by how much its cheapest pair is cheaper than its second; infinite if it has one.
+
+    Args:
+        rows: ``(P,)`` the tracklet of each pair.
+        columns: ``(P,)`` its detection.
+        costs: ``(P,)`` what it costs.
+    """
+    return np.minimum(_lead(rows, costs), _lead(columns, costs))
+
+
+def _lead(keys: Rows, costs: Array) -> Array:
+    """For each pair the lead of the cheapest among those with its key ``(P,)``."""
+    order = np.lexsort((costs, keys))
+    sorted_keys, sorted_costs = keys[order], costs[order]
+    follows = sorted_keys[1:] == sorted_keys[:-1]
+    second = 1 + (follows & np.concatenate([[True], ~follows[:-1]])[: len(follows)]).nonzero()[0]
+    lead = np.full(int(keys.max(initial=-1)) + 1, np.inf)
+    lead[sorted_keys[second]] = sorted_costs[second] - sorted_costs[second - 1]
+    return lead[keys]
 
 
 def pair_distances(

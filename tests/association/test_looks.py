@@ -13,19 +13,18 @@ def matrix(looks: Looks, tracks: int, detections: int) -> np.ndarray:
 
 def test_cosine_by_hand() -> None:
     tracks = np.array([[1, 0], [0.6, 0.8]], np.float32)
-    looks = Looks(tracks, np.array([[0, 1]], np.float32), ALL[:1], np.zeros(2, np.float32))
+    looks = Looks(tracks, np.array([[0, 1]], np.float32), ALL[:1], np.zeros(2, bool))
     np.testing.assert_allclose(matrix(looks, 2, 1), [[1], [0.2]], atol=1e-6)
 
 
 def test_what_everybody_shares_does_not_count() -> None:
     """Strangers whose embeddings share one large component are as far apart as without it."""
-    shared = np.array([0, 0, 0.8], np.float32)
-    people = np.array([[0.6, 0, 0.8], [-0.6, 0, 0.8], [0, 0.6, 0.8]], np.float32)
-    np.testing.assert_allclose(
-        1 - people @ people.T, [[0, 0.72, 0.36], [0.72, 0, 0.36], [0.36, 0.36, 0]], atol=1e-6
-    )
-    expected = [[0, 2, 1], [2, 0, 1], [1, 1, 0]]
-    np.testing.assert_allclose(matrix(Looks(people, people, ALL, shared), 3, 3), expected, atol=1e-6)
+    people = np.array([[0.6, 0, 0.8], [-0.6, 0, 0.8], [0, 0.6, 0.8], [0, -0.6, 0.8]], np.float32)
+    assert (people @ people.T > 0.2).all()
+    crowd = np.tile(people, (50, 1))
+    expected = [[0, 2, 1, 1], [2, 0, 1, 1], [1, 1, 0, 2], [1, 1, 2, 0]]
+    looks = Looks(crowd, people, np.ones(4, bool), np.ones(len(crowd), bool))
+    np.testing.assert_allclose(matrix(looks, 4, 4), expected, atol=1e-3)
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
@@ -38,8 +37,9 @@ def test_equals_the_definition(seed: int, tracks: int, detections: int) -> None:
     random = np.random.default_rng(seed)
     known = random.random(detections) < 0.7
     a, b = unit(random.normal(size=(tracks, 6)) + 0.7), unit(random.normal(size=(detections, 6)) + 0.7)
-    usual = 0.8 * a.mean(axis=0)
-    looks = Looks(*(rows.astype(np.float32) for rows in (a, b[known])), known, usual.astype(np.float32))
+    remembered = random.random(tracks) < 0.7
+    usual = a[remembered].sum(axis=0) / (remembered.sum() + 2)
+    looks = Looks(a.astype(np.float32), b[known].astype(np.float32), known, remembered)
     columns = np.flatnonzero(known)
     expected = 1 - unit(a - usual) @ unit(b - usual).T
     seen = looks.distances(np.arange(tracks), columns)
