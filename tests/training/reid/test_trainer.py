@@ -281,6 +281,9 @@ def test_bad_settings_are_refused_early(crops: CropSet, data: TrainingData, tmp_
         Trainer(data, tmp_path, changed(losses={"softmax": 0.0, "triplet": 0.0}))
     with pytest.raises(ValueError, match="precision bf16: mixed precision needs CUDA"):
         Trainer(data, tmp_path, TINY.replace(precision="bf16"))
+    alone = CropSet(crops.images, crops.identities, np.ones(48, np.int64))
+    with pytest.raises(ValueError, match=r"data\.held_out: no held-out person has another crop"):
+        select_training_data(alone, changed(data={"held_out": 2}))
     with pytest.raises(ValueError, match="the teacher has 5 embeddings for 48 crops"):
         select_training_data(crops, TINY, teacher=np.ones((5, 2), np.float32))
 
