@@ -17,6 +17,7 @@ from mot_reid.training.reid.data import TrainingData, select_training_data
 from mot_reid.training.reid.datasets import list_crops, read_crops
 from mot_reid.training.reid.evaluation import evaluate_network
 from mot_reid.training.reid.logbook import EpochMetrics
+from mot_reid.training.reid.optimisation import autocast_type, on_device
 from mot_reid.training.reid.settings import (
     AugmentationSettings,
     BatchSettings,
@@ -26,7 +27,8 @@ from mot_reid.training.reid.settings import (
     ScheduleSettings,
     TrainingSettings,
 )
-from mot_reid.training.reid.trainer import Trainer, autocast_type, on_device, portable
+from mot_reid.training.reid.state import differences, portable
+from mot_reid.training.reid.trainer import Trainer
 
 TINY = TrainingSettings(
     device="cpu",
@@ -305,3 +307,5 @@ def test_saved_settings_name_no_folders() -> None:
     assert "device" not in plain
     assert plain["network"]["initial"] == "a.onnx"
     assert plain["distillation"]["teachers"] == ["c.xml"]
+    assert differences(plain, plain) == []
+    assert differences(plain, plain | {"seed": 4}) == ["seed 0, now 4"]
