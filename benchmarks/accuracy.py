@@ -36,6 +36,7 @@ OTHERS = (
     "reappearance",
     "association-speed",
     "association-speed-stages",
+    "backbones",
 )
 """Tables that the other scripts of this folder make."""
 

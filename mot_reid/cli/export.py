@@ -55,7 +55,7 @@ def export(
     Known projects: seathiefwang/MGN-pytorch and LightMBN's MGN, GNAYUOHZ/ReID-MGN, levyfan/reid-mgn, MGN of
     fast-reid and LUPerson, and torchreid's OSNet. With -o NAME.safetensors such a file becomes one of ours.
 
-    Example: mot-reid export runs/mgn/best.safetensors
+    Example: mot-reid export runs/mgn/embedder.safetensors
     """
     with usage_errors():
         from mot_reid.appearance.backends import CHECKPOINTS

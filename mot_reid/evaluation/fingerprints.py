@@ -42,7 +42,7 @@ def weights_digest(path: Path) -> str:
         files = sorted(entry for entry in path.rglob("*") if entry.is_file())
     else:
         files = [path, *sorted(path.parent.glob(f"{path.name}[._]data"))]
-        if path.suffix == ".safetensors" and path.with_suffix(".onnx").is_file():
+        if path.suffix != ".onnx" and path.with_suffix(".onnx").is_file():
             files.append(path.with_suffix(".onnx"))
     digests = [_file_digest(file, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()

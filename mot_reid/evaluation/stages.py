@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from mot_reid.appearance.backends import CHECKPOINTS
 from mot_reid.config import CameraConfig, Config, DetectorConfig, EmbedderConfig
 from mot_reid.evaluation.cache import Arrays
 from mot_reid.evaluation.fingerprints import (
@@ -176,7 +177,7 @@ class EmbedStage(Stage[NDArray[np.float32]]):
 
     @cached_property
     def _network(self) -> dict[str, Any]:
-        return _network_key(self._config, self._device, (".safetensors", ".onnx"))
+        return _network_key(self._config, self._device, (*CHECKPOINTS, ".onnx"))
 
     def key(self, detections: list[Detections]) -> dict[str, Any]:
         """See `Stage.key`."""

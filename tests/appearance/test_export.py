@@ -30,16 +30,17 @@ CROPS = np.random.default_rng(1).integers(0, 256, (7, *SIZE, 3), dtype=np.uint8)
 def checkpoint(tmp_path: Path) -> Path:
     torch.manual_seed(0)
     path = tmp_path / "small.safetensors"
-    save_checkpoint(path, MGN("osnet_x0_25", reduced_dim=16), input_size=SIZE, mean=(0.4, 0.5, 0.6))
+    save_checkpoint(path, MGN("mobilenet_v3_small", reduced_dim=16, relu=False), input_size=SIZE)
     return path
 
 
 @pytest.fixture(scope="module")
 def export(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An export with its checkpoint beside it."""
+    """An export of a network with most of the switches, with its checkpoint beside it."""
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("export") / "small.safetensors"
-    save_checkpoint(path, MGN("osnet_x0_25", reduced_dim=16), input_size=SIZE, mean=(0.4, 0.5, 0.6))
+    network = MGN("osnet_x0_25", 16, pooling="gem", bnneck=True, stem_pool="ceil", shared_reduction=True)
+    save_checkpoint(path, network, input_size=SIZE, mean=(0.4, 0.5, 0.6))
     export_onnx(path, path.with_suffix(".onnx"))
     assert list(path.parent.glob("*partial*")) == []
     return path.with_suffix(".onnx")
@@ -69,38 +70,24 @@ def test_an_export_beside_its_checkpoint_is_used_on_a_cpu(checkpoint: Path, expo
 
 def test_an_export_of_other_weights_is_not_taken(tmp_path: Path, export: Path) -> None:
     torch.manual_seed(1)
-    save_checkpoint(tmp_path / "a.safetensors", MGN("osnet_x0_25", reduced_dim=16), input_size=SIZE)
+    save_checkpoint(tmp_path / "a.safetensors", MGN("osnet_x0_25", reduced_dim=8), input_size=SIZE)
     shutil.copy(export, tmp_path / "a.onnx")
     assert isinstance(load_backend(tmp_path / "a.safetensors", "cpu"), TorchBackend)
 
 
-@pytest.mark.parametrize(
-    ("backbone", "switches"),
-    [
-        ("osnet_x0_5", {"pooling": "gem", "bnneck": True, "extra_bn": True, "shared_reduction": True}),
-        ("resnet18_ibn", {"pooling": "gem", "stem_pool": "ceil", "global_stride": 1}),
-        ("efficientnet_lite0", {"pooling": "avg"}),
-        ("mobilenet_v3_small", {}),
-        ("mobilenet_v3_large", {"relu": False}),
-    ],
-)
-def test_every_backbone_and_switch_can_be_exported(
-    backbone: str, switches: dict[str, Any], tmp_path: Path
-) -> None:
+def test_efficientnet_can_be_exported(tmp_path: Path) -> None:
     torch.manual_seed(2)
-    save_checkpoint(tmp_path / "a.safetensors", MGN(backbone, reduced_dim=8, **switches), input_size=SIZE)
-    export_onnx(tmp_path / "a.safetensors", tmp_path / "a.onnx")  # refuses to write what differs
-    mine, theirs = TorchBackend(tmp_path / "a.safetensors", "cpu"), OnnxBackend(tmp_path / "a.onnx")
-    for path in tmp_path.glob("a.*"):
-        path.unlink()  # pytest would keep them
-    assert cosines(mine(CROPS), theirs(CROPS)).min() > 1 - 1e-4
+    path = tmp_path / "a.safetensors"
+    save_checkpoint(path, MGN("efficientnet_lite0", reduced_dim=8, pooling="avg"), input_size=SIZE)
+    export_onnx(path, tmp_path / "a.onnx")  # refuses to write what differs
+    assert cosines(TorchBackend(path, "cpu")(CROPS), OnnxBackend(tmp_path / "a.onnx")(CROPS)).min() > 1 - 1e-4
 
 
 @pytest.fixture
 def foreign(tmp_path: Path) -> Path:
     """A file of LUPerson's fast-reid, with a normalisation of its own, on a small ResNet."""
     torch.manual_seed(5)
-    state = plain.state_luperson(plain.trunk("resnet18", "backbone", "b"), 512, 16)
+    state = plain.state_luperson(plain.trunk("resnet18", "backbone", "b", with_ibn=True), 512, 16)
     torch.save({"model": state}, tmp_path / "luperson_mgn.pth")
     return tmp_path / "luperson_mgn.pth"
 
@@ -111,10 +98,8 @@ def test_foreign_checkpoints_run_as_they_are_and_exported(foreign: Path, run: Ca
     )
     boxes = np.array([[0, 0, 96, 192], [20, 30, 120, 190]], np.float32)
     tracker = Tracker(detector="none", embedder=foreign, camera_motion="none", device="cpu")
-    tracker.update(frame, Detections(boxes, scores=[0.9, 0.9]))
-    as_it_is = NetworkEmbedder(EmbedderConfig(weights=str(foreign)))
-    assert as_it_is.name == "luperson_mgn.pth (torch cpu)"
-    assert as_it_is.embed(frame, boxes).shape == (2, 128)
+    tracker.update(frame, Detections(boxes[:1], scores=[0.9]))
+    assert isinstance(load_backend(foreign, "cpu"), TorchBackend)
 
     state = {k: v.float() for k, v in torch.load(foreign, weights_only=True)["model"].items()}
     crops = [cv2.resize(frame[y1:y2, x1:x2], SIZE[::-1]) for x1, y1, x2, y2 in boxes.astype(int)]

@@ -250,3 +250,11 @@ def test_weights_that_are_folders(tmp_path: Path) -> None:
     assert fingerprints.weights_digest(export) == first
     (export / "inner/model.bin").write_text("ccc")
     assert fingerprints.weights_digest(export) != first
+
+
+@pytest.mark.parametrize("name", ["mgn.safetensors", "fastreid.pth"])
+def test_an_export_beside_a_checkpoint_counts(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"weights")
+    alone = fingerprints.weights_digest(tmp_path / name)
+    (tmp_path / name).with_suffix(".onnx").write_bytes(b"export")
+    assert fingerprints.weights_digest(tmp_path / name) != alone
