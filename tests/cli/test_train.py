@@ -55,6 +55,30 @@ def test_train_then_evaluate(run: Run, market: Path, tmp_path: Path) -> None:
     assert cv2.imread(str(figure)) is not None
     assert (tmp_path / "reid.md").exists()
 
+    folder = sequence(tmp_path / "SEQ-01")
+    outcome = run(
+        "evaluate-reid", output / "embedder.safetensors", "--sequence", folder, "--gap", 1, "--every", 1
+    )
+    assert outcome.code == 0, outcome.err
+    assert "SEQ-01: 6 crops, compared 1 s or more apart" in outcome.out
+    assert {"clean", "shift", "cover"} <= set(outcome.out.split())
+
+
+def sequence(folder: Path) -> Path:
+    """A red and a blue person in three frames, one a second."""
+    (folder / "img1").mkdir(parents=True)
+    (folder / "gt").mkdir()
+    (folder / "seqinfo.ini").write_text("[Sequence]\nname=SEQ-01\nframeRate=1\n")
+    frame = np.zeros((100, 200, 3), np.uint8)
+    frame[10:50, 20:40, 2] = 255
+    frame[10:50, 120:140, 0] = 255
+    rows = []
+    for number in (1, 2, 3):
+        cv2.imwrite(str(folder / "img1" / f"{number:06d}.jpg"), frame)
+        rows += [f"{number},{person},{100 * person - 79},11,20,40,1,-1,-1,-1" for person in (1, 2)]
+    (folder / "gt" / "gt.txt").write_text("\n".join(rows))
+    return folder
+
 
 def test_interruption_says_what_is_kept(
     run: Run, market: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
