@@ -190,8 +190,8 @@ def _run(
 
 def _overview(trainer: Any) -> str:
     data = trainer.data
-    parts = [f"{len(data.images)} crops of {data.people} people on {trainer.device}"]
-    if data.unlabelled is not None:
+    parts = [f"{len(data.classes)} crops of {data.people} people on {trainer.device}"]
+    if len(data.unlabelled):
         parts.append(f"{len(data.unlabelled)} unlabelled crops")
     if trainer.history:
         parts.append(f"going on after epoch {trainer.history[-1].epoch}")
@@ -203,7 +203,7 @@ def _overview(trainer: Any) -> str:
 def _line(metrics: "EpochMetrics") -> str:
     """An epoch on one line; what was not measured is left out."""
     if metrics.epoch == 0:
-        text = "start:"
+        text = "start"
     else:
         text = f"epoch {metrics.epoch}: loss {metrics.loss:.3f}"
         for name in ("softmax", "triplet", "contrastive", "attributes", "distillation"):

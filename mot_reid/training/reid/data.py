@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid.training.reid.attributes import Attributes, read_attributes
-from mot_reid.training.reid.crops import CropSet, IntArray, hold_out
+from mot_reid.training.reid.crops import CropSet, IntArray, hold_out, split_query
 from mot_reid.training.reid.datasets import list_crops, read_crops
 from mot_reid.training.reid.settings import TrainingSettings
 from mot_reid.training.reid.teachers import cached_embeddings
@@ -124,6 +124,11 @@ def select_training_data(
     held_out = hold_out(crops.identities, settings.data.held_out, settings.seed)
     learnt = crops[~held_out]
     validation = crops[held_out] if settings.data.held_out else None
+    if validation is not None and not _answerable(validation):
+        raise ValueError(
+            "data.held_out: no held-out person has another crop in a second camera, so that nothing can be "
+            "validated; use 0"
+        )
     classes = np.unique(learnt.identities, return_inverse=True)[1].astype(np.int64)
     chosen = np.concatenate((~held_out, np.ones(count - len(crops), bool)))
     return TrainingData(
@@ -134,3 +139,10 @@ def select_training_data(
         attributes.classes if attributes else (),
         None if teacher is None else teacher[chosen],
     )
+
+
+def _answerable(crops: CropSet) -> bool:
+    """Whether some query of `split_query` has a true match in the gallery."""
+    query = split_query(crops.identities, crops.cameras)
+    same = crops.identities[query][:, None] == crops.identities[~query]
+    return bool((same & (crops.cameras[query][:, None] != crops.cameras[~query])).any())

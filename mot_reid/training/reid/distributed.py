@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import NamedTuple
 
 import torch
@@ -46,6 +47,7 @@ class Group(NamedTuple):
 
 
 ALONE = Group()
+_PATIENCE = timedelta(hours=12)  # the others wait while the leading process asks the teachers
 
 
 @contextmanager
@@ -72,7 +74,7 @@ def join_group(device: str) -> Iterator[Group]:
             )
         device = f"cuda:{local}"
         torch.cuda.set_device(local)
-    dist.init_process_group("nccl" if on_cuda else "gloo")
+    dist.init_process_group("nccl" if on_cuda else "gloo", timeout=_PATIENCE)
     try:
         yield Group(dist.get_rank(), size, device)
     finally:

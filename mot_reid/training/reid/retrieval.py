@@ -123,6 +123,8 @@ def score_retrieval(
 
 def _score(ranking: Ranking) -> tuple[NDArray[np.float64], IntArray]:
     """(Q,) average precisions and places of the first hits, from 1; nan and 0 where there is none."""
+    if not ranking.hits.shape[1]:
+        return np.full(len(ranking.hits), np.nan), np.zeros(len(ranking.hits), np.int64)
     hits, position = ranking.hits, ranking.counts.cumsum(axis=1)
     precision = hits.cumsum(axis=1) / np.maximum(position, 1)
     total = hits.sum(axis=1)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-import math
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,9 +25,11 @@ from mot_reid.training.reid.head_fit import fit_heads
 from mot_reid.training.reid.logbook import EpochMetrics, Logbook
 from mot_reid.training.reid.networks import body_of, build_network, embedder_file, save_embedder
 from mot_reid.training.reid.objective import MEASURES, Objective, Trainee
+from mot_reid.training.reid.optimisation import autocast_type, build_optimiser, on_device
 from mot_reid.training.reid.sampling import balanced_batches
 from mot_reid.training.reid.schedule import learning_rate
 from mot_reid.training.reid.settings import AugmentationSettings, TrainingSettings
+from mot_reid.training.reid.state import differences, portable
 from mot_reid.training.reid.warm_start import backbone_state, blend_backbone, start_from
 
 __all__ = ["Trainer", "TrainingResult"]
@@ -251,8 +251,11 @@ class Trainer:
 
     def _resume(self, path: Path) -> None:
         state: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
-        if different := _differences(state["settings"], portable(self.settings)):
-            raise ValueError(f"{path} was written with other settings: {', '.join(different)}")
+        if different := differences(state["settings"], portable(self.settings)):
+            raise ValueError(
+                f"{path} was written with other settings: {', '.join(different)}; "
+                "choose another output folder, or do not resume"
+            )
         try:
             self.trainee.load_state_dict(state["trainee"])
         except RuntimeError as error:
@@ -293,66 +296,3 @@ class Trainer:
 def _freeze_norm(module: nn.Module) -> None:
     if isinstance(module, nn.BatchNorm2d):
         module.eval()
-
-
-def build_optimiser(module: nn.Module, body: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
-    """The optimiser of a module's parameters that learn; those of its body at a share of the rate."""
-    inside = set(body.parameters())
-    learning = [parameter for parameter in module.parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [p for p in learning if p in inside], "share": settings.optimiser.backbone_rate},
-        {"params": [p for p in learning if p not in inside], "share": 1.0},
-    ]
-    rate, decay = settings.optimiser.learning_rate, settings.optimiser.weight_decay
-    if settings.optimiser.name == "sgd":
-        return torch.optim.SGD(groups, rate, momentum=0.9, weight_decay=decay)
-    kind = torch.optim.Adam if settings.optimiser.name == "adam" else torch.optim.AdamW
-    return kind(groups, rate, weight_decay=decay)
-
-
-def autocast_type(precision: str, device: torch.device) -> torch.dtype | None:
-    """The type of mixed precision, None for plain float32.
-
-    Raises:
-        ValueError: mixed precision is asked for where there is no CUDA.
-    """
-    if precision == "fp32" or (precision == "auto" and device.type != "cuda"):
-        return None
-    if device.type != "cuda":
-        raise ValueError(f"precision {precision}: mixed precision needs CUDA, not {device.type}; use fp32")
-    if precision == "auto":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-    return torch.bfloat16 if precision == "bf16" else torch.float16
-
-
-def on_device(
-    images: np.ndarray[Any, np.dtype[np.uint8]], device: torch.device, share: float = 0.5
-) -> Tensor:
-    """Crops as a uint8 tensor: on a CUDA device if they take no more than a share of its free memory."""
-    tensor = torch.from_numpy(images)
-    if device.type != "cuda" or images.nbytes > share * torch.cuda.mem_get_info(device)[0]:
-        return tensor
-    return tensor.to(device)
-
-
-def portable(settings: TrainingSettings) -> dict[str, Any]:
-    """The settings that decide the result, as JSON can hold them; of files their names only."""
-    plain = dataclasses.asdict(settings)
-    plain.pop("device")
-    for part, name in (("network", "initial"), ("data", "attributes")):
-        plain[part][name] = Path(plain[part][name]).name
-    for name in ("teachers", "unlabelled"):
-        plain["distillation"][name] = [Path(entry).name for entry in plain["distillation"][name]]
-    plain["schedule"]["milestones"] = list(plain["schedule"]["milestones"])
-    return plain
-
-
-def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
-    found: list[str] = []
-    for name in {**old, **new}:
-        before, after = old.get(name, math.nan), new.get(name, math.nan)
-        if isinstance(before, dict) and isinstance(after, dict):
-            found += _differences(before, after, f"{prefix}{name}.")
-        elif before != after:
-            found.append(f"{prefix}{name} {before}, now {after}")
-    return found

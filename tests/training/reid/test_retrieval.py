@@ -79,6 +79,9 @@ def test_wrong_shapes_and_hopeless_queries_are_refused() -> None:
         score([[0.5, 0.5, 0.5]], "1b 2b")
     with pytest.raises(ValueError, match="no query"):
         score([[0.5, 0.5]], "1a 2b")
+    nobody = np.empty(0, np.int64)
+    with pytest.raises(ValueError, match="no query"):
+        score_retrieval(np.empty((1, 0)), np.array([1]), nobody, np.array([1]), nobody)
 
 
 def test_rankings_leave_out_what_does_not_count() -> None:

@@ -17,6 +17,7 @@ from mot_reid.training.reid.data import TrainingData, select_training_data
 from mot_reid.training.reid.datasets import list_crops, read_crops
 from mot_reid.training.reid.evaluation import evaluate_network
 from mot_reid.training.reid.logbook import EpochMetrics
+from mot_reid.training.reid.optimisation import autocast_type, on_device
 from mot_reid.training.reid.settings import (
     AugmentationSettings,
     BatchSettings,
@@ -26,7 +27,8 @@ from mot_reid.training.reid.settings import (
     ScheduleSettings,
     TrainingSettings,
 )
-from mot_reid.training.reid.trainer import Trainer, autocast_type, on_device, portable
+from mot_reid.training.reid.state import differences, portable
+from mot_reid.training.reid.trainer import Trainer
 
 TINY = TrainingSettings(
     device="cpu",
@@ -104,11 +106,15 @@ def test_training_on_a_few_people_finds_others_better(real: Path, tmp_path: Path
     rows = np.concatenate([np.flatnonzero(files.identities == person)[::2][:8] for person in people])
     mask = np.zeros(len(files.paths), bool)
     mask[rows] = True
+    start = real.parent / "weights" / "osnet_x0_25_msmt17.onnx"
+    if not start.exists():
+        pytest.skip(f"{start} does not exist")
     settings = changed(
         data={"held_out": 16, "width": 48},
+        network={"initial": str(start)},
         batch={"people": 8, "images": 4},
         schedule={"epochs": 5},
-        optimiser={"learning_rate": 3e-3},
+        optimiser={"learning_rate": 1e-3, "ema": 0.8},
     )
     crops = read_crops(files.select(mask), (96, 48))
     history = Trainer(select_training_data(crops, settings), tmp_path, settings).run().history
@@ -281,6 +287,9 @@ def test_bad_settings_are_refused_early(crops: CropSet, data: TrainingData, tmp_
         Trainer(data, tmp_path, changed(losses={"softmax": 0.0, "triplet": 0.0}))
     with pytest.raises(ValueError, match="precision bf16: mixed precision needs CUDA"):
         Trainer(data, tmp_path, TINY.replace(precision="bf16"))
+    alone = CropSet(crops.images, crops.identities, np.ones(48, np.int64))
+    with pytest.raises(ValueError, match=r"data\.held_out: no held-out person has another crop"):
+        select_training_data(alone, changed(data={"held_out": 2}))
     with pytest.raises(ValueError, match="the teacher has 5 embeddings for 48 crops"):
         select_training_data(crops, TINY, teacher=np.ones((5, 2), np.float32))
 
@@ -302,3 +311,5 @@ def test_saved_settings_name_no_folders() -> None:
     assert "device" not in plain
     assert plain["network"]["initial"] == "a.onnx"
     assert plain["distillation"]["teachers"] == ["c.xml"]
+    assert differences(plain, plain) == []
+    assert differences(plain, plain | {"seed": 4}) == ["seed 0, now 4"]
