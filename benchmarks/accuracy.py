@@ -36,6 +36,9 @@ OTHERS = (
     "reappearance",
     "association-speed",
     "association-speed-stages",
+    "pipeline",
+    "pipeline-stages",
+    "pipeline-memory",
 )
 """Tables that the other scripts of this folder make."""
 
