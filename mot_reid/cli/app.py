@@ -16,6 +16,7 @@ from mot_reid.cli.errors import FAILED, INTERRUPTED, USAGE, UsageError, debuggin
 from mot_reid.cli.eval import eval_
 from mot_reid.cli.export import export
 from mot_reid.cli.track import track
+from mot_reid.cli.train_detector import evaluate_detector, train_detector
 
 __all__ = ["app", "main"]
 
@@ -31,6 +32,8 @@ app.command()(demo)
 app.command("eval")(eval_)
 app.command()(benchmark)
 app.command()(export)
+app.command()(train_detector)
+app.command()(evaluate_detector)
 app.command()(config)
 
 

@@ -3,19 +3,23 @@
 import os
 import statistics
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid.boxes import covered_fraction, iou
-from mot_reid.detection.yolo import import_ultralytics
+from mot_reid.config import DetectorConfig
+from mot_reid.detection.yolo import YoloDetector
 from mot_reid.training.detection_pictures import Boxes, labelled_pictures, read_picture
 
-__all__ = ["DetectionScore", "evaluate_detector", "load_yolo", "score_detections"]
+__all__ = ["DetectionScore", "PictureResult", "evaluate_detector", "score_detections"]
+
+_LEAST_SCORE = 0.001
+"""Weaker boxes change no figure that is shown."""
 
 
 @dataclass(frozen=True)
@@ -44,17 +48,6 @@ class PictureResult(NamedTuple):
     ignored: Boxes
     detections: Boxes
     scores: NDArray[np.float32]
-
-
-def load_yolo(weights: str | os.PathLike[str]) -> Any:
-    """An ``ultralytics.YOLO`` from a checkpoint on disk, with Ultralytics kept off the network.
-
-    Raises:
-        FileNotFoundError: there is no such file; Ultralytics would try to fetch it.
-    """
-    if not Path(weights).is_file():
-        raise FileNotFoundError(f"no detector weights at {weights}")
-    return import_ultralytics().YOLO(str(weights), task="detect")
 
 
 def score_detections(pictures: Iterable[PictureResult], low_score: float = 0.1) -> DetectionScore:
@@ -108,42 +101,51 @@ def evaluate_detector(
     sets: Mapping[str, Path],
     sizes: Sequence[int] = (640, 960),
     low_score: float = 0.1,
+    runtime: str = "auto",
+    device: str = "cpu",
+    on_picture: Callable[[int, int], None] | None = None,
 ) -> dict[tuple[str, int], DetectionScore]:
-    """Scores of a checkpoint on YOLO-layout folders (see :func:`.labelled_pictures`), at several image sizes.
+    """Scores of a detector on YOLO-layout folders (see :func:`.labelled_pictures`), at several image sizes.
 
-    Class 0 counts as person, so COCO checkpoints and one-class ones compare directly. MOTChallenge frames
-    come in through :func:`mot_reid.training.detection_pictures.convert_mot`.
+    The class named person counts, so COCO checkpoints and one-class ones compare directly. MOTChallenge
+    frames come in through :func:`mot_reid.training.detection_pictures.convert_mot`.
 
     Args:
-        weights: an Ultralytics detection checkpoint on disk.
+        weights: a checkpoint or export that `YoloDetector` runs.
         sets: a name and a folder for each set of pictures.
         sizes: longer sides, in pixels, to which the pictures are resized.
         low_score: the least score of the detections that count for the recall.
+        runtime: as the setting ``detector.runtime``.
+        device: such as ``cpu`` or ``cuda:0``.
+        on_picture: told how many pictures are done, and of how many.
 
     Returns:
         A score for each set's name and size.
     """
-    model = load_yolo(weights)
+    total = len(sizes) * sum(len(list(labelled_pictures(folder))) for folder in sets.values())
+    done = 0
     results: dict[tuple[str, int], DetectionScore] = {}
     for size in sizes:
+        config = DetectorConfig(str(weights), runtime, size, score=_LEAST_SCORE)
+        detector = YoloDetector(config, device)
         for name, folder in sets.items():
             seconds: list[float] = []
-            score = score_detections(_detect(model, folder, size, seconds), low_score)
-            results[name, size] = DetectionScore(
-                score.ap50, score.recall, score.people, score.pictures, 1000 * statistics.median(seconds)
-            )
+            pictures = []
+            for result in _detect(detector, folder, seconds):
+                pictures.append(result)
+                done += 1
+                if on_picture is not None:
+                    on_picture(done, total)
+            score = score_detections(pictures, low_score)
+            results[name, size] = replace(score, milliseconds=1000 * statistics.median(seconds))
     return results
 
 
-def _detect(model: Any, folder: Path, size: int, seconds: list[float]) -> Iterator[PictureResult]:
+def _detect(detector: YoloDetector, folder: Path, seconds: list[float]) -> Iterator[PictureResult]:
     for path, people, ignored in labelled_pictures(folder):
         image = read_picture(path)
         started = time.perf_counter()
-        found = model.predict(
-            image, imgsz=size, conf=0.001, iou=0.7, max_det=300, classes=[0], verbose=False
-        )[0].boxes
+        (found,) = detector.detect([image])
         seconds.append(time.perf_counter() - started)
         sides = np.array([image.shape[1], image.shape[0]] * 2, np.float32)
-        yield PictureResult(
-            people * sides, ignored * sides, found.xyxy.cpu().numpy(), found.conf.cpu().numpy()
-        )
+        yield PictureResult(people * sides, ignored * sides, found.xyxy, found.scores)

@@ -1,25 +1,25 @@
 """Detector training: conversion, scores and the one-class start by hand; the shipped weights on real data."""
 
-import os
+import json
+from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 import torch
 
-from mot_reid.detection.yolo import import_ultralytics
+from mot_reid.cli.progress import WorkProgress
+from mot_reid.config import DetectorConfig
+from mot_reid.detection.yolo import import_ultralytics, load_ultralytics
+from mot_reid.resources import shipped
 from mot_reid.training.detection_pictures import MotFrames, convert_mot, convert_yolo, labelled_pictures
-from mot_reid.training.detection_scores import PictureResult, evaluate_detector, load_yolo, score_detections
-from mot_reid.training.detector import FineTuning, blend, person_only, save_checkpoint, train_detector
-
-
-@pytest.fixture
-def data() -> Path:
-    folder = os.environ.get("MOT_REID_DATA")
-    if not folder:
-        pytest.skip("MOT_REID_DATA is not set: no real data")
-    return Path(folder)
+from mot_reid.training.detection_scores import PictureResult, evaluate_detector, score_detections
+from mot_reid.training.detector import train_detector
+from mot_reid.training.detector_settings import FineTuning
+from mot_reid.training.detector_weights import blend, fold_normalisation, person_only, save_checkpoint
 
 
 def boxes(*rows: tuple[float, ...]) -> np.ndarray:
@@ -147,6 +147,7 @@ def test_person_only_keeps_boxes_and_person_scores(name: str) -> None:
     cut = person_only(model)
     assert cut.names == {0: "person"}
     assert (cut.model[-1].nc, model.model[-1].nc) == (1, 80)
+    assert getattr(cut.model[-1], "one2one_cv2", None) is None
     image = torch.rand(1, 3, 64, 96)
     with torch.inference_mode():
         expected, found = model(image)[0], cut(image)[0]
@@ -166,19 +167,42 @@ def test_blend_lies_between() -> None:
     assert all(torch.equal(value, before[name]) for name, value in tuned.state_dict().items())
 
 
+def test_folded_normalisation_changes_nothing_but_where_it_is() -> None:
+    model = coco_like()
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            with torch.no_grad():
+                for tensor in (module.weight, module.bias, module.running_mean, module.running_var):
+                    tensor.uniform_(0.5, 1.5)
+    image = torch.rand(1, 3, 64, 96)
+    folded = deepcopy(model)
+    fold_normalisation(folded)
+    with torch.inference_mode():
+        torch.testing.assert_close(folded(image)[0], model(image)[0], rtol=1e-4, atol=1e-3)
+        fused = deepcopy(folded).half().float().fuse(verbose=False)
+        same = zip(fused.state_dict().values(), fused.half().float().state_dict().values(), strict=True)
+        assert all(torch.equal(a, b) for a, b in same), "what is fused is no longer in half precision"
+
+
 def test_training_makes_a_small_one_class_checkpoint(tmp_path: Path) -> None:
     truth = "".join(f"{frame},1,20,10,40,80,1,1,1\n" for frame in range(1, 5))
     sequence = write_sequence(tmp_path / "sequence", truth)
     save_checkpoint(coco_like(), tmp_path / "start.pt", {})
     settings = FineTuning(epochs=1, image_size=64, batch=2)
+    steps: list[tuple[int, int]] = []
     out = train_detector(
-        tmp_path / "start.pt", tmp_path / "out.pt", sequences=[MotFrames(sequence)], settings=settings
+        tmp_path / "start.pt",
+        tmp_path / "out.pt",
+        sequences=[MotFrames(sequence)],
+        settings=settings,
+        on_step=lambda done, total: steps.append((done, total)),
     )
-    model = load_yolo(out)
+    assert steps == [(1, 2), (2, 2)]
+    model = load_ultralytics(out)
     assert model.names == {0: "person"}
     assert out.stat().st_size <= 6_000_000
     assert str(tmp_path).encode() not in out.read_bytes(), "a path of this machine"
-    start = person_only(load_yolo(tmp_path / "start.pt").model)
+    start = person_only(load_ultralytics(tmp_path / "start.pt").model)
     changed = [
         name
         for (name, value), old in zip(model.model.named_parameters(), start.parameters(), strict=True)
@@ -195,17 +219,72 @@ def test_training_makes_a_small_one_class_checkpoint(tmp_path: Path) -> None:
     assert scores["made", 64].people == 4
 
 
-def test_missing_weights_are_named(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="nowhere"):
-        load_yolo(tmp_path / "nowhere.pt")
+def test_what_is_interrupted_is_kept_and_resumed(
+    run: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through the command line: Ctrl-C in the second of three epochs, and on from there."""
+    truth = "".join(f"{frame},1,20,10,40,80,1,1,1\n" for frame in range(1, 5))
+    sequence = write_sequence(tmp_path / "sequence", truth)
+    save_checkpoint(coco_like(), tmp_path / "start.pt", {})
+    out = tmp_path / "out.pt"
+    options = ["--start", tmp_path / "start.pt", "--epochs", 3, "--image-size", 64, "--batch", 2]
+    shown: list[tuple[int, int]] = []
+
+    def progress(bar: WorkProgress, description: str, done: int, total: int) -> None:
+        shown.append((done, total))
+        if len(shown) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(WorkProgress, "__call__", progress)
+    result = run("train-detector", out, *options, "--mot", sequence)
+    assert result.code == 130
+    assert result.err.endswith(f"interrupted: the last epoch is kept in {out}; --resume goes on\n")
+    kept = out.read_bytes()
+    result = run("train-detector", out, *options, "--resume")
+    assert result.code == 0, result.err
+    assert out.read_bytes() != kept
+    assert shown == [(1, 6), (2, 6), (3, 6), (3, 6), (4, 6), (5, 6), (6, 6)]
+
+
+def test_commands_that_cannot_be_run(run: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "start.pt").write_bytes(b"no weights")
+    train = ["train-detector", tmp_path / "out.pt", "--start", tmp_path / "start.pt"]
+    for arguments, message in (
+        (train, "nothing to learn from; give --yolo or --mot"),
+        ([*train, "--epochs", 0, "--mot", "x"], "epochs: expected a value at least 1, got 0"),
+        ([*train, "--resume"], "nothing to resume: no "),
+        (["train-detector", tmp_path / "out.onnx", "--start", "x"], "expected a name that ends in .pt"),
+        (["evaluate-detector", "x.pt"], "nothing to score on; give --yolo or --mot"),
+        (["evaluate-detector", "x.pt", "--mot", "here"], "--mot here: expected NAME=FOLDER"),
+        (["evaluate-detector", "x.pt", "--yolo", tmp_path], "no pictures in "),
+    ):
+        result = run(*arguments)
+        assert result.code == 2, arguments
+        assert message in result.err
+        assert result.err.count("\n") == 1
+
+
+def test_detectors_are_compared_in_a_table(run: Callable[..., Any], tmp_path: Path) -> None:
+    sequence = write_sequence(tmp_path / "sequence", "1,1,20,10,40,80,1,1,1\n", frames=2)
+    weights = DetectorConfig().weights
+    result = run(
+        "evaluate-detector", weights, "--mot", f"made={sequence}", "--sizes", "64,96", "-o", tmp_path / "out"
+    )
+    assert result.code == 0, result.err
+    rows = json.loads((tmp_path / "out" / "detectors.json").read_text())["rows"]
+    assert [(row["weights"], row["size"], row["set"]) for row in rows] == [
+        (weights, 64, "made"),
+        (weights, 96, "made"),
+    ]
+    assert {(row["pictures"], row["people"]) for row in rows} == {(2, 1)}
 
 
 @pytest.mark.data
 @pytest.mark.parametrize("name", ["yolo11n_coco.pt", "yolo26n_coco.pt"])
 def test_the_start_finds_people_as_the_coco_model_does(data: Path, tmp_path: Path, name: str) -> None:
-    coco = load_yolo(data.parent / "weights" / name)
+    coco = load_ultralytics(data.parent / "weights" / name)
     save_checkpoint(person_only(coco.model), tmp_path / "start.pt", {})
-    start = load_yolo(tmp_path / "start.pt")
+    start = load_ultralytics(tmp_path / "start.pt")
     image = cv2.imread(str(data / "mot17" / "train" / "MOT17-04" / "img1" / "000001.jpg"))
     expected, found = (
         model.predict(image, imgsz=640, conf=0.05, classes=[0], verbose=False)[0].boxes
@@ -218,11 +297,10 @@ def test_the_start_finds_people_as_the_coco_model_does(data: Path, tmp_path: Pat
 
 @pytest.mark.data
 def test_the_shipped_detector_beats_its_start_on_adl(data: Path, tmp_path: Path) -> None:
-    shipped = Path(__file__).parents[2] / "weights" / "person_yolo11n.pt"
-    assert shipped.stat().st_size <= 6_000_000
+    ours_path = shipped("weights") / DetectorConfig().weights
     convert_mot(MotFrames(data / "adl-rundle-6", first=264, step=50), tmp_path)
     ours, start = (
         evaluate_detector(weights, {"adl": tmp_path}, sizes=[640])["adl", 640].ap50
-        for weights in (shipped, data.parent / "weights" / "yolo11n_coco.pt")
+        for weights in (ours_path, data.parent / "weights" / "yolo11n_coco.pt")
     )
     assert ours > start

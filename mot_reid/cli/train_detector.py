@@ -1,0 +1,213 @@
+"""``mot-reid train-detector`` and ``evaluate-detector``: the shipped detector made again, and scored."""
+
+import tempfile
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mot_reid.cli.errors import INTERRUPTED, usage_errors
+from mot_reid.cli.options import QuietOption, print_table, setting_option
+from mot_reid.cli.progress import WorkProgress
+from mot_reid.provenance import provenance
+from mot_reid.training.detector_settings import FineTuning
+from mot_reid.video.files import prepare_output_folder
+
+__all__ = ["evaluate_detector", "train_detector"]
+
+_FRAMES = "FOLDER[:FIRST-LAST[:STEP]]"
+_TRAINING = "How it is trained"
+
+YoloOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--yolo", help="A folder with images/ and labels/, class 0 = person; ignore/ if there are such areas."
+    ),
+]
+ThreadsOption = Annotated[
+    int | None, typer.Option(help="Threads of torch.", show_default="one a core", min=1)
+]
+
+
+def _training_option(name: str) -> Any:
+    """An option for a field of `FineTuning`, with its help and default."""
+    item = next(item for item in fields(FineTuning) if item.name == name)
+    text = rf"{item.metadata['help']} \[default: {item.default}]"
+    return typer.Option(help=text, show_default=False, rich_help_panel=_TRAINING)
+
+
+def train_detector(
+    output: Annotated[Path, typer.Argument(help="The .pt file to write.")],
+    start: Annotated[
+        Path, typer.Option(help="An Ultralytics checkpoint whose class 0 is person, such as yolo11n.pt.")
+    ],
+    yolo: YoloOption = None,
+    mot: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar=_FRAMES,
+            help="A MOTChallenge sequence, or every STEP-th of its frames FIRST to LAST, from 1.",
+        ),
+    ] = None,
+    epochs: Annotated[int | None, _training_option("epochs")] = None,
+    image_size: Annotated[int | None, _training_option("image_size")] = None,
+    batch: Annotated[int | None, _training_option("batch")] = None,
+    learning_rate: Annotated[float | None, _training_option("learning_rate")] = None,
+    freeze: Annotated[int | None, _training_option("freeze")] = None,
+    mosaic: Annotated[float | None, _training_option("mosaic")] = None,
+    plain_epochs: Annotated[int | None, _training_option("plain_epochs")] = None,
+    least_scale: Annotated[float | None, _training_option("least_scale")] = None,
+    most_scale: Annotated[float | None, _training_option("most_scale")] = None,
+    tuned_share: Annotated[float | None, _training_option("tuned_share")] = None,
+    seed: Annotated[int | None, _training_option("seed")] = None,
+    work: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for the converted pictures and each epoch's weights.",
+            show_default="beside the output, as NAME.work",
+        ),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on after the last epoch in --work, with its settings.")
+    ] = False,
+    threads: ThreadsOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    r"""Fine-tune a detector to people: Ultralytics' training loop on pictures and MOTChallenge frames.
+
+    Boxes are the full bodies of the ground truth. Ctrl-C keeps the last whole epoch; --resume goes on from
+    there. `mot-reid export` makes the ONNX file that a CPU runs.
+
+    For example
+
+    \b
+    mot-reid train-detector person.pt --start yolo11n.pt --yolo pictures/train --mot MOT17-02:1-300:10
+    """
+    import torch
+
+    from mot_reid.training import detector as training
+    from mot_reid.training.detection_pictures import MotFrames
+
+    given: dict[str, Any] = {
+        "epochs": epochs,
+        "image_size": image_size,
+        "batch": batch,
+        "learning_rate": learning_rate,
+        "freeze": freeze,
+        "mosaic": mosaic,
+        "plain_epochs": plain_epochs,
+        "least_scale": least_scale,
+        "most_scale": most_scale,
+        "tuned_share": tuned_share,
+        "seed": seed,
+    }
+    with usage_errors():
+        if output.suffix != ".pt":
+            raise ValueError(f"{output}: expected a name that ends in .pt")
+        settings = FineTuning(**{name: value for name, value in given.items() if value is not None})
+        sequences = [MotFrames.parse(entry) for entry in mot or []]
+        prepare_output_folder(output.parent)
+        if not start.is_file():
+            raise FileNotFoundError(f"--start {start}: no such file")
+        if not (yolo or sequences or resume):
+            raise ValueError("nothing to learn from; give --yolo or --mot")
+    if threads:
+        torch.set_num_threads(threads)
+    with WorkProgress(quiet) as progress:
+        try:
+            training.train_detector(
+                start,
+                output,
+                yolo or [],
+                sequences,
+                settings,
+                work,
+                resume,
+                lambda done, total: progress("training", done, total),
+            )
+        except KeyboardInterrupt:
+            kept = (
+                f"the last epoch is kept in {output}" if output.is_file() else "before the first epoch's end"
+            )
+            typer.echo(f"interrupted: {kept}; --resume goes on", err=True)
+            raise typer.Exit(INTERRUPTED) from None
+    typer.echo(f"written: {output}")
+
+
+def evaluate_detector(
+    weights: Annotated[list[str], typer.Argument(help="Checkpoints or exports to compare.")],
+    yolo: YoloOption = None,
+    mot: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar=f"NAME={_FRAMES}",
+            help="Frames of a MOTChallenge sequence; those of one NAME are one set.",
+        ),
+    ] = None,
+    sizes: Annotated[
+        str, typer.Option(help="Longer sides of the network's input, pixels, with commas between.")
+    ] = "640,960,1280",
+    low_score: Annotated[
+        float, typer.Option(help="Least score of the boxes that count for the recall.", min=0, max=1)
+    ] = 0.1,
+    runtime: Annotated[str | None, setting_option("detector.runtime", "--runtime")] = None,
+    device: Annotated[str | None, setting_option("device", "--device")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Save the table there as JSON, CSV and Markdown.")
+    ] = None,
+    name: Annotated[str, typer.Option(help="Name of the saved files.")] = "detectors",
+    quiet: QuietOption = False,
+) -> None:
+    r"""Score detectors on labelled pictures: AP50, recall at a low score, and the time of a picture.
+
+    For example
+
+    \b
+    mot-reid evaluate-detector yolo11n.pt person_yolo11n.pt --yolo pictures/check --mot mot17=MOT17-02:1-8
+    """
+    from mot_reid.config import Config
+    from mot_reid.evaluation.tables import Column, Table
+    from mot_reid.tracker import resolve_device
+    from mot_reid.training import detection_scores
+    from mot_reid.training.detection_pictures import MotFrames, convert_mot
+
+    with tempfile.TemporaryDirectory(prefix="mot_reid-") as temporary:
+        with usage_errors():
+            lengths = [int(entry) for entry in sizes.split(",")]
+            where = resolve_device(device or Config().device)
+            sets = {f"{folder.parent.name}/{folder.name}": folder for folder in yolo or []}
+            for entry in mot or []:
+                label, equals, spec = entry.partition("=")
+                if not equals:
+                    raise ValueError(f"--mot {entry}: expected NAME={_FRAMES}")
+                sets[label] = Path(temporary) / label
+                convert_mot(MotFrames.parse(spec), sets[label])
+            if not sets:
+                raise ValueError("nothing to score on; give --yolo or --mot")
+            if output is not None:
+                prepare_output_folder(output)
+        rows: list[dict[str, Any]] = []
+        with WorkProgress(quiet) as progress:
+            for path in weights:
+                stem = Path(path).name
+
+                def report(done: int, total: int, stem: str = stem) -> None:
+                    progress(stem, done, total)
+
+                with usage_errors():
+                    scores = detection_scores.evaluate_detector(
+                        path, sets, lengths, low_score, runtime or "auto", where, report
+                    )
+                rows += [
+                    {"weights": stem, "size": size, "set": label, **vars(score)}
+                    for (label, size), score in scores.items()
+                ]
+    columns = [Column(key) for key in ("weights", "size", "set", "pictures", "people")]
+    columns += [Column("ap50", 3), Column("recall", 3), Column("milliseconds", 1)]
+    title = f"Detectors: AP50, recall of boxes with score >= {low_score}, milliseconds a picture"
+    table = Table(title, columns, rows, provenance())
+    print_table(table)
+    if output is not None:
+        for file in table.save(output, name):
+            typer.echo(f"written: {file}", err=True)
