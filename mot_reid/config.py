@@ -146,10 +146,17 @@ class AssociationConfig(Settings):
     tentative_min_iou: float = setting(
         0.3, "least overlap of a detection with a tentative track", low=0, high=1
     )
+    embed_share: float = setting(
+        0.2, "most embeddings made, a share of the confident detections; 1 for all, 0 for none", low=0, high=1
+    )
     appearance_weight: float = setting(0.7, "share of appearance in the fused cost", low=0, high=1)
     appearance_gate: float = setting(
         0.6, "distance of appearance from which on two people look apart; strangers are 1", low=0, high=2
     )
+    stranger_distance: float = setting(
+        0.8, "distance of appearance from which on a loose overlap is not enough", low=0, high=2
+    )
+    stranger_iou: float = setting(0.4, "overlap below which it is loose", low=0, high=1)
     embedding_momentum: float = setting(0.95, "share of the old in the average of embeddings", low=0, high=1)
     max_occlusion: float = setting(0.3, "a box covered more than this teaches no appearance", low=0, high=1)
     duplicate_iou: float = setting(0.5, "a new track may not overlap a followed one by more", low=0, high=1)

@@ -1,17 +1,21 @@
 """One frame of association, stage by stage: predict, match, revive, start, update, retire."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from copy import copy
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid.association.assignment import assign
+from mot_reid.association.claims import overlap_claims, revivable, within_reach
 from mot_reid.association.costs import covered_in_front, fused_costs, similar_boxes, unambiguous
 from mot_reid.association.frame import NOBODY, Frame
 from mot_reid.association.looks import Looks
 from mot_reid.association.pairs import overlapping
 from mot_reid.association.scene_shift import scene_shift
 from mot_reid.association.scores import UsualScore
+from mot_reid.association.selection import Allowance, find_benefits, find_doubts
 from mot_reid.association.tracklets import Status, TrackletTable
 from mot_reid.association.view import View
 from mot_reid.boxes import cxcywh_to_xyxy, iou, xyxy_to_cxcywh
@@ -34,8 +38,8 @@ _CARRIED_AWAY = 0.5
 class Associator:
     """Follows people from frame to frame, from boxes, scores and embeddings alone.
 
-    State: the table of tracklets, the detector's usual score, the picture's edges and the frame's number. Two
-    associators share nothing.
+    State: the table of tracklets, the detector's usual score, the picture's edges, the embeddings saved and
+    the frame's number. Two associators share nothing.
     """
 
     def __init__(
@@ -46,6 +50,7 @@ class Associator:
         self._table = TrackletTable()
         self._usual_score = UsualScore()
         self._view = View()
+        self._allowance = Allowance(self.association.embed_share)
         self._frame = 0
 
     def step(
@@ -60,7 +65,8 @@ class Associator:
             detections: this frame's.
             affine: ``(2, 3)`` camera motion, maps pixels of the last frame to this one's; None where nobody
                 measured it: a shift that all boxes share is then taken for the camera's.
-            embed: gives the embeddings of the detections it is asked for; None for motion alone.
+            embed: gives the embeddings of the detections it is asked for, at most once a frame; None for
+                motion alone.
 
         Returns:
             The confirmed tracks seen in this frame, in the order of their detections, then those that are
@@ -69,24 +75,23 @@ class Associator:
         Raises:
             ValueError: embeddings do not have the shape they had before.
         """
+        if embed is not None and detections.embeddings is not None and len(detections):
+            self._table.require_dimension(detections.embeddings.shape[1])
         kept = (detections.scores >= self.association.low_score).nonzero()[0]
         if len(kept) < len(detections):
             detections = detections[kept]
         usual = self._usual_score.preview(detections.scores)
         confident = detections.scores >= self.association.high_share * usual
-        wanted = confident.nonzero()[0]
-        embeddings = None
-        if embed is not None and wanted.size:  # asked for first: if this fails, nothing has changed
-            embeddings = embed(kept[wanted])
-            self._table.require_dimension(embeddings.shape[1])
-        self._frame += 1
+        measured = xyxy_to_cxcywh(detections.xyxy.astype(np.float64))
+        with self._unless_it_fails():
+            self._frame += 1
+            self._predict(affine, measured, confident)
+            frame = self._compare(detections, measured)
+            if embed is not None and self.association.embed_share:
+                self._ask(frame, confident, embed, kept)
         self._usual_score.update(detections.scores)
         self._view.extend(detections.xyxy)
-        measured = xyxy_to_cxcywh(detections.xyxy.astype(np.float64))
-        self._predict(affine, measured, confident)
-        frame = self._compare(detections, measured)
-        if embeddings is not None:
-            self._take_in(frame, confident, embeddings)
+        frame.at_edge = self._view.at_edge(detections.xyxy, self.association.edge_margin)
         self._match_confident(frame, confident)
         self._match_weak(frame, ~confident)
         self._revive(frame, confident)
@@ -97,6 +102,17 @@ class Associator:
         seen = self._report(frame, kept)
         self._retire()
         return seen
+
+    @contextmanager
+    def _unless_it_fails(self) -> Iterator[None]:
+        """Takes everything back to where it was if the block fails: embedders can."""
+        table, allowance, number = self._table.saved(), copy(self._allowance), self._frame
+        try:
+            yield
+        except BaseException:
+            self._table.restore(table)
+            self._allowance, self._frame = allowance, number
+            raise
 
     def _predict(
         self, affine: NDArray[np.float64] | None, measured: NDArray[np.float64], confident: Mask
@@ -142,14 +158,24 @@ class Associator:
             rows=rows,
             columns=columns,
             overlaps=similar_boxes(predicted[rows], xyxy[columns]),
-            at_edge=self._view.at_edge(detections.xyxy, self.association.edge_margin),
         )
 
-    def _take_in(self, frame: Frame, known: Mask, embeddings: NDArray[np.float32]) -> None:
-        """Puts the embeddings ``(K, D)`` of the ``known`` detections ``(M,)`` in."""
+    def _ask(self, frame: Frame, confident: Mask, embed: Embed, kept: Indices) -> None:
+        """Asks for the looks that are worth it; ``kept`` numbers the detections as they came in."""
         xyxy = frame.detections.xyxy
-        frame.hidden = covered_in_front(xyxy, xyxy) > self.association.max_occlusion
-        frame.looks = Looks(self._table.embeddings, embeddings, known, self._table.usual_embedding())
+        frame.covered = covered_in_front(xyxy, xyxy)
+        frame.has_looks = True
+        if self.association.embed_share < 1:
+            doubts, expected = find_doubts(self._table, frame, self._view, confident, self.association)
+            benefits = find_benefits(self._table, frame, expected, self.association)
+            known = self._allowance.choose(confident, doubts, benefits)
+        else:
+            known = confident
+        wanted = known.nonzero()[0]
+        if wanted.size:
+            embeddings = embed(kept[wanted])
+            self._table.require_dimension(embeddings.shape[1])
+            frame.looks = Looks(self._table.embeddings, embeddings, known, self._table.usual_embedding())
 
     def _ages(self) -> NDArray[np.int64]:
         """Frames since each tracklet was last seen, ``(T,)``."""
@@ -157,18 +183,17 @@ class Associator:
 
     def _match_confident(self, frame: Frame, confident: Mask) -> None:
         """Confident detections with all but tentative tracklets, by overlap and appearance together."""
-        rows, config = self._table.rows, self.association
-        longest = max(config.max_age, 1)
-        tracks = (rows["status"] != Status.TENTATIVE) & (frame.ages <= longest)
-        pairs = frame.possible(tracks, confident, frame.overlaps > config.min_iou)
-        tracklets, overlaps = frame.rows[pairs], frame.overlaps[pairs]
+        pairs, costs = overlap_claims(self._table, frame, confident, self.association)
+        tracklets, columns, overlaps = frame.rows[pairs], frame.columns[pairs], frame.overlaps[pairs]
         if frame.looks is None:
-            costs = 1 - overlaps
+            costs += 1 - overlaps
         else:
-            distances = frame.looks.pair_distances(tracklets, frame.columns[pairs])
-            costs = fused_costs(overlaps, distances, rows["has_embedding"][tracklets], config)
-        # Where a lost track and one in view claim the same detection, the longer loss is the weaker claim.
-        costs += config.age_cost / longest * (frame.ages[tracklets] - 1)
+            known = frame.looks.known[columns] & self._table.rows["has_embedding"][tracklets]
+            distances = np.zeros(len(pairs), np.float32)
+            distances[known] = frame.looks.pair_distances(tracklets[known], columns[known])
+            costs += fused_costs(overlaps, distances, known, self.association)
+            strangers = known & (distances >= self.association.stranger_distance)
+            costs[strangers & (overlaps < self.association.stranger_iou)] = np.inf
         frame.match(pairs, costs)
 
     def _match_weak(self, frame: Frame, weak: Mask) -> None:
@@ -191,15 +216,13 @@ class Associator:
         config, rows = self.association, self._table.rows
         if frame.looks is None:
             return
-        columns = (confident & (frame.track_of == NOBODY)).nonzero()[0]
+        columns = (confident & frame.looks.known & (frame.track_of == NOBODY)).nonzero()[0]
         if not columns.size:
             return
-        tracks = (rows["status"] != Status.TENTATIVE) & rows["has_embedding"]
-        tracks &= (frame.detection_of == NOBODY) & (frame.ages <= config.revive_age)
-        tracklets = tracks.nonzero()[0]
+        tracklets = revivable(self._table, frame, config).nonzero()[0]
         if not tracklets.size:
             return
-        possible = self._within_reach(frame, tracklets, columns)
+        possible = within_reach(self._table, frame, self._view, tracklets, columns, config)
         near = possible.any(axis=1)
         if not near.any():
             return
@@ -216,24 +239,6 @@ class Associator:
         found, by = assign(distances / 2, alike, limit=1.0)
         frame.revived = tracklets[found]
         frame.take(frame.revived, columns[by])
-
-    def _within_reach(self, frame: Frame, tracklets: Indices, columns: Indices) -> Mask:
-        """Which of ``(T,)`` tracklets and ``(C,)`` detections are near enough for the time that has passed.
-
-        Returns:
-            The pairs ``(T, C)`` that are also alike in height and of one class.
-        """
-        config, rows = self.association, self._table.rows
-        position, boxes = self._table.states.position[tracklets], frame.measured[columns]
-        height = np.maximum(position[:, 3], 1)
-        expected = self._view.nearest(position[:, :2])  # beyond the edge nobody can be seen
-        offset = expected[:, None] - boxes[:, :2]
-        reach = height * np.minimum(1 + config.revive_speed * frame.ages[tracklets], config.revive_reach)
-        ratio = boxes[:, 3] / height[:, None]
-        alike = (ratio <= config.revive_size_ratio) & (ratio >= 1 / config.revive_size_ratio)
-        alike &= rows["class_id"][tracklets, None] == frame.detections.classes[columns]
-        alike &= np.hypot(offset[..., 0], offset[..., 1]) <= reach[:, None]
-        return alike
 
     def _match_tentative(self, frame: Frame, confident: Mask) -> None:
         """The confident detections left with tentative tracklets, by overlap."""
@@ -270,9 +275,13 @@ class Associator:
         if looks is None:
             return
         usable = looks.known[detections]
-        usable &= ~(frame.hidden[detections] & self._table.rows["has_embedding"][rows])
-        embeddings = looks.of_detections(detections[usable])
-        self._table.blend_embeddings(rows[usable], embeddings, self.association.embedding_momentum)
+        hidden = frame.covered[detections] > self.association.max_occlusion
+        usable &= ~(hidden & self._table.rows["has_embedding"][rows])
+        rows, embeddings = rows[usable], looks.of_detections(detections[usable])
+        # One embedding in five frames stands for all five.
+        momentum = self.association.embedding_momentum ** (1 / self.association.embed_share)
+        self._table.blend_embeddings(rows, embeddings, momentum)
+        self._table.rows["looked"][rows] = self._frame
 
     def _needed_shares(self, frame: Frame) -> NDArray[np.float64]:
         """Which share of the usual score each detection ``(M,)`` needs to start a track.
@@ -281,7 +290,7 @@ class Associator:
         what is left there and looks like nobody must be more convincing than one who comes in at its edge.
         """
         config = self.association
-        suspicious = ~frame.at_edge & (frame.looks is not None) & (self._frame > 1)
+        suspicious = ~frame.at_edge & frame.has_looks & (self._frame > 1)
         return np.where(suspicious, config.new_share_inside, config.new_share)
 
     def _start(self, frame: Frame, confident: Mask, usual: float) -> None:

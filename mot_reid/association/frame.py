@@ -28,11 +28,12 @@ class Frame:
         rows: ``(P,)`` the tracklet of each pair.
         columns: ``(P,)`` the detection of each pair, of the same class.
         overlaps: ``(P,)`` how alike the two boxes lie.
-        at_edge: ``(M,)`` detections that the picture's edge cuts off, or nearly.
         detection_of: ``(T,)`` the detection of each tracklet, or -1.
         track_of: ``(M,)`` the tracklet of each detection, or -1.
-        looks: what tracklets and detections look like, if anybody knows.
-        hidden: ``(M,)`` detections covered too much to teach an appearance; not known without looks.
+        at_edge: ``(M,)`` detections that the picture's edge cuts off, or nearly.
+        has_looks: whether looks can be asked for.
+        looks: what tracklets and detections look like, of those that were asked for, if any.
+        covered: ``(M,)`` the share of each detection that another one covers; not known without looks.
         revived: the tracklets found by appearance alone.
     """
 
@@ -42,11 +43,12 @@ class Frame:
     rows: Indices
     columns: Indices
     overlaps: NDArray[np.float64]
-    at_edge: Mask
     detection_of: Indices = field(init=False)
     track_of: Indices = field(init=False)
+    at_edge: Mask = field(default_factory=lambda: np.zeros(0, bool))
+    has_looks: bool = False
     looks: Looks | None = None
-    hidden: Mask = field(default_factory=lambda: np.zeros(0, bool))
+    covered: NDArray[np.floating] = field(default_factory=lambda: np.zeros(0))
     revived: Indices = field(default_factory=lambda: np.zeros(0, np.intp))
 
     def __post_init__(self) -> None:

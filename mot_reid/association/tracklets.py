@@ -34,6 +34,7 @@ _ROW = np.dtype(
         ("last_seen", np.int64),  # frame of the last detection
         ("score", np.float32),  # of the last detection
         ("has_embedding", np.bool_),
+        ("looked", np.int64),  # frame of the last detection whose embedding went in
         ("drift", np.float64, 2),  # what the camera's motion made of the place since then, pixels
         ("carried", np.float64),  # the furthest that it was, heights
         ("at_edge", np.bool_),  # the last detection was cut off by the picture's edge, or nearly
@@ -118,6 +119,14 @@ class TrackletTable:
             self._embeddings = np.zeros((len(self._rows), dimension), np.float32)
         if dimension != self._embeddings.shape[1]:
             raise ValueError(f"embeddings: expected {self._embeddings.shape[1]} columns, got {dimension}")
+
+    def saved(self) -> tuple[NDArray[np.void], NDArray[np.float64]]:
+        """Copies of the rows and of the Kalman states, for `restore`."""
+        return self.rows.copy(), self.states.values.copy()
+
+    def restore(self, saved: tuple[NDArray[np.void], NDArray[np.float64]]) -> None:
+        """Puts back what `saved` gave, if no row has come or gone since."""
+        self.rows[...], self.states.values[...] = saved
 
     def blend_embeddings(
         self, rows: NDArray[np.intp], embeddings: NDArray[np.float32], momentum: float

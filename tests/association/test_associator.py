@@ -331,7 +331,7 @@ def test_classes_are_kept_apart() -> None:
 
 
 def test_embeddings_of_another_length_are_refused() -> None:
-    tracker = Associator()
+    tracker = Associator(AssociationConfig(embed_share=1))
     step(tracker, people((0, 0)), RED)
     with pytest.raises(ValueError, match="expected 8 columns, got 5"):
         tracker.step(people((0, 0)), embed=lambda rows: np.eye(1, 5, dtype=np.float32))

@@ -1,0 +1,61 @@
+"""Who may be who: the pairs of tracklets and detections that are possible at all."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mot_reid.association.frame import NOBODY, Frame
+from mot_reid.association.tracklets import Status, TrackletTable
+from mot_reid.association.view import View
+from mot_reid.config import AssociationConfig
+
+__all__ = ["overlap_claims", "revivable", "within_reach"]
+
+Indices = NDArray[np.intp]
+Mask = NDArray[np.bool_]
+
+
+def overlap_claims(
+    table: TrackletTable, frame: Frame, confident: Mask, config: AssociationConfig
+) -> tuple[Indices, NDArray[np.float64]]:
+    """The pairs of confident detections ``(M,)`` with all but tentative tracklets that overlap enough.
+
+    Returns:
+        Their numbers ``(K,)``, and what age adds to the cost of each: where a lost track and one in view
+        claim the same detection, the longer loss is the weaker claim.
+    """
+    longest = max(config.max_age, 1)
+    tracks = (table.rows["status"] != Status.TENTATIVE) & (frame.ages <= longest)
+    pairs = frame.possible(tracks, confident, frame.overlaps > config.min_iou)
+    return pairs, config.age_cost / longest * (frame.ages[frame.rows[pairs]] - 1)
+
+
+def revivable(table: TrackletTable, frame: Frame, config: AssociationConfig) -> Mask:
+    """The tracklets ``(T,)`` without a detection, of known looks, that have not been gone for too long."""
+    tracks: Mask = (table.rows["status"] != Status.TENTATIVE) & table.rows["has_embedding"]
+    tracks &= (frame.detection_of == NOBODY) & (frame.ages <= config.revive_age)
+    return tracks
+
+
+def within_reach(
+    table: TrackletTable,
+    frame: Frame,
+    view: View,
+    tracklets: Indices,
+    columns: Indices,
+    config: AssociationConfig,
+) -> Mask:
+    """Which of ``(T,)`` tracklets and ``(C,)`` detections are near enough for the time that has passed.
+
+    Returns:
+        The pairs ``(T, C)`` that are also alike in height and of one class.
+    """
+    position, boxes = table.states.position[tracklets], frame.measured[columns]
+    height = np.maximum(position[:, 3], 1)
+    expected = view.nearest(position[:, :2])  # beyond the edge nobody can be seen
+    offset = expected[:, None] - boxes[:, :2]
+    reach = height * np.minimum(1 + config.revive_speed * frame.ages[tracklets], config.revive_reach)
+    ratio = boxes[:, 3] / height[:, None]
+    alike: Mask = (ratio <= config.revive_size_ratio) & (ratio >= 1 / config.revive_size_ratio)
+    alike &= table.rows["class_id"][tracklets, None] == frame.detections.classes[columns]
+    alike &= np.hypot(offset[..., 0], offset[..., 1]) <= reach[:, None]
+    return alike

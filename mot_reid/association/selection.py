@@ -1,0 +1,171 @@
+"""Selective embedding: whose looks are worth asking for in this frame.
+
+An embedding costs more than all the rest of association. It can change something where two claims are close,
+where somebody is new or comes back, and now and then for everybody, so that looks stay known. (Bayar and Aker
+2024, arXiv 2409.06617, skip the detections that overlap one track only; here a share is set, and what is
+saved in calm frames is spent where people meet.)
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mot_reid.association.assignment import assign_pairs
+from mot_reid.association.claims import overlap_claims, revivable, within_reach
+from mot_reid.association.frame import NOBODY, Frame
+from mot_reid.association.tracklets import Status, TrackletTable
+from mot_reid.association.view import View
+from mot_reid.config import AssociationConfig
+
+__all__ = ["Allowance", "find_benefits", "find_doubts", "leads"]
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+Rows = NDArray[np.intp]
+
+# A claim whose cost leads its rivals' by this much is clear.
+_CLEAR_LEAD = 0.3
+# Who was missed for more frames was out of sight.
+_MISSED = 3
+# Weight of the score between equal doubts.
+_TIE = 1e-3
+# Savings never exceed what this many usual frames bring in.
+_MOST_SAVED = 60.0
+# What this many usual frames bring in is kept back for doubts.
+_RESERVE = 20.0
+# How fast the usual number of detections is forgotten, a frame.
+_DECAY = 0.95
+
+
+class Allowance:
+    """How many embeddings may be asked for: a share of the detections, saved up from frame to frame.
+
+    It starts with a full reserve, for in the beginning nobody's looks are known.
+
+    Args:
+        share: of the detections, in [0, 1].
+    """
+
+    def __init__(self, share: float) -> None:
+        self._share = share
+        self._saved = 0.0
+        self._usual = 0.0
+
+    def choose(self, worth: Mask, doubts: Array, benefits: Array) -> Mask:
+        """Chooses the detections of the next frame to embed.
+
+        Args:
+            worth: ``(M,)`` detections that can be embedded at all; they are what the share is of.
+            doubts: ``(M,)`` those where looks may decide, the least number first; infinite for no doubt.
+            benefits: ``(M,)`` what the others' looks would teach, the largest number first; 0 for nothing.
+
+        Returns:
+            ``(M,)``: all of ``worth`` if the share is 1; otherwise doubts as far as the savings go, then
+            benefits as far as they exceed the reserve.
+        """
+        if self._share >= 1:
+            return worth
+        count = int(worth.sum())
+        if self._usual:
+            self._usual = _DECAY * self._usual + (1 - _DECAY) * count
+        else:
+            self._usual, self._saved = float(count), _RESERVE * self._share * count
+        most = _MOST_SAVED * self._share * max(self._usual, count)
+        self._saved = min(self._saved + self._share * count, max(most, 1.0))
+        chosen = np.zeros(len(worth), bool)
+        self._spend(chosen, np.where(worth, -doubts, -np.inf), self._saved)
+        benefits = np.where(worth & ~chosen & (benefits > 0), benefits, -np.inf)
+        self._spend(chosen, benefits, self._saved - _RESERVE * self._share * self._usual)
+        return chosen
+
+    def _spend(self, chosen: Mask, values: Array, most: float) -> None:
+        """Marks the detections of the highest finite ``values`` ``(M,)``, at most so many; pays for them."""
+        count = min(int(np.isfinite(values).sum()), int(max(most, 0)))
+        if count:
+            chosen[np.argsort(-values, kind="stable")[:count]] = True
+            self._saved -= count
+
+
+def find_doubts(
+    table: TrackletTable, frame: Frame, view: View, confident: Mask, config: AssociationConfig
+) -> tuple[Array, Rows]:
+    """Where looks may decide, and who is expected where by overlap alone.
+
+    In doubt are: close claims, overlaps so loose that a stranger would be refused, whoever comes back from
+    out of sight, by overlap or because a lost track is within reach, and tracklets whose looks nobody knows.
+
+    Returns:
+        How clear each detection ``(M,)`` is, infinite where there is no doubt, and the tracklet ``(M,)`` that
+        it should belong to, or -1.
+    """
+    unknown, in_view = ~table.rows["has_embedding"], frame.covered <= config.max_occlusion
+    doubts, expected = np.full(len(confident), np.inf), np.full(len(confident), NOBODY)
+    if not len(table):  # the first people get their ids at once
+        doubts[confident & in_view] = 0
+    pairs, costs = overlap_claims(table, frame, confident, config)
+    rows, columns, overlaps = frame.rows[pairs], frame.columns[pairs], frame.overlaps[pairs]
+    costs += 1 - overlaps
+    np.minimum.at(doubts, columns, leads(rows, columns, costs))
+    doubts[doubts >= _CLEAR_LEAD] = np.inf
+    made = assign_pairs(rows, columns, costs, limit=1.0)
+    rows, columns, overlaps = rows[made], columns[made], overlaps[made]
+    expected[columns] = rows
+    poor = overlaps < config.stranger_iou
+    doubts[columns[poor]] = np.minimum(doubts[columns[poor]], overlaps[poor])
+    odd = (frame.ages[rows] > _MISSED) | (unknown[rows] & in_view[columns])
+    doubts[columns[odd]] = 0
+    free = confident & (expected == NOBODY)
+    if free.any():
+        new = (table.rows["status"] == Status.TENTATIVE) & unknown
+        again = frame.possible(new, free & in_view, frame.overlaps > config.tentative_min_iou)
+        doubts[frame.columns[again]] = 0
+        gone = revivable(table, frame, config)
+        gone[rows] = False
+        tracklets, columns = gone.nonzero()[0], free.nonzero()[0]
+        near = within_reach(table, frame, view, tracklets, columns, config).any(axis=0)
+        doubts[columns[near]] = 0
+    doubts -= _TIE * frame.detections.scores  # of equal doubts, the better seen first
+    return doubts, expected
+
+
+def find_benefits(table: TrackletTable, frame: Frame, expected: Rows, config: AssociationConfig) -> Array:
+    """What looks would teach: more the older those of the expected tracklet are, and the clearer the view.
+
+    Args:
+        table: of the tracklets.
+        frame: at hand.
+        expected: ``(M,)`` the tracklet of each detection, or -1.
+        config: for how much of a box may be covered.
+
+    Returns:
+        ``(M,)``, 0 for nothing.
+    """
+    benefits = np.zeros(len(expected))
+    clear = ((expected != NOBODY) & (frame.covered <= config.max_occlusion)).nonzero()[0]
+    rows = expected[clear]
+    ages = frame.ages[rows] + table.rows["last_seen"][rows] - table.rows["looked"][rows]
+    benefits[clear] = ages * (1 - frame.covered[clear]) * frame.detections.scores[clear]
+    return benefits
+
+
+def leads(rows: Rows, columns: Rows, costs: Array) -> Array:
+    """How clear the best claims are: for each pair ``(P,)`` the lesser lead within its row and its column.
+
+    The lead within a row is by how much its cheapest pair is cheaper than its second; infinite if it has one.
+
+    Args:
+        rows: ``(P,)`` the tracklet of each pair.
+        columns: ``(P,)`` its detection.
+        costs: ``(P,)`` what it costs.
+    """
+    return np.minimum(_lead(rows, costs), _lead(columns, costs))
+
+
+def _lead(keys: Rows, costs: Array) -> Array:
+    """For each pair the lead of the cheapest among those with its key ``(P,)``."""
+    order = np.lexsort((costs, keys))
+    sorted_keys, sorted_costs = keys[order], costs[order]
+    follows = sorted_keys[1:] == sorted_keys[:-1]
+    second = 1 + (follows & np.concatenate([[True], ~follows[:-1]])[: len(follows)]).nonzero()[0]
+    lead = np.full(int(keys.max(initial=-1)) + 1, np.inf)
+    lead[sorted_keys[second]] = sorted_costs[second] - sorted_costs[second - 1]
+    return lead[keys]

@@ -1,0 +1,157 @@
+"""Which looks are asked for: leads against brute force, the allowance by hand, doubts in small scenes."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mot_reid import Detections
+from mot_reid.association.associator import Associator
+from mot_reid.association.selection import _RESERVE, Allowance, leads
+from mot_reid.config import AssociationConfig
+
+SIZE = np.array([40, 100])
+RED, GREEN, BLUE = np.eye(3, 8, dtype=np.float32)
+
+
+class Watched:
+    """A tracker of people of 40 x 100 pixels that notes whose looks it asks for."""
+
+    def __init__(self, **settings: float) -> None:
+        self.tracker = Associator(AssociationConfig(**settings))
+        self.asked: list[list[int]] = []
+
+    def step(self, *people: tuple[float, float, np.ndarray], scores: list[float] | None = None) -> list[int]:
+        corners = np.array([(x, y) for x, y, _ in people], float).reshape(-1, 2)
+        self.asked.append([])
+
+        def embed(rows: np.ndarray) -> np.ndarray:
+            self.asked[-1] += rows.tolist()
+            return np.stack([people[row][2] for row in rows])
+
+        detections = Detections(np.hstack([corners, corners + SIZE]), scores)
+        return self.tracker.step(detections, embed=embed).ids.tolist()
+
+
+def brute_force_leads(rows: np.ndarray, columns: np.ndarray, costs: np.ndarray) -> list[float]:
+    def lead(keys: np.ndarray, key: int) -> float:
+        cheapest = sorted(costs[keys == key])[:2]
+        return cheapest[1] - cheapest[0] if len(cheapest) == 2 else np.inf
+
+    return [min(lead(rows, r), lead(columns, c)) for r, c in zip(rows, columns, strict=True)]
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(0, 5)), max_size=20))
+def test_leads_agree_with_brute_force(pairs: list[tuple[int, int, int]]) -> None:
+    distinct = list({(r, c): (r, c, cost / 4) for r, c, cost in pairs}.values())
+    rows, columns, costs = np.array(distinct, float).reshape(-1, 3).T
+    rows, columns = rows.astype(np.intp), columns.astype(np.intp)
+    np.testing.assert_array_equal(leads(rows, columns, costs), brute_force_leads(rows, columns, costs))
+
+
+def test_doubts_come_first_and_benefits_leave_a_reserve() -> None:
+    allowance = Allowance(0.25)
+    worth = np.array([True, True, True, True, False])
+    clear, useful = np.full(5, np.inf), np.array([0, 3.0, 2.0, 1.0, 9.0])
+    doubts = np.array([0.1, 0.2, np.inf, np.inf, 0])
+    first = allowance.choose(worth, doubts, useful)
+    assert first.tolist() == [True, True, False, False, False]  # 21 are saved, 20 of them the reserve
+    assert not allowance.choose(worth, clear, useful).any()  # 1 a frame comes in: 20 again
+    assert allowance.choose(worth, clear, useful).tolist() == [False, True, False, False, False]
+    for _ in range(30):  # four a frame go out, one comes in
+        last = allowance.choose(worth, np.array([0.2, 0.1, 0, 0.3, 0]), useful)
+    assert last.tolist() == [False, False, True, False, False]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.floats(0, 0.99), st.lists(st.integers(0, 12), max_size=60), st.integers(0, 2**32 - 1))
+def test_no_more_than_the_share_and_the_reserve_is_ever_asked_for(
+    share: float, counts: list[int], seed: int
+) -> None:
+    random, allowance, asked = np.random.default_rng(seed), Allowance(share), 0
+    for count in counts:
+        doubts = np.where(random.random(count) < 0.5, random.random(count), np.inf)
+        chosen = allowance.choose(np.ones(count, bool), doubts, random.random(count))
+        asked += int(chosen.sum())
+    first = next((count for count in counts if count), 0)
+    assert asked <= share * (sum(counts) + _RESERVE * first) + 1e-9
+
+
+def test_a_share_of_one_asks_for_every_confident_detection() -> None:
+    watched = Watched(embed_share=1)
+    for _ in range(5):
+        watched.step((0, 0, RED), (300, 0, GREEN), (600, 0, BLUE), scores=[0.9, 0.9, 0.3])
+    assert watched.asked == [[0, 1]] * 5
+
+
+def test_a_share_of_zero_is_motion_alone() -> None:
+    watched, blind = Watched(embed_share=0), Associator()
+    for x in range(0, 200, 10):
+        boxes = np.array([[x, 0, x + 40, 100], [190 - x, 8, 230 - x, 108]], float)
+        seen = watched.step((x, 0, RED), (190 - x, 8, GREEN))
+        assert seen == blind.step(Detections(boxes)).ids.tolist()
+    assert watched.asked == [[]] * 20
+
+
+def test_everybody_is_looked_at_now_and_then() -> None:
+    watched = Watched(embed_share=0.2)
+    for _ in range(100):
+        watched.step((0, 0, RED), (300, 0, GREEN), (600, 0, BLUE))
+    asked = [row for rows in watched.asked for row in rows]
+    assert 40 <= len(asked) <= 60
+    assert np.bincount(asked).min() >= len(asked) / 3 - 1
+
+
+def test_where_two_meet_both_are_looked_at() -> None:
+    watched = Watched(embed_share=0.2)
+    for _ in range(60):
+        watched.step((0, 0, RED), (100, 0, BLUE), (600, 0, GREEN))
+    for _ in range(4):
+        watched.step((48, 0, RED), (52, 0, BLUE), (600, 0, GREEN))
+    assert all({0, 1} <= set(rows) for rows in watched.asked[-3:])
+    assert watched.step((52, 0, RED), (48, 0, BLUE), (600, 0, GREEN)) == [1, 2, 3]
+
+
+def test_who_turns_up_where_one_was_lost_is_looked_at_and_comes_back() -> None:
+    watched = Watched(embed_share=0.1)
+    for _ in range(60):
+        watched.step((0, 0, RED), (600, 0, GREEN))
+    for _ in range(80):
+        watched.step((600, 0, GREEN))
+    assert watched.step((600, 0, GREEN), (150, 20, RED)) == [2, 1]
+    assert 1 in watched.asked[-1]
+
+
+def test_an_embedder_that_fails_leaves_everything_as_it_was() -> None:
+    def failing(rows: np.ndarray) -> np.ndarray:
+        raise RuntimeError("out of memory")
+
+    clean, troubled = (
+        Associator(AssociationConfig(embed_share=0.5)),
+        Associator(AssociationConfig(embed_share=0.5)),
+    )
+    random = np.random.default_rng(1)
+    for number in range(30):
+        corners = np.array([(8.0 * number, 0), (200 - 6.0 * number, 20), (500, 5)]) + random.normal(
+            size=(3, 2)
+        )
+        detections = Detections(np.hstack([corners, corners + SIZE]))
+        looks = np.eye(3, 8, dtype=np.float32)
+        before = troubled._frame
+        try:
+            troubled.step(detections, embed=failing)
+        except RuntimeError:
+            assert troubled._frame == before
+            b = troubled.step(detections, embed=lambda rows, looks=looks: looks[rows])
+            a = clean.step(detections, embed=lambda rows, looks=looks: looks[rows])
+            np.testing.assert_array_equal(a.ids, b.ids)
+            np.testing.assert_array_equal(a.xyxy, b.xyxy)
+        else:  # nobody was asked about
+            clean.step(detections, embed=failing)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1])
+def test_a_share_is_a_share(share: float) -> None:
+    with pytest.raises(ValueError, match="embed_share: expected a value between 0 and 1"):
+        AssociationConfig(embed_share=share)
