@@ -39,6 +39,7 @@ OTHERS = (
     "pipeline",
     "pipeline-stages",
     "pipeline-memory",
+    "crops",
 )
 """Tables that the other scripts of this folder make."""
 
