@@ -38,6 +38,10 @@ OTHERS = (
     "association-speed",
     "association-speed-stages",
     "backbones",
+    "pipeline",
+    "pipeline-stages",
+    "pipeline-memory",
+    "crops",
 )
 """Tables that the other scripts of this folder make."""
 

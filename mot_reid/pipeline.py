@@ -131,7 +131,8 @@ def _run(
         frames = overlap.ahead(_decoded(source, watch), newest=source.info.live)
         steps = overlap.ahead(_detected(frames, tracker, detections, live=source.info.live))
         ahead = int(getattr(tracker.embedder, "frames_at_once", 1))
-        if ahead > 1 and not source.info.live:
+        # What is worth embedding selectively shows only when the frames before are tracked.
+        if ahead > 1 and not source.info.live and tracker.config.association.embed_share == 1:
             steps = overlap.ahead(_embedded(steps, tracker, ahead))
         steps = overlap.ahead(_tracked(steps, tracker))
         if output.video:

@@ -91,7 +91,7 @@ class MeanColour:
 
 
 def run(folder: Path, source: Source | None = None, *settings: str, **models: Any) -> Any:
-    config = load_config(None, ["output.csv=yes", *settings])
+    config = load_config(None, ["output.csv=yes", "association.embed_share=1", *settings])
     models = {"detector": ByColour(), "embedder": MeanColour()} | models
     return track_source(source or Walk(), Tracker(config=config, **models), folder)
 
@@ -117,6 +117,15 @@ def test_overlapping_changes_nothing(tmp_path: Path) -> None:
         run(tmp_path / name, None, *settings, **models)
         assert written(tmp_path / name) == expected, name
     assert models["detector"].batches == models["embedder"].batches == [7] * 5 + [5]
+
+
+def test_selective_embedding_asks_frame_by_frame(tmp_path: Path) -> None:
+    share = "association.embed_share=0.3"
+    run(tmp_path / "in turn", None, "pipeline.overlap=no", share)
+    embedder = MeanColour(frames_at_once=7)
+    run(tmp_path / "threads", None, share, detector=ByColour(calls_at_once=2), embedder=embedder)
+    assert written(tmp_path / "threads") == written(tmp_path / "in turn")
+    assert embedder.batches == []
 
 
 @pytest.mark.parametrize("overlap", ["yes", "no"])
