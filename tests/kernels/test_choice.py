@@ -1,0 +1,46 @@
+"""Which kernels are used, each time in a process of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2]
+
+
+def ask(code: str, **environment: str) -> str:
+    finished = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(PACKAGE), *sys.path])} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr
+    return finished.stdout.strip()
+
+
+def test_numba_is_not_imported_before_a_kernel_is_called() -> None:
+    code = "import sys; from mot_reid.association.associator import Associator; Associator();"
+    assert ask(code + "print('numba' in sys.modules)") == "False"
+
+
+@pytest.mark.parametrize("switch", ["0", "1"])
+def test_numba_is_used_where_it_is_installed_unless_it_is_switched_off(switch: str) -> None:
+    if switch == "1":
+        pytest.importorskip("numba", reason="numba is not installed")
+    code = "from mot_reid import kernels; print(kernels.compiled(), kernels.predict.__module__)"
+    module = "loops" if switch == "1" else "plain"
+    assert ask(code, MOT_REID_NUMBA=switch) == f"{switch == '1'} mot_reid.kernels.{module}"
+
+
+def test_without_numba_the_plain_kernels_are_used() -> None:
+    code = "import sys; sys.modules['numba'] = None; from mot_reid import kernels; print(kernels.compiled())"
+    assert ask(code) == "False"
+
+
+def test_there_is_no_other_kernel() -> None:
+    code = "from mot_reid import kernels; print(hasattr(kernels, 'nothing'))"
+    assert ask(code) == "False"
