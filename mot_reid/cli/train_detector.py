@@ -112,6 +112,9 @@ def train_detector(
             raise FileNotFoundError(f"--start {start}: no such file")
         if not (yolo or sequences or resume):
             raise ValueError("nothing to learn from; give --yolo or --mot")
+        last = training.last_epoch(training.work_folder(output, work))
+        if resume and not last.is_file():
+            raise FileNotFoundError(f"nothing to resume: no {last}")
     if threads:
         torch.set_num_threads(threads)
     with WorkProgress(quiet) as progress:

@@ -25,7 +25,7 @@ from mot_reid.training.detection_pictures import MotFrames, convert_mot, convert
 from mot_reid.training.detector_settings import FineTuning
 from mot_reid.training.detector_weights import blend, person_only, save_checkpoint
 
-__all__ = ["train_detector"]
+__all__ = ["last_epoch", "train_detector", "work_folder"]
 
 OnStep = Callable[[int, int], None]
 """Told how many steps are done, and of how many."""
@@ -64,8 +64,8 @@ def train_detector(
     """
     settings = settings or FineTuning()
     out = Path(out)
-    work = Path(work or out.with_suffix(".work")).resolve()
-    last = work / "run" / "weights" / "last.pt"
+    work = work_folder(out, work)
+    last = last_epoch(work)
     if not Path(start).is_file():
         raise FileNotFoundError(f"no detector weights at {start}")
     if resume and not last.is_file():
@@ -81,6 +81,16 @@ def train_detector(
             tuned = torch.load(last, map_location="cpu", weights_only=False)["ema"].float()
             save_checkpoint(blend(first, tuned, settings.tuned_share), out, asdict(settings))
     return out
+
+
+def work_folder(out: Path, work: str | os.PathLike[str] | None = None) -> Path:
+    """Where a training keeps its pictures and weights: ``work``, or beside ``out``."""
+    return Path(work or out.with_suffix(".work")).resolve()
+
+
+def last_epoch(work: Path) -> Path:
+    """What the last whole epoch gave, Ultralytics' checkpoint, if there was one."""
+    return work / "run" / "weights" / "last.pt"
 
 
 def _convert(pictures: Sequence[Path], sequences: Sequence[MotFrames], work: Path) -> None:
