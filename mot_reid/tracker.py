@@ -151,6 +151,11 @@ class Tracker:
             "camera motion": self.config.camera.motion,
         }
 
+    @property
+    def embedding_counts(self) -> tuple[int, int]:
+        """How many detections were embedded since the last `reset`, and of how many confident ones."""
+        return self._associator.embedded, self._associator.embeddable
+
     def update(
         self,
         frame: NDArray[np.uint8] | None,

@@ -40,6 +40,10 @@ class Associator:
 
     State: the table of tracklets, the detector's usual score, the picture's edges, the embeddings saved and
     the frame's number. Two associators share nothing.
+
+    Attributes:
+        embeddable: how many detections could have been asked about so far, all confident ones.
+        embedded: how many of them were.
     """
 
     def __init__(
@@ -52,6 +56,7 @@ class Associator:
         self._view = View()
         self._allowance = Allowance(self.association.embed_share)
         self._frame = 0
+        self.embeddable = self.embedded = 0
 
     def step(
         self,
@@ -106,12 +111,14 @@ class Associator:
     @contextmanager
     def _unless_it_fails(self) -> Iterator[None]:
         """Takes everything back to where it was if the block fails: embedders can."""
-        table, allowance, number = self._table.saved(), copy(self._allowance), self._frame
+        table, allowance = self._table.saved(), copy(self._allowance)
+        numbers = self._frame, self.embeddable, self.embedded
         try:
             yield
         except BaseException:
             self._table.restore(table)
-            self._allowance, self._frame = allowance, number
+            self._allowance = allowance
+            self._frame, self.embeddable, self.embedded = numbers
             raise
 
     def _predict(
@@ -165,6 +172,7 @@ class Associator:
         xyxy = frame.detections.xyxy
         frame.covered = covered_in_front(xyxy, xyxy)
         frame.has_looks = True
+        self.embeddable += int(confident.sum())
         if self.association.embed_share < 1:
             doubts, expected = find_doubts(self._table, frame, self._view, confident, self.association)
             benefits = find_benefits(self._table, frame, expected, self.association)
@@ -175,6 +183,7 @@ class Associator:
         if wanted.size:
             embeddings = embed(kept[wanted])
             self._table.require_dimension(embeddings.shape[1])
+            self.embedded += wanted.size
             frame.looks = Looks(self._table.embeddings, embeddings, known, self._table.usual_embedding())
 
     def _ages(self) -> NDArray[np.int64]:
