@@ -34,6 +34,7 @@ OTHERS = (
     "mot17-yolox-peers",
     "mot17-frcnn-peers",
     "reappearance",
+    "selective-embedding",
     "association-speed",
     "association-speed-stages",
 )
