@@ -45,6 +45,7 @@ __all__ = [
     "smoothed",
     "update",
     "warp",
+    "within_reach",
 ]
 
 
@@ -318,6 +319,25 @@ def retire(status, ages, has_embedding, longest, longest_of_known):
             too_old = ages[n] > (longest_of_known if has_embedding[n] else longest)
             stays[n] = status[n] != _TENTATIVE and not too_old
     return stays
+
+
+@_compiled(
+    types.Array(_b1, 2, "C"),
+    *(_boxes, _boxes, _taken(_i8, 1), _classes, _classes, _floats),
+    *(_f8, _f8, _f8),
+)
+def within_reach(tracks, boxes, ages, classes_a, classes_b, edges, speed, furthest, size_ratio):
+    alike = np.zeros((len(tracks), len(boxes)), np.bool_)
+    for m in range(len(tracks)):
+        height = max(tracks[m, 3], LEAST_SIDE)
+        x = min(max(tracks[m, 0], edges[0]), edges[2])
+        y = min(max(tracks[m, 1], edges[1]), edges[3])
+        reach = height * min(1 + speed * ages[m], furthest)
+        for n in range(len(boxes)):
+            ratio = boxes[n, 3] / height
+            if classes_a[m] == classes_b[n] and 1 / size_ratio <= ratio <= size_ratio:
+                alike[m, n] = math.hypot(x - boxes[n, 0], y - boxes[n, 1]) <= reach
+    return alike
 
 
 @_compiled()
