@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         smoothed,
         update,
         warp,
+        within_reach,
     )
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "smoothed",
     "update",
     "warp",
+    "within_reach",
 ]
 
 
