@@ -76,7 +76,7 @@ def _compiled(*signature: Any, fast: bool = False) -> Callable[[Callable[..., An
     def compile_it(function: Callable[..., Any]) -> Any:
         try:
             return njit(result(*arguments), cache=True, **options)(function)
-        except RuntimeError:  # nowhere to keep it
+        except Exception:  # nowhere to keep it, or what was kept there is damaged
             return njit(result(*arguments), **options)(function)
 
     return compile_it

@@ -79,6 +79,16 @@ def test_no_more_than_the_share_and_the_reserve_is_ever_asked_for(
     assert asked <= share * (sum(counts) + _RESERVE * first) + 1e-9
 
 
+def test_savings_outlast_an_empty_scene() -> None:
+    """Who comes back when nobody was there for long is looked at as fully as anybody."""
+    allowance, nobody = Allowance(0.2), np.zeros(0)
+    everybody = np.ones(10, bool)
+    allowance.choose(everybody, np.full(10, np.inf), np.zeros(10))
+    for _ in range(20_000):
+        assert not allowance.choose(np.zeros(0, bool), nobody, nobody).any()
+    assert allowance.choose(everybody, np.zeros(10), np.zeros(10)).all()
+
+
 def test_a_share_of_one_asks_for_every_confident_detection() -> None:
     watched = Watched(embed_share=1)
     for _ in range(5):
