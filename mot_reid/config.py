@@ -97,7 +97,7 @@ class DetectorConfig(Settings):
 class EmbedderConfig(Settings):
     """Settings of the appearance embedder."""
 
-    weights: str = setting("mgn_osnet_x0_25.safetensors", "MGN checkpoint or ONNX export, or none")
+    weights: str = setting("mgn_osnet_lct_x0_5.safetensors", "MGN checkpoint or ONNX export, or none")
     runtime: str = setting(
         "auto", "torch, onnxruntime, or auto: onnxruntime on a CPU where the export is there, torch elsewhere"
     )

@@ -27,7 +27,7 @@ class TrainingSettings:
         unlabelled: crops without identities in a batch, besides, if there are any; they learn from the
             teacher only.
         fitted: crops on which to fit the first heads to the teacher (see `fit_heads`), if there are initial
-            weights and a teacher; 0 leaves the heads random.
+            weights and a teacher; 0 leaves the heads random. Heads of `.safetensors` stay as they are.
         learning_rate: Adam's highest, after the warm-up; a cosine takes it to 0.
         backbone_rate: the stem's and the branches' learning rate against that of the heads.
         frozen: how many of the stem's first layers stay as they started, batch statistics included.

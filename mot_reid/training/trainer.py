@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from mot_reid.appearance.checkpoints import IMAGENET_MEAN, IMAGENET_STD, EmbeddingNetwork, save_checkpoint
 from mot_reid.appearance.mgn import MGN, MGNOutput, check_height
-from mot_reid.training.head_fit import fit_heads
+from mot_reid.training.head_fit import fit_heads, fit_projection
 from mot_reid.training.losses import distillation_loss, mgn_losses
 from mot_reid.training.reid_data import (
     Augmentation,
@@ -169,15 +169,18 @@ class Trainer:
         if initial is not None and not going_on:
             start_from(self.model, initial, self._samples())
             if self.teacher is not None and settings.fitted:
-                self.projection.weight.data.copy_(fit_heads(self.model, self._lessons(settings.fitted)))
+                fit = fit_projection if Path(initial).suffix == ".safetensors" else fit_heads
+                self.projection.weight.data.copy_(fit(self.model, self._lessons(settings.fitted)))
         if settings.keep and initial is None and not going_on:
             raise ValueError(f"keep is {settings.keep}, but there are no initial weights to keep")
         self.start = backbone_state(self.model) if settings.keep else {}
         self.model.to(memory_format=torch.channels_last)
         self.average = MGN(settings.backbone, settings.reduced_dim, 0, settings.relu)
         self._update_average(decay=0.0)
-        self.frozen = self.model.stem[: settings.frozen].requires_grad_(False)
         body = [self.model.stem, self.model.b1, self.model.b2, self.model.b3]
+        norms = [norm for part in body for norm in part.modules() if isinstance(norm, nn.BatchNorm2d)]
+        frozen = self.model.stem[: settings.frozen].requires_grad_(False)
+        self.still: list[nn.Module] = [frozen, *(norms if settings.frozen_norms else [])]
         heads = [self.model.reductions, self.model.classifiers, self.projection]
         groups: list[dict[str, Any]] = [
             {"params": [p for part in parts for p in part.parameters() if p.requires_grad], "share": share}
@@ -207,10 +210,8 @@ class Trainer:
         settings, start = self.settings, time.perf_counter()
         rng = np.random.default_rng((settings.seed, epoch))
         self.model.train()
-        self.frozen.eval()
-        if settings.frozen_norms:
-            for part in (self.model.stem, self.model.b1, self.model.b2, self.model.b3):
-                part.apply(_freeze_norm)
+        for module in self.still:
+            module.eval()
         sums, rate = np.zeros(len(_MEANS)), 0.0
         batches = balanced_batches(self.classes, settings.people, settings.images, rng)
         for step, batch in enumerate(_progress(batches, self.steps, f"epoch {epoch}/{settings.epochs}")):
@@ -346,11 +347,6 @@ class Trainer:
         for rows in np.array_split(chosen, max(1, count // 64)):
             pixels = augmented_batch(self.images, rows, augmentation, rng)
             yield normalise(pixels, IMAGENET_MEAN, IMAGENET_STD), rows
-
-
-def _freeze_norm(module: nn.Module) -> None:
-    if isinstance(module, nn.BatchNorm2d):
-        module.eval()
 
 
 def _progress(batches: Iterator[IntArray], total: int, description: str) -> Iterator[IntArray]:

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from mot_reid.appearance.mgn import MGN
-from mot_reid.training.head_fit import fit_heads
+from mot_reid.training.head_fit import fit_heads, fit_projection
 
 
 def lessons(model: MGN, count: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
@@ -29,6 +29,21 @@ def test_fitted_heads_embed_as_the_teacher_does() -> None:
     assert heads.mean(dim=0).abs().max() < 1e-3
     assert heads.square().mean(dim=(0, 2)) == pytest.approx(torch.ones(8), abs=0.02)
     guess = torch.nn.functional.cosine_similarity(embedding @ projection.T, teacher - teacher.mean(0))
+    assert guess.mean() > 0.95
+
+
+def test_a_projection_to_heads_that_stay() -> None:
+    torch.manual_seed(0)
+    model = MGN("osnet_x0_25", reduced_dim=4, relu=False)
+    samples = lessons(model, 160)
+    fit_heads(model, samples)
+    with torch.no_grad():
+        before = model.eval()(samples[0][0])
+        projection = fit_projection(model, samples, ridge=1e-6)
+        after = model(samples[0][0])
+    assert torch.equal(before, after)
+    teacher = samples[0][1]
+    guess = torch.nn.functional.cosine_similarity(after @ projection.T, teacher - teacher.mean(0))
     assert guess.mean() > 0.95
 
 

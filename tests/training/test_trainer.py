@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from mot_reid.appearance.backbones import build_backbone
 from mot_reid.appearance.checkpoints import load_checkpoint, save_checkpoint
 from mot_reid.appearance.mgn import MGN
 from mot_reid.training.reid_data import Augmentation, CropSet
@@ -104,15 +105,26 @@ def test_what_is_frozen_stays(crops: CropSet, tmp_path: Path) -> None:
 
 
 def test_fitted_heads_come_before_the_first_step(crops: CropSet, tmp_path: Path) -> None:
-    start = tmp_path / "start.safetensors"
-    save_checkpoint(start, MGN(TINY.backbone, 8, relu=TINY.relu), input_size=(96, 32), half=False)
+    plain, ours = tmp_path / "plain.pth", tmp_path / "ours.safetensors"
+    torch.save(build_backbone(TINY.backbone).state_dict(), plain)
+    model = MGN(TINY.backbone, 8, relu=TINY.relu)
+    save_checkpoint(ours, model, input_size=(96, 32), half=False)
     many = CropSet(*(np.concatenate([part] * 3) for part in (crops.images, crops.identities, crops.cameras)))
     targets = np.random.default_rng(0).normal(size=(144, 16)).astype(np.float32)
-    plain = Trainer(many, tmp_path / "a", TINY, initial=start, teacher=targets)
-    fitted = Trainer(many, tmp_path / "b", replace(TINY, fitted=140), initial=start, teacher=targets)
-    assert torch.equal(plain.model.stem[0].conv.weight, fitted.model.stem[0].conv.weight)
-    assert not torch.equal(plain.model.reductions[0][0].weight, fitted.model.reductions[0][0].weight)
-    assert fitted.projection.weight.shape == (16, 64)
+
+    def trainer(start: Path, fitted: int) -> Trainer:
+        settings = replace(TINY, fitted=fitted)
+        return Trainer(many, tmp_path / f"{start.stem}{fitted}", settings, initial=start, teacher=targets)
+
+    def heads(trainer: Trainer) -> torch.Tensor:
+        return trainer.model.reductions[0][0].weight
+
+    unfitted, fitted, kept = trainer(plain, 0), trainer(plain, 140), trainer(ours, 140)
+    assert not torch.equal(heads(unfitted), heads(fitted))
+    assert torch.equal(heads(kept), model.reductions[0][0].weight)
+    for one in (fitted, kept):
+        assert one.projection.weight.shape == (16, 64)
+        assert not torch.equal(one.projection.weight, unfitted.projection.weight)
 
 
 def test_interrupted_training_ends_as_an_uninterrupted_one(crops: CropSet, tmp_path: Path) -> None:
