@@ -121,7 +121,7 @@ class EmbedderConfig(Settings):
     """Settings of the appearance embedder."""
 
     weights: str = setting(
-        "mgn_osnet_x0_25.safetensors", "checkpoint of an embedder, or ONNX export, or none"
+        "mgn_osnet_lct_x0_5.safetensors", "checkpoint of an embedder, or ONNX export, or none"
     )
     runtime: str = setting(
         "auto", "torch, onnxruntime, or auto: onnxruntime on a CPU where the export is there, torch elsewhere"

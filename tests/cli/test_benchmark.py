@@ -168,7 +168,7 @@ def test_real_people_from_frames_and_from_the_cache(run: Run, tmp_path: Path) ->
     assert (
         min(row[f"{stage} ms"] for stage in ("decode", "detect", "embed", "camera motion", "associate")) > 0
     )
-    assert row["crops"] >= 2
+    assert row["crops"] > 0
     assert "Read from the cache" not in first.out
     assert len(list((tmp_path / "cache").glob("*.npz"))) == 3
     second = run(*arguments, "-o", tmp_path / "second")

@@ -146,7 +146,7 @@ USAGE_ERRORS = {
     "camera motion file": (["--camera-motion", "nowhere.txt"], "camera motion file not found: nowhere.txt"),
     "embedder": (["--embedder", "nowhere.onnx"], "weights not found: nowhere.onnx"),
     "device": (
-        ["--device", "abacus", "--embedder", "mgn_osnet_x0_25.safetensors"],
+        ["--device", "abacus", "--embedder", "mgn_osnet_lct_x0_5.safetensors"],
         "device 'abacus' is not known; known: auto, cpu",
     ),
 }

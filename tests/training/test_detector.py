@@ -291,8 +291,11 @@ def test_the_start_finds_people_as_the_coco_model_does(data: Path, tmp_path: Pat
         for model in (coco, start)
     )
     assert len(expected) > 10
-    torch.testing.assert_close(found.xyxy, expected.xyxy, atol=1e-2, rtol=0)
-    torch.testing.assert_close(found.conf, expected.conf, atol=1e-4, rtol=0)
+    clear = expected.conf > 0.1  # what half precision does may move others over the threshold
+    apart = (found.xyxy[None] - expected.xyxy[clear, None]).abs().amax(dim=2)
+    nearest, place = apart.min(dim=1)
+    assert nearest.max() < 0.5
+    assert (found.conf[place] - expected.conf[clear]).abs().max() < 0.01
 
 
 @pytest.mark.data

@@ -70,6 +70,23 @@ def fit_heads(model: MGN, samples: Iterable[tuple[Tensor, Tensor]], ridge: float
     return _ridge(torch.cat(columns, dim=1), target, ridge).T.float()
 
 
+@torch.no_grad()
+def fit_projection(model: MGN, samples: Iterable[tuple[Tensor, Tensor]], ridge: float = 0.03) -> Tensor:
+    """The (T, dim) matrix that `fit_heads` returns, for heads that stay as they are.
+
+    Args:
+        model: with trained heads.
+        samples: batches of (n, 3, H, W) normalised images and their (n, T) teacher embeddings.
+        ridge: of the regression, as a share of the mean variance of the features.
+    """
+    training = model.training
+    model.eval()
+    pairs = [(model.embed(images), teacher) for images, teacher in samples]
+    model.train(training)
+    x, y = (torch.cat(column).double() for column in zip(*pairs, strict=True))
+    return _ridge(x - x.mean(dim=0), y - y.mean(dim=0), ridge).T.float()
+
+
 def _ridge(x: Tensor, y: Tensor, share: float) -> Tensor:
     """(P, T) coefficients from centred (N, P) to centred (N, T)."""
     gram = x.T @ x

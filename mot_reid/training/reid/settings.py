@@ -89,7 +89,9 @@ class DistillationSettings(Settings):
         (), "folders to learn from the teachers alone: crops, or pictures with person boxes in YOLO's layout"
     )
     fitted: int = setting(
-        0, "crops on which the first heads are fitted to the teachers; 0 for random heads; of mgn", low=0
+        0,
+        "crops on which heads that no initial weights have are fitted to the teachers; 0 for random ones",
+        low=0,
     )
     weight: float = setting(5.0, "of the teachers' loss", low=0)
     relation: float = setting(

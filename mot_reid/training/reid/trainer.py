@@ -21,7 +21,7 @@ from mot_reid.training.reid.crops import IntArray
 from mot_reid.training.reid.data import Progress, TrainingData
 from mot_reid.training.reid.distributed import ALONE, Group
 from mot_reid.training.reid.evaluation import evaluate_network
-from mot_reid.training.reid.head_fit import fit_heads
+from mot_reid.training.reid.head_fit import fit_heads, fit_projection
 from mot_reid.training.reid.logbook import EpochMetrics, Logbook
 from mot_reid.training.reid.networks import body_of, build_network, embedder_file, save_embedder
 from mot_reid.training.reid.objective import MEASURES, Objective, Trainee
@@ -267,7 +267,10 @@ class Trainer:
         self.logbook = Logbook(self.output, [EpochMetrics(*values) for values in state["history"]])
 
     def _fit_heads(self, network: nn.Module) -> None:
-        """Start the heads and the projection with what regression makes of hardly varied crops."""
+        """Start the heads and the projection with what regression makes of hardly varied crops.
+
+        Heads that come with the initial weights stay.
+        """
         teacher, count = self.data.teacher, self.settings.distillation.fitted
         if teacher is None or self.trainee.projection is None or not isinstance(network, MGN):
             raise ValueError("distillation.fitted: needs distillation.teachers and the architecture mgn")
@@ -276,7 +279,8 @@ class Trainer:
             (pixels, torch.from_numpy(teacher[rows]))
             for pixels, rows in self._sampled(count, plain, torch.device("cpu"))
         )
-        self.trainee.projection.weight.data.copy_(fit_heads(network, lessons))
+        fit = fit_projection if Path(self.settings.network.initial).suffix == ".safetensors" else fit_heads
+        self.trainee.projection.weight.data.copy_(fit(network, lessons))
 
     def _samples(self, device: torch.device, count: int = 512) -> Iterator[Tensor]:
         """Augmented crops, to measure what batch normalisations see."""

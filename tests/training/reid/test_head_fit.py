@@ -3,7 +3,7 @@ import torch
 from torch.nn import functional as F
 
 from mot_reid.appearance.mgn import MGN
-from mot_reid.training.reid.head_fit import fit_heads
+from mot_reid.training.reid.head_fit import fit_heads, fit_projection
 
 
 def test_fitted_heads_speak_the_teachers_language() -> None:
@@ -24,5 +24,11 @@ def test_fitted_heads_speak_the_teachers_language() -> None:
         guess = model(images) @ projection.T
     guess, teacher = guess - guess.mean(dim=0), teacher - teacher.mean(dim=0)
     assert float(F.cosine_similarity(guess, teacher).mean()) > 0.7
+    before = [parameter.clone() for parameter in model.parameters()]
+    again = fit_projection(model, lessons)
+    assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
+    with torch.no_grad():
+        guess = model(images) @ again.T
+    assert float(F.cosine_similarity(guess - guess.mean(dim=0), teacher).mean()) > 0.7
     with pytest.raises(ValueError, match="more than 128 samples"):
         fit_heads(model, lessons[:1])

@@ -10,6 +10,7 @@ import torch
 
 from mot_reid.appearance.checkpoints import load_checkpoint, save_checkpoint
 from mot_reid.appearance.mgn import MGN
+from mot_reid.appearance.osnet import OSNet
 from mot_reid.config import with_settings
 from mot_reid.training.reid.attributes import Attributes
 from mot_reid.training.reid.crops import CropSet
@@ -144,9 +145,15 @@ def test_crops_without_names_learn_from_the_teacher_only(few: CropSet, tmp_path:
     assert len(set(seen[0][12:])) == 5
 
 
-def test_what_is_frozen_stays_and_fitted_heads_come_first(few: CropSet, tmp_path: Path) -> None:
-    start = tmp_path / "start.safetensors"
-    save_checkpoint(start, MGN("osnet_x0_25", 8, relu=False), input_size=(96, 32), half=False)
+@pytest.mark.parametrize("name", ["start.pth", "start.safetensors"])
+def test_what_is_frozen_stays_and_fitted_heads_come_first(few: CropSet, tmp_path: Path, name: str) -> None:
+    """A plain backbone's heads are fitted; those that a checkpoint of ours brings stay."""
+    start, ours = tmp_path / name, name.endswith(".safetensors")
+    torch.manual_seed(1)
+    if ours:
+        save_checkpoint(start, MGN("osnet_x0_25", 8, relu=False), input_size=(96, 32), half=False)
+    else:
+        torch.save(OSNet(0.25).state_dict(), start)
     many = CropSet(*(np.concatenate([part] * 6) for part in (few.images, few.identities, few.cameras)))
     targets = np.random.default_rng(0).normal(size=(144, 16)).astype(np.float32)
     data = select_training_data(many, TINY, teacher=targets)
@@ -154,9 +161,10 @@ def test_what_is_frozen_stays_and_fitted_heads_come_first(few: CropSet, tmp_path
     settings = changed(network=network, optimiser={"backbone_rate": 0.5}, distillation={"fitted": 140})
     trainer = Trainer(data, tmp_path, settings)
     before = {name: value.clone() for name, value in trainer.trainee.network.state_dict().items()}
-    given = load_checkpoint(start).module.state_dict()
+    unfitted = changed(network=network, optimiser={"backbone_rate": 0.5})
+    given = Trainer(data, tmp_path / "unfitted", unfitted).trainee.network.state_dict()
     assert torch.equal(before["stem.0.conv.weight"], given["stem.0.conv.weight"])
-    assert not torch.equal(before["reductions.0.0.weight"], given["reductions.0.0.weight"])
+    assert torch.equal(before["reductions.0.0.weight"], given["reductions.0.0.weight"]) == ours
     trainer.trainee.train()
     trainer.frozen.eval()
     trainer.body.apply(lambda module: module.eval() if isinstance(module, torch.nn.BatchNorm2d) else None)
