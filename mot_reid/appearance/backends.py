@@ -135,7 +135,9 @@ class OnnxBackend:
         entry = self._session.get_inputs()[0]
         shape = entry.shape
         if len(shape) != 4 or shape[1] != 3 or not all(isinstance(side, int) for side in shape[2:]):
-            raise ValueError(f"{path}: expected an input (N, 3, height, width) of fixed size, got {shape}")
+            raise ValueError(
+                f"{path}: not an embedder; expected an input (N, 3, height, width) of fixed size, got {shape}"
+            )
         self._input = entry.name
         self.input_size = (shape[2], shape[3])
         metadata = self._session.get_modelmeta().custom_metadata_map
