@@ -257,11 +257,8 @@ class Tracker:
         return frame
 
     def _embed_callable(self, frame: NDArray[np.uint8] | None, detections: Detections) -> Embed | None:
-        """What the associator asks for embeddings: the user's own, the embedder, or nothing."""
-        if detections.embeddings is not None:
-            given = detections.embeddings
-            return lambda rows: given[rows]
-        if not self._has_embedder or not len(detections):
+        """What the associator asks for embeddings; None where detections carry them, or nobody embeds."""
+        if detections.embeddings is not None or not self._has_embedder or not len(detections):
             return None
         if frame is None:
             raise ValueError("frame: the embedder needs the pixels; pass embedder='none' or embeddings")

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         smoothed,
         update,
         warp,
+        within_reach,
     )
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "smoothed",
     "update",
     "warp",
+    "within_reach",
 ]
 
 

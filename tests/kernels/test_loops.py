@@ -82,6 +82,8 @@ def test_pairs_of_boxes(seed: int, some: int, others: int) -> None:
     same(lambda module: module.mutual_best(a, b, 0.1))
     same(lambda module: module.corners(a))
     same(lambda module: module.centres(a))
+    settings = random.integers(0, 50, some), *classes, np.array([5, 5, 40, np.inf]), 0.1, 4.0, 1.5
+    same(lambda module: module.within_reach(plain.centres(a), plain.centres(b), *settings))
     measured, predicted, picked = plain.centres(a), plain.centres(b), np.arange(min(some, others))
     same(lambda module: module.smoothed(measured, picked, predicted, picked[::-1], 0.7))
 
