@@ -6,10 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 # Before anything loads torch: threads that wait shall sleep, or tests crawl on a machine that is busy.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# How long an example takes says something of the machine's load, and the first one may compile kernels.
+hypothesis.settings.register_profile("mot_reid", deadline=None)
+hypothesis.settings.load_profile("mot_reid")
 
 
 @pytest.fixture(scope="session")

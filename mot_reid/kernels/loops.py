@@ -49,7 +49,7 @@ __all__ = [
 ]
 
 
-def _taken(dtype: Any, dimensions: int, layout: str = "A", aligned: bool = True) -> Any:
+def _taken(dtype: Any, dimensions: int, layout: Any = "A", aligned: bool = True) -> Any:
     """An argument that is read only: the user's own array may be one that cannot be written."""
     return types.Array(dtype, dimensions, layout, readonly=True, aligned=aligned)
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -12,6 +13,7 @@ import pytest
 from mot_reid.boxes import iou
 from mot_reid.config import DetectorConfig
 from mot_reid.detection import yolo
+from mot_reid.detection.onnx_yolo import Suppression
 from mot_reid.detection.yolo import YoloDetector, find_detector, import_ultralytics, resolve_classes
 
 NAMES = {0: "person", 1: "bicycle", 2: "car"}
@@ -47,6 +49,23 @@ def test_a_batch_equals_one_by_one(detector: YoloDetector, photographs: list[np.
         np.testing.assert_allclose(a.xyxy, b.xyxy, atol=0.5)
         np.testing.assert_allclose(a.scores, b.scores, atol=0.01)
     assert detector.detect([]) == []
+
+
+@pytest.mark.parametrize(("name", "batch_size"), [("person.pt", 8), ("person.engine", 1), ("person.onnx", 1)])
+def test_only_checkpoints_take_several_frames_on_an_accelerator(
+    name: str, batch_size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Stub(yolo._UltralyticsYolo):
+        def __init__(self, path: Path, device: str) -> None:
+            self.name, self.class_names = device, {0: "person"}
+
+        def __call__(self, frames: Sequence[np.ndarray], size: int, keep: Suppression) -> list[np.ndarray]:
+            return [np.zeros((0, 6), np.float32) for _ in frames]
+
+    monkeypatch.setattr(yolo, "_UltralyticsYolo", Stub)
+    (tmp_path / name).touch()
+    detector = YoloDetector(DetectorConfig(weights=str(tmp_path / name)), "cuda:0")
+    assert (detector.batch_size, detector.calls_at_once) == (batch_size, 1)
 
 
 def test_an_empty_frame_has_nobody(detector: YoloDetector) -> None:

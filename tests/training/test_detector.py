@@ -255,6 +255,8 @@ def test_commands_that_cannot_be_run(run: Callable[..., Any], tmp_path: Path) ->
         ([*train, "--resume"], "nothing to resume: no "),
         (["train-detector", tmp_path / "out.onnx", "--start", "x"], "expected a name that ends in .pt"),
         (["evaluate-detector", "x.pt"], "nothing to score on; give --yolo or --mot"),
+        (["evaluate-detector", "x.pt", "--sizes", "640;960"], "--sizes '640;960': expected whole numbers"),
+        (["evaluate-detector", "x.pt", "--sizes", "100"], "image_size: expected a multiple of 32, got 100"),
         (["evaluate-detector", "x.pt", "--mot", "here"], "--mot here: expected NAME=FOLDER"),
         (["evaluate-detector", "x.pt", "--yolo", tmp_path], "no pictures in "),
     ):
