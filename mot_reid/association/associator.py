@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from mot_reid import kernels
 from mot_reid.association.assignment import assign
 from mot_reid.association.claims import overlap_claims, revivable, within_reach
-from mot_reid.association.costs import fused_costs, unambiguous
+from mot_reid.association.confidence import revival_confidence
+from mot_reid.association.costs import fused_costs, margins
 from mot_reid.association.frame import NOBODY, Frame
 from mot_reid.association.looks import Looks
 from mot_reid.association.scene_shift import scene_shift
@@ -244,10 +245,12 @@ class Associator:
         alike &= possible
         if not alike.any():
             return
-        alike &= unambiguous(distances, possible, config.revive_margin)
+        margin = margins(distances, possible)
+        alike &= margin >= config.revive_margin
         found, by = assign(distances / 2, alike, limit=1.0)
         frame.revived = tracklets[found]
         frame.take(frame.revived, columns[by])
+        rows["id_confidence"][frame.revived] *= revival_confidence(distances[found, by], margin[found, by])
 
     def _match_tentative(self, frame: Frame, confident: Mask) -> None:
         """The confident detections left with tentative tracklets, by overlap."""
@@ -352,6 +355,7 @@ class Associator:
             scores=rows["score"][chosen],
             classes=rows["class_id"][chosen],
             detection_index=detection_index.astype(np.int64, copy=False),
+            id_confidence=rows["id_confidence"][chosen],
         )
 
     def _hidden(self, seen: NDArray[np.float64]) -> tuple[Indices, NDArray[np.float64]]:
