@@ -120,7 +120,9 @@ class DetectorConfig(Settings):
 class EmbedderConfig(Settings):
     """Settings of the appearance embedder."""
 
-    weights: str = setting("mgn_osnet_x0_25.safetensors", "MGN checkpoint or ONNX export, or none")
+    weights: str = setting(
+        "mgn_osnet_x0_25.safetensors", "checkpoint of an embedder, or ONNX export, or none"
+    )
     runtime: str = setting(
         "auto", "torch, onnxruntime, or auto: onnxruntime on a CPU where the export is there, torch elsewhere"
     )
@@ -166,7 +168,10 @@ class AssociationConfig(Settings):
         0.3, "least overlap of a detection with a tentative track", low=0, high=1
     )
     embed_share: float = setting(
-        0.2, "most embeddings made, a share of the confident detections; 1 for all, 0 for none", low=0, high=1
+        0.2,
+        "most embeddings asked for, a share of the confident detections; 1 for all, 0 for none",
+        low=0,
+        high=1,
     )
     appearance_weight: float = setting(0.7, "share of appearance in the fused cost", low=0, high=1)
     appearance_gate: float = setting(

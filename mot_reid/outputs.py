@@ -52,9 +52,9 @@ def whole() -> Iterator[None]:
         return
     came: list[int] = []
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number in handlers:
-        signal.signal(number, lambda caught, _: came.append(caught))
     try:
+        for number in handlers:
+            signal.signal(number, lambda caught, _: came.append(caught))
         yield
     finally:
         for number, handler in handlers.items():

@@ -170,8 +170,16 @@ class Overlap:
     ) -> None:
         for stage in self._stages:
             stage.stop()
+        interruption: KeyboardInterrupt | None = None
         for stage in self._stages:
-            stage.join()
+            while True:
+                try:
+                    stage.join()
+                    break
+                except KeyboardInterrupt as again:  # a source must not be closed while a thread reads it
+                    interruption = again
+        if interruption is not None and error is None:
+            raise interruption
 
 
 def side_by_side(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:

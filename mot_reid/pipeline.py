@@ -84,13 +84,21 @@ def track_source(
     with ExitStack() as stack:
         stack.enter_context(sole_writer(folder))
         (folder / "summary.json").unlink(missing_ok=True)  # an earlier run's would speak for this one
-        stack.callback(write_summary, summary, tracker, folder)
+        stack.callback(_conclude, summary, tracker, folder)
         try:
             _run(source, tracker, folder, stride, detections, summary, cancelled, on_frame)
         except BaseException as error:
-            summary.error = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
+            told = str(error) or type(error).__name__
+            summary.error = "interrupted" if isinstance(error, KeyboardInterrupt) else told
             raise
     return summary
+
+
+def _conclude(summary: Summary, tracker: Tracker, folder: Path) -> None:
+    """Writes the summary; Ctrl-C waits."""
+    with whole():
+        summary.embedded, summary.embeddable = tracker.embedding_counts
+        write_summary(summary, tracker, folder)
 
 
 @dataclass(eq=False)
@@ -185,10 +193,11 @@ def _detected(
 def _embedded(steps: Iterator[_Step], tracker: Tracker, ahead: int) -> Iterator[_Step]:
     """Embeds everybody in several frames at once; what `Tracker.update` would leave out is cheap enough."""
     for batch in batches(steps, ahead):
-        found = tracker.embed_batch([step.frame.image for step in batch], [step.found for step in batch])
-        for step, embedded in zip(batch, found, strict=True):
+        without = [step for step in batch if step.found.embeddings is None]
+        found = tracker.embed_batch([step.frame.image for step in without], [step.found for step in without])
+        for step, embedded in zip(without, found, strict=True):
             step.found = embedded
-            yield step
+        yield from batch
 
 
 def _tracked(steps: Iterator[_Step], tracker: Tracker) -> Iterator[_Step]:

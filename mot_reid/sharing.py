@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from mot_reid.detection.base import frames_at_once
 from mot_reid.structures import Detections
 
 if TYPE_CHECKING:
@@ -98,11 +99,11 @@ class SharedDetector:
     def __init__(self, detector: Detector, runs: int) -> None:
         self._detector = detector
         self.name = str(getattr(detector, "name", type(detector).__name__))
-        self.batch_size = int(getattr(detector, "batch_size", 1))
+        self.batch_size = frames_at_once(detector)
         at_once = int(getattr(detector, "calls_at_once", 1))
         self.calls_at_once = max(1, at_once // runs)
         self._detect: Callable[[Sequence[NDArray[np.uint8]]], list[Detections]] = detector.detect
-        if at_once == 1:
+        if at_once <= 1:
             self._detect = Combiner(detector.detect, self.batch_size, lambda frame: frame.shape)
 
     @property
@@ -129,7 +130,7 @@ class SharedEmbedder:
     def __init__(self, embedder: Embedder) -> None:
         self._embedder: Any = embedder
         self.name = str(getattr(embedder, "name", type(embedder).__name__))
-        self.frames_at_once = int(getattr(embedder, "frames_at_once", 1))
+        self.frames_at_once = max(1, int(getattr(embedder, "frames_at_once", 1)))
         self._direct = int(getattr(embedder, "calls_at_once", 1)) > 1
         self._embed = Combiner(self._of_pairs, self.frames_at_once, lambda pair: pair[0].shape)
 

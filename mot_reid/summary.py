@@ -32,6 +32,8 @@ class Summary:
         tracks: how many tracks there were; ids count from 1, so it is the highest.
         people_in_view: tracks seen in the last frame.
         dropped: frames of a live source that came too fast.
+        embedded: detections whose appearance was looked at.
+        embeddable: detections of which it could have been, all confident ones.
         seconds: wall time of the run so far.
         stages: seconds spent in each stage. Stages overlap: together they can be more than ``seconds``.
         error: why the run ended early; None if it did not.
@@ -45,6 +47,8 @@ class Summary:
     tracks: int = 0
     people_in_view: int = 0
     dropped: int = 0
+    embedded: int = 0
+    embeddable: int = 0
     seconds: float = 0.0
     stages: Mapping[str, float] = field(default_factory=dict)
     error: str | None = None
@@ -78,6 +82,7 @@ class Summary:
             "frames_dropped": self.dropped,
             "tracks": self.tracks,
             "rows": self.rows,
+            "embeddings": {"made": self.embedded, "possible": self.embeddable},
             "seconds": round(self.seconds, 3),
             "frames_per_second": round(self.frames_per_second, 2),
             "milliseconds_per_frame": self.milliseconds(),

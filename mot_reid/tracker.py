@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mot_reid import kernels
 from mot_reid.association.associator import Associator, Embed
 from mot_reid.config import Config, load_config
 from mot_reid.motion.camera import load_camera_motion
@@ -34,7 +35,7 @@ class Tracker:
     Args:
         detector: weights that Ultralytics loads, ``"none"``, or an object with ``detect`` and
             ``class_names`` (see `mot_reid.detection.base.Detector`); by default what the configuration names.
-        embedder: an MGN checkpoint, an ONNX export, ``"none"``, or an object with ``embed``
+        embedder: a checkpoint, an ONNX export, ``"none"``, or an object with ``embed``
             (see `mot_reid.appearance.embedder.Embedder`); by default what the configuration names.
         camera_motion: ``"flow"``, ``"none"`` or a file; by default what the configuration names.
         config: a configuration, or the path of a YAML file.
@@ -102,7 +103,7 @@ class Tracker:
             self._camera.reset()
 
     def load(self, detector: bool = True) -> None:
-        """Loads the models now, so that errors in their files show before the first frame.
+        """Loads the models, and compiles what is compiled, now: errors in files show before the first frame.
 
         Args:
             detector: False where all detections will be handed in.
@@ -115,6 +116,7 @@ class Tracker:
             self._loaded_detector()
         if self._has_embedder:
             self._loaded_embedder()
+        kernels.compiled()
 
     @property
     def detector(self) -> Detector:
@@ -255,11 +257,8 @@ class Tracker:
         return frame
 
     def _embed_callable(self, frame: NDArray[np.uint8] | None, detections: Detections) -> Embed | None:
-        """What the associator asks for embeddings: the user's own, the embedder, or nothing."""
-        if detections.embeddings is not None:
-            given = detections.embeddings
-            return lambda rows: given[rows]
-        if not self._has_embedder or not len(detections):
+        """What the associator asks for embeddings; None where detections carry them, or nobody embeds."""
+        if detections.embeddings is not None or not self._has_embedder or not len(detections):
             return None
         if frame is None:
             raise ValueError("frame: the embedder needs the pixels; pass embedder='none' or embeddings")

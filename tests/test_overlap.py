@@ -137,6 +137,30 @@ def test_leaving_ends_every_thread_wherever_it_is() -> None:
     assert closed == [True]
 
 
+def test_another_ctrl_c_does_not_leave_threads_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the stages read is closed afterwards, and must not be while they read it."""
+    calls = []
+    join = Ahead.join
+
+    def interrupted(stage: Ahead[int]) -> None:
+        calls.append(stage)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        join(stage)
+
+    monkeypatch.setattr(Ahead, "join", interrupted)
+    overlap = Overlap()
+    first = overlap.ahead(iter(range(9)))
+    second = overlap.ahead(first)
+    assert next(second) == 0
+    with pytest.raises(KeyboardInterrupt):
+        overlap.__exit__(None, None, None)
+    assert calls == [first, second, second]
+    calls.clear()
+    overlap.__exit__(ValueError, ValueError("this one goes on"), None)
+    assert calls == [first, second, second]
+
+
 def test_who_waits_is_told_of_the_end() -> None:
     gate = threading.Event()
     source = Ahead(number for number in range(3) if gate.wait())

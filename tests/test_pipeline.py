@@ -128,6 +128,41 @@ def test_selective_embedding_asks_frame_by_frame(tmp_path: Path) -> None:
     assert embedder.batches == []
 
 
+def test_the_summary_tells_how_many_were_embedded(tmp_path: Path) -> None:
+    summary = run(tmp_path, None, "association.embed_share=0.3")
+    told = json.loads((tmp_path / "summary.json").read_text())["embeddings"]
+    assert told == {"made": summary.embedded, "possible": summary.embeddable}
+    assert 0 < told["made"] < 0.6 * told["possible"]
+    run(tmp_path, None, embedder="none")
+    told = json.loads((tmp_path / "summary.json").read_text())["embeddings"]
+    assert told == {"made": 0, "possible": 0}
+
+
+def test_embeddings_that_are_given_are_not_made_again(tmp_path: Path) -> None:
+    images = [walkers(number) for number in range(1, 41)]
+    plain = ByColour().detect(images)
+    given = {
+        number: Detections(found.xyxy, embeddings=MeanColour().embed(image, found.xyxy))
+        for number, (image, found) in enumerate(zip(images, plain, strict=True), start=1)
+        if number != 20
+    } | {20: plain[19]}
+    embedder = MeanColour(frames_at_once=4)
+    config = load_config(None, ["association.embed_share=1"])
+    tracker = Tracker(detector="none", embedder=embedder, config=config)
+    track_source(Walk(), tracker, tmp_path, detections=given)
+    assert sum(embedder.batches) == 1
+
+
+def test_an_error_without_a_message_is_told_by_its_kind(tmp_path: Path) -> None:
+    class Wordless(ByColour):
+        def detect(self, frames: Sequence[np.ndarray]) -> list[Detections]:
+            raise MemoryError
+
+    with pytest.raises(MemoryError):
+        run(tmp_path, None, detector=Wordless())
+    assert json.loads((tmp_path / "summary.json").read_text())["error"] == "MemoryError"
+
+
 @pytest.mark.parametrize("overlap", ["yes", "no"])
 @pytest.mark.parametrize("detector", [ByColour(fails_at=21), ByColour(fails_at=21, batch_size=5)])
 def test_an_error_costs_nothing_that_came_before(overlap: str, detector: ByColour, tmp_path: Path) -> None:

@@ -3,13 +3,13 @@
 import numpy as np
 
 from mot_reid import Detections, Tracks
-from mot_reid.association.associator import Associator, Embed
+from mot_reid.association.associator import Associator
 from peers.base import Answer, Contender, Runner
 from peers.scene import SceneFrame
 
 __all__ = ["CONTENDERS", "OURS"]
 
-Given = tuple[Detections, np.ndarray, Embed | None]
+Given = tuple[Detections, np.ndarray]
 
 OURS = "mot_reid"
 
@@ -18,13 +18,12 @@ def ours(appearance: bool) -> Runner:
     associator = Associator()
 
     def prepare(frame: SceneFrame) -> Given:
-        embeddings = frame.embeddings
-        embed = (lambda rows: embeddings[rows]) if appearance else None
-        return Detections(frame.xyxy, frame.scores), frame.affine, embed
+        embeddings = frame.embeddings if appearance else None
+        return Detections(frame.xyxy, frame.scores, embeddings=embeddings), frame.affine
 
     def step(given: Given) -> Tracks:
-        detections, affine, embed = given
-        return associator.step(detections, affine=affine, embed=embed)
+        detections, affine = given
+        return associator.step(detections, affine=affine)
 
     def read(tracks: Tracks) -> Answer:
         return tracks.ids, tracks.xyxy.astype(np.float64)

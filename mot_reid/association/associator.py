@@ -1,7 +1,7 @@
 """One frame of association, stage by stage: predict, match, revive, start, update, retire."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from copy import copy
 
 import numpy as np
@@ -71,8 +71,9 @@ class Associator:
             detections: this frame's.
             affine: ``(2, 3)`` camera motion, maps pixels of the last frame to this one's; None where nobody
                 measured it: a shift that all boxes share is then taken for the camera's.
-            embed: gives the embeddings of the detections it is asked for, at most once a frame; None for
-                motion alone.
+            embed: gives the embeddings of the detections it is asked for, at most once a frame, and for a
+                share of them (`AssociationConfig.embed_share`). None for motion alone, unless the detections
+                carry embeddings: those cost nothing, so all are used.
 
         Returns:
             The confirmed tracks seen in this frame, in the order of their detections, then those that are
@@ -81,7 +82,7 @@ class Associator:
         Raises:
             ValueError: embeddings do not have the shape they had before.
         """
-        if embed is not None and detections.embeddings is not None and len(detections):
+        if detections.embeddings is not None and len(detections):
             self._table.require_dimension(detections.embeddings.shape[1])
         kept = (detections.scores >= self.association.low_score).nonzero()[0]
         if len(kept) < len(detections):
@@ -91,11 +92,16 @@ class Associator:
         confident = detections.scores >= self.association.high_share * usual
         xyxy = detections.xyxy.astype(np.float64)
         measured = kernels.centres(xyxy)
-        with self._unless_it_fails():
+        asks = embed is not None and detections.embeddings is None and self.association.embed_share > 0
+        with self._unless_it_fails() if asks else nullcontext():
             self._frame += 1
             self._predict(affine, measured, confident)
             frame = self._compare(detections, xyxy, measured)
-            if embed is not None and self.association.embed_share:
+            if detections.embeddings is not None:
+                self._prepare_looks(frame, confident, 1.0)
+                if len(detections):
+                    self._take_in(frame, confident, detections.embeddings[confident])
+            elif embed is not None and asks:
                 self._ask(frame, confident, embed, kept)
         self._usual_score = usual_score
         self._view.extend(xyxy)
@@ -171,21 +177,28 @@ class Associator:
 
     def _ask(self, frame: Frame, confident: Mask, embed: Embed, kept: Indices) -> None:
         """Asks for the looks that are worth it; ``kept`` numbers the detections as they came in."""
-        frame.covered = kernels.covered_in_front(frame.xyxy, frame.xyxy)
-        frame.has_looks = True
-        self.embeddable += int(np.count_nonzero(confident))
-        if self.association.embed_share < 1:
+        share = self.association.embed_share
+        known = confident
+        self._prepare_looks(frame, confident, share)
+        if share < 1:
             doubts, expected = find_doubts(self._table, frame, self._view, confident, self.association)
             benefits = find_benefits(self._table, frame, expected, self.association)
             known = self._allowance.choose(confident, doubts, benefits)
-        else:
-            known = confident
         wanted = known.nonzero()[0]
         if wanted.size:
-            embeddings = embed(kept[wanted])
-            self._table.require_dimension(embeddings.shape[1])
-            self.embedded += wanted.size
-            frame.looks = Looks(self._table.embeddings, embeddings, known, self._table.rows["has_embedding"])
+            self._take_in(frame, known, embed(kept[wanted]))
+
+    def _prepare_looks(self, frame: Frame, confident: Mask, share: float) -> None:
+        """Makes the frame ready for the looks of a ``share`` of the confident detections."""
+        frame.looks_share = share
+        frame.covered = kernels.covered_in_front(frame.xyxy, frame.xyxy)
+        self.embeddable += int(np.count_nonzero(confident))
+
+    def _take_in(self, frame: Frame, known: Mask, embeddings: NDArray[np.float32]) -> None:
+        """Puts the embeddings ``(K, D)`` of the ``known`` detections ``(M,)`` in."""
+        self._table.require_dimension(embeddings.shape[1])
+        self.embedded += len(embeddings)
+        frame.looks = Looks(self._table.embeddings, embeddings, known, self._table.rows["has_embedding"])
 
     def _ages(self) -> NDArray[np.int64]:
         """Frames since each tracklet was last seen, ``(T,)``."""
@@ -291,7 +304,7 @@ class Associator:
         usable &= ~(hidden & self._table.rows["has_embedding"][rows])
         rows, embeddings = rows[usable], looks.of_detections(detections[usable])
         # One embedding in five frames stands for all five.
-        momentum = self.association.embedding_momentum ** (1 / self.association.embed_share)
+        momentum = self.association.embedding_momentum ** (1 / frame.looks_share)
         self._table.blend_embeddings(rows, embeddings, momentum)
         self._table.rows["looked"][rows] = self._frame
 
@@ -302,7 +315,7 @@ class Associator:
         what is left there and looks like nobody must be more convincing than one who comes in at its edge.
         """
         config = self.association
-        suspicious = ~frame.at_edge & frame.has_looks & (self._frame > 1)
+        suspicious = ~frame.at_edge & (frame.looks_share > 0) & (self._frame > 1)
         return np.where(suspicious, config.new_share_inside, config.new_share)
 
     def _start(self, frame: Frame, confident: Mask, usual: float) -> None:

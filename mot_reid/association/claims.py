@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from mot_reid import kernels
 from mot_reid.association.frame import NOBODY, Frame
 from mot_reid.association.tracklets import Status, TrackletTable
 from mot_reid.association.view import View
@@ -50,13 +51,14 @@ def within_reach(
     Returns:
         The pairs ``(T, C)`` that are also alike in height and of one class.
     """
-    position, boxes = table.states.position[tracklets], frame.measured[columns]
-    height = np.maximum(position[:, 3], 1)
-    expected = view.nearest(position[:, :2])  # beyond the edge nobody can be seen
-    offset = expected[:, None] - boxes[:, :2]
-    reach = height * np.minimum(1 + config.revive_speed * frame.ages[tracklets], config.revive_reach)
-    ratio = boxes[:, 3] / height[:, None]
-    alike: Mask = (ratio <= config.revive_size_ratio) & (ratio >= 1 / config.revive_size_ratio)
-    alike &= table.rows["class_id"][tracklets, None] == frame.detections.classes[columns]
-    alike &= np.hypot(offset[..., 0], offset[..., 1]) <= reach[:, None]
-    return alike
+    classes = table.rows["class_id"][tracklets], frame.detections.classes[columns]
+    return kernels.within_reach(
+        table.states.position[tracklets],
+        frame.measured[columns],
+        frame.ages[tracklets],
+        *classes,
+        view.xyxy,
+        config.revive_speed,
+        config.revive_reach,
+        config.revive_size_ratio,
+    )

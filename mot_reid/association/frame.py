@@ -32,7 +32,7 @@ class Frame:
         detection_of: ``(T,)`` the detection of each tracklet, or -1.
         track_of: ``(M,)`` the tracklet of each detection, or -1.
         at_edge: ``(M,)`` detections that the picture's edge cuts off, or nearly.
-        has_looks: whether looks can be asked for.
+        looks_share: the share of the confident detections whose looks there are, all in all; 0 for no looks.
         looks: what tracklets and detections look like, of those that were asked for, if any.
         covered: ``(M,)`` the share of each detection that another one covers; not known without looks.
         revived: the tracklets found by appearance alone.
@@ -48,7 +48,7 @@ class Frame:
     detection_of: Indices = field(init=False)
     track_of: Indices = field(init=False)
     at_edge: Mask = field(default_factory=lambda: np.zeros(0, bool))
-    has_looks: bool = False
+    looks_share: float = 0.0
     looks: Looks | None = None
     covered: NDArray[np.floating] = field(default_factory=lambda: np.zeros(0))
     revived: Indices = field(default_factory=lambda: np.zeros(0, np.intp))

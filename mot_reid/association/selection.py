@@ -65,6 +65,8 @@ class Allowance:
         if self._share >= 1:
             return worth
         count = int(np.count_nonzero(worth))
+        if not count:  # while nobody is there nothing is earned, and nothing forgotten
+            return np.zeros(len(worth), bool)
         if self._usual:
             self._usual = _DECAY * self._usual + (1 - _DECAY) * count
         else:

@@ -68,13 +68,14 @@ def export(
     For example
 
     \b
-    mot-reid export runs/mgn/embedder.safetensors
+    mot-reid export runs/reid/embedder.safetensors
     mot-reid export models/yolo11m.pt
     """
     with usage_errors():
         from mot_reid.appearance.backends import CHECKPOINTS
         from mot_reid.appearance.layouts import Untold
         from mot_reid.resources import find_weights
+        from mot_reid.video.files import prepare_output_folder
 
         untold = Untold(pooling, stem_pool, _size(input_size))
         path = find_weights(weights, CHECKPOINTS)
@@ -84,6 +85,7 @@ def export(
             raise ValueError(f"--output {target}: expected a name that ends in {' or '.join(writers)}")
         if target.exists() and target.samefile(path):
             raise ValueError(f"--output {target}: that is the checkpoint itself")
+        prepare_output_folder(target.parent)
         writers[target.suffix](path, target)
     typer.echo(f"written: {target}")
 

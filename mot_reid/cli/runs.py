@@ -72,8 +72,9 @@ class Runs:
             return self._try(name, folder, tracker, progress, stop.is_set)
 
         with RunProgress(self.quiet) as progress, ThreadPoolExecutor(jobs) as pool:
-            futures: list[Future[str | None]] = [pool.submit(work, *source) for source in sources]
+            futures: list[Future[str | None]] = []
             try:
+                futures += [pool.submit(work, *source) for source in sources]
                 wait(futures)
             except KeyboardInterrupt:  # it reaches this thread only
                 stop.set()
@@ -167,7 +168,8 @@ def run_source(
 def closing_line(summary: Summary, folder: Path) -> str:
     """What came of a run."""
     dropped = f" ({summary.dropped} more came too fast)" if summary.dropped else ""
+    embedded = f"{summary.embedded} of {summary.embeddable} detections embedded, " * bool(summary.embeddable)
     return (
-        f"{summary.source.name}: {summary.frames} frames{dropped}, {summary.tracks} tracks, "
+        f"{summary.source.name}: {summary.frames} frames{dropped}, {summary.tracks} tracks, {embedded}"
         f"{summary.frames_per_second:.1f} frames/s, written to {folder}"
     )

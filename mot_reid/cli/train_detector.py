@@ -10,6 +10,7 @@ import typer
 from mot_reid.cli.errors import INTERRUPTED, usage_errors
 from mot_reid.cli.options import QuietOption, print_table, setting_option
 from mot_reid.cli.progress import WorkProgress
+from mot_reid.config import Config, DetectorConfig
 from mot_reid.provenance import provenance
 from mot_reid.training.detector_settings import FineTuning
 from mot_reid.video.files import prepare_output_folder
@@ -130,10 +131,10 @@ def train_detector(
                 lambda done, total: progress("training", done, total),
             )
         except KeyboardInterrupt:
-            kept = (
-                f"the last epoch is kept in {output}" if output.is_file() else "before the first epoch's end"
+            kept = f"the last epoch is kept in {output}; --resume goes on"
+            typer.echo(
+                f"interrupted: {kept if last.is_file() else 'before the end of the first epoch'}", err=True
             )
-            typer.echo(f"interrupted: {kept}; --resume goes on", err=True)
             raise typer.Exit(INTERRUPTED) from None
     typer.echo(f"written: {output}")
 
@@ -169,7 +170,6 @@ def evaluate_detector(
     \b
     mot-reid evaluate-detector yolo11n.pt person_yolo11n.pt --yolo pictures/check --mot mot17=MOT17-02:1-8
     """
-    from mot_reid.config import Config
     from mot_reid.evaluation.tables import Column, Table
     from mot_reid.tracker import resolve_device
     from mot_reid.training import detection_scores
@@ -177,7 +177,7 @@ def evaluate_detector(
 
     with tempfile.TemporaryDirectory(prefix="mot_reid-") as temporary:
         with usage_errors():
-            lengths = [int(entry) for entry in sizes.split(",")]
+            lengths = _sizes(sizes)
             where = resolve_device(device or Config().device)
             sets = {f"{folder.parent.name}/{folder.name}": folder for folder in yolo or []}
             for entry in mot or []:
@@ -214,3 +214,10 @@ def evaluate_detector(
     if output is not None:
         for file in table.save(output, name):
             typer.echo(f"written: {file}", err=True)
+
+
+def _sizes(text: str) -> list[int]:
+    sides = [entry.strip() for entry in text.split(",")]
+    if not all(side.isdecimal() for side in sides):
+        raise ValueError(f"--sizes {text!r}: expected whole numbers with commas between, such as 640,960")
+    return [DetectorConfig(image_size=int(side)).image_size for side in sides]

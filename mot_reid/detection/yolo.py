@@ -139,7 +139,11 @@ class YoloDetector:
         self.path: Path = find_detector(self.config.weights)
         self._backend = _load_backend(self.path, device, self.config.runtime, threads)
         self.class_names: Mapping[int, str] = self._backend.class_names
-        self.batch_size = 1 if device == "cpu" else _ACCELERATOR_BATCH
+        # Exports have a batch of their own, most often of one frame.
+        batched = (
+            device != "cpu" and self.path.suffix == ".pt" and isinstance(self._backend, _UltralyticsYolo)
+        )
+        self.batch_size = _ACCELERATOR_BATCH if batched else 1
         self.calls_at_once = self._backend.calls_at_once
         self._keep = Suppression(
             self.config.score,

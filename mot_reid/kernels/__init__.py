@@ -6,6 +6,7 @@ numba is left alone.
 """
 
 import os
+import warnings
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         smoothed,
         update,
         warp,
+        within_reach,
     )
 
 __all__ = [
@@ -53,6 +55,7 @@ __all__ = [
     "smoothed",
     "update",
     "warp",
+    "within_reach",
 ]
 
 
@@ -69,6 +72,11 @@ def _chosen() -> Any:
             return loops
         except ImportError:  # an optional extra, or too old for this NumPy
             pass
+        except Exception as error:  # of a broken installation: its libraries, its compiler
+            reason = " ".join(str(error).split())[:200]
+            warnings.warn(
+                f"numba cannot be used, NumPy does its work: {reason}", RuntimeWarning, stacklevel=2
+            )
     from mot_reid.kernels import plain
 
     return plain

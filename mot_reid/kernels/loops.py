@@ -45,6 +45,7 @@ __all__ = [
     "smoothed",
     "update",
     "warp",
+    "within_reach",
 ]
 
 
@@ -75,7 +76,7 @@ def _compiled(*signature: Any, fast: bool = False) -> Callable[[Callable[..., An
     def compile_it(function: Callable[..., Any]) -> Any:
         try:
             return njit(result(*arguments), cache=True, **options)(function)
-        except RuntimeError:  # nowhere to keep it
+        except Exception:  # nowhere to keep it, or what was kept there is damaged
             return njit(result(*arguments), **options)(function)
 
     return compile_it
@@ -216,8 +217,20 @@ def _bisect(ascending, value, after_equals):
 
 
 @_compiled()
-def _overlap(a, m, b, n):
-    return a[m, 0] < b[n, 2] and a[m, 2] > b[n, 0] and a[m, 1] < b[n, 3] and a[m, 3] > b[n, 1]
+def _in_order(b, order):
+    """The boxes' edges in this order, each of the four in one piece: ``(4, B)``."""
+    edges = np.empty((4, len(b)))
+    for k in range(len(b)):
+        for side in range(4):
+            edges[side, k] = b[order[k], side]
+    return edges
+
+
+@_compiled()
+def _overlap(a, m, edges, k):
+    if not (edges[0, k] < a[m, 2] and edges[2, k] > a[m, 0]):
+        return False
+    return edges[1, k] < a[m, 3] and edges[3, k] > a[m, 1]
 
 
 @_compiled()
@@ -238,14 +251,14 @@ def _similarity(a, m, b, n):
 
 @_compiled(types.Tuple((_found, _found, types.Array(_f8, 1, "C"))), _boxes, _boxes, _rows, _classes, _classes)
 def _similar_pairs(a, b, order, classes_a, classes_b):
-    first, last = _reach(a, b, order)
+    (first, last), edges = _reach(a, b, order), _in_order(b, order)
     room = (last - first).sum()
     rows, columns, similar = np.empty(room, np.intp), np.empty(room, np.intp), np.empty(room)
     count = 0
     for m in range(len(a)):
         for k in range(first[m], last[m]):
             n = order[k]
-            if classes_a[m] == classes_b[n] and _overlap(a, m, b, n):
+            if _overlap(a, m, edges, k) and classes_a[m] == classes_b[n]:
                 rows[count], columns[count] = m, n
                 similar[count] = _similarity(a, m, b, n)
                 count += 1
@@ -258,14 +271,14 @@ def similar_pairs(a, b, classes_a, classes_b):
 
 @_compiled(types.Array(_f8, 1, "C"), _boxes, _boxes, _rows)
 def _covered_in_front(xyxy, others, order):
-    first, last = _reach(xyxy, others, order)
+    (first, last), edges = _reach(xyxy, others, order), _in_order(others, order)
     covered = np.zeros(len(xyxy))
     for m in range(len(xyxy)):
         width = max(xyxy[m, 2] - xyxy[m, 0], LEAST_SIZE)
         height = max(xyxy[m, 3] - xyxy[m, 1], LEAST_SIZE)
         for k in range(first[m], last[m]):
             n = order[k]
-            if xyxy[m, 3] < others[n, 3] and _overlap(xyxy, m, others, n):
+            if _overlap(xyxy, m, edges, k) and xyxy[m, 3] < others[n, 3]:
                 wide = max(min(xyxy[m, 2], others[n, 2]) - max(xyxy[m, 0], others[n, 0]), 0.0)
                 high = max(min(xyxy[m, 3], others[n, 3]) - max(xyxy[m, 1], others[n, 1]), 0.0)
                 covered[m] = max(covered[m], wide / width * (high / height))
@@ -278,12 +291,12 @@ def covered_in_front(xyxy, others):
 
 @_compiled(types.Tuple((_found, _found)), _boxes, _boxes, _rows, _f8)
 def _mutual_best(a, b, order, least):
-    first, last = _reach(a, b, order)
+    (first, last), edges = _reach(a, b, order), _in_order(b, order)
     best_of_rows, best_of_columns = np.zeros(len(a)), np.zeros(len(b))
     for m in range(len(a)):
         for k in range(first[m], last[m]):
             n = order[k]
-            if _overlap(a, m, b, n):
+            if _overlap(a, m, edges, k):
                 overlap = _iou(a, m, b, n)
                 best_of_rows[m] = max(best_of_rows[m], overlap)
                 best_of_columns[n] = max(best_of_columns[n], overlap)
@@ -295,7 +308,7 @@ def _mutual_best(a, b, order, least):
             continue
         for k in range(first[m], last[m]):
             n = order[k]
-            if not _overlap(a, m, b, n):
+            if not _overlap(a, m, edges, k):
                 continue
             overlap = _iou(a, m, b, n)
             if overlap == best_of_rows[m] and overlap == best_of_columns[n]:
@@ -318,6 +331,25 @@ def retire(status, ages, has_embedding, longest, longest_of_known):
             too_old = ages[n] > (longest_of_known if has_embedding[n] else longest)
             stays[n] = status[n] != _TENTATIVE and not too_old
     return stays
+
+
+@_compiled(
+    types.Array(_b1, 2, "C"),
+    *(_boxes, _boxes, _taken(_i8, 1), _classes, _classes, _floats),
+    *(_f8, _f8, _f8),
+)
+def within_reach(tracks, boxes, ages, classes_a, classes_b, edges, speed, furthest, size_ratio):
+    alike = np.zeros((len(tracks), len(boxes)), np.bool_)
+    for m in range(len(tracks)):
+        height = max(tracks[m, 3], LEAST_SIDE)
+        x = min(max(tracks[m, 0], edges[0]), edges[2])
+        y = min(max(tracks[m, 1], edges[1]), edges[3])
+        reach = height * min(1 + speed * ages[m], furthest)
+        for n in range(len(boxes)):
+            ratio = boxes[n, 3] / height
+            if classes_a[m] == classes_b[n] and 1 / size_ratio <= ratio <= size_ratio:
+                alike[m, n] = math.hypot(x - boxes[n, 0], y - boxes[n, 1]) <= reach
+    return alike
 
 
 @_compiled()

@@ -79,6 +79,16 @@ def test_no_more_than_the_share_and_the_reserve_is_ever_asked_for(
     assert asked <= share * (sum(counts) + _RESERVE * first) + 1e-9
 
 
+def test_savings_outlast_an_empty_scene() -> None:
+    """Who comes back when nobody was there for long is looked at as fully as anybody."""
+    allowance, nobody = Allowance(0.2), np.zeros(0)
+    everybody = np.ones(10, bool)
+    allowance.choose(everybody, np.full(10, np.inf), np.zeros(10))
+    for _ in range(20_000):
+        assert not allowance.choose(np.zeros(0, bool), nobody, nobody).any()
+    assert allowance.choose(everybody, np.zeros(10), np.zeros(10)).all()
+
+
 def test_a_share_of_one_asks_for_every_confident_detection() -> None:
     watched = Watched(embed_share=1)
     for _ in range(5):
@@ -156,3 +166,19 @@ def test_an_embedder_that_fails_leaves_everything_as_it_was() -> None:
 def test_a_share_is_a_share(share: float) -> None:
     with pytest.raises(ValueError, match="embed_share: expected a value between 0 and 1"):
         AssociationConfig(embed_share=share)
+
+
+def test_embeddings_that_detections_carry_are_all_used() -> None:
+    """They cost nothing: the result is that of asking for everything, and nothing is asked for."""
+    random = np.random.default_rng(4)
+    carrying, asking = Associator(), Associator(AssociationConfig(embed_share=1.0))
+    for number in range(40):
+        corners = np.array([(8.0 * number, 0), (200 - 6.0 * number, 20), (500, 5)])
+        corners += random.normal(size=(3, 2))
+        xyxy = np.hstack([corners, corners + SIZE])[random.random(3) < 0.9]
+        looks = np.eye(3, 8, dtype=np.float32)[: len(xyxy)]
+        seen = carrying.step(Detections(xyxy, embeddings=looks))
+        expected = asking.step(Detections(xyxy), embed=lambda rows, looks=looks: looks[rows])
+        np.testing.assert_array_equal(seen.ids, expected.ids)
+        np.testing.assert_array_equal(seen.xyxy, expected.xyxy)
+    assert carrying.embedded == asking.embedded == asking.embeddable

@@ -44,3 +44,15 @@ def test_without_numba_the_plain_kernels_are_used() -> None:
 def test_there_is_no_other_kernel() -> None:
     code = "from mot_reid import kernels; print(hasattr(kernels, 'nothing'))"
     assert ask(code) == "False"
+
+
+def test_a_broken_numba_is_told_and_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "numba.py").write_text("raise OSError('could not load libLLVM')")
+    code = "import warnings; warnings.simplefilter('error'); from mot_reid import kernels; kernels.predict"
+    path = os.pathsep.join([str(tmp_path), str(PACKAGE)])
+    lines = ask(
+        f"try:\n    exec({code!r})\nexcept RuntimeWarning as warning:\n    print(warning)", PYTHONPATH=path
+    )
+    assert lines == "numba cannot be used, NumPy does its work: could not load libLLVM"
+    code = "from mot_reid import kernels; print(kernels.compiled())"
+    assert ask(code, PYTHONPATH=path) == "False"

@@ -1,6 +1,7 @@
 """The compiled kernels do what the plain ones say."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from mot_reid import kernels
 from mot_reid.kernels import plain
 
 loops: Any = pytest.importorskip("mot_reid.kernels.loops", reason="numba is not installed")
+numba: Any = pytest.importorskip("numba")
 
 SEEDS = st.integers(0, 2**32 - 1)
 # Around the size where the sweep from left to right begins too.
@@ -80,6 +82,8 @@ def test_pairs_of_boxes(seed: int, some: int, others: int) -> None:
     same(lambda module: module.mutual_best(a, b, 0.1))
     same(lambda module: module.corners(a))
     same(lambda module: module.centres(a))
+    settings = random.integers(0, 50, some), *classes, np.array([5, 5, 40, np.inf]), 0.1, 4.0, 1.5
+    same(lambda module: module.within_reach(plain.centres(a), plain.centres(b), *settings))
     measured, predicted, picked = plain.centres(a), plain.centres(b), np.arange(min(some, others))
     same(lambda module: module.smoothed(measured, picked, predicted, picked[::-1], 0.7))
 
@@ -165,3 +169,17 @@ def test_arrays_that_cannot_be_written_are_taken() -> None:
         array.flags.writeable = False
     same(lambda module: module.similar_pairs(xyxy, xyxy, classes, classes))
     same(lambda module: module.covered_in_front(xyxy[::-1], xyxy))
+
+
+@pytest.mark.parametrize("method", ["load_overload", "save_overload"])
+def test_a_cache_that_is_damaged_or_full_is_done_without(
+    method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise OSError("no space left, or rubbish in it")
+
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr("numba.core.caching.Cache." + method, fails)
+    number = numba.types.float64
+    double = loops._compiled(number, number)(lambda x: 2 * x)
+    assert double(4.0) == 8.0
