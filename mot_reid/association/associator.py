@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mot_reid import kernels
 from mot_reid.association.assignment import assign
-from mot_reid.association.claims import overlap_claims, revivable, within_reach
+from mot_reid.association.claims import at_frame_rate, overlap_claims, revivable, within_reach
 from mot_reid.association.confidence import revival_confidence
 from mot_reid.association.costs import fused_costs, margins
 from mot_reid.association.frame import NOBODY, Frame
@@ -42,15 +42,23 @@ class Associator:
     State: the table of tracklets, the detector's usual score, the picture's edges, the embeddings saved and
     the frame's number. Two associators share nothing.
 
+    Args:
+        association: settings; the defaults where None.
+        motion: settings of the Kalman filter likewise.
+        fps: frames a second, for settings in seconds; None where nobody knows: only those in frames count.
+
     Attributes:
         embeddable: how many detections could have been asked about so far, all confident ones.
         embedded: how many of them were.
     """
 
     def __init__(
-        self, association: AssociationConfig | None = None, motion: MotionConfig | None = None
+        self,
+        association: AssociationConfig | None = None,
+        motion: MotionConfig | None = None,
+        fps: float | None = None,
     ) -> None:
-        self.association = association or AssociationConfig()
+        self.association = at_frame_rate(association or AssociationConfig(), fps)
         self.motion = motion or MotionConfig()
         self._table = TrackletTable()
         self._usual_score = UsualScore()

@@ -216,6 +216,19 @@ def test_a_return_by_looks_alone_is_worth_less_than_never_having_gone() -> None:
     assert again.id_confidence[0] == pytest.approx(once**2, rel=0.01)
 
 
+@pytest.mark.parametrize(("fps", "expected"), [(None, 1), (10.0, 1), (4.0, 3), (60.0, 1)])
+def test_seconds_end_the_wait_where_the_frame_rate_is_low(fps: float | None, expected: int) -> None:
+    """100 frames out of sight: 10 seconds at 10 frames/s, but 25 at 4."""
+    tracker = Associator(AssociationConfig(revive_time=20), fps=fps)
+    for _ in range(5):
+        step(tracker, people((0, 0), (600, 0)), RED, GREEN)
+    for _ in range(100):
+        step(tracker, people((600, 0)), GREEN)
+    for _ in range(2):
+        seen = step(tracker, people((120, 0), (600, 0)), RED, GREEN)
+    assert ids(seen) == [expected, 2]
+
+
 def test_a_return_by_overlap_needs_no_doubt() -> None:
     tracker = Associator()
     for _ in range(5):
