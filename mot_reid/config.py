@@ -190,6 +190,9 @@ class AssociationConfig(Settings):
     smoothing: float = setting(0.5, "share of the filter's box in the box that is reported", low=0, high=1)
     max_age: int = setting(60, "frames for which a lost track can come back by overlap", low=0)
     revive_age: int = setting(300, "frames for which a lost track can come back by appearance", low=0)
+    revive_time: float = setting(
+        20.0, "the same in seconds, where the frame rate is known; the sooner of both ends it", low=0
+    )
     revive_gate: float = setting(
         0.7, "largest distance of appearance that brings a lost track back", low=0, high=2
     )

@@ -78,7 +78,7 @@ def track_source(
         ValueError: as `Tracker.update`.
     """
     folder = prepare_output_folder(folder)
-    tracker.reset()
+    tracker.reset(source.info.fps / stride)
     tracker.stopwatch = Stopwatch()
     summary = Summary(source.info, stages=tracker.stopwatch.seconds)
     with ExitStack() as stack:

@@ -156,6 +156,12 @@ class Tracks(_Rows):
         classes: ``(N,)`` int64 class numbers.
         detection_index: ``(N,)`` int64, the row of the detection in this frame's input, or -1 for a
             person hidden behind another one, whose box is predicted.
+        id_confidence: ``(N,)`` float32 in [0, 1], how likely the id is still that of the person who got it:
+            1 until a track comes back by its looks alone, from then on what that says, times what earlier
+            returns said; 1 where not given. Online results only: what is done with hindsight leaves it at 1.
+
+    Raises:
+        ValueError: a shape does not fit.
     """
 
     ids: NDArray[np.int64]
@@ -163,9 +169,25 @@ class Tracks(_Rows):
     scores: NDArray[np.float32]
     classes: NDArray[np.int64]
     detection_index: NDArray[np.int64]
+    id_confidence: NDArray[np.float32]
 
-    def __post_init__(self) -> None:
-        n = len(self.ids)
+    def __init__(
+        self,
+        ids: NDArray[np.int64],
+        xyxy: NDArray[np.float32],
+        scores: NDArray[np.float32],
+        classes: NDArray[np.int64],
+        detection_index: NDArray[np.int64],
+        id_confidence: NDArray[np.float32] | None = None,
+    ) -> None:
+        n = len(ids)
+        object.__setattr__(self, "ids", ids)
+        object.__setattr__(self, "xyxy", xyxy)
+        object.__setattr__(self, "scores", scores)
+        object.__setattr__(self, "classes", classes)
+        object.__setattr__(self, "detection_index", detection_index)
+        sure = np.ones(n, np.float32) if id_confidence is None else id_confidence
+        object.__setattr__(self, "id_confidence", sure)
         for field in fields(self):
             expected = (n, 4) if field.name == "xyxy" else (n,)
             shape = getattr(self, field.name).shape

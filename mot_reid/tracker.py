@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -42,6 +43,7 @@ class Tracker:
         device: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"`` or ``"auto"``.
         threads: CPU threads of one pass through a network that is loaded here; None for what the
             configuration says, or else one for each core.
+        fps: frames a second of the video, if known: times in seconds count only then.
 
     Attributes:
         config: its settings.
@@ -66,6 +68,7 @@ class Tracker:
         config: Config | str | Path | None = None,
         device: str | None = None,
         threads: int | None = None,
+        fps: float | None = None,
     ) -> None:
         if detector is not None and not isinstance(detector, str | Path) and not hasattr(detector, "detect"):
             raise TypeError(f"detector: expected weights or an object with detect, got {detector!r}")
@@ -85,17 +88,28 @@ class Tracker:
         if threads is not None:
             settings = replace(settings, pipeline=replace(settings.pipeline, threads=threads))
         self.config = settings
+        self._fps: float | None = None
         self.stopwatch = Stopwatch()
         self._detector = None if isinstance(detector, str | Path) else detector
         self._embedder = None if isinstance(embedder, str | Path) else embedder
         self._camera = load_camera_motion(settings.camera)
         self._has_detector = self._detector is not None or settings.detector.weights != NONE
         self._has_embedder = self._embedder is not None or settings.embedder.weights != NONE
-        self.reset()
+        self.reset(fps)
 
-    def reset(self) -> None:
-        """Starts over, as for a new video: ids begin at 1 again. Loaded models stay."""
-        self._associator = Associator(self.config.association, self.config.motion)
+    def reset(self, fps: float | None = None) -> None:
+        """Starts over, as for a new video: ids begin at 1 again. Loaded models stay.
+
+        Args:
+            fps: the new video's frames a second; by default as before.
+
+        Raises:
+            ValueError: it is not positive.
+        """
+        if fps is not None and not 0 < fps < math.inf:
+            raise ValueError(f"fps: expected a positive number of frames a second, got {fps}")
+        self._fps = self._fps if fps is None else fps
+        self._associator = Associator(self.config.association, self.config.motion, self._fps)
         self._frame_number = 0
         self._shape: tuple[int, ...] | None = None
         self.affine: NDArray[np.float64] | None = None

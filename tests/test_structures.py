@@ -80,4 +80,13 @@ def test_tracks_check_their_shapes() -> None:
     two = np.array([1, 2])
     with pytest.raises(ValueError, match=r"scores: expected shape \(2,\) to match ids, got \(1,\)"):
         Tracks(two, np.zeros((2, 4), np.float32), np.zeros(1, np.float32), two, two)
+    with pytest.raises(ValueError, match=r"id_confidence: expected shape \(2,\) to match ids, got \(1,\)"):
+        Tracks(two, np.zeros((2, 4), np.float32), two, two, two, np.ones(1, np.float32))
     assert len(Tracks.empty()) == 0
+
+
+def test_ids_are_sure_where_nothing_else_is_said() -> None:
+    two = np.array([1, 2])
+    tracks = Tracks(two, np.zeros((2, 4), np.float32), np.ones(2, np.float32), two, two)
+    assert tracks.id_confidence.tolist() == [1, 1]
+    assert tracks.id_confidence.dtype == np.float32

@@ -245,3 +245,9 @@ def test_import_is_light() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("fps", [0, -5.0, float("nan"), float("inf")])
+def test_a_frame_rate_must_be_one(fps: float) -> None:
+    with pytest.raises(ValueError, match="fps: expected a positive number"):
+        Tracker(detector="none", embedder="none", camera_motion="none", fps=fps)

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from mot_reid import kernels
 from mot_reid.association.assignment import assign
-from mot_reid.association.claims import overlap_claims, revivable, within_reach
-from mot_reid.association.costs import fused_costs, unambiguous
+from mot_reid.association.claims import at_frame_rate, overlap_claims, revivable, within_reach
+from mot_reid.association.confidence import revival_confidence
+from mot_reid.association.costs import fused_costs, margins
 from mot_reid.association.frame import NOBODY, Frame
 from mot_reid.association.looks import Looks
 from mot_reid.association.scene_shift import scene_shift
@@ -41,15 +42,23 @@ class Associator:
     State: the table of tracklets, the detector's usual score, the picture's edges, the embeddings saved and
     the frame's number. Two associators share nothing.
 
+    Args:
+        association: settings; the defaults where None.
+        motion: settings of the Kalman filter likewise.
+        fps: frames a second, for settings in seconds; None where nobody knows: only those in frames count.
+
     Attributes:
         embeddable: how many detections could have been asked about so far, all confident ones.
         embedded: how many of them were.
     """
 
     def __init__(
-        self, association: AssociationConfig | None = None, motion: MotionConfig | None = None
+        self,
+        association: AssociationConfig | None = None,
+        motion: MotionConfig | None = None,
+        fps: float | None = None,
     ) -> None:
-        self.association = association or AssociationConfig()
+        self.association = at_frame_rate(association or AssociationConfig(), fps)
         self.motion = motion or MotionConfig()
         self._table = TrackletTable()
         self._usual_score = UsualScore()
@@ -257,10 +266,12 @@ class Associator:
         alike &= possible
         if not alike.any():
             return
-        alike &= unambiguous(distances, possible, config.revive_margin)
+        margin = margins(distances, possible)
+        alike &= margin >= config.revive_margin
         found, by = assign(distances / 2, alike, limit=1.0)
         frame.revived = tracklets[found]
         frame.take(frame.revived, columns[by])
+        rows["id_confidence"][frame.revived] *= revival_confidence(distances[found, by], margin[found, by])
 
     def _match_tentative(self, frame: Frame, confident: Mask) -> None:
         """The confident detections left with tentative tracklets, by overlap."""
@@ -365,6 +376,7 @@ class Associator:
             scores=rows["score"][chosen],
             classes=rows["class_id"][chosen],
             detection_index=detection_index.astype(np.int64, copy=False),
+            id_confidence=rows["id_confidence"][chosen],
         )
 
     def _hidden(self, seen: NDArray[np.float64]) -> tuple[Indices, NDArray[np.float64]]:

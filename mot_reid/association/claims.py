@@ -1,5 +1,7 @@
 """Who may be who: the pairs of tracklets and detections that are possible at all."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,10 +11,20 @@ from mot_reid.association.tracklets import Status, TrackletTable
 from mot_reid.association.view import View
 from mot_reid.config import AssociationConfig
 
-__all__ = ["overlap_claims", "revivable", "within_reach"]
+__all__ = ["at_frame_rate", "overlap_claims", "revivable", "within_reach"]
 
 Indices = NDArray[np.intp]
 Mask = NDArray[np.bool_]
+
+
+def at_frame_rate(config: AssociationConfig, fps: float | None) -> AssociationConfig:
+    """The settings for a video of ``fps`` frames a second: where seconds end sooner than frames, they count.
+
+    None where nobody knows the rate: nothing changes.
+    """
+    if fps is None:
+        return config
+    return replace(config, revive_age=min(config.revive_age, round(config.revive_time * fps)))
 
 
 def overlap_claims(

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from mot_reid import kernels
 from mot_reid.config import AssociationConfig
 
-__all__ = ["fused_costs", "unambiguous"]
+__all__ = ["fused_costs", "margins"]
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -30,16 +30,21 @@ def fused_costs(
     return kernels.fused_costs(overlaps, distances, known, config.appearance_weight, gate)
 
 
-def unambiguous(distances: NDArray[np.floating], allowed: Mask, margin: float) -> Mask:
-    """The allowed pairs ``(R, C)`` that beat every rival of their row and of their column by ``margin``."""
-    guarded = np.where(allowed, distances, np.inf)
-    clear = allowed.copy()
+def margins(distances: NDArray[np.float32], allowed: Mask) -> NDArray[np.float32]:
+    """By how much each allowed pair ``(R, C)`` beats the best rival of its row and of its column.
+
+    Returns:
+        ``(R, C)``: negative where a rival is better, infinite where there is none, -inf where not allowed.
+    """
+    guarded = np.where(allowed, distances, np.float32(np.inf))
+    lead = np.where(allowed, np.float32(np.inf), np.float32(-np.inf))
     for axis in (0, 1):
         if guarded.shape[axis] > 1:
-            best, runner_up = np.take(np.partition(guarded, 1, axis=axis), [0, 1], axis=axis).swapaxes(
-                0, axis
+            best, runner_up = (
+                np.expand_dims(row, axis)
+                for row in np.take(np.partition(guarded, 1, axis=axis), [0, 1], axis=axis).swapaxes(0, axis)
             )
-            with np.errstate(invalid="ignore"):  # inf - inf: no pair is allowed there
-                is_clear = (runner_up - best >= margin) if margin else np.ones_like(best, bool)
-            clear &= (guarded == np.expand_dims(best, axis)) & np.expand_dims(is_clear, axis)
-    return clear
+            rival = np.where(guarded == best, runner_up, best)
+            np.subtract(rival, guarded, out=rival, where=allowed)
+            np.minimum(lead, rival, out=lead, where=allowed)
+    return lead

@@ -24,6 +24,7 @@ _ROW = np.dtype(
         ("looked", np.int64),  # frame of the last detection whose embedding went in
         ("drift", np.float64, 2),  # what the camera's motion made of the place since then, pixels
         ("carried", np.float64),  # the furthest that it was, heights
+        ("id_confidence", np.float32),  # that this is still the person who got the id
         ("at_edge", np.bool_),  # the last detection was cut off by the picture's edge, or nearly
     ],
     align=True,
@@ -73,6 +74,7 @@ class TrackletTable:
         new["class_id"] = class_ids
         new["score"] = scores
         new["hits"] = 1
+        new["id_confidence"] = 1
         new["last_seen"] = frame
         self._states[:, :, start : self._count] = states.values
         return np.arange(start, self._count)

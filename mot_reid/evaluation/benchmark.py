@@ -206,7 +206,7 @@ def track_inputs(sequence: Sequence, inputs: SequenceInputs, config: Config) -> 
     Returns:
         The tracks of each frame number, and how many embeddings were asked for.
     """
-    associator = Associator(config.association, config.motion)
+    associator = Associator(config.association, config.motion, sequence.fps)
     tracks, crops = {}, 0
     for number, detections, affine in zip(sequence.frames, inputs.detections, inputs.affines, strict=True):
         embeddings = detections.embeddings

@@ -37,10 +37,13 @@ __all__ = [
     "track_rows",
 ]
 
-COLUMNS = ("frame", "id", "x1", "y1", "x2", "y2", "score", "class_id", "class_name", "detection_index")
+COLUMNS = (
+    *("frame", "id", "x1", "y1", "x2", "y2", "score", "class_id", "class_name", "detection_index"),
+    "id_confidence",
+)
 """The columns of the JSON lines, CSV and Parquet files."""
 
-Row: TypeAlias = tuple[int, int, float, float, float, float, float, int, str, int]
+Row: TypeAlias = tuple[int, int, float, float, float, float, float, int, str, int, float]
 
 _ROWS_IN_GROUP = 65_536  # of a Parquet file; also the most rows in memory while it is made
 
@@ -80,11 +83,12 @@ def track_rows(frame_number: int, tracks: Tracks, class_names: Mapping[int, str]
         tracks.scores.tolist(),
         tracks.classes.tolist(),
         tracks.detection_index.tolist(),
+        tracks.id_confidence.tolist(),
         strict=True,
     )
     return [
-        (frame_number, track_id, *box, score, class_id, class_names.get(class_id, ""), index)
-        for track_id, box, score, class_id, index in columns
+        (frame_number, track_id, *box, score, class_id, class_names.get(class_id, ""), index, sure)
+        for track_id, box, score, class_id, index, sure in columns
     ]
 
 
@@ -157,8 +161,9 @@ def _rounded(rows: list[Row]) -> list[Row]:
             number,
             name,
             index,
+            round(sure, 4),
         )
-        for frame, track_id, x1, y1, x2, y2, score, number, name, index in rows
+        for frame, track_id, x1, y1, x2, y2, score, number, name, index, sure in rows
     ]
 
 

@@ -193,6 +193,52 @@ def test_a_lost_person_comes_back_elsewhere_by_appearance() -> None:
     assert ids(step(tracker, people((200, 20), (600, 0)), RED, GREEN)) == [1, 2]
 
 
+def test_a_return_by_looks_alone_is_worth_less_than_never_having_gone() -> None:
+    """Overlap afterwards says nothing about who it was that came back; a second return doubts further."""
+    tracker = Associator()
+    for _ in range(5):
+        first = step(tracker, people((0, 0), (600, 0)), RED, GREEN)
+    assert first.id_confidence.tolist() == [1, 1]
+    for _ in range(80):
+        step(tracker, people((600, 0)), GREEN)
+    back = step(tracker, people((200, 20), (600, 0)), RED, GREEN)
+    once = float(back.id_confidence[0])
+    assert ids(back) == [1, 2]
+    assert 0.5 < once < 1
+    assert back.id_confidence[1] == 1
+    for _ in range(20):
+        later = step(tracker, people((200, 20), (600, 0)), RED, GREEN)
+    assert later.id_confidence.tolist() == back.id_confidence.tolist()
+    for _ in range(80):
+        step(tracker, people((600, 0)), GREEN)
+    again = step(tracker, people((0, 0), (600, 0)), RED, GREEN)
+    assert ids(again) == [1, 2]
+    assert again.id_confidence[0] == pytest.approx(once**2, rel=0.01)
+
+
+@pytest.mark.parametrize(("fps", "expected"), [(None, 1), (10.0, 1), (4.0, 3), (60.0, 1)])
+def test_seconds_end_the_wait_where_the_frame_rate_is_low(fps: float | None, expected: int) -> None:
+    """100 frames out of sight: 10 seconds at 10 frames/s, but 25 at 4."""
+    tracker = Associator(AssociationConfig(revive_time=20), fps=fps)
+    for _ in range(5):
+        step(tracker, people((0, 0), (600, 0)), RED, GREEN)
+    for _ in range(100):
+        step(tracker, people((600, 0)), GREEN)
+    for _ in range(2):
+        seen = step(tracker, people((120, 0), (600, 0)), RED, GREEN)
+    assert ids(seen) == [expected, 2]
+
+
+def test_a_return_by_overlap_needs_no_doubt() -> None:
+    tracker = Associator()
+    for _ in range(5):
+        step(tracker, people((500, 250)), RED)
+    for _ in range(8):
+        step(tracker, people())
+    back = step(tracker, people((500, 250)), RED)
+    assert (ids(back), back.id_confidence.tolist()) == ([1], [1])
+
+
 @pytest.mark.parametrize(
     ("place", "back", "look", "expected"),
     [
@@ -251,6 +297,26 @@ def test_a_stranger_does_not_inherit_an_identity() -> None:
     for _ in range(2):
         seen = step(tracker, people((150, 20)), BLUE)
     assert ids(seen) == [2]
+
+
+@pytest.mark.parametrize(
+    ("shift", "look", "same"),
+    [
+        (20, RED, True),  # IoU 20 / 60: loose, but it is the same person
+        (20, BLUE, False),  # as loose, and somebody else
+        (14, BLUE, True),  # IoU 26 / 54: close enough for a look to change (light, a turn)
+        (20, None, True),  # nobody looked
+    ],
+)
+def test_a_loose_overlap_is_not_enough_for_a_stranger(
+    shift: int, look: np.ndarray | None, same: bool
+) -> None:
+    tracker, still = Associator(AssociationConfig(embed_share=1)), np.eye(2, 3)
+    for _ in range(5):
+        step(tracker, people((500, 250)), RED, affine=still)
+    for _ in range(2):
+        seen = step(tracker, people((500 + shift, 250)), *([] if look is None else [look]), affine=still)
+    assert ids(seen) == [1 if same else 2]
 
 
 def test_nobody_comes_back_faster_than_people_run() -> None:

@@ -46,6 +46,7 @@ def any_tracks(draw: st.DrawFn) -> Tracks:
         draw(hnp.arrays(np.float32, n, elements=st.floats(0, 1, width=32))),
         draw(hnp.arrays(np.int64, n, elements=st.integers(0, 2))),
         draw(hnp.arrays(np.int64, n, elements=int64)),
+        draw(hnp.arrays(np.float32, n, elements=st.floats(0, 1, width=32))),
     )
 
 
@@ -65,16 +66,18 @@ def assert_close(read: list[Any], written: list[Any], coordinate: float, score: 
         assert got[:2] == wanted[:2]
         assert got[2:6] == pytest.approx(wanted[2:6], abs=coordinate, rel=0)
         assert got[6] == pytest.approx(wanted[6], abs=score, rel=0)
-        assert got[7:] == wanted[7:]
+        assert got[7:10] == wanted[7:10]
+        assert got[10] == pytest.approx(wanted[10], abs=score, rel=0)
 
 
 def test_rows(tracks: MakeTracks) -> None:
     rows = track_rows(7, tracks(2, classes=[0, 5]), NAMES)
     assert rows == [
-        (7, 1, 0.0, 1.0, 10.25, 30.5, 0.75, 0, "person", 1),
-        (7, 2, 20.0, 21.0, 30.25, 50.5, 0.75, 5, "", 0),
+        (7, 1, 0.0, 1.0, 10.25, 30.5, 0.75, 0, "person", 1, 1.0),
+        (7, 2, 20.0, 21.0, 30.25, 50.5, 0.75, 5, "", 0, 1.0),
     ]
-    assert [type(value) for value in rows[0]] == [int, int, float, float, float, float, float, int, str, int]
+    kinds = [int, int, float, float, float, float, float, int, str, int, float]
+    assert [type(value) for value in rows[0]] == kinds
 
 
 def test_mot_lines(tmp_path: Path, tracks: MakeTracks) -> None:
@@ -94,7 +97,7 @@ def test_csv_round_trip(tmp_path_factory: pytest.TempPathFactory, frames: list[T
     with path.open(newline="", encoding="utf-8") as file:
         header, *lines = csv.reader(file)
     assert tuple(header) == COLUMNS
-    kinds = [int, int, float, float, float, float, float, int, str, int]
+    kinds = [int, int, float, float, float, float, float, int, str, int, float]
     rows = [tuple(kind(text) for kind, text in zip(kinds, line, strict=True)) for line in lines]
     assert_close(rows, all_rows(frames), 0.0051, 0.000051)
 
@@ -128,6 +131,7 @@ def test_empty_parquet_has_the_schema(tmp_path: Path, tracks: MakeTracks) -> Non
         "int64",
         "string",
         "int64",
+        "float",
     ]
     assert tuple(schema.names) == COLUMNS
     assert pq.read_table(tmp_path / "tracks.parquet").num_rows == 0

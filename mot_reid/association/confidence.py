@@ -1,0 +1,29 @@
+"""How far to trust an id that came back by appearance."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+__all__ = ["revival_confidence"]
+
+_BIAS, _PER_DISTANCE, _PER_MARGIN = 0.9, -1.9, 2.0
+_NO_RIVAL = 1.0  # strangers lie about 1 apart: who has no rival beats at best an imagined one by that
+
+
+def revival_confidence(distances: NDArray[np.float32], margins: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How likely lost people who were brought back by their looks are the ones who were lost, ``(K,)``.
+
+    Logistic regression over the returns of PETS09-S2L1 and ADL-Rundle-6 with two detectors and embedders, at
+    full and half frame rate, forwards and backwards; right means that the ground truth's person is the one
+    whom the track covered last. Each video and embedder counts the same. The returns are few and depend on
+    each other: `benchmarks/README.md` says how far the result carries to a video it has not seen.
+
+    Args:
+        distances: ``(K,)`` of appearance, as `mot_reid.association.looks.Looks` gives them.
+        margins: ``(K,)`` by how much that beats the best rival, infinite where there is none.
+
+    Returns:
+        Values in [0, 1].
+    """
+    logits = _BIAS + _PER_DISTANCE * distances + _PER_MARGIN * np.minimum(margins, _NO_RIVAL)
+    return np.asarray(expit(logits), np.float32)
