@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from mot_reid.config import load_config
 from mot_reid.evaluation.tables import Column, Table
-from mot_reid.pipeline import track_source
+from mot_reid.pipeline.run import track_source
+from mot_reid.pipeline.summary import Summary
 from mot_reid.provenance import provenance
 from mot_reid.structures import Detections
-from mot_reid.summary import Summary
 from mot_reid.tracker import Tracker
 from mot_reid.video.frames import Frame, Source, SourceInfo
 

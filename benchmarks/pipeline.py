@@ -30,9 +30,9 @@ from rich.console import Console
 
 from mot_reid.config import DetectorConfig, EmbedderConfig
 from mot_reid.evaluation.tables import Column, Table
+from mot_reid.pipeline.summary import STAGES
 from mot_reid.provenance import provenance
 from mot_reid.resources import find_weights
-from mot_reid.summary import STAGES
 from mot_reid.video.sources import open_source
 
 FOLDER = Path(__file__).parent / "end_to_end"

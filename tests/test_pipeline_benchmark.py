@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from mot_reid import Tracker
-from mot_reid.pipeline import track_source
-from mot_reid.summary import Summary
+from mot_reid.pipeline.run import track_source
+from mot_reid.pipeline.summary import Summary
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from mot_reid.summary import Summary
+from mot_reid.pipeline.summary import Summary
 
 __all__ = ["RunProgress", "WorkProgress"]
 

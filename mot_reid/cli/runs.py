@@ -10,10 +10,10 @@ import typer
 
 from mot_reid.cli.errors import INTERRUPTED, debugging, one_line
 from mot_reid.cli.progress import RunProgress
-from mot_reid.pipeline import track_source
-from mot_reid.sharing import SharedDetector, SharedEmbedder
+from mot_reid.pipeline.run import track_source
+from mot_reid.pipeline.sharing import SharedDetector, SharedEmbedder
+from mot_reid.pipeline.summary import Summary
 from mot_reid.structures import Detections
-from mot_reid.summary import Summary
 from mot_reid.tracker import Tracker
 from mot_reid.video.frames import Selection, Source
 from mot_reid.video.sources import open_source

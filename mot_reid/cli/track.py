@@ -11,8 +11,8 @@ from mot_reid.cli.errors import FAILED, UsageError, usage_errors
 from mot_reid.cli.options import build_config, setting_option
 from mot_reid.cli.runs import Runs
 from mot_reid.detection.motchallenge import read_detections
-from mot_reid.outputs import OUTPUT_FILES
-from mot_reid.pipeline import network_threads
+from mot_reid.pipeline.outputs import OUTPUT_FILES
+from mot_reid.pipeline.run import network_threads
 from mot_reid.tracker import NONE, Tracker
 from mot_reid.video.frames import Selection
 from mot_reid.video.sinks import import_pyarrow

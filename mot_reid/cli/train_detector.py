@@ -12,7 +12,7 @@ from mot_reid.cli.options import QuietOption, print_table, setting_option
 from mot_reid.cli.progress import WorkProgress
 from mot_reid.config import Config, DetectorConfig
 from mot_reid.provenance import provenance
-from mot_reid.training.detector_settings import FineTuning
+from mot_reid.training.detector.settings import FineTuning
 from mot_reid.video.files import prepare_output_folder
 
 __all__ = ["evaluate_detector", "train_detector"]
@@ -87,8 +87,8 @@ def train_detector(
     """
     import torch
 
-    from mot_reid.training import detector as training
-    from mot_reid.training.detection_pictures import MotFrames
+    from mot_reid.training.detector import trainer as training
+    from mot_reid.training.detector.pictures import MotFrames
 
     given: dict[str, Any] = {
         "epochs": epochs,
@@ -172,8 +172,8 @@ def evaluate_detector(
     """
     from mot_reid.evaluation.tables import Column, Table
     from mot_reid.tracker import resolve_device
-    from mot_reid.training import detection_scores
-    from mot_reid.training.detection_pictures import MotFrames, convert_mot
+    from mot_reid.training.detector import scores as detection_scores
+    from mot_reid.training.detector.pictures import MotFrames, convert_mot
 
     with tempfile.TemporaryDirectory(prefix="mot_reid-") as temporary:
         with usage_errors():

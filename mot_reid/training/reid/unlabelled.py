@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mot_reid.training.detection_pictures import labelled_pictures, read_picture
+from mot_reid.training.detector.pictures import labelled_pictures, read_picture
 from mot_reid.training.reid.datasets import list_unlabelled, read_pictures
 
 __all__ = ["CropSource", "box_source", "file_source", "unlabelled_source"]
@@ -54,7 +54,7 @@ def box_source(folder: Path, smallest: int = 60, widest: float = 0.8) -> CropSou
     """The people in pictures in YOLO layout.
 
     Args:
-        folder: see `mot_reid.training.detection_pictures.labelled_pictures`.
+        folder: see `mot_reid.training.detector.pictures.labelled_pictures`.
         smallest: height of a box, pixels, below which it is left out.
         widest: width of a box against its height, above which it is left out (no upright person).
 

@@ -21,9 +21,9 @@ import torch
 import yaml
 
 from mot_reid.detection.yolo import import_ultralytics, load_ultralytics
-from mot_reid.training.detection_pictures import MotFrames, convert_mot, convert_yolo
-from mot_reid.training.detector_settings import FineTuning
-from mot_reid.training.detector_weights import blend, person_only, save_checkpoint
+from mot_reid.training.detector.pictures import MotFrames, convert_mot, convert_yolo
+from mot_reid.training.detector.settings import FineTuning
+from mot_reid.training.detector.weights import blend, person_only, save_checkpoint
 
 __all__ = ["last_epoch", "train_detector", "work_folder"]
 

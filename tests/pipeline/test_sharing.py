@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mot_reid import Detections
-from mot_reid.sharing import Combiner, SharedDetector, SharedEmbedder
+from mot_reid.pipeline.sharing import Combiner, SharedDetector, SharedEmbedder
 
 
 class Counting:

@@ -15,11 +15,11 @@ from mot_reid.cli.progress import WorkProgress
 from mot_reid.config import DetectorConfig
 from mot_reid.detection.yolo import import_ultralytics, load_ultralytics
 from mot_reid.resources import shipped
-from mot_reid.training.detection_pictures import MotFrames, convert_mot, convert_yolo, labelled_pictures
-from mot_reid.training.detection_scores import PictureResult, evaluate_detector, score_detections
-from mot_reid.training.detector import train_detector
-from mot_reid.training.detector_settings import FineTuning
-from mot_reid.training.detector_weights import blend, fold_normalisation, person_only, save_checkpoint
+from mot_reid.training.detector.pictures import MotFrames, convert_mot, convert_yolo, labelled_pictures
+from mot_reid.training.detector.scores import PictureResult, evaluate_detector, score_detections
+from mot_reid.training.detector.settings import FineTuning
+from mot_reid.training.detector.trainer import train_detector
+from mot_reid.training.detector.weights import blend, fold_normalisation, person_only, save_checkpoint
 
 
 def boxes(*rows: tuple[float, ...]) -> np.ndarray:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mot_reid.boxes import covered_fraction, iou
 from mot_reid.config import DetectorConfig
 from mot_reid.detection.yolo import YoloDetector
-from mot_reid.training.detection_pictures import Boxes, labelled_pictures, read_picture
+from mot_reid.training.detector.pictures import Boxes, labelled_pictures, read_picture
 
 __all__ = ["DetectionScore", "PictureResult", "evaluate_detector", "score_detections"]
 
@@ -108,7 +108,7 @@ def evaluate_detector(
     """Scores of a detector on YOLO-layout folders (see :func:`.labelled_pictures`), at several image sizes.
 
     The class named person counts, so COCO checkpoints and one-class ones compare directly. MOTChallenge
-    frames come in through :func:`mot_reid.training.detection_pictures.convert_mot`.
+    frames come in through :func:`mot_reid.training.detector.pictures.convert_mot`.
 
     Args:
         weights: a checkpoint or export that `YoloDetector` runs.

@@ -14,10 +14,17 @@ from numpy.typing import NDArray
 from mot_reid.config import Config
 from mot_reid.detection.base import frames_at_once
 from mot_reid.offline.recorder import Recorder
-from mot_reid.outputs import OFFLINE_FILE, OUTPUT_FILES, open_sinks, sole_writer, whole, write_refined
 from mot_reid.overlap import Overlap, batches, side_by_side
+from mot_reid.pipeline.outputs import (
+    OFFLINE_FILE,
+    OUTPUT_FILES,
+    open_sinks,
+    sole_writer,
+    whole,
+    write_refined,
+)
+from mot_reid.pipeline.summary import Summary, write_summary
 from mot_reid.structures import Detections, Tracks
-from mot_reid.summary import Summary, write_summary
 from mot_reid.timing import Stopwatch
 from mot_reid.tracker import Tracker
 from mot_reid.video.files import prepare_output_folder

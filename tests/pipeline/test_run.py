@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from mot_reid import Detections, Tracker, load_config
-from mot_reid.pipeline import track_source
+from mot_reid.pipeline.run import track_source
 from mot_reid.video.frames import Frame, Source, SourceInfo
 
 

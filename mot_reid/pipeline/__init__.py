@@ -1,0 +1,1 @@
+"""Whole runs: sources in, results out, stages that overlap, several sources at a time."""

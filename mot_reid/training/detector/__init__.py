@@ -1,0 +1,1 @@
+"""Fine-tuning and scoring of the person detector."""
