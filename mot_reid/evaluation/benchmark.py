@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mot_reid import kernels
 from mot_reid.association.associator import Associator
 from mot_reid.config import Config
 from mot_reid.evaluation.cache import ArrayCache
@@ -170,6 +171,7 @@ def _run_one(task: _Task, config: Config) -> SequenceRun:
     sequence, watch = task.sequence, Stopwatch()
     inputs = _prepare(sequence, config, task.inputs)
     frames = len(sequence.frames)
+    kernels.compiled()  # once a process, and no frame's time
     with watch("associate"):
         tracks, crops = track_inputs(sequence, inputs, config)
     if task.offline:
