@@ -175,7 +175,11 @@ def speed_tables(chosen: argparse.Namespace, team: list[Contender]) -> dict[str,
                 for contender in team[turn:] + team[:turn]:
                     contender.track(piece, sequence if number else None)  # the first one warms up
                 turn = (turn + 1) % len(team)
-    made = provenance() | {"configuration": {name: str(value) for name, value in vars(chosen).items()}}
+    places = ("data", "boxmot", "osnet", "output")  # of this machine, no part of the result
+    settings = {name: str(value) for name, value in vars(chosen).items() if name not in places}
+    made = provenance() | {"configuration": settings}
+    if chosen.boxmot is not None:
+        made["command"] = made["command"].replace(str(chosen.boxmot), "PYTHON")
     made["peers"] = {each.name: each.version for each in team if each.version}
     made["load_average"] = [round(value, 1) for value in os.getloadavg()]
     notes = [f"{each.name} failed: {each.failure}" for each in team if each.failure]
