@@ -273,4 +273,4 @@ def test_ctrl_c_ends_it_at_once(dataset: Path, results: Path, tmp_path: Path) ->
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert time.monotonic() - begun < 10
-    assert (process.returncode, out, err) == (130, b"", b"")
+    assert (process.returncode, out, err) == (130, b"", b"interrupted\n")
