@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import replace
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from mot_reid import kernels
 from mot_reid.association.associator import Associator, Embed
 from mot_reid.config import Config, load_config
+from mot_reid.devices import resolve_device
 from mot_reid.motion.camera import load_camera_motion
 from mot_reid.structures import Detections, Tracks, unit_rows
 from mot_reid.timing import Stopwatch
@@ -315,27 +315,3 @@ def _checked(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if frame.dtype != np.uint8:
         raise ValueError(f"frame: expected dtype uint8, got {frame.dtype}")
     return np.ascontiguousarray(frame)
-
-
-def resolve_device(device: str) -> str:
-    """The torch device that ``device`` means; ``auto`` is the best there is.
-
-    Raises:
-        ValueError: this machine has no such device.
-    """
-    if re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device) is None:
-        raise ValueError(f"device {device!r} is not known; known: auto, cpu, mps, cuda, cuda:1")
-    if device == "cpu":
-        return device
-    import torch
-
-    if device == "auto":
-        if torch.cuda.is_available():
-            return "cuda:0"
-        return "mps" if torch.backends.mps.is_available() else "cpu"
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"device {device!r} cannot be used here: {reason}") from None
-    return device
