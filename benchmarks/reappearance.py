@@ -22,7 +22,7 @@ from rich.console import Console
 from scipy.optimize import linear_sum_assignment
 
 from mot_reid.boxes import iou
-from mot_reid.config import Config, changed_settings, load_config
+from mot_reid.config import Config, load_config
 from mot_reid.evaluation.benchmark import track_inputs
 from mot_reid.evaluation.cache import ArrayCache
 from mot_reid.evaluation.comparison import MATCH_IOU
@@ -32,6 +32,7 @@ from mot_reid.evaluation.sequences import Sequence, find_sequences, one_of_each
 from mot_reid.evaluation.tables import Column, Table
 from mot_reid.provenance import provenance
 from mot_reid.resources import cache_folder
+from mot_reid.settings import changed_settings
 from mot_reid.structures import Tracks
 
 Timeline = NDArray[np.int64]

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from mot_reid.config import Config, changed_settings, load_config, with_settings
+from mot_reid.config import Config, load_config
 from mot_reid.evaluation.benchmark import track_inputs
 from mot_reid.evaluation.cache import ArrayCache
 from mot_reid.evaluation.inputs import SequenceInputs, prepare_inputs
@@ -35,6 +35,7 @@ from mot_reid.evaluation.sequences import Sequence, find_sequences, one_of_each
 from mot_reid.evaluation.tables import Column, Table
 from mot_reid.provenance import provenance
 from mot_reid.resources import cache_folder
+from mot_reid.settings import changed_settings, with_settings
 
 SHARES = (1.0, 0.5, 0.3, 0.2, 0.15, 0.1, 0.05, 0.02, 0.0)
 METRICS = ("HOTA", "MOTA", "IDF1")

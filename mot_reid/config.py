@@ -1,21 +1,12 @@
-"""Settings: one frozen dataclass for each part, to and from YAML.
-
-A setting has one default, one help text and one range, all in its field here. The command line, the YAML
-files and Python read them from here.
-"""
+"""The settings of a run: one frozen dataclass for each part. How they work is in `mot_reid.settings`."""
 
 from __future__ import annotations
 
-import dataclasses
-import difflib
-import math
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self, TypeVar, get_type_hints
 
-import yaml
+from mot_reid.settings import Settings, SettingsTree, load_settings, setting
 
 __all__ = [
     "AssociationConfig",
@@ -24,81 +15,11 @@ __all__ = [
     "DetectorConfig",
     "EmbedderConfig",
     "MotionConfig",
+    "OfflineConfig",
     "OutputConfig",
     "PipelineConfig",
-    "Settings",
-    "SettingsTree",
-    "Tree",
-    "dump_config",
     "load_config",
-    "load_settings",
-    "setting",
-    "with_settings",
 ]
-
-
-def setting(
-    default: Any,
-    help: str,
-    *,
-    low: float | None = None,
-    high: float | None = None,
-    step: int | None = None,
-    choices: tuple[str, ...] | None = None,
-) -> Any:
-    """A dataclass field with its help text and its range (both ends included) or its choices."""
-    limits = {"low": low, "high": high, "step": step, "choices": choices}
-    return field(default=default, metadata={"help": help, **limits})
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Base of the parts' settings: checks each value's type and range when it is made.
-
-    Raises:
-        TypeError: a value has the wrong type.
-        ValueError: a value lies outside its range.
-    """
-
-    def __post_init__(self) -> None:
-        hints = get_type_hints(type(self))
-        for item in fields(self):
-            value = _checked_type(getattr(self, item.name), hints[item.name], item.name)
-            object.__setattr__(self, item.name, value)
-            _check_range(value, item)
-
-
-def _checked_type(value: Any, expected: Any, name: str) -> Any:
-    if expected == tuple[float, ...]:
-        if isinstance(value, list | tuple):
-            return tuple(_checked_type(entry, float, name) for entry in value)
-        raise TypeError(f"{name}: expected a list such as [0.5, 0.8], got {value!r}")
-    if expected == tuple[str, ...]:
-        if isinstance(value, list | tuple) and all(isinstance(entry, str | int) for entry in value):
-            return tuple(str(entry) for entry in value)
-        raise TypeError(f"{name}: expected a list such as [person, 3], got {value!r}")
-    if expected is float and isinstance(value, int | str) and not isinstance(value, bool):
-        with suppress(ValueError, OverflowError):
-            return float(value)  # YAML 1.1 takes 1e-1 for text
-    if not isinstance(value, expected) or (isinstance(value, bool) and expected is not bool):
-        raise TypeError(f"{name}: expected {expected.__name__}, got {type(value).__name__} {value!r}")
-    return value
-
-
-def _check_range(value: Any, item: dataclasses.Field[Any]) -> None:
-    low, high, step = (item.metadata.get(key) for key in ("low", "high", "step"))
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"{item.name}: expected a finite number, got {value}")
-    if (low is not None and value < low) or (high is not None and value > high):
-        bounds = f"at least {low}" if high is None else f"between {low} and {high}"
-        raise ValueError(f"{item.name}: expected a value {bounds}, got {value}")
-    if isinstance(value, int) and abs(value) >= 2**31:
-        raise ValueError(f"{item.name}: expected a number below {2**31}, got {value}")
-    if step is not None and value % step:
-        raise ValueError(f"{item.name}: expected a multiple of {step}, got {value}")
-    choices = item.metadata.get("choices")
-    if choices is not None and value not in choices:
-        raise ValueError(f"{item.name}: expected one of {', '.join(choices)}, got {value!r}")
 
 
 @dataclass(frozen=True)
@@ -258,31 +179,6 @@ class OutputConfig(Settings):
 
 
 @dataclass(frozen=True)
-class SettingsTree:
-    """Base of whole configurations: parts, and settings of their own, which it checks.
-
-    Raises:
-        TypeError: a value has the wrong type.
-        ValueError: a value lies outside its range.
-    """
-
-    def __post_init__(self) -> None:
-        hints = get_type_hints(type(self))
-        for item in fields(self):
-            value = _checked_type(getattr(self, item.name), hints[item.name], item.name)
-            object.__setattr__(self, item.name, value)
-            if not isinstance(value, Settings):
-                _check_range(value, item)
-
-    def replace(self, **parts: Any) -> Self:
-        """A copy with whole parts replaced, such as ``association=AssociationConfig(...)``."""
-        return replace(self, **parts)
-
-
-Tree = TypeVar("Tree", bound=SettingsTree)
-
-
-@dataclass(frozen=True)
 class Config(SettingsTree):
     """All settings of a run."""
 
@@ -313,119 +209,3 @@ def load_config(
         TypeError: a value has the wrong type.
     """
     return load_settings(base or Config(), path, overrides)
-
-
-def load_settings(config: Tree, path: str | Path | None = None, overrides: Iterable[str] = ()) -> Tree:
-    """A copy of any configuration, changed by a file and then by overrides; see `load_config`."""
-    if path is not None:
-        config = with_settings(config, _read_yaml(Path(path)), origin=f"{path}: ")
-    for override in overrides:
-        name, equals, text = override.partition("=")
-        if not equals:
-            raise ValueError(f"setting {override!r}: expected NAME=VALUE, such as device=cpu")
-        config = with_settings(config, _nested(name.strip(), _parse(text)))
-    return config
-
-
-def _read_yaml(path: Path) -> Mapping[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise FileNotFoundError(f"configuration file not found: {path}") from None
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be read ({error.strerror})") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not a YAML file: {' '.join(str(error).split())}") from None
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise ValueError(f"{path}: expected settings such as 'association:', got {type(content).__name__}")
-    return content
-
-
-def _parse(text: str) -> Any:
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
-        return text
-
-
-def _nested(name: str, value: Any) -> dict[str, Any]:
-    part, dot, rest = name.partition(".")
-    return {part: _nested(rest, value) if dot else value}
-
-
-def with_settings(config: Tree, settings: Mapping[str, Any], origin: str = "") -> Tree:
-    """A copy of ``config`` with the settings of a nested mapping, such as one read from YAML.
-
-    Args:
-        config: what to start from.
-        settings: ``{"association": {"max_age": 90}, "device": "cpu"}``.
-        origin: put before error messages, such as a file's name and a colon.
-
-    Raises:
-        ValueError: a setting does not exist, or a value is out of range.
-        TypeError: a value has the wrong type.
-    """
-    changes: dict[str, Any] = {}
-    for name, value in settings.items():
-        _require_known(name, config, f"{origin}setting")
-        part = getattr(config, name)
-        if not isinstance(part, Settings):
-            changes[name] = value
-            continue
-        if not isinstance(value, Mapping):
-            raise ValueError(
-                f"{origin}{name}: expected settings below it, such as {name}.{fields(part)[0].name}"
-            )
-        for key in value:
-            _require_known(key, part, f"{origin}setting", prefix=f"{name}.")
-        try:
-            changes[name] = replace(part, **value)
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"{origin}{name}.{error}") from None
-    try:
-        return replace(config, **changes)
-    except TypeError as error:
-        raise TypeError(f"{origin}{error}") from None
-
-
-def _require_known(name: Any, part: Any, what: str, prefix: str = "") -> None:
-    known = [item.name for item in fields(part)]
-    if name not in known:
-        close = difflib.get_close_matches(str(name), known, n=1)
-        hint = f"did you mean {prefix}{close[0]}?" if close else f"known: {', '.join(known)}"
-        raise ValueError(f"{what} {prefix}{name} does not exist; {hint}")
-
-
-def changed_settings(config: SettingsTree) -> dict[str, Any]:
-    """The settings that are not at their default, such as ``{"association.max_age": 90}``."""
-
-    def flat(part: Any, prefix: str) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for item in fields(part):
-            value, name = getattr(part, item.name), f"{prefix}{item.name}"
-            found |= flat(value, f"{name}.") if isinstance(value, Settings) else {name: value}
-        return found
-
-    defaults = flat(type(config)(), "")
-    return {name: value for name, value in flat(config, "").items() if value != defaults[name]}
-
-
-def dump_config(config: SettingsTree) -> str:
-    """The configuration as YAML, each setting with its help as a comment; ``load_config`` reads it back."""
-    lines: list[str] = []
-    for item in fields(config):
-        value = getattr(config, item.name)
-        if isinstance(value, Settings):
-            lines += ["", f"{item.name}:"]
-            lines += [_yaml_line(entry, getattr(value, entry.name), "  ") for entry in fields(value)]
-        else:
-            lines.append(_yaml_line(item, value, ""))
-    return "\n".join(lines) + "\n"
-
-
-def _yaml_line(item: dataclasses.Field[Any], value: Any, indent: str) -> str:
-    plain = list(value) if isinstance(value, tuple) else value
-    text = yaml.safe_dump(plain, default_flow_style=True, width=1000).strip().removesuffix("\n...").strip()
-    return f"{indent}{item.name}: {text}  # {item.metadata['help']}"

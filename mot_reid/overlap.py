@@ -19,7 +19,7 @@ from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
-__all__ = ["Ahead", "Overlap", "available_cores", "batches", "side_by_side"]
+__all__ = ["Ahead", "Overlap", "available_cores", "batched", "batches", "side_by_side"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -217,6 +217,27 @@ def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
         yield batch
     for failure in end:
         raise failure
+
+
+def batched(
+    function: Callable[[list[Item]], list[Result]], items: Iterable[Item], size: int
+) -> Iterator[Result]:
+    """``map`` with several items a call, as `batches` has them, and as many results.
+
+    Where a call fails, the items of that batch are taken one by one: no result that can be had is lost, and
+    a batch that was too much at once, for the memory say, may do.
+    """
+    for batch in batches(items, size):
+        try:
+            results = function(batch)
+        except Exception:
+            if len(batch) == 1:
+                raise
+        else:
+            yield from results
+            continue
+        for item in batch:
+            yield from function([item])
 
 
 def _failing_last(items: Iterable[Item], end: list[BaseException]) -> Iterator[Item]:

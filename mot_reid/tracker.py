@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mot_reid import kernels
 from mot_reid.association.associator import Associator, Embed
 from mot_reid.config import Config, load_config
+from mot_reid.devices import resolve_device
 from mot_reid.motion.camera import load_camera_motion
 from mot_reid.structures import Detections, Tracks, unit_rows
 from mot_reid.timing import Stopwatch
@@ -181,6 +182,9 @@ class Tracker:
     ) -> Tracks:
         """Takes the next frame and returns the tracks seen in it.
 
+        If it fails, also in a detector or embedder of the caller's, the tracker is as it was before: go on
+        with the same frame or the next one.
+
         Args:
             frame: ``(H, W, 3)`` uint8 BGR. None is fine when nothing needs pixels: detections are given, with
                 embeddings unless there is no embedder, and camera motion is not estimated from frames.
@@ -209,15 +213,16 @@ class Tracker:
         elif not isinstance(detections, Detections):
             raise TypeError(f"detections: expected Detections, got {type(detections).__name__}")
         embed = self._embed_callable(frame, detections)
-        self.affine = None
-        if self._camera is not None:
+        camera, affine = copy(self._camera), None  # a frame that fails must leave no trace
+        if camera is not None:
             with self.stopwatch("camera motion"):
-                self.affine = self._camera.estimate(frame, detections.xyxy, number)
-        self._frame_number = int(number)
+                affine = camera.estimate(frame, detections.xyxy, number)
+        with self.stopwatch("associate"):
+            tracks = self._associator.step(detections, affine, embed)
+        self._camera, self.affine, self._frame_number = camera, affine, int(number)
         if frame is not None:
             self._shape = frame.shape
-        with self.stopwatch("associate"):
-            return self._associator.step(detections, self.affine, embed)
+        return tracks
 
     def detect(self, frame: NDArray[np.uint8]) -> Detections:
         """What the detector finds in a frame ``(H, W, 3)`` uint8 BGR, by itself; no track takes note of it.
@@ -310,27 +315,3 @@ def _checked(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if frame.dtype != np.uint8:
         raise ValueError(f"frame: expected dtype uint8, got {frame.dtype}")
     return np.ascontiguousarray(frame)
-
-
-def resolve_device(device: str) -> str:
-    """The torch device that ``device`` means; ``auto`` is the best there is.
-
-    Raises:
-        ValueError: this machine has no such device.
-    """
-    if re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device) is None:
-        raise ValueError(f"device {device!r} is not known; known: auto, cpu, mps, cuda, cuda:1")
-    if device == "cpu":
-        return device
-    import torch
-
-    if device == "auto":
-        if torch.cuda.is_available():
-            return "cuda:0"
-        return "mps" if torch.backends.mps.is_available() else "cpu"
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"device {device!r} cannot be used here: {reason}") from None
-    return device

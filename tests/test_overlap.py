@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mot_reid.overlap import Ahead, Overlap, batches, side_by_side
+from mot_reid.overlap import Ahead, Overlap, batched, batches, side_by_side
 
 
 def failing_after(n: int) -> Iterator[int]:
@@ -58,6 +58,31 @@ def test_an_error_of_a_call_side_by_side_comes_in_its_place() -> None:
     with pytest.raises(ZeroDivisionError):
         taken.extend(side_by_side(lambda number: 1 / (4 - number), range(9), 3))
     assert taken == [1 / 4, 1 / 3, 1 / 2, 1]
+
+
+def test_an_error_in_a_batch_costs_no_result_before_it() -> None:
+    calls: list[list[int]] = []
+
+    def halves(batch: list[int]) -> list[float]:
+        calls.append(batch)
+        return [1 / (6 - number) for number in batch]
+
+    taken: list[float] = []
+    with pytest.raises(ZeroDivisionError):
+        taken.extend(batched(halves, range(20), 4))
+    assert taken == [1 / 6, 1 / 5, 1 / 4, 1 / 3, 1 / 2, 1]
+    assert calls == [[0, 1, 2, 3], [4, 5, 6, 7], [4], [5], [6]]
+
+
+def test_what_is_too_much_at_once_is_done_one_by_one() -> None:
+    def hungry(batch: list[int]) -> list[int]:
+        if len(batch) > 1 and 5 in batch:
+            raise MemoryError
+        return batch
+
+    assert list(batched(hungry, range(10), 4)) == list(range(10))
+    with pytest.raises(OSError, match="no item 6"):
+        list(batched(hungry, failing_after(6), 4))
 
 
 def test_no_more_than_so_many_items_are_held() -> None:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -213,6 +214,79 @@ def test_a_refused_frame_changes_nothing() -> None:
         trackers[0].update(None, Detections([[40, 20, 80, 120]], embeddings=[[1.0, 0]]))
     first, second = (tracker._associator._table.states.position for tracker in trackers)
     np.testing.assert_array_equal(first, second)
+
+
+class Unreliable:
+    """A detector and an embedder that does as asked while nothing is wrong with it."""
+
+    class_names: ClassVar = {0: "person"}
+
+    def __init__(self) -> None:
+        self.wrong: str | None = None
+
+    def detect(self, frames: Sequence[np.ndarray]) -> list[Detections]:
+        if self.wrong == "detector fails":
+            raise RuntimeError("out of memory")
+        return [] if self.wrong == "no answer" else BrightSpots().detect(frames)
+
+    def embed(self, frame: np.ndarray, xyxy: np.ndarray) -> np.ndarray:
+        if self.wrong == "embedder fails":
+            raise RuntimeError("out of memory")
+        looks = MeanColour().embed(frame, xyxy)
+        if self.wrong == "other looks":
+            return np.hstack([looks, looks])
+        return looks * np.nan if self.wrong == "no looks" else looks
+
+
+def moving_frame(number: int) -> np.ndarray:
+    """A camera that turns past a textured wall, and two people, one of whom is hidden for a while."""
+    wall = np.random.default_rng(0).integers(0, 10, (30, 60)).astype(np.uint8) * 8
+    wall = np.kron(wall, np.ones((8, 8), np.uint8))
+    frame = np.repeat(wall[:, 3 * number :][:, :320, None], 3, axis=2)
+    people = [(200 - 4 * number, 120, (10, 200, 150))] * (not 8 < number < 14) + [(20 + number, 50, RED)]
+    for x, y, colour in people:
+        frame[y : y + 50, x : x + 20] = colour
+    return np.ascontiguousarray(frame)
+
+
+@pytest.mark.parametrize("camera", ["flow", "file"])
+def test_what_fails_leaves_no_trace(camera: str, tmp_path: Path) -> None:
+    """A stream with failing calls in between gives the same as the stream without them."""
+    file = tmp_path / "gmc.txt"
+    file.write_text("".join(f"{index} 1 0 -3 0 1 0\n" for index in range(30)))
+    motion = str(file) if camera == "file" else "flow"
+    config = load_config(None, ["association.embed_share=1"])  # or it would not be asked every time
+    parts = Unreliable(), Unreliable()
+    clean, troubled = (Tracker(part, part, camera_motion=motion, config=config) for part in parts)
+    wrong_calls: list[tuple[object, object, int | None]] = [
+        (moving_frame(9).astype(float), None, None),
+        (None, None, None),
+        (moving_frame(9), [[1, 2, 3, 4]], None),
+        (moving_frame(9), None, 0),
+    ]
+    wrong_parts = ["detector fails", "no answer", "embedder fails", "no looks"]
+    for number in range(1, 25):
+        for frame, detections, frame_number in wrong_calls:
+            with pytest.raises((TypeError, ValueError)):
+                troubled.update(frame, detections, frame_number=frame_number)  # type: ignore[arg-type]
+        for wrong in wrong_parts:
+            parts[1].wrong = wrong
+            with pytest.raises((RuntimeError, TypeError, ValueError)):
+                troubled.update(moving_frame(number + 3))
+        parts[1].wrong = None
+        expected, found = clean.update(moving_frame(number)), troubled.update(moving_frame(number))
+        for name in ("ids", "xyxy", "scores", "classes", "detection_index", "id_confidence"):
+            np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), err_msg=name)
+        np.testing.assert_equal(troubled.affine, clean.affine)
+        assert troubled.embedding_counts == clean.embedding_counts
+        if number == 1:  # what the first frame settles can be wrong from now on
+            wrong_calls.append((np.zeros((240, 300, 3), np.uint8), None, None))
+            wrong_calls += [(moving_frame(9), None, 99)] * (camera == "file")  # it ends before
+            wrong_parts.append("other looks")
+    assert clean.affine is not None
+    assert found.ids.tolist() == [1, 2]
+    with pytest.raises(ValueError, match="frame_number: expected more than 24, got 24"):
+        troubled.update(moving_frame(24), frame_number=24)
 
 
 def test_settings_come_from_config_and_arguments() -> None:

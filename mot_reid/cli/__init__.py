@@ -10,6 +10,6 @@ def main() -> None:
     try:
         from mot_reid.cli.app import main as run  # takes a moment, in which Ctrl-C may come
     except KeyboardInterrupt:
-        print("error: interrupted", file=sys.stderr)
+        print("interrupted", file=sys.stderr)
         sys.exit(130)
     run()

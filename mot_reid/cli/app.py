@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Callable
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -24,7 +24,21 @@ from mot_reid.cli.train_detector import evaluate_detector, train_detector
 
 __all__ = ["app", "main"]
 
+
+class _Program(typer.core.TyperGroup):
+    """The commands; where Ctrl-C comes into one that does not say itself what is kept, it is told."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs the command; typer alone would end it without a word."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            typer.echo("interrupted", err=True)
+            raise typer.Exit(INTERRUPTED) from None
+
+
 app = typer.Typer(
+    cls=_Program,
     name="mot-reid",
     help="Track people in videos and keep their identities: detection, appearance, motion and matching.",
     no_args_is_help=True,
@@ -85,8 +99,9 @@ def main() -> None:
     except BrokenPipeError:  # the reader of our output has gone, as in `mot-reid config | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = FAILED
-    except KeyboardInterrupt:  # before a run or between two
-        code = _report("interrupted", INTERRUPTED)
+    except KeyboardInterrupt:  # before a command or after it
+        typer.echo("interrupted", err=True)
+        code = INTERRUPTED
     except Exception as error:  # no user shall be shown a traceback that did not ask for one
         if debugging():
             raise

@@ -22,10 +22,11 @@ from mot_reid.cli.options import (
     setting_option,
 )
 from mot_reid.cli.progress import WorkProgress
-from mot_reid.config import Config, changed_settings
+from mot_reid.config import Config
+from mot_reid.devices import resolve_device
 from mot_reid.provenance import provenance
 from mot_reid.resources import cache_folder
-from mot_reid.tracker import resolve_device
+from mot_reid.settings import changed_settings
 from mot_reid.video.files import prepare_output_folder
 
 __all__ = ["benchmark"]

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from mot_reid.cli.errors import usage_errors
-from mot_reid.config import Config, SettingsTree, dump_config, load_settings
+from mot_reid.config import Config
+from mot_reid.settings import SettingsTree, dump_settings, load_settings
 from mot_reid.training.reid.settings import TrainingSettings
 
 __all__ = ["config"]
@@ -34,4 +35,4 @@ def config(
         if command not in KINDS:
             raise ValueError(f"{command!r}: expected one of {', '.join(KINDS)}")
         settings = load_settings(KINDS[command](), file, set_ or [])
-    typer.echo(dump_config(settings), nl=False)
+    typer.echo(dump_settings(settings), nl=False)

@@ -21,6 +21,8 @@ from mot_reid.video.files import prepare_output_folder
 
 __all__ = ["eval_"]
 
+_MOST_NAMED = 5
+
 
 def eval_(
     results: Annotated[
@@ -63,7 +65,7 @@ def eval_(
     """
     from mot_reid.evaluation.motchallenge import Problems
     from mot_reid.evaluation.report import score_table
-    from mot_reid.evaluation.scoring import find_results, score_files
+    from mot_reid.evaluation.scoring import find_results, other_results, score_files
     from mot_reid.evaluation.sequences import find_sequences, list_sequences
 
     with usage_errors():
@@ -84,10 +86,16 @@ def eval_(
     with WorkProgress(quiet) as progress:
         progress("scoring", 0, len(pairs))
         scored = score_files(pairs, lenient=lenient, jobs=jobs, on_done=progress.advance)
+    notes = [f"Problem: {entry}" for entry in problems.found]
+    scored_files = {path for _, path in pairs}
+    if len(known) == 1 and (others := [p for p in other_results(results, known) if p not in scored_files]):
+        names = ", ".join(path.relative_to(results).as_posix() for path in others[:_MOST_NAMED])
+        more = f" and {len(others) - _MOST_NAMED} more" if len(others) > _MOST_NAMED else ""
+        notes.append(f"Left out, as the ground truth is that of {known[0].name} only: {names}{more}")
     title = f"{results.resolve().name} against {ground_truth.resolve().name}"
     if half != "all":
         title += f", {half} half"
-    table = score_table(title, scored, provenance(), notes=[f"Problem: {entry}" for entry in problems.found])
+    table = score_table(title, scored, provenance(), notes=notes)
     print_table(table)
     if output is not None:
         for path in table.save(output, name):

@@ -128,7 +128,7 @@ def evaluate_reid(
     with usage_errors():
         import torch
 
-        from mot_reid.tracker import resolve_device
+        from mot_reid.devices import resolve_device
 
         if threads is not None:
             torch.set_num_threads(threads)

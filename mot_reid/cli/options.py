@@ -12,8 +12,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from mot_reid.config import Config, SettingsTree, Tree, load_settings, with_settings
+from mot_reid.config import Config
 from mot_reid.evaluation.tables import Table
+from mot_reid.settings import SettingsTree, Tree, load_settings, with_settings
 
 __all__ = [
     "HalfOption",

@@ -147,7 +147,7 @@ def _run(
 ) -> None:
     import torch
 
-    from mot_reid.tracker import resolve_device
+    from mot_reid.devices import resolve_device
     from mot_reid.training.reid.data import read_training_data
     from mot_reid.training.reid.distributed import join_group
     from mot_reid.training.reid.trainer import STATE, Trainer

@@ -170,8 +170,8 @@ def evaluate_detector(
     \b
     mot-reid evaluate-detector yolo11n.pt person_yolo11n.pt --yolo pictures/check --mot mot17=MOT17-02:1-8
     """
+    from mot_reid.devices import resolve_device
     from mot_reid.evaluation.tables import Column, Table
-    from mot_reid.tracker import resolve_device
     from mot_reid.training.detector import scores as detection_scores
     from mot_reid.training.detector.pictures import MotFrames, convert_mot
 

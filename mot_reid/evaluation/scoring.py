@@ -13,7 +13,7 @@ from mot_reid.evaluation.motchallenge import BoxRows, Problem, Problems, read_gr
 from mot_reid.evaluation.parallel import map_tasks
 from mot_reid.evaluation.sequences import Sequence
 
-__all__ = ["ScoredSequence", "find_results", "score_files", "score_rows"]
+__all__ = ["ScoredSequence", "find_results", "other_results", "score_files", "score_rows"]
 
 OUR_FILE = "tracks.txt"
 _SMALL = 1_000_000  # bytes of ground truth, scored in less time than a process takes to start
@@ -106,7 +106,8 @@ def find_results(
         results: the file or the folder.
         sequences: those to be scored.
         known: all of the data set, whose results may lie beside them.
-        problems: takes missing results, and files that belong to no sequence.
+        problems: takes missing results, and files that belong to no sequence of a data set; to those of
+            other sequences than the only one there is, see `other_results`.
 
     Raises:
         FileNotFoundError: there is nothing at ``results``.
@@ -126,7 +127,7 @@ def find_results(
         return [(named[0], results)]
     if not results.is_dir():
         raise FileNotFoundError(f"results not found: {results}")
-    folder = results / "data" if any((results / "data").glob("*.txt")) else results
+    folder = _folder_of_files(results)
     if len(sequences) == 1 and (folder / OUR_FILE).is_file():
         return [(sequences[0], folder / OUR_FILE)]
     pairs: list[tuple[Sequence, Path | None]] = []
@@ -136,11 +137,20 @@ def find_results(
         if path is None:
             problems.report(folder, None, f"no results for {sequence.name} ({sequence.name}.txt)")
         pairs.append((sequence, path))
-    names = {sequence.name for sequence in known}
-    files = {path: path.stem for path in folder.glob("*.txt")}
-    files |= {path: path.parent.name for path in folder.glob(f"*/{OUR_FILE}")}
-    for path, name in sorted(files.items()):
-        if name not in names:
-            shown = ", ".join(sorted(names))
+    if len(known) > 1:
+        shown = ", ".join(sorted(sequence.name for sequence in known))
+        for path in other_results(results, known):
             problems.report(path, None, f"belongs to no sequence of the ground truth ({shown})")
     return pairs
+
+
+def other_results(results: Path, known: list[Sequence]) -> list[Path]:
+    """The result files in a folder, laid out as for `find_results`, that are of no known sequence; sorted."""
+    folder, names = _folder_of_files(results), {sequence.name for sequence in known}
+    files = {path: path.stem for path in folder.glob("*.txt")}
+    files |= {path: path.parent.name for path in folder.glob(f"*/{OUR_FILE}")}
+    return sorted(path for path, name in files.items() if name not in names)
+
+
+def _folder_of_files(results: Path) -> Path:
+    return results / "data" if any((results / "data").glob("*.txt")) else results

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mot_reid.appearance.backends import CHECKPOINTS
 from mot_reid.config import CameraConfig, Config, DetectorConfig, EmbedderConfig
+from mot_reid.devices import resolve_device
 from mot_reid.evaluation.cache import Arrays
 from mot_reid.evaluation.fingerprints import (
     IMAGE_PACKAGES,
@@ -29,7 +30,6 @@ from mot_reid.motion.camera import SparseFlow
 from mot_reid.resources import find_weights
 from mot_reid.structures import Detections
 from mot_reid.timing import Stopwatch
-from mot_reid.tracker import resolve_device
 
 if TYPE_CHECKING:
     from mot_reid.appearance.embedder import Embedder

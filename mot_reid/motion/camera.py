@@ -33,7 +33,10 @@ _LARGEST_SHIFT = 0.3
 
 
 class CameraMotion(Protocol):
-    """Gives the motion of the camera between consecutive frames."""
+    """Gives the motion of the camera between consecutive frames.
+
+    What it remembers is replaced, never written into: a shallow copy keeps its state.
+    """
 
     needs_pixels: bool
 

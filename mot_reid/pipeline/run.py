@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mot_reid.config import Config
 from mot_reid.detection.base import frames_at_once
 from mot_reid.offline.recorder import Recorder
-from mot_reid.overlap import Overlap, batches, side_by_side
+from mot_reid.overlap import Overlap, batched, side_by_side
 from mot_reid.pipeline.outputs import (
     OFFLINE_FILE,
     OUTPUT_FILES,
@@ -187,11 +187,11 @@ def _detected(
     # A live source's frames shall be answered one by one, as fast as can be.
     batch_size = 1 if live else frames_at_once(tracker.detector)
     if batch_size > 1:
-        return (
-            _Step(frame, found)
-            for batch in batches(frames, batch_size)
-            for frame, found in zip(batch, tracker.detect_batch([f.image for f in batch]), strict=True)
-        )
+
+        def detected(batch: list[Frame]) -> list[_Step]:
+            return list(map(_Step, batch, tracker.detect_batch([frame.image for frame in batch])))
+
+        return batched(detected, frames, batch_size)
     one_by_one = live or not tracker.config.pipeline.overlap
     workers = 1 if one_by_one else int(getattr(tracker.detector, "calls_at_once", 1))
     return side_by_side(lambda frame: _Step(frame, tracker.detect(frame.image)), frames, workers)
@@ -199,12 +199,15 @@ def _detected(
 
 def _embedded(steps: Iterator[_Step], tracker: Tracker, ahead: int) -> Iterator[_Step]:
     """Embeds everybody in several frames at once; what `Tracker.update` would leave out is cheap enough."""
-    for batch in batches(steps, ahead):
+
+    def embedded(batch: list[_Step]) -> list[_Step]:
         without = [step for step in batch if step.found.embeddings is None]
         found = tracker.embed_batch([step.frame.image for step in without], [step.found for step in without])
-        for step, embedded in zip(without, found, strict=True):
-            step.found = embedded
-        yield from batch
+        for step, with_looks in zip(without, found, strict=True):
+            step.found = with_looks
+        return batch
+
+    return batched(embedded, steps, ahead)
 
 
 def _tracked(steps: Iterator[_Step], tracker: Tracker) -> Iterator[_Step]:

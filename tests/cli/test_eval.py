@@ -196,6 +196,27 @@ def test_results_of_another_sequence(run: Run, dataset: Path, results: Path) -> 
     assert "MOT17-04.txt: results of another sequence, expected those of MOT17-02" in outcome.err
 
 
+def test_one_sequence_among_the_results_of_many(run: Run, dataset: Path, results: Path) -> None:
+    one = ("--gt", dataset / "train" / "MOT17-02")
+    outcome = run("eval", results, *one)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert shown(outcome.out)["MOT17-02"]["MOTA"] == "100.00"
+    left_out = "Left out, as the ground truth is that of MOT17-02 only: "
+    assert outcome.out.splitlines().count(f"{left_out}MOT17-04.txt") == 1
+    for number in range(5, 10):
+        (results / f"MOT17-0{number}.txt").write_text("")
+    assert f"{left_out}MOT17-04.txt, MOT17-05.txt, " in (out := run("eval", results, *one).out)
+    assert "MOT17-08.txt and 1 more\n" in out
+    (results / "MOT17-02.txt").unlink()
+    outcome = run("eval", results, *one)
+    assert (outcome.code, outcome.out) == (1, "")
+    assert outcome.err == f"error: {results}: no results for MOT17-02 (MOT17-02.txt)\n"
+    (results / "tracks.txt").write_text(rows(2, "0.9,-1,-1,-1"))  # the output of track, say
+    outcome = run("eval", results, *one)
+    assert shown(outcome.out)["MOT17-02"]["MOTA"] == "100.00"
+    assert "tracks.txt" not in outcome.out
+
+
 def test_a_file_that_cannot_be_saved(run: Run, dataset: Path, results: Path, tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
     outcome = run("eval", results, "--gt", dataset, "-o", tmp_path / "taken")
@@ -273,4 +294,4 @@ def test_ctrl_c_ends_it_at_once(dataset: Path, results: Path, tmp_path: Path) ->
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert time.monotonic() - begun < 10
-    assert (process.returncode, out, err) == (130, b"", b"")
+    assert (process.returncode, out, err) == (130, b"", b"interrupted\n")

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mot_reid.config import load_settings
+from mot_reid.settings import load_settings
 from mot_reid.training.reid.settings import TrainingSettings
 from mot_reid.training.reid.trainer import Trainer
 

@@ -6,7 +6,7 @@ import pytest
 
 from mot_reid.evaluation.motchallenge import FileError, Problems, read_results
 from mot_reid.evaluation.report import score_table
-from mot_reid.evaluation.scoring import find_results, score_files, score_rows
+from mot_reid.evaluation.scoring import find_results, other_results, score_files, score_rows
 from mot_reid.evaluation.sequences import Sequence, find_sequences
 
 LENGTH = 12
@@ -120,6 +120,15 @@ def test_results_that_belong_to_no_sequence(sequences: list[Sequence], put: Put,
     problems = Problems(lenient=True)
     assert len(find_results(folder, sequences, sequences, problems)) == 3
     assert [found.path for found in problems.found] == [folder / stranger]
+
+
+def test_beside_the_only_sequence_lie_results_of_others(sequences: list[Sequence], put: Put) -> None:
+    folder, only = put("A.txt", "B.txt", "D/tracks.txt"), sequences[:1]
+    assert places(folder, find_results(folder, only, only, Problems())) == {"A": "A.txt"}
+    assert other_results(folder, only) == [folder / "B.txt", folder / "D" / "tracks.txt"]
+    (folder / "A.txt").unlink()
+    with pytest.raises(FileError, match=r"results: no results for A \(A.txt\)"):
+        find_results(folder, only, only, Problems())
 
 
 def test_results_of_sequences_that_were_not_chosen_may_lie_there(sequences: list[Sequence], put: Put) -> None:

@@ -44,6 +44,7 @@ def walkers(number: int) -> np.ndarray:
     image = np.random.default_rng(number % 7).integers(90, 110, (120, 160, 3), dtype=np.uint8)
     for x, y, colour in ((2 * number % 140, 20, (0, 0, 255)), (140 - 2 * number % 140, 60, (255, 0, 0))):
         image[y : y + 40, x : x + 16] = colour
+    image[0, 0] = number
     return image
 
 
@@ -60,7 +61,7 @@ class ByColour:
 
     def detect(self, frames: Sequence[np.ndarray]) -> list[Detections]:
         self.batches.append(len(frames))
-        if self._fails_at and sum(self.batches) >= self._fails_at:
+        if any(frame[0, 0, 0] == self._fails_at for frame in frames):
             raise RuntimeError("no detections today")
         time.sleep(self._pauses.uniform(0, 0.003))
         return [self._one(frame) for frame in frames]
@@ -77,11 +78,13 @@ class ByColour:
 class MeanColour:
     """An embedder: the mean colour of each box, off grey."""
 
-    def __init__(self, frames_at_once: int = 1) -> None:
-        self.frames_at_once = frames_at_once
+    def __init__(self, frames_at_once: int = 1, fails_at: int = 0) -> None:
+        self.frames_at_once, self._fails_at = frames_at_once, fails_at
         self.batches: list[int] = []
 
     def embed(self, frame: np.ndarray, xyxy: np.ndarray) -> np.ndarray:
+        if frame[0, 0, 0] == self._fails_at:
+            raise RuntimeError("no looks today")
         means = [frame[int(y1) : int(y2), int(x1) : int(x2)].mean(axis=(0, 1)) for x1, y1, x2, y2 in xyxy]
         return np.array(means, np.float32).reshape(-1, 3) - 100
 
@@ -164,15 +167,21 @@ def test_an_error_without_a_message_is_told_by_its_kind(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("overlap", ["yes", "no"])
-@pytest.mark.parametrize("detector", [ByColour(fails_at=21), ByColour(fails_at=21, batch_size=5)])
-def test_an_error_costs_nothing_that_came_before(overlap: str, detector: ByColour, tmp_path: Path) -> None:
-    detector.batches.clear()
-    with pytest.raises(RuntimeError, match="no detections today"):
-        run(tmp_path, None, f"pipeline.overlap={overlap}", detector=detector)
+@pytest.mark.parametrize("size", [1, 5])
+@pytest.mark.parametrize("part", ["detector", "embedder"])
+def test_an_error_costs_nothing_that_came_before(overlap: str, size: int, part: str, tmp_path: Path) -> None:
+    fails_at = {"detector": 0, "embedder": 0} | {part: 24}
+    models = {
+        "detector": ByColour(batch_size=size, fails_at=fails_at["detector"]),
+        "embedder": MeanColour(frames_at_once=size, fails_at=fails_at["embedder"]),
+    }
+    reason = {"detector": "no detections today", "embedder": "no looks today"}[part]
+    with pytest.raises(RuntimeError, match=reason):
+        run(tmp_path, None, f"pipeline.overlap={overlap}", **models)
     summary = json.loads((tmp_path / "summary.json").read_text())
-    assert (summary["frames"], summary["error"]) == (20, "no detections today")
+    assert (summary["frames"], summary["error"]) == (23, reason)
     rows = (tmp_path / "tracks.txt").read_text().splitlines()
-    assert rows[-1].startswith("20,")
+    assert rows[-1].startswith("23,")
 
 
 def test_few_frames_are_held(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from mot_reid.config import Settings, setting
+from mot_reid.settings import Settings, setting
 
 __all__ = ["FineTuning"]
 

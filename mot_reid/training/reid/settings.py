@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from mot_reid.config import Settings, SettingsTree, setting
+from mot_reid.settings import Settings, SettingsTree, setting
 
 __all__ = [
     "ARCHITECTURES",

@@ -11,7 +11,7 @@ import torch
 from mot_reid.appearance.checkpoints import load_checkpoint, save_checkpoint
 from mot_reid.appearance.mgn import MGN
 from mot_reid.appearance.osnet import OSNet
-from mot_reid.config import with_settings
+from mot_reid.settings import with_settings
 from mot_reid.training.reid.attributes import Attributes
 from mot_reid.training.reid.crops import CropSet
 from mot_reid.training.reid.data import TrainingData, select_training_data

@@ -1,0 +1,53 @@
+"""Where networks run."""
+
+import ctypes
+import re
+import sys
+from pathlib import Path
+
+__all__ = ["resolve_device"]
+
+# What the driver of an accelerator that torch can use on Linux shows there: NVIDIA's, its guest in Windows'
+# WSL and in NVIDIA's own boards, AMD's.
+_DEVICE_FILES = ("nvidia*", "dxg", "nvmap", "nvhost*", "nvgpu*", "kfd")
+
+
+def resolve_device(device: str) -> str:
+    """The torch device that ``device`` means; ``auto`` is the best there is.
+
+    Raises:
+        ValueError: this machine has no such device.
+    """
+    if re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device) is None:
+        raise ValueError(f"device {device!r} is not known; known: auto, cpu, mps, cuda, cuda:1")
+    if device == "cpu" or (device == "auto" and not _accelerator_possible()):
+        return "cpu"
+    import torch
+
+    if device == "auto":
+        if torch.cuda.is_available():
+            return "cuda:0"
+        return "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"device {device!r} cannot be used here: {reason}") from None
+    return device
+
+
+def _accelerator_possible() -> bool:
+    """Whether torch is worth asking; False only where it is sure to find none.
+
+    To import it takes more processor time than all else that a start on a CPU needs. CUDA needs the driver's
+    library; its files may be hidden from a container that has the devices, and the other way round.
+    """
+    if sys.platform != "linux":
+        return True
+    if any(next(Path("/dev").glob(pattern), None) for pattern in _DEVICE_FILES):
+        return True
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False
+    return True
