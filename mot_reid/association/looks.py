@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid import kernels
-from mot_reid.kernels.plain import centred
+from mot_reid.kernels.plain.looks import centred
 
 __all__ = ["Looks"]
 
