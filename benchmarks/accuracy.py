@@ -37,6 +37,7 @@ OTHERS = (
     "selective-embedding",
     "association-speed",
     "association-speed-stages",
+    "association-speed-long",
     "backbones",
     "pipeline",
     "pipeline-stages",

@@ -90,6 +90,8 @@ def test_pairs_of_boxes(seed: int, some: int, others: int) -> None:
     same(lambda module: module.similar_pairs(a, b, *classes))
     same(lambda module: module.covered_in_front(a, b))
     same(lambda module: module.mutual_best(a, b, 0.1))
+    some_of_them, others_of_them = np.arange(0, some, 2), np.arange(1, some, 2)
+    same(lambda module: module.most_shared(a.astype(np.float32), classes[0], some_of_them, others_of_them))
     same(lambda module: module.corners(a))
     same(lambda module: module.centres(a))
     settings = random.integers(0, 50, some), *classes, np.array([5, 5, 40, np.inf]), 0.1, 4.0, 1.5
@@ -144,6 +146,7 @@ def test_looks(seed: int, tracks: int, detections: int) -> None:
     pairs = min(tracks, detections)
     rows, columns = random.permutation(tracks)[:pairs], random.permutation(detections)[:pairs]
     rest = np.float32(usual @ usual)
+    same(lambda module: module.centred(a @ b.T, a @ usual, b @ usual, rest))
     same(lambda module: module.pair_distances(a, b, rows, columns, a @ usual, b @ usual, rest))
     remembered = random.random(tracks) < 0.7
     same(lambda module: module.along_usual(a, b, remembered))

@@ -4,9 +4,17 @@ import numpy as np
 from numba import types
 
 from mot_reid.kernels.constants import FEW, LEAST_SIZE
-from mot_reid.kernels.loops.compiling import BOXES, CLASSES, F8, FOUND, ROWS, compiled
+from mot_reid.kernels.loops.compiling import BOXES, CLASSES, F8, FOUND, PICTURED, ROWS, WEIGHTS, compiled
 
-__all__ = ["centres", "corners", "covered_in_front", "mutual_best", "similar_pairs", "smoothed"]
+__all__ = [
+    "centres",
+    "corners",
+    "covered_in_front",
+    "most_shared",
+    "mutual_best",
+    "similar_pairs",
+    "smoothed",
+]
 
 
 @compiled(types.Array(F8, 2, "C"), BOXES)
@@ -88,10 +96,18 @@ def _in_order(b, order):
 
 
 @compiled()
-def _overlap(a, m, edges, k):
-    if not (edges[0, k] < a[m, 2] and edges[2, k] > a[m, 0]):
-        return False
-    return edges[1, k] < a[m, 3] and edges[3, k] > a[m, 1]
+def _meeting(a, m, edges, first, last, found):
+    """Puts the boxes from ``first`` to ``last`` that overlap box ``m`` into ``found``; says how many.
+
+    No branch, for none could be foreseen: every number is written, and stays if it counts.
+    """
+    left, top, right, bottom = a[m, 0], a[m, 1], a[m, 2], a[m, 3]
+    count = 0
+    for k in range(first, last):
+        found[count] = k
+        beside = (edges[0, k] < right) & (edges[2, k] > left)
+        count += beside & (edges[1, k] < bottom) & (edges[3, k] > top)
+    return count
 
 
 @compiled()
@@ -115,11 +131,11 @@ def _similar_pairs(a, b, order, classes_a, classes_b):
     (first, last), edges = _reach(a, b, order), _in_order(b, order)
     room = (last - first).sum()
     rows, columns, similar = np.empty(room, np.intp), np.empty(room, np.intp), np.empty(room)
-    count = 0
+    meeting, count = np.empty(len(b), np.intp), 0
     for m in range(len(a)):
-        for k in range(first[m], last[m]):
+        for k in meeting[: _meeting(a, m, edges, first[m], last[m], meeting)]:
             n = order[k]
-            if _overlap(a, m, edges, k) and classes_a[m] == classes_b[n]:
+            if classes_a[m] == classes_b[n]:
                 rows[count], columns[count] = m, n
                 similar[count] = _similarity(a, m, b, n)
                 count += 1
@@ -133,13 +149,13 @@ def similar_pairs(a, b, classes_a, classes_b):
 @compiled(types.Array(F8, 1, "C"), BOXES, BOXES, ROWS)
 def _covered_in_front(xyxy, others, order):
     (first, last), edges = _reach(xyxy, others, order), _in_order(others, order)
-    covered = np.zeros(len(xyxy))
+    covered, meeting = np.zeros(len(xyxy)), np.empty(len(others), np.intp)
     for m in range(len(xyxy)):
         width = max(xyxy[m, 2] - xyxy[m, 0], LEAST_SIZE)
         height = max(xyxy[m, 3] - xyxy[m, 1], LEAST_SIZE)
-        for k in range(first[m], last[m]):
+        for k in meeting[: _meeting(xyxy, m, edges, first[m], last[m], meeting)]:
             n = order[k]
-            if _overlap(xyxy, m, edges, k) and xyxy[m, 3] < others[n, 3]:
+            if xyxy[m, 3] < others[n, 3]:
                 wide = max(min(xyxy[m, 2], others[n, 2]) - max(xyxy[m, 0], others[n, 0]), 0.0)
                 high = max(min(xyxy[m, 3], others[n, 3]) - max(xyxy[m, 1], others[n, 1]), 0.0)
                 covered[m] = max(covered[m], wide / width * (high / height))
@@ -154,23 +170,21 @@ def covered_in_front(xyxy, others):
 def _mutual_best(a, b, order, least):
     (first, last), edges = _reach(a, b, order), _in_order(b, order)
     best_of_rows, best_of_columns = np.zeros(len(a)), np.zeros(len(b))
+    meeting = np.empty(len(b), np.intp)
     for m in range(len(a)):
-        for k in range(first[m], last[m]):
+        for k in meeting[: _meeting(a, m, edges, first[m], last[m], meeting)]:
             n = order[k]
-            if _overlap(a, m, edges, k):
-                overlap = _iou(a, m, b, n)
-                best_of_rows[m] = max(best_of_rows[m], overlap)
-                best_of_columns[n] = max(best_of_columns[n], overlap)
+            overlap = _iou(a, m, b, n)
+            best_of_rows[m] = max(best_of_rows[m], overlap)
+            best_of_columns[n] = max(best_of_columns[n], overlap)
     room = (last - first).sum()
     rows, columns = np.empty(room, np.intp), np.empty(room, np.intp)
     count = 0
     for m in range(len(a)):
         if best_of_rows[m] <= least:
             continue
-        for k in range(first[m], last[m]):
+        for k in meeting[: _meeting(a, m, edges, first[m], last[m], meeting)]:
             n = order[k]
-            if not _overlap(a, m, edges, k):
-                continue
             overlap = _iou(a, m, b, n)
             if overlap == best_of_rows[m] and overlap == best_of_columns[n]:
                 rows[count], columns[count] = m, n
@@ -180,3 +194,18 @@ def _mutual_best(a, b, order, least):
 
 def mutual_best(a, b, least):
     return _mutual_best(a, b, _order(a, b), least)
+
+
+@compiled(WEIGHTS, PICTURED, CLASSES, ROWS, ROWS)
+def most_shared(xyxy, classes, some, others):
+    most = np.zeros(len(some), np.float32)
+    for k in range(len(some)):
+        a = xyxy[some[k]]
+        for other in others:
+            b = xyxy[other]
+            width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+            if width > 0 and height > 0 and classes[some[k]] == classes[other]:
+                shared = width * height
+                union = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared
+                most[k] = max(most[k], shared / union)
+    return most

@@ -16,6 +16,7 @@ __all__ = [
     "FOUND",
     "I8",
     "MASKS",
+    "PICTURED",
     "ROWS",
     "SINGLES",
     "VECTORS",
@@ -36,7 +37,7 @@ def taken(dtype: Any, dimensions: int, layout: Any = "A", aligned: bool = True) 
 F8, F4, I8, B1 = types.float64, types.float32, types.int64, types.boolean
 BOXES, ROWS, CLASSES = taken(F8, 2), taken(types.intp, 1), taken(I8, 1, aligned=False)
 FLOATS, SINGLES, VECTORS = taken(F8, 1), taken(F4, 1), taken(F4, 2, "C")
-MASKS = taken(B1, 1)
+MASKS, PICTURED = taken(B1, 1), taken(F4, 2, aligned=False)
 FOUND, WEIGHTS = types.Array(types.intp, 1, "C"), types.Array(F4, 1, "C")
 
 

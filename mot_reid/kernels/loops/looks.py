@@ -4,9 +4,20 @@ import numpy as np
 from numba import types
 
 from mot_reid.kernels.constants import LEAST_NORM, LEAST_SQUARE, PRIOR_PEOPLE
-from mot_reid.kernels.loops.compiling import F4, F8, MASKS, ROWS, SINGLES, VECTORS, WEIGHTS, compiled
+from mot_reid.kernels.loops.compiling import (
+    B1,
+    F4,
+    F8,
+    MASKS,
+    ROWS,
+    SINGLES,
+    VECTORS,
+    WEIGHTS,
+    compiled,
+    taken,
+)
 
-__all__ = ["along_usual", "blend", "pair_distances"]
+__all__ = ["along_usual", "blend", "centred", "margins", "pair_distances"]
 
 
 @compiled(fast=True)
@@ -36,17 +47,32 @@ def along_usual(tracks, detections, known):
     return along_tracks, along_detections, _product(usual, 0, usual, 0)
 
 
+@compiled()
+def _distance(product, along_a, along_b, rest):
+    """1 - cosine of a - u and b - u, from ``a b``, ``a u``, ``b u`` and ``u u``."""
+    one, two, least = np.float32(1), np.float32(2), np.float32(LEAST_SQUARE)
+    product = product - along_a - (along_b - rest)
+    product /= np.sqrt(max(one + rest - two * along_a, least))
+    product /= np.sqrt(max(one + rest - two * along_b, least))
+    return one - product
+
+
+@compiled()
+def _rank(least, key, distance):
+    """Takes a distance in among the least and the second least ``(2, K)`` of its key."""
+    if distance < least[0, key]:
+        least[0, key], least[1, key] = distance, least[0, key]
+    elif distance < least[1, key]:
+        least[1, key] = distance
+
+
 @compiled(types.Array(F4, 1, "C"), VECTORS, VECTORS, ROWS, ROWS, SINGLES, SINGLES, F4)
 def pair_distances(tracks, detections, rows, columns, along_tracks, along_detections, rest):
     distances = np.empty(len(rows), np.float32)
-    one, two, least = np.float32(1), np.float32(2), np.float32(LEAST_SQUARE)
     for k in range(len(rows)):
         m, n = rows[k], columns[k]
-        along_a, along_b = along_tracks[m], along_detections[n]
-        product = _product(tracks, m, detections, n) - along_a - (along_b - rest)
-        product /= np.sqrt(max(one + rest - two * along_a, least))
-        product /= np.sqrt(max(one + rest - two * along_b, least))
-        distances[k] = one - product
+        product = _product(tracks, m, detections, n)
+        distances[k] = _distance(product, along_tracks[m], along_detections[n], rest)
     return distances
 
 
@@ -64,3 +90,32 @@ def blend(table, rows, embeddings, old_shares):
         else:
             for d in range(table.shape[1]):
                 table[n, d] = embeddings[k, d]
+
+
+@compiled(types.Array(F4, 2, "C"), types.Array(F4, 2, "C"), SINGLES, SINGLES, F4)
+def centred(products, along_a, along_b, rest):
+    for m in range(len(along_a)):
+        for n in range(len(along_b)):
+            products[m, n] = _distance(products[m, n], along_a[m], along_b[n], rest)
+    return products
+
+
+@compiled(types.Array(F4, 2, "C"), VECTORS, taken(B1, 2))
+def margins(distances, allowed):
+    infinite = np.float32(np.inf)
+    of_rows = np.full((2, distances.shape[0]), infinite)  # the least of each and the second least
+    of_columns = np.full((2, distances.shape[1]), infinite)
+    for m in range(distances.shape[0]):
+        for n in range(distances.shape[1]):
+            if allowed[m, n]:
+                _rank(of_rows, m, distances[m, n])
+                _rank(of_columns, n, distances[m, n])
+    lead = np.full(distances.shape, -infinite)
+    for m in range(distances.shape[0]):
+        for n in range(distances.shape[1]):
+            if allowed[m, n]:
+                own = distances[m, n]
+                rival = of_rows[1 if own == of_rows[0, m] else 0, m]
+                other = of_columns[1 if own == of_columns[0, n] else 0, n]
+                lead[m, n] = min(rival, other) - own
+    return lead

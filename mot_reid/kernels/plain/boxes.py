@@ -3,10 +3,18 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from mot_reid.boxes import cxcywh_to_xyxy, xyxy_to_cxcywh
+from mot_reid.boxes import cxcywh_to_xyxy, iou, xyxy_to_cxcywh
 from mot_reid.kernels.constants import FEW, LEAST_SIZE
 
-__all__ = ["centres", "corners", "covered_in_front", "mutual_best", "similar_pairs", "smoothed"]
+__all__ = [
+    "centres",
+    "corners",
+    "covered_in_front",
+    "most_shared",
+    "mutual_best",
+    "similar_pairs",
+    "smoothed",
+]
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -149,3 +157,20 @@ def paired_iou(a: Array, b: Array) -> Array:
     union -= overlap
     overlap /= np.maximum(union, LEAST_SIZE)
     return overlap
+
+
+def most_shared(
+    xyxy: NDArray[np.float32], classes: NDArray[np.int64], some: Rows, others: Rows
+) -> NDArray[np.float32]:
+    """The largest IoU ``(K,)`` of each of ``some`` boxes with one of ``others`` of its class, 0 for none.
+
+    Args:
+        xyxy: ``(M, 4)`` as they were detected.
+        classes: ``(M,)`` theirs.
+        some: ``(K,)`` which of them.
+        others: ``(L,)`` likewise.
+    """
+    overlaps = iou(xyxy[some], xyxy[others])
+    overlaps[classes[some][:, None] != classes[others]] = 0
+    most: NDArray[np.float32] = overlaps.max(axis=1, initial=0)
+    return most

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from mot_reid.kernels.constants import LEAST_NORM, LEAST_SQUARE, PRIOR_PEOPLE
 
-__all__ = ["along_usual", "blend", "pair_distances"]
+__all__ = ["along_usual", "blend", "centred", "margins", "pair_distances"]
 
 Rows = NDArray[np.intp]
 Mask = NDArray[np.bool_]
@@ -48,10 +48,22 @@ def pair_distances(
         rest: of u with itself.
     """
     products = np.einsum("kd,kd->k", tracks[rows], detections[columns])
-    return centred(products, along_tracks[rows], along_detections[columns], rest)
+    return _centred(products, along_tracks[rows], along_detections[columns], rest)
 
 
 def centred(products: Vectors, along_a: Vectors, along_b: Vectors, rest: float) -> Vectors:
+    """The same ``(R, C)`` of each with each.
+
+    Args:
+        products: ``(R, C)``, overwritten.
+        along_a: of the rows' embeddings with u ``(R,)``.
+        along_b: of the columns' ``(C,)``.
+        rest: of u with itself.
+    """
+    return _centred(products, along_a[:, None], along_b, rest)
+
+
+def _centred(products: Vectors, along_a: Vectors, along_b: Vectors, rest: float) -> Vectors:
     """1 - cosine of a - u and b - u, from ``a b``, ``a u``, ``b u`` and ``u u``; overwrites ``products``."""
     products -= along_a
     products -= along_b - rest
@@ -79,3 +91,23 @@ def blend(table: Vectors, rows: Rows, embeddings: Vectors, old_shares: Vectors) 
         norms = np.where(norms > LEAST_NORM, norms, 1)
     blended /= norms
     table[rows] = blended
+
+
+def margins(distances: Vectors, allowed: Mask) -> Vectors:
+    """By how much each allowed pair ``(R, C)`` beats the best rival of its row and of its column.
+
+    Returns:
+        ``(R, C)``: negative where a rival is better, infinite where there is none, -inf where not allowed.
+    """
+    guarded = np.where(allowed, distances, np.float32(np.inf))
+    lead = np.where(allowed, np.float32(np.inf), np.float32(-np.inf))
+    for axis in (0, 1):
+        if guarded.shape[axis] > 1:
+            best, runner_up = (
+                np.expand_dims(row, axis)
+                for row in np.take(np.partition(guarded, 1, axis=axis), [0, 1], axis=axis).swapaxes(0, axis)
+            )
+            rival = np.where(guarded == best, runner_up, best)
+            np.subtract(rival, guarded, out=rival, where=allowed)
+            np.minimum(lead, rival, out=lead, where=allowed)
+    return lead
