@@ -38,6 +38,7 @@ OTHERS = (
     "frame-rate",
     "association-speed",
     "association-speed-stages",
+    "association-speed-long",
     "backbones",
     "pipeline",
     "pipeline-stages",

@@ -8,8 +8,8 @@ run, when as many tracks are lost as there will ever be. The scenes and what eac
 
     pip install pyxtrackers trackers ultralytics lap boxmot deep-sort-realtime   # those that you want to see
     pip install --no-deps norfair filterpy                                       # it asks for an old NumPy
-    python benchmarks/association_speed.py
-    python benchmarks/association_speed.py --long
+    python benchmarks/association_speed.py -o benchmarks/tables
+    python benchmarks/association_speed.py --long -o benchmarks/tables
 """
 
 import argparse
@@ -61,7 +61,11 @@ def arguments() -> argparse.Namespace:
     add("--budget", type=float, default=30, metavar="S", help="seconds for a tracker on a scene, about [30]")
     add("--clock", choices=work.CLOCKS, default="cpu", help="time of the processor or of the wall [cpu]")
     add("--seed", type=int, default=0, help="of the scenes [0]")
-    add("--long", action="store_true", help="whether time and memory grow with the length of a run (ours)")
+    add(
+        "--long",
+        action="store_true",
+        help="whether time and memory grow with the length of a run (ours, if not --only)",
+    )
     add("-o", "--output", type=Path, metavar="DIR", help="save the tables there as JSON, CSV and Markdown")
     add("--name", default="association-speed", help="of the files [association-speed]")
     chosen = parser.parse_args()
@@ -81,7 +85,7 @@ def main() -> None:
     chosen = arguments()
     names = [name for name in CONTENDERS if not chosen.only or any(text in name for text in chosen.only)]
     if chosen.long and not chosen.only:
-        names = [name for name in names if CONTENDERS[name].package == OURS]
+        names = [OURS]
     if not names:
         sys.exit(f"error: --only: no such tracker; known: {'; '.join(CONTENDERS)}")
     for name in _THREADS:
@@ -289,27 +293,28 @@ def long_tables(team: Team, chosen: argparse.Namespace) -> dict[str, Table]:
     frames = chosen.frames
     rows = []
     for name in team.ready:
-        results = []
-        for trace in (False, True):
-            team.total(f"{name}: {'memory' if trace else 'time'}", frames)
-            task = work.LongTask(LONG_PEOPLE, LONG_WARM, frames, chosen.seed, chosen.clock, trace)
-            results.append(team.ask(name, task))
-        if None not in results:
-            rows.append(long_row(name, frames, *results))
+        team.total(name, frames)
+        task = work.LongTask(LONG_PEOPLE, LONG_WARM, frames, chosen.seed, chosen.clock)
+        if (result := team.ask(name, task)) is not None:
+            rows.append(long_row(name, frames, result))
     return {"-long": long_table(team, chosen, frames, rows)}
 
 
-def long_row(name: str, frames: int, timed: work.Endurance, traced: work.Endurance) -> dict[str, Any]:
+def long_row(name: str, frames: int, result: work.Endurance) -> dict[str, Any]:
+    resident, held = (
+        {frame: count / 2**20 for frame, count in bytes_at.items()}
+        for bytes_at in (result.resident, result.held)
+    )
     return {
         "tracker": name,
-        "ms early": 1000 * timed.early,
-        "ms late": 1000 * timed.late,
-        "late / early": timed.late / timed.early,
-        "RSS early": timed.memory[LONG_WARM] / 2**20,
-        "RSS late": timed.memory[frames] / 2**20,
-        "held early": traced.memory[LONG_WARM] / 2**20,
-        "held most": max(traced.memory.values()) / 2**20,
-        "held late": traced.memory[frames] / 2**20,
+        "ms early": 1000 * result.early,
+        "ms late": 1000 * result.late,
+        "late / early": result.late / result.early,
+        "RSS early": resident[LONG_WARM],
+        "RSS late": resident[frames],
+        "held early": held[LONG_WARM],
+        "held most": max(held.values()),
+        "held late": held[frames],
     }
 
 
@@ -327,8 +332,8 @@ def long_table(team: Team, chosen: argparse.Namespace, frames: int, rows: list[d
         notes=[
             f"ms: median of {LONG_WARM} frames; the tracker at frame {frames} and a fresh one at frame "
             f"{LONG_WARM} take the same frames in turn. Measured is the {_CLOCKS[chosen.clock]}.",
-            "MiB: RSS is the whole process, early and late; held is what tracemalloc counts in another run, "
-            "NumPy's arrays too.",
+            "MiB: RSS is the whole process, early and late; held is what tracemalloc counts, NumPy's arrays "
+            "and the scene too. The timing comes after, without tracemalloc.",
             *team.notes(),
         ],
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import Field, dataclass, fields
+from dataclasses import Field, dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -72,9 +72,9 @@ class _Rows:
         if isinstance(rows, int | np.integer):
             rows = [rows]
         new = object.__new__(type(self))  # rows of a checked structure need no second check
-        for field in fields(self):
-            values = getattr(self, field.name)
-            object.__setattr__(new, field.name, None if values is None else values[rows])
+        for name in self.__dataclass_fields__:
+            values = getattr(self, name)
+            object.__setattr__(new, name, None if values is None else values[rows])
         return new
 
 
@@ -119,6 +119,14 @@ class Detections(_Rows):
         object.__setattr__(self, "classes", _column(labels, "classes", np.int64, n))
         checked_embeddings = None if embeddings is None else unit_rows(embeddings, n)
         object.__setattr__(self, "embeddings", checked_embeddings)
+
+    def without_embeddings(self) -> Detections:
+        """The same boxes, scores and classes, not copied."""
+        new = object.__new__(Detections)
+        for name in ("xyxy", "scores", "classes"):
+            object.__setattr__(new, name, getattr(self, name))
+        object.__setattr__(new, "embeddings", None)
+        return new
 
     @classmethod
     def empty(cls) -> Detections:
@@ -188,11 +196,11 @@ class Tracks(_Rows):
         object.__setattr__(self, "detection_index", detection_index)
         sure = np.ones(n, np.float32) if id_confidence is None else id_confidence
         object.__setattr__(self, "id_confidence", sure)
-        for field in fields(self):
-            expected = (n, 4) if field.name == "xyxy" else (n,)
-            shape = getattr(self, field.name).shape
+        for name in self.__dataclass_fields__:
+            expected = (n, 4) if name == "xyxy" else (n,)
+            shape = getattr(self, name).shape
             if shape != expected:
-                raise ValueError(f"{field.name}: expected shape {expected} to match ids, got {shape}")
+                raise ValueError(f"{name}: expected shape {expected} to match ids, got {shape}")
 
     @classmethod
     def empty(cls) -> Tracks:

@@ -25,6 +25,8 @@ __all__ = ["CLOCKS", "Endurance", "Failed", "LongTask", "Progress", "Ready", "Ta
 CLOCKS: dict[str, Callable[[], float]] = {"cpu": time.process_time, "wall": time.perf_counter}
 """``cpu`` counts all threads of the process and is not disturbed by what else the machine does."""
 
+_PROGRESS = 100  # frames from one report to the next
+
 
 @dataclass(frozen=True)
 class Ready:
@@ -84,7 +86,7 @@ class Timing:
 
 @dataclass(frozen=True)
 class LongTask:
-    """Run one tracker for very long, then beside a fresh one; the same, or memory traced.
+    """Run one tracker for very long, then beside a fresh one.
 
     Attributes:
         people: in the scene.
@@ -92,7 +94,6 @@ class LongTask:
         frames: how many in all.
         seed: of the scene.
         clock: a key of `CLOCKS`.
-        trace: follow the memory that Python and NumPy hold instead of timing.
     """
 
     people: int
@@ -100,7 +101,6 @@ class LongTask:
     frames: int
     seed: int
     clock: str
-    trace: bool
 
 
 @dataclass(frozen=True)
@@ -110,12 +110,14 @@ class Endurance:
     Attributes:
         early: median seconds a frame around frame ``warm``, of a fresh tracker.
         late: on the same frames, of the tracker that is at ``frames``; both take turns.
-        memory: bytes held after the frames given: of the whole process, or as traced.
+        resident: bytes of the whole process after the frames given.
+        held: bytes that Python and NumPy held then, as traced.
     """
 
     early: float
     late: float
-    memory: dict[int, int]
+    resident: dict[int, int]
+    held: dict[int, int]
 
 
 def serve(name: str, pipe: Connection) -> None:
@@ -174,28 +176,29 @@ def _timed(
 
 
 def endure(contender: Contender, task: LongTask, pipe: Connection) -> Endurance:
-    """Runs one tracker for long; then a fresh one takes the same frames in turn with it.
+    """Runs one tracker for long, its memory traced; then a fresh one takes the same frames in turn with it.
 
     So early and late are timed within the same minute and on the same frames, whatever else the machine does.
+    The scene is drawn frame by frame, as long as it goes on.
     """
     scene = Scene(task.people, task.seed)
-    old, memory = contender.make(), {}
+    old = contender.make()
     marks = {task.warm, *(task.frames * tenth // 10 for tenth in range(1, 11))}
-    if task.trace:
-        tracemalloc.start()
+    resident, held = {}, {}
+    tracemalloc.start()
     try:
         for number, frame in enumerate(islice(scene, task.frames), start=1):
             old.step(old.prepare(frame))
             if number in marks:
                 gc.collect()
-                memory[number] = tracemalloc.get_traced_memory()[0] if task.trace else _resident()
+                resident[number], held[number] = _resident(), tracemalloc.get_traced_memory()[0]
+            if number % _PROGRESS == 0:
                 pipe.send(Progress(number))
     finally:
         tracemalloc.stop()
-    if task.trace:
-        return Endurance(np.nan, np.nan, memory)
     early, late = _in_turn([contender.make(), old], islice(scene, 2 * task.warm), CLOCKS[task.clock])
-    return Endurance(float(np.median(early[task.warm :])), float(np.median(late[task.warm :])), memory)
+    medians = (float(np.median(seconds[task.warm :])) for seconds in (early, late))
+    return Endurance(*medians, resident, held)
 
 
 def _in_turn(

@@ -11,7 +11,7 @@ from mot_reid import kernels
 from mot_reid.association.assignment import assign
 from mot_reid.association.claims import at_frame_rate, overlap_claims, revivable, within_reach
 from mot_reid.association.confidence import revival_confidence
-from mot_reid.association.costs import fused_costs, margins
+from mot_reid.association.costs import fused_costs
 from mot_reid.association.frame import NOBODY, Frame
 from mot_reid.association.looks import Looks
 from mot_reid.association.scene_shift import scene_shift
@@ -19,7 +19,6 @@ from mot_reid.association.scores import UsualScore
 from mot_reid.association.selection import Allowance, find_benefits, find_doubts
 from mot_reid.association.tracklets import Status, TrackletTable
 from mot_reid.association.view import View
-from mot_reid.boxes import iou
 from mot_reid.config import AssociationConfig, MotionConfig
 from mot_reid.motion import kalman
 from mot_reid.structures import Detections, Tracks
@@ -90,8 +89,9 @@ class Associator:
         Raises:
             ValueError: embeddings do not have the shape they had before.
         """
-        if detections.embeddings is not None and len(detections):
-            self._table.require_dimension(detections.embeddings.shape[1])
+        embeddings, detections = detections.embeddings, detections.without_embeddings()
+        if embeddings is not None and len(detections):
+            self._table.require_dimension(embeddings.shape[1])
         kept = (detections.scores >= self.association.low_score).nonzero()[0]
         if len(kept) < len(detections):
             detections = detections[kept]
@@ -100,15 +100,15 @@ class Associator:
         confident = detections.scores >= self.association.high_share * usual
         xyxy = detections.xyxy.astype(np.float64)
         measured = kernels.centres(xyxy)
-        asks = embed is not None and detections.embeddings is None and self.association.embed_share > 0
+        asks = embed is not None and embeddings is None and self.association.embed_share > 0
         with self._unless_it_fails() if asks else nullcontext():
             self._frame += 1
             self._predict(affine, measured, confident)
             frame = self._compare(detections, xyxy, measured)
-            if detections.embeddings is not None:
+            if embeddings is not None:
                 self._prepare_looks(frame, confident, 1.0)
                 if len(detections):
-                    self._take_in(frame, confident, detections.embeddings[confident])
+                    self._take_in(frame, confident, embeddings[kept[confident]])
             elif embed is not None and asks:
                 self._ask(frame, confident, embed, kept)
         self._usual_score = usual_score
@@ -145,9 +145,9 @@ class Associator:
         rows, states = self._table.rows, self._table.states
         lost = (rows["status"] == Status.LOST).nonzero()[0]
         if lost.size:
-            states.velocity[lost, 2:] = 0  # an unseen box keeps its size
-            old = self._ages()[lost] > self.association.max_age
-            states.velocity[lost[old]] = 0  # nor wanders off for ever
+            velocity = states.velocity
+            velocity[lost, 2:] = 0  # an unseen box keeps its size
+            velocity[lost[self._ages()[lost] > self.association.max_age]] = 0  # nor wanders off for ever
         kalman.predict(states, self.motion)
         if affine is None:
             shift = scene_shift(states.position[rows["status"] == Status.CONFIRMED], measured[confident])
@@ -266,7 +266,7 @@ class Associator:
         alike &= possible
         if not alike.any():
             return
-        margin = margins(distances, possible)
+        margin = kernels.margins(distances, possible)
         alike &= margin >= config.revive_margin
         found, by = assign(distances / 2, alike, limit=1.0)
         frame.revived = tracklets[found]
@@ -288,7 +288,7 @@ class Associator:
             return
         chosen = frame.detection_of[matched]
         measured, scores = frame.measured[chosen], frame.detections.scores[chosen]
-        if frame.revived.size:  # where they were says nothing about how they move now
+        if frame.revived is not None:  # where they were says nothing about how they move now
             fresh = kalman.initiate(frame.measured[frame.detection_of[frame.revived]], self.motion)
             states.values[:, :, frame.revived] = fresh.values
         kalman.update(states, matched, measured, self.motion, scores)
@@ -334,13 +334,13 @@ class Associator:
             return
         convincing = detections.scores >= self._needed_shares(frame) * usual
         starting = (free & confident & convincing).nonzero()[0]
-        taken = detections[~free]
-        overlaps = iou(detections.xyxy[starting], taken.xyxy)
-        overlaps[detections.classes[starting][:, None] != taken.classes[None]] = 0
-        starting = starting[overlaps.max(axis=1, initial=0) <= config.duplicate_iou]
+        if not starting.size:
+            return
+        shared = kernels.most_shared(detections.xyxy, detections.classes, starting, (~free).nonzero()[0])
+        starting = starting[shared <= config.duplicate_iou]
         states = kalman.initiate(frame.measured[starting], self.motion)
-        born = detections[starting]
-        rows = self._table.append(states, born.classes, born.scores, self._frame)
+        classes, scores = detections.classes[starting], detections.scores[starting]
+        rows = self._table.append(states, classes, scores, self._frame)
         frame.track_of[starting] = rows
         self._table.rows["at_edge"][rows] = frame.at_edge[starting]
         self._remember_appearance(frame, rows, starting)

@@ -35,7 +35,7 @@ class Frame:
         looks_share: the share of the confident detections whose looks there are, all in all; 0 for no looks.
         looks: what tracklets and detections look like, of those that were asked for, if any.
         covered: ``(M,)`` the share of each detection that another one covers; not known without looks.
-        revived: the tracklets found by appearance alone.
+        revived: the tracklets found by appearance alone, if any.
     """
 
     detections: Detections
@@ -47,11 +47,11 @@ class Frame:
     overlaps: NDArray[np.float64]
     detection_of: Indices = field(init=False)
     track_of: Indices = field(init=False)
-    at_edge: Mask = field(default_factory=lambda: np.zeros(0, bool))
+    at_edge: Mask = field(init=False)
     looks_share: float = 0.0
     looks: Looks | None = None
-    covered: NDArray[np.floating] = field(default_factory=lambda: np.zeros(0))
-    revived: Indices = field(default_factory=lambda: np.zeros(0, np.intp))
+    covered: NDArray[np.floating] = field(init=False)
+    revived: Indices | None = None
 
     def __post_init__(self) -> None:
         self.detection_of = np.full(len(self.ages), NOBODY)

@@ -4,7 +4,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid import kernels
-from mot_reid.kernels.plain import centred
 
 __all__ = ["Looks"]
 
@@ -53,5 +52,5 @@ class Looks:
         """Distances ``(R, C)`` of tracklets ``(R,)`` from detections ``(C,)``, each from all."""
         columns = self._place[columns]
         products: Vectors = self._tracks[rows] @ self._detections[columns].T
-        along = self._along_tracks[rows, None], self._along_detections[columns]
-        return centred(products, *along, self._rest)
+        along = self._along_tracks[rows], self._along_detections[columns]
+        return kernels.centred(products, *along, self._rest)

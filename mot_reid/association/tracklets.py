@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid import kernels
-from mot_reid.kernels.plain import Status
+from mot_reid.kernels.constants import Status
 from mot_reid.motion.kalman import KalmanStates
 
 __all__ = ["Status", "TrackletTable"]

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid import kernels
-from mot_reid.kernels.plain import OUTWARDS
+from mot_reid.kernels.constants import OUTWARDS
 
 __all__ = ["View"]
 

@@ -1,70 +1,26 @@
 """The arithmetic of a frame: loops that numba compiles where it is installed, else the same in NumPy.
 
-``plain`` says what a kernel does; ``loops`` says the same in loops, and is used where numba can be imported.
-Nothing is imported before a kernel is called for the first time. With ``MOT_REID_NUMBA=0`` in the environment
-numba is left alone.
+``plain`` says what a kernel does; its twin in ``loops``, a file of the same name, says the same in loops, and
+is used where numba can be imported. The ``__all__`` of a file names its kernels. Nothing is imported before a
+kernel is called for the first time. With ``MOT_REID_NUMBA=0`` in the environment numba is left alone.
 """
 
 import os
 import warnings
+from importlib.util import find_spec
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mot_reid.kernels.plain import (
-        along_usual,
-        assign_pairs,
-        at_edge,
-        blend,
-        carry,
-        centres,
-        corners,
-        covered_in_front,
-        extend,
-        fused_costs,
-        leads,
-        mutual_best,
-        pair_distances,
-        possible,
-        predict,
-        retire,
-        similar_pairs,
-        smoothed,
-        update,
-        warp,
-        within_reach,
-    )
-
-__all__ = [
-    "along_usual",
-    "assign_pairs",
-    "at_edge",
-    "blend",
-    "carry",
-    "centres",
-    "corners",
-    "covered_in_front",
-    "extend",
-    "fused_costs",
-    "leads",
-    "mutual_best",
-    "pair_distances",
-    "possible",
-    "predict",
-    "retire",
-    "similar_pairs",
-    "smoothed",
-    "update",
-    "warp",
-    "within_reach",
-]
+    from mot_reid.kernels.plain import *
 
 
 def compiled() -> bool:
-    """Whether numba compiles the kernels."""
+    """Whether numba compiles the kernels; does so, where it does."""
     return _chosen().__name__.endswith("loops")
 
 
-def _chosen() -> Any:
+def _chosen() -> ModuleType:
     if os.environ.get("MOT_REID_NUMBA", "1") != "0":
         try:
             from mot_reid.kernels import loops
@@ -82,10 +38,13 @@ def _chosen() -> Any:
     return plain
 
 
-def __getattr__(name: str) -> Any:
-    """Called for the first kernel that is asked for, not before; then all of them are here."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    chosen = _chosen()
-    globals().update({kernel: getattr(chosen, kernel) for kernel in __all__})
-    return globals()[name]
+if not TYPE_CHECKING:  # or else every name would pass for a kernel
+
+    def __getattr__(name: str) -> Any:
+        """Called for a kernel that is asked for for the first time; from then on it is here."""
+        private = name.startswith("_") or find_spec(f"{__name__}.{name}") is not None
+        kernel = None if private else getattr(_chosen(), name, None)
+        if kernel is None:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = kernel
+        return kernel

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from mot_reid import kernels
 from mot_reid.config import MotionConfig
-from mot_reid.kernels.plain import squared_sides
+from mot_reid.kernels.plain.motion import squared_sides
 
 __all__ = ["KalmanStates", "initiate", "predict", "update", "warp"]
 

@@ -9,7 +9,7 @@ from mot_reid import Detections
 from mot_reid.association.associator import Associator
 from mot_reid.association.selection import _RESERVE, Allowance
 from mot_reid.config import AssociationConfig
-from mot_reid.kernels.plain import leads
+from mot_reid.kernels.plain.claims import leads
 
 SIZE = np.array([40, 100])
 RED, GREEN, BLUE = np.eye(3, 8, dtype=np.float32)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
-from mot_reid.kernels import assignment
+from mot_reid.kernels.plain import assignment
 
 
 @pytest.fixture(params=["plain", "loops"], scope="module")

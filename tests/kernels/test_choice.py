@@ -33,7 +33,7 @@ def test_numba_is_used_where_it_is_installed_unless_it_is_switched_off(switch: s
         pytest.importorskip("numba", reason="numba is not installed")
     code = "from mot_reid import kernels; print(kernels.compiled(), kernels.predict.__module__)"
     module = "loops" if switch == "1" else "plain"
-    assert ask(code, MOT_REID_NUMBA=switch) == f"{switch == '1'} mot_reid.kernels.{module}"
+    assert ask(code, MOT_REID_NUMBA=switch) == f"{switch == '1'} mot_reid.kernels.{module}.motion"
 
 
 def test_without_numba_the_plain_kernels_are_used() -> None:

@@ -1,6 +1,7 @@
 """The compiled kernels do what the plain ones say."""
 
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ from hypothesis import strategies as st
 
 from mot_reid import kernels
 from mot_reid.kernels import plain
+from mot_reid.kernels.constants import OUTWARDS
 
+compiling: Any = pytest.importorskip("mot_reid.kernels.loops.compiling", reason="numba is not installed")
 loops: Any = pytest.importorskip("mot_reid.kernels.loops", reason="numba is not installed")
 numba: Any = pytest.importorskip("numba")
 
@@ -51,8 +54,15 @@ def same(kernel: Callable[[Any], Any]) -> None:
 
 
 def test_there_is_a_loop_for_each_kernel() -> None:
-    assert set(kernels.__all__) <= set(loops.__all__)
-    assert set(kernels.__all__) <= set(plain.__all__)
+    """Twins have the same file name and name the same kernels."""
+    files = sorted(path.stem for path in Path(plain.__file__).parent.glob("[a-z]*.py"))
+    assert len(files) > 1
+    for file in files:
+        ours, theirs = (import_module(f"mot_reid.kernels.{twin}.{file}") for twin in ("plain", "loops"))
+        assert ours.__all__ == theirs.__all__
+        for name in ours.__all__:
+            assert getattr(kernels, name) is getattr(loops, name) is getattr(theirs, name)
+            assert getattr(plain, name) is getattr(ours, name)
 
 
 @given(SEEDS, COUNTS)
@@ -80,6 +90,8 @@ def test_pairs_of_boxes(seed: int, some: int, others: int) -> None:
     same(lambda module: module.similar_pairs(a, b, *classes))
     same(lambda module: module.covered_in_front(a, b))
     same(lambda module: module.mutual_best(a, b, 0.1))
+    some_of_them, others_of_them = np.arange(0, some, 2), np.arange(1, some, 2)
+    same(lambda module: module.most_shared(a.astype(np.float32), classes[0], some_of_them, others_of_them))
     same(lambda module: module.corners(a))
     same(lambda module: module.centres(a))
     settings = random.integers(0, 50, some), *classes, np.array([5, 5, 40, np.inf]), 0.1, 4.0, 1.5
@@ -134,6 +146,7 @@ def test_looks(seed: int, tracks: int, detections: int) -> None:
     pairs = min(tracks, detections)
     rows, columns = random.permutation(tracks)[:pairs], random.permutation(detections)[:pairs]
     rest = np.float32(usual @ usual)
+    same(lambda module: module.centred(a @ b.T, a @ usual, b @ usual, rest))
     same(lambda module: module.pair_distances(a, b, rows, columns, a @ usual, b @ usual, rest))
     remembered = random.random(tracks) < 0.7
     same(lambda module: module.along_usual(a, b, remembered))
@@ -154,7 +167,7 @@ def test_edges(seed: int, count: int) -> None:
     frames = [boxes(random, count) for _ in range(3)]
 
     def edges(module: Any) -> tuple[np.ndarray, ...]:
-        furthest, touches, seen = np.full(4, -np.inf), np.zeros(4, np.int64), plain.OUTWARDS * np.inf
+        furthest, touches, seen = np.full(4, -np.inf), np.zeros(4, np.int64), OUTWARDS * np.inf
         for xyxy in frames:
             module.extend(furthest, touches, seen, xyxy)
         return furthest, touches, seen, module.at_edge(seen, frames[-1], 0.1)
@@ -181,5 +194,5 @@ def test_a_cache_that_is_damaged_or_full_is_done_without(
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
     monkeypatch.setattr("numba.core.caching.Cache." + method, fails)
     number = numba.types.float64
-    double = loops._compiled(number, number)(lambda x: 2 * x)
+    double = compiling.compiled(number, number)(lambda x: 2 * x)
     assert double(4.0) == 8.0

@@ -1,0 +1,50 @@
+"""The numbers that both twins of a kernel go by."""
+
+import numpy as np
+
+__all__ = [
+    "FEW",
+    "LEAST_NORM",
+    "LEAST_SCORE",
+    "LEAST_SIDE",
+    "LEAST_SIZE",
+    "LEAST_SQUARE",
+    "LEAST_TOUCHES",
+    "OUTWARDS",
+    "PRIOR_PEOPLE",
+    "SAME_PIXEL",
+    "Status",
+]
+
+
+class Status:
+    """Where a tracklet stands. A removed one has no row any more.
+
+    Plain numbers: to compare an array with a member of an enumeration takes ten times as long.
+    """
+
+    TENTATIVE = 0  # seen too few times to be reported
+    CONFIRMED = 1  # seen in the last frame
+    LOST = 2  # confirmed once, not seen now
+
+
+# Widths and heights below this many pixels do not shrink the noise further.
+LEAST_SIDE = 1.0
+# Scores below this do not raise the noise of a measurement further.
+LEAST_SCORE = 0.1
+# No box and no union of boxes is smaller, and nothing is divided by less.
+LEAST_SIZE = 1e-12
+# Up to so many pairs, it takes less time to look at all of them than to sort.
+FEW = 10_000
+# Squared lengths of embeddings below this are taken for nothing but rounding.
+LEAST_SQUARE = 1e-6
+# The mean embedding counts this many people more than there are, of no looks at all: the mean of one person
+# alone is that person's own looks, and would leave nothing to tell them by.
+PRIOR_PEOPLE = 2
+# Opposite embeddings can cancel out: lengths below this have no direction.
+LEAST_NORM = 1e-6
+# Boxes end at the same pixel where the picture cuts them off; nobody's own path does that so often.
+LEAST_TOUCHES = 5
+SAME_PIXEL = 1.0
+# The left and the upper edge count downwards; turned round, all four edges are largest values.
+OUTWARDS = np.array([-1.0, -1.0, 1.0, 1.0])

@@ -1,0 +1,105 @@
+"""Which tracklet can be which detection, what a pair costs, and who goes, in loops."""
+
+import math
+
+import numpy as np
+from numba import types
+
+from mot_reid.kernels.constants import LEAST_SIDE, Status
+from mot_reid.kernels.loops.compiling import (
+    B1,
+    BOXES,
+    CLASSES,
+    F8,
+    FLOATS,
+    FOUND,
+    I8,
+    MASKS,
+    ROWS,
+    SINGLES,
+    compiled,
+    taken,
+)
+
+__all__ = ["fused_costs", "leads", "possible", "retire", "within_reach"]
+
+# numba takes numbers from outside, not classes.
+_TENTATIVE, _CONFIRMED, _LOST = Status.TENTATIVE, Status.CONFIRMED, Status.LOST
+
+
+@compiled(types.Array(B1, 1, "C"), types.Array(types.int8, 1, "A"), taken(I8, 1), MASKS, I8, I8)
+def retire(status, ages, has_embedding, longest, longest_of_known):
+    stays = np.ones(len(status), np.bool_)
+    for n in range(len(status)):
+        if ages[n] > 0:
+            if status[n] == _CONFIRMED:
+                status[n] = _LOST
+            too_old = ages[n] > (longest_of_known if has_embedding[n] else longest)
+            stays[n] = status[n] != _TENTATIVE and not too_old
+    return stays
+
+
+@compiled(
+    types.Array(B1, 2, "C"),
+    *(BOXES, BOXES, taken(I8, 1), CLASSES, CLASSES, FLOATS),
+    *(F8, F8, F8),
+)
+def within_reach(tracks, boxes, ages, classes_a, classes_b, edges, speed, furthest, size_ratio):
+    alike = np.zeros((len(tracks), len(boxes)), np.bool_)
+    for m in range(len(tracks)):
+        height = max(tracks[m, 3], LEAST_SIDE)
+        x = min(max(tracks[m, 0], edges[0]), edges[2])
+        y = min(max(tracks[m, 1], edges[1]), edges[3])
+        reach = height * min(1 + speed * ages[m], furthest)
+        for n in range(len(boxes)):
+            ratio = boxes[n, 3] / height
+            if classes_a[m] == classes_b[n] and 1 / size_ratio <= ratio <= size_ratio:
+                alike[m, n] = math.hypot(x - boxes[n, 0], y - boxes[n, 1]) <= reach
+    return alike
+
+
+@compiled()
+def _two_least(keys, costs):
+    """The least and the second least cost of each key: ``(2, K)``, infinite where there is none."""
+    least = np.full((2, keys.max() + 1), np.inf)
+    for k in range(len(keys)):
+        key, cost = keys[k], costs[k]
+        if cost < least[0, key]:
+            least[0, key], least[1, key] = cost, least[0, key]
+        elif cost < least[1, key]:
+            least[1, key] = cost
+    return least
+
+
+@compiled(types.Array(F8, 1, "C"), ROWS, ROWS, FLOATS)
+def leads(rows, columns, costs):
+    found = np.empty(len(rows))
+    if len(rows):
+        by_row, by_column = _two_least(rows, costs), _two_least(columns, costs)
+        for k in range(len(rows)):
+            m, n = rows[k], columns[k]
+            found[k] = min(by_row[1, m] - by_row[0, m], by_column[1, n] - by_column[0, n])
+    return found
+
+
+@compiled(FOUND, ROWS, ROWS, MASKS, MASKS, MASKS, ROWS, ROWS)
+def possible(rows, columns, alike, tracks, detections, detection_of, track_of):
+    pairs = np.empty(len(rows), np.intp)
+    count = 0
+    for k in range(len(rows)):
+        m, n = rows[k], columns[k]
+        if alike[k] and tracks[m] and detections[n] and detection_of[m] < 0 and track_of[n] < 0:
+            pairs[count] = k
+            count += 1
+    return pairs[:count]
+
+
+@compiled(types.Array(F8, 1, "C"), FLOATS, SINGLES, MASKS, F8, F8)
+def fused_costs(overlaps, distances, known, weight, gate):
+    costs = np.empty(len(overlaps))
+    for k in range(len(overlaps)):
+        share = weight if known[k] else 0.0
+        costs[k] = (1 - share) * (1 - overlaps[k]) + share * min(
+            distances[k] / np.float32(gate), np.float32(1)
+        )
+    return costs

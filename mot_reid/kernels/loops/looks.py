@@ -1,0 +1,121 @@
+"""How alike people look, in loops."""
+
+import numpy as np
+from numba import types
+
+from mot_reid.kernels.constants import LEAST_NORM, LEAST_SQUARE, PRIOR_PEOPLE
+from mot_reid.kernels.loops.compiling import (
+    B1,
+    F4,
+    F8,
+    MASKS,
+    ROWS,
+    SINGLES,
+    VECTORS,
+    WEIGHTS,
+    compiled,
+    taken,
+)
+
+__all__ = ["along_usual", "blend", "centred", "margins", "pair_distances"]
+
+
+@compiled(fast=True)
+def _product(a, m, b, n):
+    total = np.float32(0)
+    for k in range(a.shape[1]):
+        total += a[m, k] * b[n, k]
+    return total
+
+
+@compiled(types.Tuple((WEIGHTS, WEIGHTS, F8)), VECTORS, VECTORS, MASKS)
+def along_usual(tracks, detections, known):
+    usual = np.zeros((1, tracks.shape[1]), np.float32)
+    people = PRIOR_PEOPLE
+    for n in range(len(tracks)):
+        if known[n]:
+            people += 1
+            for d in range(tracks.shape[1]):
+                usual[0, d] += tracks[n, d]
+    for d in range(tracks.shape[1]):
+        usual[0, d] /= np.float32(people)
+    along_tracks, along_detections = np.empty(len(tracks), np.float32), np.empty(len(detections), np.float32)
+    for n in range(len(tracks)):
+        along_tracks[n] = _product(tracks, n, usual, 0)
+    for n in range(len(detections)):
+        along_detections[n] = _product(detections, n, usual, 0)
+    return along_tracks, along_detections, _product(usual, 0, usual, 0)
+
+
+@compiled()
+def _distance(product, along_a, along_b, rest):
+    """1 - cosine of a - u and b - u, from ``a b``, ``a u``, ``b u`` and ``u u``."""
+    one, two, least = np.float32(1), np.float32(2), np.float32(LEAST_SQUARE)
+    product = product - along_a - (along_b - rest)
+    product /= np.sqrt(max(one + rest - two * along_a, least))
+    product /= np.sqrt(max(one + rest - two * along_b, least))
+    return one - product
+
+
+@compiled()
+def _rank(least, key, distance):
+    """Takes a distance in among the least and the second least ``(2, K)`` of its key."""
+    if distance < least[0, key]:
+        least[0, key], least[1, key] = distance, least[0, key]
+    elif distance < least[1, key]:
+        least[1, key] = distance
+
+
+@compiled(types.Array(F4, 1, "C"), VECTORS, VECTORS, ROWS, ROWS, SINGLES, SINGLES, F4)
+def pair_distances(tracks, detections, rows, columns, along_tracks, along_detections, rest):
+    distances = np.empty(len(rows), np.float32)
+    for k in range(len(rows)):
+        m, n = rows[k], columns[k]
+        product = _product(tracks, m, detections, n)
+        distances[k] = _distance(product, along_tracks[m], along_detections[n], rest)
+    return distances
+
+
+@compiled(types.void, types.Array(F4, 2, "C"), ROWS, VECTORS, SINGLES)
+def blend(table, rows, embeddings, old_shares):
+    for k in range(len(rows)):
+        n, old = rows[k], old_shares[k]
+        new = np.float32(1) - old
+        for d in range(table.shape[1]):
+            table[n, d] = old * table[n, d] + new * embeddings[k, d]
+        norm = np.sqrt(_product(table, n, table, n))
+        if norm > np.float32(LEAST_NORM):
+            for d in range(table.shape[1]):
+                table[n, d] /= norm
+        else:
+            for d in range(table.shape[1]):
+                table[n, d] = embeddings[k, d]
+
+
+@compiled(types.Array(F4, 2, "C"), types.Array(F4, 2, "C"), SINGLES, SINGLES, F4)
+def centred(products, along_a, along_b, rest):
+    for m in range(len(along_a)):
+        for n in range(len(along_b)):
+            products[m, n] = _distance(products[m, n], along_a[m], along_b[n], rest)
+    return products
+
+
+@compiled(types.Array(F4, 2, "C"), VECTORS, taken(B1, 2))
+def margins(distances, allowed):
+    infinite = np.float32(np.inf)
+    of_rows = np.full((2, distances.shape[0]), infinite)  # the least of each and the second least
+    of_columns = np.full((2, distances.shape[1]), infinite)
+    for m in range(distances.shape[0]):
+        for n in range(distances.shape[1]):
+            if allowed[m, n]:
+                _rank(of_rows, m, distances[m, n])
+                _rank(of_columns, n, distances[m, n])
+    lead = np.full(distances.shape, -infinite)
+    for m in range(distances.shape[0]):
+        for n in range(distances.shape[1]):
+            if allowed[m, n]:
+                own = distances[m, n]
+                rival = of_rows[1 if own == of_rows[0, m] else 0, m]
+                other = of_columns[1 if own == of_columns[0, n] else 0, n]
+                lead[m, n] = min(rival, other) - own
+    return lead

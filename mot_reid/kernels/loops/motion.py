@@ -1,0 +1,76 @@
+"""How boxes move, in loops."""
+
+import math
+
+from numba import types
+
+from mot_reid.kernels.constants import LEAST_SCORE, LEAST_SIDE
+from mot_reid.kernels.loops.compiling import BOXES, F8, FLOATS, ROWS, compiled, taken
+
+__all__ = ["carry", "predict", "update", "warp"]
+
+
+@compiled(types.void, types.Array(F8, 3, "A"), F8, F8)
+def predict(values, position_variance, velocity_variance):
+    for n in range(values.shape[2]):
+        for side in range(2):
+            length = max(values[0, 2 + side, n], LEAST_SIDE)
+            square = length * length
+            for axis in (side, 2 + side):
+                values[0, axis, n] += values[1, axis, n]
+                values[2, axis, n] += values[3, axis, n]
+                values[3, axis, n] += values[4, axis, n]
+                values[2, axis, n] += values[3, axis, n]
+                values[2, axis, n] += position_variance * square
+                values[4, axis, n] += velocity_variance * square
+
+
+@compiled(types.void, types.Array(F8, 3, "A"), ROWS, BOXES, FLOATS, F8)
+def update(values, rows, measured, scores, position_variance):
+    for k in range(len(rows)):
+        n = rows[k]
+        score = max(scores[k], LEAST_SCORE)
+        for side in range(2):
+            length = max(values[0, 2 + side, n], LEAST_SIDE)
+            noise = position_variance * (length * length) / (score * score)
+            for axis in (side, 2 + side):
+                p_xx, p_xv = values[2, axis, n], values[3, axis, n]
+                variance = noise + p_xx
+                gain_x, gain_v = p_xx / variance, p_xv / variance
+                innovation = measured[k, axis] - values[0, axis, n]
+                values[0, axis, n] += gain_x * innovation
+                values[1, axis, n] += gain_v * innovation
+                values[4, axis, n] -= gain_v * p_xv
+                values[3, axis, n] -= gain_x * p_xv
+                values[2, axis, n] -= gain_x * p_xx
+
+
+@compiled(types.void, types.Array(F8, 3, "A"), BOXES)
+def warp(values, affine):
+    a, b, c, d = affine[0, 0], affine[0, 1], affine[1, 0], affine[1, 1]
+    scale = abs(a * d - b * c)
+    length = math.sqrt(scale)
+    for n in range(values.shape[2]):
+        for k in range(2):
+            x, y = values[k, 0, n], values[k, 1, n]
+            values[k, 0, n] = a * x + b * y
+            values[k, 1, n] = c * x + d * y
+            values[k, 2, n] *= length
+            values[k, 3, n] *= length
+        values[0, 0, n] += affine[0, 2]
+        values[0, 1, n] += affine[1, 2]
+        for k in range(2, 5):
+            x, y = values[k, 0, n], values[k, 1, n]
+            values[k, 0, n] = a * a * x + b * b * y
+            values[k, 1, n] = c * c * x + d * d * y
+            values[k, 2, n] *= scale
+            values[k, 3, n] *= scale
+
+
+@compiled(types.void, types.Array(F8, 2, "A"), types.Array(F8, 1, "A"), BOXES, taken(F8, 3))
+def carry(drift, carried, before, values):
+    for n in range(len(drift)):
+        for axis in range(2):
+            drift[n, axis] += values[0, axis, n] - before[axis, n]
+        length = math.hypot(drift[n, 0], drift[n, 1])
+        carried[n] = max(carried[n], length / max(values[0, 3, n], 1.0))

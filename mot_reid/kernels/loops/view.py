@@ -1,0 +1,35 @@
+"""The picture's edges, in loops."""
+
+import numpy as np
+from numba import types
+
+from mot_reid.kernels.constants import LEAST_TOUCHES, SAME_PIXEL
+from mot_reid.kernels.loops.compiling import B1, BOXES, F8, FLOATS, I8, compiled
+
+__all__ = ["at_edge", "extend"]
+
+
+@compiled(types.void, types.Array(F8, 1, "A"), types.Array(I8, 1, "A"), types.Array(F8, 1, "A"), BOXES)
+def extend(furthest, touches, edges, xyxy):
+    for side in range(4):
+        sign = -1.0 if side < 2 else 1.0
+        reached = furthest[side]
+        for n in range(len(xyxy)):
+            reached = max(reached, sign * xyxy[n, side])
+        if reached > furthest[side] + SAME_PIXEL:
+            touches[side] = 0
+        for n in range(len(xyxy)):
+            touches[side] += sign * xyxy[n, side] >= reached - SAME_PIXEL
+        furthest[side] = reached
+        edges[side] = sign * (reached if touches[side] >= LEAST_TOUCHES else np.inf)
+
+
+@compiled(types.Array(B1, 1, "C"), FLOATS, BOXES, F8)
+def at_edge(edges, xyxy, margin):
+    near_edge = np.zeros(len(xyxy), np.bool_)
+    for n in range(len(xyxy)):
+        near = margin * (xyxy[n, 2] - xyxy[n, 0])
+        for side in range(4):
+            sign = -1.0 if side < 2 else 1.0
+            near_edge[n] |= (edges[side] - xyxy[n, side]) * sign < near
+    return near_edge

@@ -1,0 +1,123 @@
+"""Which tracklet can be which detection, what a pair costs, and who goes, in NumPy."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mot_reid.kernels.constants import LEAST_SIDE, Status
+
+__all__ = ["fused_costs", "leads", "possible", "retire", "within_reach"]
+
+Array = NDArray[np.float64]
+Rows = NDArray[np.intp]
+Mask = NDArray[np.bool_]
+Vectors = NDArray[np.float32]
+
+
+def possible(
+    rows: Rows, columns: Rows, alike: Mask, tracks: Mask, detections: Mask, detection_of: Rows, track_of: Rows
+) -> Rows:
+    """Numbers ``(K,)`` of the pairs that can be made.
+
+    Args:
+        rows: ``(P,)`` the tracklet of each pair.
+        columns: ``(P,)`` its detection.
+        alike: ``(P,)`` pairs that are alike enough.
+        tracks: ``(T,)`` tracklets that may be matched.
+        detections: ``(M,)`` detections that may be.
+        detection_of: ``(T,)`` the detection that each has already, or -1.
+        track_of: ``(M,)`` the tracklet that each has already, or -1.
+    """
+    tracks, detections = tracks & (detection_of < 0), detections & (track_of < 0)
+    pairs: Rows = (alike & tracks[rows] & detections[columns]).nonzero()[0]
+    return pairs
+
+
+def fused_costs(overlaps: Array, distances: Vectors, known: Mask, weight: float, gate: float) -> Array:
+    """``(1 - w) (1 - overlap) + w min(1, d / gate)`` ``(K,)``, with ``w`` 0 where looks are not known."""
+    dissimilarity = np.minimum(distances / gate, 1)
+    weights = weight * known
+    return (1 - weights) * (1 - overlaps) + weights * dissimilarity
+
+
+def leads(rows: Rows, columns: Rows, costs: Array) -> Array:
+    """How clear the best claims are: for each pair ``(P,)`` the lesser lead within its row and its column.
+
+    The lead within a row is by how much its cheapest pair is cheaper than its second; infinite if it has one.
+
+    Args:
+        rows: ``(P,)`` the tracklet of each pair.
+        columns: ``(P,)`` its detection.
+        costs: ``(P,)`` what it costs.
+    """
+    return np.minimum(_lead(rows, costs), _lead(columns, costs))
+
+
+def _lead(keys: Rows, costs: Array) -> Array:
+    """For each pair the lead of the cheapest among those with its key ``(P,)``."""
+    order = np.lexsort((costs, keys))
+    sorted_keys, sorted_costs = keys[order], costs[order]
+    follows = sorted_keys[1:] == sorted_keys[:-1]
+    second = 1 + (follows & np.concatenate([[True], ~follows[:-1]])[: len(follows)]).nonzero()[0]
+    lead = np.full(int(keys.max(initial=-1)) + 1, np.inf)
+    lead[sorted_keys[second]] = sorted_costs[second] - sorted_costs[second - 1]
+    return lead[keys]
+
+
+def within_reach(
+    tracks: Array,
+    boxes: Array,
+    ages: NDArray[np.int64],
+    classes_a: NDArray[np.int64],
+    classes_b: NDArray[np.int64],
+    edges: Array,
+    speed: float,
+    furthest: float,
+    size_ratio: float,
+) -> Mask:
+    """Which tracklets ``(T, 4)`` can be which boxes ``(C, 4)``, both centre x, centre y, width, height.
+
+    Args:
+        tracks: where the filter expects them.
+        boxes: detected.
+        ages: ``(T,)`` frames since each was seen.
+        classes_a: ``(T,)`` of the tracklets.
+        classes_b: ``(C,)`` of the boxes.
+        edges: ``(4,)`` of the picture, corners; beyond them nobody can be seen.
+        speed: heights a frame by which the reach grows, from one height on.
+        furthest: that it can be, heights.
+        size_ratio: between the heights of one person, at most.
+
+    Returns:
+        The pairs ``(T, C)`` near enough for the time that has passed, alike in height and of one class.
+    """
+    height = np.maximum(tracks[:, 3], LEAST_SIDE)
+    expected = np.clip(tracks[:, :2], edges[:2], edges[2:])
+    offset = expected[:, None] - boxes[:, :2]
+    reach = height * np.minimum(1 + speed * ages, furthest)
+    ratio = boxes[:, 3] / height[:, None]
+    alike: Mask = (ratio <= size_ratio) & (ratio >= 1 / size_ratio)
+    alike &= classes_a[:, None] == classes_b
+    alike &= np.hypot(offset[..., 0], offset[..., 1]) <= reach[:, None]
+    return alike
+
+
+def retire(
+    status: NDArray[np.int8],
+    ages: NDArray[np.int64],
+    has_embedding: Mask,
+    longest: int,
+    longest_of_known: int,
+) -> Mask:
+    """Marks confirmed tracklets that were not seen as lost, in place, and says which rows stay ``(N,)``.
+
+    Args:
+        status: ``(N,)`` of `Status`.
+        ages: ``(N,)`` frames since each was seen.
+        has_embedding: ``(N,)`` who is known by looks.
+        longest: that others may be lost, frames.
+        longest_of_known: that those may be.
+    """
+    unseen = ages > 0
+    status[unseen & (status == Status.CONFIRMED)] = Status.LOST
+    too_old = ages > np.where(has_embedding, longest_of_known, longest)
+    return ~(unseen & ((status == Status.TENTATIVE) | too_old))

@@ -1,0 +1,113 @@
+"""How alike people look, in NumPy."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mot_reid.kernels.constants import LEAST_NORM, LEAST_SQUARE, PRIOR_PEOPLE
+
+__all__ = ["along_usual", "blend", "centred", "margins", "pair_distances"]
+
+Rows = NDArray[np.intp]
+Mask = NDArray[np.bool_]
+Vectors = NDArray[np.float32]
+
+
+def along_usual(tracks: Vectors, detections: Vectors, known: Mask) -> tuple[Vectors, Vectors, float]:
+    """What embeddings have of the usual look u: the mean of the tracks', short while they are few.
+
+    Args:
+        tracks: ``(T, D)``.
+        detections: ``(M, D)``.
+        known: ``(T,)`` the tracks that have one.
+
+    Returns:
+        Products with u of the tracks ``(T,)``, of the detections ``(M,)`` and of u itself.
+    """
+    usual = known.astype(np.float32) @ tracks / np.float32(np.count_nonzero(known) + PRIOR_PEOPLE)
+    return tracks @ usual, detections @ usual, float(usual @ usual)
+
+
+def pair_distances(
+    tracks: Vectors,
+    detections: Vectors,
+    rows: Rows,
+    columns: Rows,
+    along_tracks: Vectors,
+    along_detections: Vectors,
+    rest: float,
+) -> Vectors:
+    """Cosine distances ``(K,)`` of embeddings ``(T, D)`` and ``(M, D)`` less a vector u, pair by pair.
+
+    Args:
+        tracks: L2-normalised.
+        detections: likewise.
+        rows: of ``tracks`` ``(K,)``.
+        columns: of ``detections`` ``(K,)``.
+        along_tracks: products of ``tracks`` with u ``(T,)``.
+        along_detections: of ``detections`` ``(M,)``.
+        rest: of u with itself.
+    """
+    products = np.einsum("kd,kd->k", tracks[rows], detections[columns])
+    return _centred(products, along_tracks[rows], along_detections[columns], rest)
+
+
+def centred(products: Vectors, along_a: Vectors, along_b: Vectors, rest: float) -> Vectors:
+    """The same ``(R, C)`` of each with each.
+
+    Args:
+        products: ``(R, C)``, overwritten.
+        along_a: of the rows' embeddings with u ``(R,)``.
+        along_b: of the columns' ``(C,)``.
+        rest: of u with itself.
+    """
+    return _centred(products, along_a[:, None], along_b, rest)
+
+
+def _centred(products: Vectors, along_a: Vectors, along_b: Vectors, rest: float) -> Vectors:
+    """1 - cosine of a - u and b - u, from ``a b``, ``a u``, ``b u`` and ``u u``; overwrites ``products``."""
+    products -= along_a
+    products -= along_b - rest
+    products /= np.sqrt(np.maximum(1 + rest - 2 * along_a, LEAST_SQUARE))
+    products /= np.sqrt(np.maximum(1 + rest - 2 * along_b, LEAST_SQUARE))
+    return np.subtract(1, products, out=products)
+
+
+def blend(table: Vectors, rows: Rows, embeddings: Vectors, old_shares: Vectors) -> None:
+    """Moves rows of a table ``(N, D)`` towards new embeddings ``(K, D)``, at unit length, in place.
+
+    Args:
+        table: of unit rows.
+        rows: ``(K,)``, each at most once.
+        embeddings: unit rows.
+        old_shares: ``(K,)`` how much of the old ones stays.
+    """
+    old_share = old_shares[:, None]
+    blended = table[rows]
+    blended *= old_share
+    blended += (1 - old_share) * embeddings
+    norms = np.sqrt(np.einsum("kd,kd->k", blended, blended))[:, None]
+    if norms.min(initial=1) <= LEAST_NORM:  # opposite vectors can cancel out; the new one stands then
+        blended = np.where(norms > LEAST_NORM, blended, embeddings)
+        norms = np.where(norms > LEAST_NORM, norms, 1)
+    blended /= norms
+    table[rows] = blended
+
+
+def margins(distances: Vectors, allowed: Mask) -> Vectors:
+    """By how much each allowed pair ``(R, C)`` beats the best rival of its row and of its column.
+
+    Returns:
+        ``(R, C)``: negative where a rival is better, infinite where there is none, -inf where not allowed.
+    """
+    guarded = np.where(allowed, distances, np.float32(np.inf))
+    lead = np.where(allowed, np.float32(np.inf), np.float32(-np.inf))
+    for axis in (0, 1):
+        if guarded.shape[axis] > 1:
+            best, runner_up = (
+                np.expand_dims(row, axis)
+                for row in np.take(np.partition(guarded, 1, axis=axis), [0, 1], axis=axis).swapaxes(0, axis)
+            )
+            rival = np.where(guarded == best, runner_up, best)
+            np.subtract(rival, guarded, out=rival, where=allowed)
+            np.minimum(lead, rival, out=lead, where=allowed)
+    return lead

@@ -1,0 +1,75 @@
+"""How boxes move, in NumPy."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mot_reid.kernels.constants import LEAST_SCORE, LEAST_SIDE
+
+__all__ = ["carry", "predict", "update", "warp"]
+
+Array = NDArray[np.float64]
+Rows = NDArray[np.intp]
+
+
+def predict(values: Array, position_variance: float, velocity_variance: float) -> None:
+    """Moves Kalman states ``(5, 4, N)`` one frame on, in place; the variances are of a box with sides 1."""
+    position, velocity, p_xx, p_xv, p_vv = values
+    squares = squared_sides(position)
+    position += velocity
+    p_xx += p_xv
+    p_xv += p_vv
+    p_xx += p_xv
+    p_xx += position_variance * squares
+    p_vv += velocity_variance * squares
+
+
+def update(values: Array, rows: Rows, measured: Array, scores: Array, position_variance: float) -> None:
+    """Corrects the states ``rows`` ``(K,)`` by measurements ``(K, 4)`` with scores ``(K,)``, in place."""
+    chosen = values.take(rows, axis=2)
+    position, velocity, p_xx, p_xv, p_vv = chosen
+    innovation_variance = position_variance * squared_sides(position)
+    innovation_variance /= np.maximum(scores, LEAST_SCORE) ** 2
+    innovation_variance += p_xx
+    gain_x, gain_v = p_xx / innovation_variance, p_xv / innovation_variance
+    innovation = measured.T - position
+    position += gain_x * innovation
+    velocity += gain_v * innovation
+    p_vv -= gain_v * p_xv
+    p_xv -= gain_x * p_xv
+    p_xx -= gain_x * p_xx
+    values[:, :, rows] = chosen
+
+
+def warp(values: Array, affine: Array) -> None:
+    """Carries all states as the camera moved, an affine ``(2, 3)``, in place."""
+    linear = affine[:, :2]
+    (a, b), (c, d) = linear.tolist()
+    scale = abs(a * d - b * c)  # of areas
+    values[:2, :2] = linear @ values[:2, :2]
+    values[0, :2] += affine[:, 2:]
+    values[:2, 2:] *= scale**0.5
+    values[2:, :2] = linear**2 @ values[2:, :2]
+    values[2:, 2:] *= scale
+
+
+def carry(drift: Array, carried: Array, before: Array, values: Array) -> None:
+    """Adds to how far the camera moved tracks, in place.
+
+    Args:
+        drift: ``(N, 2)`` since they were seen, pixels.
+        carried: ``(N,)`` the longest that it was, heights of the box.
+        before: ``(2, N)`` their centres before the camera moved.
+        values: ``(5, 4, N)`` their states afterwards.
+    """
+    moved = drift.T
+    moved += values[0, :2] - before
+    carried[:] = np.maximum(carried, np.hypot(*moved) / np.maximum(values[0, 3], 1))
+
+
+def squared_sides(position: Array) -> Array:
+    """Squares of each box's width, height, width, height, what variances are a fraction of: ``(4, N)``."""
+    squares = np.empty_like(position)
+    np.maximum(position[2:], LEAST_SIDE, out=squares[:2])
+    squares[:2] *= squares[:2]
+    squares[2:] = squares[:2]
+    return squares
