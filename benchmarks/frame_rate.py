@@ -17,7 +17,7 @@ from typing import Any
 from rich.console import Console
 from selective_embedding import every_nth
 
-from mot_reid.config import changed_settings, load_config, with_settings
+from mot_reid.config import load_config
 from mot_reid.evaluation.benchmark import track_inputs
 from mot_reid.evaluation.cache import ArrayCache
 from mot_reid.evaluation.inputs import prepare_inputs
@@ -28,6 +28,7 @@ from mot_reid.evaluation.sequences import find_sequences, one_of_each
 from mot_reid.evaluation.tables import Column, Table
 from mot_reid.provenance import provenance
 from mot_reid.resources import cache_folder
+from mot_reid.settings import changed_settings, with_settings
 
 METRICS = ("HOTA", "MOTA", "IDF1")
 FRAMES_ALONE = {"association": dict.fromkeys(("hidden_time", "max_time", "revive_time"), 1e6)}

@@ -1,5 +1,12 @@
 """Multi-object tracking with appearance re-identification.
 
+`Tracker` turns frames, or `Detections` of your own, into `Tracks`; a `Config`, read by `load_config`, has its
+settings::
+
+    tracker = Tracker()
+    tracks = tracker.update(frame)  # (H, W, 3) uint8 BGR
+    print(tracks.ids, tracks.xyxy)
+
 The public names are loaded when first asked for, so that ``import mot_reid`` stays light.
 """
 

@@ -44,20 +44,26 @@ def setting(
 
 
 @dataclass(frozen=True)
-class Settings:
-    """Base of the parts' settings: checks each value's type and range when it is made.
-
-    Raises:
-        TypeError: a value has the wrong type.
-        ValueError: a value lies outside its range.
-    """
+class _Checked:
+    """Checks each value's type and range when it is made."""
 
     def __post_init__(self) -> None:
         hints = get_type_hints(type(self))
         for item in fields(self):
             value = _checked_type(getattr(self, item.name), hints[item.name], item.name)
             object.__setattr__(self, item.name, value)
-            _check_range(value, item)
+            if not isinstance(value, Settings):
+                _check_range(value, item)
+
+
+@dataclass(frozen=True)
+class Settings(_Checked):
+    """Base of the parts' settings.
+
+    Raises:
+        TypeError: a value has the wrong type.
+        ValueError: a value lies outside its range.
+    """
 
 
 def _checked_type(value: Any, expected: Any, name: str) -> Any:
@@ -94,21 +100,13 @@ def _check_range(value: Any, item: dataclasses.Field[Any]) -> None:
 
 
 @dataclass(frozen=True)
-class SettingsTree:
-    """Base of whole configurations: parts, and settings of their own, which it checks.
+class SettingsTree(_Checked):
+    """Base of whole configurations: parts, and settings of their own.
 
     Raises:
         TypeError: a value has the wrong type.
         ValueError: a value lies outside its range.
     """
-
-    def __post_init__(self) -> None:
-        hints = get_type_hints(type(self))
-        for item in fields(self):
-            value = _checked_type(getattr(self, item.name), hints[item.name], item.name)
-            object.__setattr__(self, item.name, value)
-            if not isinstance(value, Settings):
-                _check_range(value, item)
 
     def replace(self, **parts: Any) -> Self:
         """A copy with whole parts replaced, such as ``association=AssociationConfig(...)``."""

@@ -20,7 +20,11 @@ UNTOLD = "What files of other projects do not tell"
 
 def export(
     weights: Annotated[
-        Path, typer.Argument(help="An embedder, ours or of a known project (see below), or Ultralytics' .pt.")
+        Path,
+        typer.Argument(
+            metavar="WEIGHTS",
+            help="An embedder, ours or of a known project (see above), or Ultralytics' .pt.",
+        ),
     ],
     output: Annotated[
         Path | None,

@@ -39,7 +39,7 @@ def _training_option(name: str) -> Any:
 
 
 def train_detector(
-    output: Annotated[Path, typer.Argument(help="The .pt file to write.")],
+    output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="The .pt file to write.")],
     start: Annotated[
         Path, typer.Option(help="An Ultralytics checkpoint whose class 0 is person, such as yolo11n.pt.")
     ],
@@ -140,7 +140,9 @@ def train_detector(
 
 
 def evaluate_detector(
-    weights: Annotated[list[str], typer.Argument(help="Checkpoints or exports to compare.")],
+    weights: Annotated[
+        list[str], typer.Argument(metavar="WEIGHTS...", help="Checkpoints or exports to compare.")
+    ],
     yolo: YoloOption = None,
     mot: Annotated[
         list[str] | None,

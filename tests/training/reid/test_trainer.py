@@ -114,7 +114,7 @@ def test_training_on_a_few_people_finds_others_better(real: Path, tmp_path: Path
         data={"held_out": 16, "width": 48},
         network={"initial": str(start)},
         batch={"people": 8, "images": 4},
-        schedule={"epochs": 5},
+        schedule={"epochs": 3},
         optimiser={"learning_rate": 1e-3, "ema": 0.8},
     )
     crops = read_crops(files.select(mask), (96, 48))
@@ -237,11 +237,8 @@ def test_a_seed_decides_everything(data: TrainingData, tmp_path: Path) -> None:
     runs = [Trainer(data, tmp_path / name, settings).run() for name in "ab"]
     first, second = (load_checkpoint(run.embedder).module.state_dict() for run in runs)
     assert all(torch.equal(first[name], value) for name, value in second.items())
-    losses = [
-        Trainer(data, tmp_path / name, TINY.replace(seed=seed)).train_epoch(1).loss
-        for name, seed in (("c", 0), ("d", 1))
-    ]
-    assert losses[0] == runs[0].history[1].loss != losses[1]
+    other = Trainer(data, tmp_path / "c", settings.replace(seed=1)).train_epoch(1)
+    assert runs[0].history[1].loss == runs[1].history[1].loss != other.loss
 
 
 @pytest.mark.parametrize(
