@@ -17,6 +17,7 @@ from mot_reid.appearance.layouts import Untold
 from mot_reid.appearance.mgn import MGN
 from mot_reid.appearance.network import EmbeddingNetwork
 from mot_reid.appearance.osnet import OSNet
+from mot_reid.appearance.wide import widened
 from mot_reid.resources import ONNX_ORIGIN
 
 __all__ = ["export_onnx", "export_safetensors"]
@@ -72,7 +73,7 @@ def export_onnx(checkpoint: Path, path: Path, untold: Untold | None = None) -> N
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the exporter's advice to use another exporter
             torch.onnx.export(
-                network.module,
+                widened(network.module),
                 (torch.zeros(2, 3, height, width),),
                 str(partial),
                 dynamo=False,
@@ -81,7 +82,8 @@ def export_onnx(checkpoint: Path, path: Path, untold: Untold | None = None) -> N
                 output_names=["embeddings"],
                 dynamic_axes={"images": {0: "n"}, "embeddings": {0: "n"}},
             )
-        model = onnx.load(str(partial))
+        # Shapes tell ONNX Runtime which maps are alike, so that it can add one to another in a convolution.
+        model = onnx.shape_inference.infer_shapes(onnx.load(str(partial)), data_prop=True)
         properties = {"mean": json.dumps(network.mean), "std": json.dumps(network.std)}
         if not (untold and any(untold)):
             properties[ONNX_ORIGIN] = hashlib.sha256(checkpoint.read_bytes()).hexdigest()

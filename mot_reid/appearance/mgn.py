@@ -188,11 +188,15 @@ class MGN(nn.Module):
         """
         check_height(int(x.shape[-2]))
         shared = self.stem(x)
-        maps = [branch(shared) for branch in (self.b1, self.b2, self.b3)]
+        return self._pooled([branch(shared) for branch in (self.b1, self.b2, self.b3)])
+
+    def _pooled(self, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
         if self.extra_bn:
             maps = [norm(wide) for norm, wide in zip(self.extra_bns, maps, strict=True)]
         cuts = [(wide, strips) for wide, strips in zip(maps, STRIPS, strict=True) if strips > 1]
-        parts = [strip for wide, strips in cuts for strip in wide.chunk(strips, dim=2)]
+        parts = [
+            strip for wide, strips in cuts for strip in torch.split(wide, wide.shape[2] // strips, dim=2)
+        ]
         return tuple(pool(region) for pool, region in zip(self.pools, (*maps, *parts), strict=True))
 
     def features(self, x: Tensor) -> tuple[Tensor, ...]:
@@ -206,6 +210,10 @@ class MGN(nn.Module):
     def embed(self, x: Tensor) -> Tensor:
         """The (N, dim) concatenated features of images (N, 3, H, W), not normalised."""
         return torch.cat(self.features(x), dim=1)
+
+    def embed_maps(self, maps: Sequence[Tensor]) -> Tensor:
+        """As `embed`, from the maps (N, channels, h, w) of the three branches."""
+        return torch.cat(self._reduced(self._pooled(maps)), dim=1)
 
     def forward(self, x: Tensor) -> Tensor | MGNOutput:
         """Embed images (N, 3, H, W): (N, dim), not normalised; an `MGNOutput` in training mode."""

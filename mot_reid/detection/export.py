@@ -82,7 +82,10 @@ def _trace(network: Any, path: Path) -> None:
     """Exports a ``DetectionModel``, normalisation folded into its convolutions."""
     import torch
 
+    from mot_reid.detection.streamlined import streamline
+
     network = deepcopy(network).float().eval().fuse(verbose=False)
+    streamline(network)
     head = network.model[-1]
     head.export, head.dynamic, head.format = True, True, "onnx"
     with warnings.catch_warnings(), torch.inference_mode():

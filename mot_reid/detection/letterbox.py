@@ -53,14 +53,16 @@ class Letterbox:
     def blob(self, frame: NDArray[np.uint8]) -> NDArray[np.float32]:
         """A frame ``(H, W, 3)`` uint8 BGR as an input ``(1, 3, height, width)``: RGB in 0..1."""
         height, width = self.scaled
-        if frame.shape[:2] != self.scaled:
-            scaled = cv2.resize(frame, (width, height), interpolation=cv2.INTER_LINEAR)
-            frame = np.asarray(scaled, np.uint8)
-        if self.scaled != self.size:
-            canvas = np.full((*self.size, 3), _GREY, np.uint8)
-            canvas[self.top : self.top + height, self.left : self.left + width] = frame
-            frame = canvas
-        return np.asarray(cv2.dnn.blobFromImage(frame, 1 / 255, swapRB=True), np.float32)
+        canvas = np.full((*self.size, 3), _GREY, np.uint8)
+        place = canvas[self.top : self.top + height, self.left : self.left + width]
+        if frame.shape[:2] == self.scaled:
+            place[:] = frame
+        else:
+            cv2.resize(frame, (width, height), dst=place, interpolation=cv2.INTER_LINEAR)
+        blob = np.empty((1, 3, *self.size), np.float32)
+        for channel, plane in enumerate(reversed(cv2.split(canvas))):
+            np.multiply(plane, np.float32(1 / 255), out=blob[0, channel])
+        return blob
 
     def boxes(self, xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
         """Boxes ``(N, 4)`` in the input as boxes in the frame, cut at its borders."""
