@@ -64,7 +64,7 @@ def arguments() -> argparse.Namespace:
     add(
         "--long",
         action="store_true",
-        help="whether time and memory grow with the length of a run (ours, if not --only)",
+        help="whether time and memory grow with the length of a run (ours, or --only)",
     )
     add("-o", "--output", type=Path, metavar="DIR", help="save the tables there as JSON, CSV and Markdown")
     add("--name", default="association-speed", help="of the files [association-speed]")

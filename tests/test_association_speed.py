@@ -101,3 +101,19 @@ def test_the_stages_of_ours_are_timed_and_left_as_they_were() -> None:
     assert len(clock.frames) == 3
     assert len(clock.frames[-1]) > 3
     assert all(seconds >= 0 for times in clock.frames for seconds in times.values())
+
+
+def test_a_long_run_tells_how_far_it_is_what_it_holds_and_what_it_takes() -> None:
+    from types import SimpleNamespace
+
+    from peers.ours import CONTENDERS
+    from peers.worker import LongTask, endure
+
+    told: list = []
+    task = LongTask(people=3, warm=100, frames=200, seed=0, clock="wall")
+    result = endure(CONTENDERS[0], task, SimpleNamespace(send=told.append))  # type: ignore[arg-type]
+    assert [progress.frames for progress in told] == [100, 200]
+    assert {100, 200} <= result.held.keys() == result.resident.keys()
+    assert all(count > 0 for count in result.held.values())
+    assert result.early > 0
+    assert result.late > 0

@@ -229,13 +229,16 @@ class Associator:
 
     def _match_weak(self, frame: Frame, weak: Mask) -> None:
         """Weak detections with tracklets seen lately, by overlap (ByteTrack, arXiv 2110.06864)."""
-        if not np.count_nonzero(weak):
+        config = self.association
+        free = weak[frame.columns] & (frame.detection_of[frame.rows] == NOBODY)
+        pairs = free.nonzero()[0]
+        if not pairs.size:
             return
-        config, status = self.association, self._table.rows["status"]
-        tracks = (status != Status.TENTATIVE) & (frame.ages <= config.weak_age)
+        rows, overlaps = frame.rows[pairs], frame.overlaps[pairs]
+        status = self._table.rows["status"][rows]
         least = np.where(status == Status.LOST, config.weak_lost_min_iou, config.weak_min_iou)
-        pairs = frame.possible(tracks, weak, frame.overlaps > least[frame.rows])
-        frame.match(pairs, 1 - frame.overlaps[pairs])
+        near = (status != Status.TENTATIVE) & (frame.ages[rows] <= config.weak_age) & (overlaps > least)
+        frame.match(pairs[near], 1 - overlaps[near])
 
     def _revive(self, frame: Frame, confident: Mask) -> None:
         """Confident detections nobody claims with tracklets out of sight, by appearance.

@@ -18,6 +18,7 @@ from mot_reid.cli.errors import FAILED, INTERRUPTED, USAGE, UsageError, debuggin
 from mot_reid.cli.eval import eval_
 from mot_reid.cli.evaluate_reid import evaluate_reid
 from mot_reid.cli.export import export
+from mot_reid.cli.progress import tell_of_compiling
 from mot_reid.cli.track import track
 from mot_reid.cli.train import train
 from mot_reid.cli.train_detector import evaluate_detector, train_detector
@@ -85,6 +86,7 @@ def _root(
     ] = False,
 ) -> None:
     """Track people in videos and keep their identities."""
+    tell_of_compiling()
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
-"""Progress bars: of runs over sources, and of work in many parts."""
+"""Progress bars of runs and of work in many parts, and the line that says why nothing moves yet."""
 
+import logging
 import sys
 from collections.abc import Callable
 from types import TracebackType
@@ -18,7 +19,16 @@ from rich.progress import (
 
 from mot_reid.pipeline.summary import Summary
 
-__all__ = ["RunProgress", "WorkProgress"]
+__all__ = ["RunProgress", "WorkProgress", "tell_of_compiling"]
+
+
+def tell_of_compiling() -> None:
+    """From here on a line on the terminal, if there is one, says when numba compiles: that takes a while."""
+    if sys.stderr.isatty():
+        log = logging.getLogger("mot_reid.kernels")
+        log.addHandler(logging.StreamHandler())
+        log.setLevel(logging.INFO)
+        log.propagate = False
 
 
 class _Bar:

@@ -56,3 +56,32 @@ def test_a_broken_numba_is_told_and_left_alone(tmp_path: Path) -> None:
     assert lines == "numba cannot be used, NumPy does its work: could not load libLLVM"
     code = "from mot_reid import kernels; print(kernels.compiled())"
     assert ask(code, PYTHONPATH=path) == "False"
+
+
+def test_one_line_tells_of_compiling_and_none_when_it_was_done_before(tmp_path: Path) -> None:
+    """Of two stand-ins for kernels, in a cache of their own."""
+    pytest.importorskip("numba", reason="numba is not installed")
+    (tmp_path / "two.py").write_text(
+        "from mot_reid.kernels.loops.compiling import F8, compiled\n"
+        "twice = compiled(F8, F8)(lambda x: 2 * x)\n"
+        "half = compiled(F8, F8)(lambda x: x / 2)\n"
+    )
+    code = (
+        "import logging, sys\n"
+        "logging.basicConfig(level='INFO', stream=sys.stdout, format='%(name)s %(message)s')\n"
+        "logging.getLogger('numba').setLevel('WARNING')\n"
+        # In place of the package, which would compile the real ones.
+        "import os, types, mot_reid.kernels; package = types.ModuleType('loops')\n"
+        "package.__path__ = [os.path.join(mot_reid.kernels.__path__[0], 'loops')]\n"
+        "sys.modules['mot_reid.kernels.loops'] = package\n"
+        "import two; print(two.half(two.twice(4.0)))"
+    )
+    environment = {
+        "NUMBA_CACHE_DIR": str(tmp_path / "cache"),
+        "PYTHONPATH": os.pathsep.join([str(tmp_path), str(PACKAGE), *sys.path]),
+    }
+    first, again = ask(code, **environment), ask(code, **environment)
+    assert first.splitlines()[:-1] == [
+        "mot_reid.kernels numba compiles the arithmetic for this machine: about 15 seconds, once"
+    ]
+    assert first.splitlines()[-1] == again == "4.0"
