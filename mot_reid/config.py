@@ -142,6 +142,9 @@ class OfflineConfig(Settings):
         3.0, "longest time out of sight that tracks are linked over, seconds; 0 for none", low=0
     )
     link_cost: float = setting(1.25, "tracks that cost this much or more are not linked", low=0)
+    prune_share: float = setting(
+        0.82, "share of the usual score that a track must come to, or it is taken out; 0 for none", low=0
+    )
     fill_time: float = setting(1.5, "longest time out of sight that is interpolated, seconds", low=0)
     smooth_position: float = setting(0.15, "standard deviation of the window for centres, seconds", low=0)
     smooth_size: float = setting(0.15, "standard deviation of the window for sizes, seconds", low=0)

@@ -87,7 +87,7 @@ def benchmark(
         bool,
         typer.Option(
             "--offline",
-            help="Link, lengthen, fill and smooth the tracks with hindsight before they are scored.",
+            help="Link, lengthen, prune, fill and smooth the tracks with hindsight before they are scored.",
         ),
     ] = False,
     half: HalfOption = "all",

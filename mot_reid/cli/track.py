@@ -100,7 +100,7 @@ def track(
 
     Writes frame by frame, so that Ctrl-C keeps what is there: tracks.txt (MOTChallenge format), tracks.mp4,
     and on request tracks.jsonl, tracks.csv and tracks.parquet; at the end summary.json, and with --offline
-    tracks_offline.txt, the same tracks linked, filled and smoothed with hindsight.
+    tracks_offline.txt, the same tracks linked, pruned, filled and smoothed with hindsight.
 
     For example
 

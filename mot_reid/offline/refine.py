@@ -12,6 +12,7 @@ from mot_reid.offline.camera_path import CameraPath
 from mot_reid.offline.growing import grow_back
 from mot_reid.offline.interpolation import fill_gaps
 from mot_reid.offline.linking import link_tracks
+from mot_reid.offline.pruning import prune_tracks
 from mot_reid.offline.rows import TrackRows
 from mot_reid.offline.smoothing import smooth
 from mot_reid.structures import Detections
@@ -29,7 +30,7 @@ def refine_tracks(
     detections: Mapping[int, Detections] | None = None,
     embeddings: Mapping[int, NDArray[np.floating]] | None = None,
 ) -> TrackRows:
-    """Links tracks, lengthens them at their start, fills their gaps and smooths them.
+    """Links tracks, lengthens them, drops doubtful ones, fills the gaps of the others and smooths them.
 
     Args:
         rows: what a tracker reported; ``interpolated`` ones are left out and put in anew where they belong.
@@ -54,5 +55,6 @@ def refine_tracks(
     rows = link_tracks(rows, config, fps, camera, embeddings)
     if detections is not None and config.grow_score < 1:
         rows = grow_back(rows, detections, config.grow_score, config.grow_iou, fps, camera)
+    rows = prune_tracks(rows, config.prune_share)
     rows = fill_gaps(rows, int(config.fill_time * fps), camera)
     return smooth(rows, config.smooth_position * fps, config.smooth_size * fps, camera)

@@ -14,7 +14,9 @@ from mot_reid.offline.growing import grow_back
 from mot_reid.offline.refine import refine_tracks
 from mot_reid.offline.rows import TrackRows
 
-NOTHING = OfflineConfig(grow_score=1, link_time=0, fill_time=0, smooth_position=0, smooth_size=0)
+NOTHING = OfflineConfig(
+    grow_score=1, link_time=0, prune_share=0, fill_time=0, smooth_position=0, smooth_size=0
+)
 
 
 def detections(frames: range, x: float, speed: float, score: float) -> dict[int, Detections]:
@@ -84,6 +86,15 @@ def test_all_together() -> None:
     assert set(refined.ids.tolist()) == {1}
     np.testing.assert_allclose(refined.xyxy[:, 0], 2 * np.arange(1, 60), atol=0.05)
     assert refined.frames[refined.interpolated].tolist() == list(range(30, 40))
+
+
+def test_what_was_never_convincing_is_taken_out_once_tracks_are_whole() -> None:
+    """Two parts of one person, weak at first, well seen later, stay; the reflection beside goes."""
+    rows = scene(walk(1, range(1, 30), 0, 2), walk(2, range(35, 60), 0, 2), walk(3, range(1, 60), 400))
+    scores = np.where(rows.ids == 2, 0.9, 0.5).astype(np.float32)
+    refined = refine_tracks(replace(rows, scores=scores), OfflineConfig(prune_share=0.9), fps=30)
+    assert refined.frames.tolist() == list(range(1, 60))
+    assert set(refined.ids.tolist()) == {1}
 
 
 def test_what_the_tracker_only_predicted_gives_way() -> None:
