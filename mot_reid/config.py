@@ -195,6 +195,11 @@ class Config(SettingsTree):
     pipeline: PipelineConfig = field(default_factory=PipelineConfig)
     output: OutputConfig = field(default_factory=OutputConfig)
 
+    @property
+    def embeds(self) -> bool:
+        """Whether its embedder is ever asked for anything."""
+        return self.embedder.weights != "none" and self.association.embed_share > 0
+
 
 def load_config(
     path: str | Path | None = None, overrides: Iterable[str] = (), base: Config | None = None

@@ -95,7 +95,8 @@ class Tracker:
         self._embedder = None if isinstance(embedder, str | Path) else embedder
         self._camera = load_camera_motion(settings.camera)
         self._has_detector = self._detector is not None or settings.detector.weights != NONE
-        self._has_embedder = self._embedder is not None or settings.embedder.weights != NONE
+        given = self._embedder is not None
+        self._has_embedder = settings.embeds or (given and settings.association.embed_share > 0)
         self.reset(fps)
 
     def reset(self, fps: float | None = None) -> None:

@@ -300,6 +300,16 @@ def test_settings_come_from_config_and_arguments() -> None:
         tracker.load()
 
 
+@pytest.mark.parametrize("embedder", ["nowhere.onnx", MeanColour()], ids=["weights", "object"])
+def test_at_a_share_of_zero_there_is_no_embedder(embedder: object) -> None:
+    config = load_config(None, ["association.embed_share=0"])
+    tracker = Tracker(detector="none", embedder=embedder, camera_motion="none", config=config)  # type: ignore[arg-type]
+    tracker.load()
+    assert tracker.embedder is None
+    assert tracker.model_names()["embedder"] == "none"
+    assert tracker.update(None, Detections([[10, 20, 50, 120]])).ids.tolist() == [1]  # no pixels needed
+
+
 def test_weights_that_fit_nothing_are_named(tmp_path: object) -> None:
     path = tmp_path / "broken.onnx"  # type: ignore[operator]
     path.write_bytes(b"not a network")

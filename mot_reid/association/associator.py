@@ -185,8 +185,7 @@ class Associator:
 
     def _ask(self, frame: Frame, confident: Mask, embed: Embed, kept: Indices) -> None:
         """Asks for the looks that are worth it; ``kept`` numbers the detections as they came in."""
-        share = self.association.embed_share
-        known = confident
+        share, known = self.association.embed_share, confident
         self._prepare_looks(frame, confident, share)
         if share < 1:
             doubts, expected = find_doubts(self._table, frame, self._view, confident, self.association)
@@ -198,7 +197,7 @@ class Associator:
 
     def _prepare_looks(self, frame: Frame, confident: Mask, share: float) -> None:
         """Makes the frame ready for the looks of a ``share`` of the confident detections."""
-        frame.looks_share = share
+        frame.looks_share, frame.embeddable = share, confident
         frame.covered = kernels.covered_in_front(frame.xyxy, frame.xyxy)
         self.embeddable += int(np.count_nonzero(confident))
 
@@ -307,17 +306,22 @@ class Associator:
 
     def _remember_appearance(self, frame: Frame, rows: Indices, detections: Indices) -> None:
         """Blends embeddings in where the view is clear; the first of a tracklet counts as it is."""
-        looks = frame.looks
-        if looks is None:
+        if not frame.looks_share:
             return
-        usable = looks.known[detections]
+        unlooked = self._table.rows["unlooked"]
+        usable = frame.embeddable[detections]
         hidden = frame.covered[detections] > self.association.max_occlusion
         usable &= ~(hidden & self._table.rows["has_embedding"][rows])
-        rows, embeddings = rows[usable], looks.of_detections(detections[usable])
-        # One embedding in five frames stands for all five.
-        momentum = self.association.embedding_momentum ** (1 / frame.looks_share)
+        unlooked[rows[usable]] += 1
+        if frame.looks is None:
+            return
+        usable &= frame.looks.known[detections]
+        rows, embeddings = rows[usable], frame.looks.of_detections(detections[usable])
+        # One embedding after five clear views stands for all five, but for no more than are usual.
+        views = np.minimum(unlooked[rows], 1 / frame.looks_share)
+        momentum = (self.association.embedding_momentum**views).astype(np.float32)
         self._table.blend_embeddings(rows, embeddings, momentum)
-        self._table.rows["looked"][rows] = self._frame
+        unlooked[rows] = 0
 
     def _needed_shares(self, frame: Frame) -> NDArray[np.float64]:
         """Which share of the usual score each detection ``(M,)`` needs to start a track.

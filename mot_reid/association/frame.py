@@ -33,6 +33,7 @@ class Frame:
         track_of: ``(M,)`` the tracklet of each detection, or -1.
         at_edge: ``(M,)`` detections that the picture's edge cuts off, or nearly.
         looks_share: the share of the confident detections whose looks there are, all in all; 0 for no looks.
+        embeddable: ``(M,)`` who could be asked about, the confident ones; empty without looks.
         looks: what tracklets and detections look like, of those that were asked for, if any.
         covered: ``(M,)`` the share of each detection that another one covers; not known without looks.
         revived: the tracklets found by appearance alone, if any.
@@ -49,6 +50,7 @@ class Frame:
     track_of: Indices = field(init=False)
     at_edge: Mask = field(init=False)
     looks_share: float = 0.0
+    embeddable: Mask = field(default_factory=lambda: np.zeros(0, bool))
     looks: Looks | None = None
     covered: NDArray[np.floating] = field(init=False)
     revived: Indices | None = None

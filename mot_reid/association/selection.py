@@ -1,7 +1,8 @@
 """Selective embedding: whose looks are worth asking for in this frame.
 
 An embedding costs more than all the rest of association. It can change something where two claims are close,
-where somebody is new or comes back, and now and then for everybody, so that looks stay known. (Bayar and Aker
+where somebody is new or comes back, and now and then for everybody, so that looks stay known: most of all
+those of who is about to be hidden, for by them they will be known again. (Bayar and Aker
 2024, arXiv 2409.06617, skip the detections that overlap one track only; here a share is set, and what is
 saved in calm frames is spent where people meet.)
 """
@@ -30,8 +31,10 @@ _MISSED = 3
 _TIE = 1e-3
 # Savings never exceed what this many usual frames bring in.
 _MOST_SAVED = 60.0
-# What this many usual frames bring in is kept back for doubts.
+# What this many usual frames bring in is kept back for doubts, the more strictly the less a look would teach.
 _RESERVE = 20.0
+# As many views in the open does a last one count for, of who begins to be covered.
+_LAST_VIEW = 3.0
 # How fast the usual number of detections is forgotten, a frame.
 _DECAY = 0.95
 
@@ -42,7 +45,7 @@ class Allowance:
     It starts with a full reserve, for in the beginning nobody's looks are known.
 
     Args:
-        share: of the detections, in [0, 1].
+        share: of the detections, in [0, 1): who may ask for all need not choose.
     """
 
     def __init__(self, share: float) -> None:
@@ -59,11 +62,10 @@ class Allowance:
             benefits: ``(M,)`` what the others' looks would teach, the largest number first; 0 for nothing.
 
         Returns:
-            ``(M,)``: all of ``worth`` if the share is 1; otherwise doubts as far as the savings go, then
-            benefits as far as they exceed the reserve.
+            ``(M,)``: doubts as far as the savings go, then benefits. Where one is the inverse of the share,
+            which is what it comes to if everybody has a turn, the reserve must be full; where it is twice
+            that, half of it is enough, and so on.
         """
-        if self._share >= 1:
-            return worth
         count = int(np.count_nonzero(worth))
         if not count:  # while nobody is there nothing is earned, and nothing forgotten
             return np.zeros(len(worth), bool)
@@ -74,17 +76,20 @@ class Allowance:
         most = _MOST_SAVED * self._share * max(self._usual, count)
         self._saved = min(self._saved + self._share * count, max(most, 1.0))
         chosen = np.zeros(len(worth), bool)
-        self._spend(chosen, np.where(worth, -doubts, -np.inf), self._saved)
-        benefits = np.where(worth & ~chosen & (benefits > 0), benefits, -np.inf)
-        self._spend(chosen, benefits, self._saved - _RESERVE * self._share * self._usual)
+        doubtful = (worth & (doubts < np.inf)).nonzero()[0]
+        self._take(chosen, doubtful[doubts[doubtful].argsort(kind="stable")])
+        needed = _RESERVE * self._usual  # a benefit of 1 / share comes up to it with a full reserve
+        useful = (worth & ~chosen & (benefits * self._saved >= needed)).nonzero()[0]
+        useful = useful[(-benefits[useful]).argsort(kind="stable")]
+        left = self._saved - np.arange(len(useful))
+        self._take(chosen, useful[benefits[useful] * left >= needed])
         return chosen
 
-    def _spend(self, chosen: Mask, values: Array, most: float) -> None:
-        """Marks the detections of the highest finite ``values`` ``(M,)``, at most so many; pays for them."""
-        count = min(int(np.count_nonzero(np.isfinite(values))), int(most)) if most >= 1 else 0
-        if count:
-            chosen[np.argsort(-values, kind="stable")[:count]] = True
-            self._saved -= count
+    def _take(self, chosen: Mask, order: Rows) -> None:
+        """Marks the detections ``(K,)`` in their order, as far as the savings go, and pays for them."""
+        order = order[: int(self._saved)]
+        chosen[order] = True
+        self._saved -= len(order)
 
 
 def find_doubts(
@@ -99,10 +104,10 @@ def find_doubts(
         How clear each detection ``(M,)`` is, infinite where there is no doubt, and the tracklet ``(M,)`` that
         it should belong to, or -1.
     """
-    unknown, in_view = ~table.rows["has_embedding"], frame.covered <= config.max_occlusion
+    unknown = ~table.rows["has_embedding"]
     doubts, expected = np.full(len(confident), np.inf), np.full(len(confident), NOBODY)
     if not len(table):  # the first people get their ids at once
-        doubts[confident & in_view] = 0
+        doubts[confident] = 0
     pairs, costs = overlap_claims(table, frame, confident, config)
     rows, columns, overlaps = frame.rows[pairs], frame.columns[pairs], frame.overlaps[pairs]
     costs += 1 - overlaps
@@ -113,12 +118,12 @@ def find_doubts(
     expected[columns] = rows
     poor = overlaps < config.stranger_iou
     doubts[columns[poor]] = np.minimum(doubts[columns[poor]], overlaps[poor])
-    odd = (frame.ages[rows] > _MISSED) | (unknown[rows] & in_view[columns])
+    odd = (frame.ages[rows] > _MISSED) | unknown[rows]
     doubts[columns[odd]] = 0
     free = confident & (expected == NOBODY)
     if np.count_nonzero(free):
         new = (table.rows["status"] == Status.TENTATIVE) & unknown
-        again = frame.possible(new, free & in_view, frame.overlaps > config.tentative_min_iou)
+        again = frame.possible(new, free, frame.overlaps > config.tentative_min_iou)
         doubts[frame.columns[again]] = 0
         gone = revivable(table, frame, config)
         gone[rows] = False
@@ -130,7 +135,10 @@ def find_doubts(
 
 
 def find_benefits(table: TrackletTable, frame: Frame, expected: Rows, config: AssociationConfig) -> Array:
-    """What looks would teach: more the older those of the expected tracklet are, and the clearer the view.
+    """What looks would teach: more the more views of the expected tracklet were let pass since the last look.
+
+    Who begins to be covered comes first: the next to be seen may be who comes out again, and the last view is
+    the most like that.
 
     Args:
         table: of the tracklets.
@@ -144,6 +152,8 @@ def find_benefits(table: TrackletTable, frame: Frame, expected: Rows, config: As
     benefits = np.zeros(len(expected))
     clear = ((expected != NOBODY) & (frame.covered <= config.max_occlusion)).nonzero()[0]
     rows = expected[clear]
-    ages = frame.ages[rows] + table.rows["last_seen"][rows] - table.rows["looked"][rows]
-    benefits[clear] = ages * (1 - frame.covered[clear]) * frame.detections.scores[clear]
+    views = 1 + table.rows["unlooked"][rows]
+    benefits[clear] = (
+        views * frame.detections.scores[clear] * np.where(frame.covered[clear] > 0, _LAST_VIEW, 1)
+    )
     return benefits

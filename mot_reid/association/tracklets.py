@@ -21,7 +21,7 @@ _ROW = np.dtype(
         ("last_seen", np.int64),  # frame of the last detection
         ("score", np.float32),  # of the last detection
         ("has_embedding", np.bool_),
-        ("looked", np.int64),  # frame of the last detection whose embedding went in
+        ("unlooked", np.int64),  # clear views of it since the last one whose embedding went in
         ("drift", np.float64, 2),  # what the camera's motion made of the place since then, pixels
         ("carried", np.float64),  # the furthest that it was, heights
         ("id_confidence", np.float32),  # that this is still the person who got the id
@@ -113,13 +113,19 @@ class TrackletTable:
         self.rows.view(np.uint8)[...], self.states.values[...] = saved
 
     def blend_embeddings(
-        self, rows: NDArray[np.intp], embeddings: NDArray[np.float32], momentum: float
+        self, rows: NDArray[np.intp], embeddings: NDArray[np.float32], momentum: NDArray[np.float32]
     ) -> None:
-        """Moves the rows' embeddings towards new ones ``(K, D)``: a moving average, kept at unit length."""
+        """Moves the rows' embeddings towards new ones ``(K, D)``: a moving average, kept at unit length.
+
+        Args:
+            rows: ``(K,)``, each at most once.
+            embeddings: unit rows.
+            momentum: ``(K,)`` how much of the old ones stays; nothing where there is none.
+        """
         self.require_dimension(embeddings.shape[1])
         if not len(rows):
             return
-        old_shares = np.float32(momentum) * self.rows["has_embedding"][rows]
+        old_shares = momentum * self.rows["has_embedding"][rows]
         kernels.blend(self._embeddings, rows, embeddings, old_shares)
         self.rows["has_embedding"][rows] = True
 

@@ -236,9 +236,10 @@ def write_results(path: Path, tracks: dict[int, Tracks]) -> None:
 
 
 def _input_settings(config: Config) -> Config:
-    """The configuration with all that does not change the inputs at its default."""
+    """The configuration, the same for all that have the same inputs."""
     plain = Config()
-    association = replace(plain.association, low_score=config.association.low_score)
+    asks = float(config.association.embed_share > 0)
+    association = replace(plain.association, low_score=config.association.low_score, embed_share=asks)
     return replace(
         config,
         association=association,

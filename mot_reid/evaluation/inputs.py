@@ -83,7 +83,8 @@ def prepare_inputs(
 
     Args:
         sequence: which, and which of its frames.
-        config: its detector, embedder and camera parts count, the device, and ``association.low_score``.
+        config: its detector, embedder and camera parts count, the device, ``association.low_score``, and
+            whether ``association.embed_share`` is 0: then nothing is embedded.
             ``camera.motion`` may be a file as in ``detections``.
         cache: keeps what is computed from pixels.
         detections: file of the detections instead of the detector, see `detection_file`.
@@ -136,7 +137,7 @@ def _stages(config: Config, detections: str | None) -> list[Stage[Any]]:
         if config.detector.weights == _NONE:
             raise ValueError("there is no detector (detector.weights is none) and no --detections")
         stages.append(DetectStage(config))
-    if config.embedder.weights != _NONE:
+    if config.embeds:
         stages.append(EmbedStage(config))
     if config.camera.motion == _FLOW:
         stages.append(FlowStage(config.camera))

@@ -71,6 +71,13 @@ def test_the_summary_says_what_was_done(run: Run, scene: Any, tmp_path: Path) ->
     assert summary["versions"]["numpy"] == np.__version__
 
 
+def test_at_a_share_of_zero_no_embedder_is_loaded(run: Run, scene: Any, tmp_path: Path) -> None:
+    share = ("--set", "association.embed_share=0", "--embedder", "nowhere.onnx", "--camera-motion", "none")
+    result = run("track", scene.video, "--detections", scene.detections, "-o", tmp_path, "--no-video", *share)
+    assert result.code == 0, result.err
+    assert json.loads((tmp_path / "summary.json").read_text())["models"]["embedder"] == "none"
+
+
 def test_folders_sequences_and_several_sources(run: Run, scene: Any, tmp_path: Path) -> None:
     pictures = scene.folder(tmp_path / "walk")
     sequence = tmp_path / "MOT-01"
