@@ -35,6 +35,7 @@ OTHERS = (
     "mot17-frcnn-peers",
     "reappearance",
     "selective-embedding",
+    "frame-rate",
     "association-speed",
     "association-speed-stages",
     "backbones",

@@ -67,6 +67,7 @@ def every_nth(
         name=f"{sequence.name}, {sequence.fps / stride:g} frames/s",
         ground_truth=truth,
         length=len(kept),
+        half="all",
         fps=sequence.fps / stride,
     )
     affines = [composed(inputs.affines[max(k - stride + 1, 0) : k + 1]) for k in kept]

@@ -186,13 +186,15 @@ class AssociationConfig(Settings):
     duplicate_iou: float = setting(0.5, "a new track may not overlap a followed one by more", low=0, high=1)
     min_hits: int = setting(2, "detections in a row that confirm a new track", low=1)
     hidden_age: int = setting(8, "frames for which a person behind another one is still reported", low=0)
+    hidden_time: float = setting(
+        0.27, "the same in seconds, where the frame rate is known; the sooner of both ends it", low=0
+    )
     hidden_cover: float = setting(0.5, "share of a box that must be covered for that", low=0, high=1)
     smoothing: float = setting(0.5, "share of the filter's box in the box that is reported", low=0, high=1)
     max_age: int = setting(60, "frames for which a lost track can come back by overlap", low=0)
+    max_time: float = setting(3.0, "the same in seconds, as above", low=0)
     revive_age: int = setting(300, "frames for which a lost track can come back by appearance", low=0)
-    revive_time: float = setting(
-        20.0, "the same in seconds, where the frame rate is known; the sooner of both ends it", low=0
-    )
+    revive_time: float = setting(20.0, "the same in seconds, as above", low=0)
     revive_gate: float = setting(
         0.7, "largest distance of appearance that brings a lost track back", low=0, high=2
     )

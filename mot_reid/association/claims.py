@@ -24,7 +24,12 @@ def at_frame_rate(config: AssociationConfig, fps: float | None) -> AssociationCo
     """
     if fps is None:
         return config
-    return replace(config, revive_age=min(config.revive_age, round(config.revive_time * fps)))
+    return replace(
+        config,
+        hidden_age=min(config.hidden_age, round(config.hidden_time * fps)),
+        max_age=min(config.max_age, round(config.max_time * fps)),
+        revive_age=min(config.revive_age, round(config.revive_time * fps)),
+    )
 
 
 def overlap_claims(

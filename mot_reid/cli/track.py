@@ -44,7 +44,7 @@ def track(
     ] = None,
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", help="Change any setting: NAME=VALUE, such as association.max_age=90."),
+        typer.Option("--set", help="Change any setting: NAME=VALUE, such as association.min_hits=3."),
     ] = None,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="No progress bar and no closing line.")
@@ -109,7 +109,7 @@ def track(
     mot-reid track a.mp4 b.mp4 -o out --detector yolo11m.pt --classes 0,bicycle
     mot-reid track a.mp4 b.mp4 c.mp4 --jobs 3
     mot-reid track 0 --csv --no-video
-    mot-reid track MOT17-02 --detections det.txt --set association.max_age=90
+    mot-reid track MOT17-02 --detections det.txt --set association.min_hits=3
     """
     options = {
         "detector.weights": detector,

@@ -229,6 +229,19 @@ def test_seconds_end_the_wait_where_the_frame_rate_is_low(fps: float | None, exp
     assert ids(seen) == [expected, 2]
 
 
+@pytest.mark.parametrize(("fps", "expected"), [(None, 1), (30.0, 1), (10.0, 1), (5.0, 2)])
+def test_a_return_by_overlap_ends_with_seconds_too(fps: float | None, expected: int) -> None:
+    """20 frames out of sight: 2 seconds at 10 frames/s, 4 at 5."""
+    tracker = Associator(AssociationConfig(max_time=3), fps=fps)
+    for _ in range(5):
+        step(tracker, people((500, 250)))
+    for _ in range(20):
+        step(tracker, people())
+    for _ in range(2):
+        back = step(tracker, people((500, 250)))
+    assert ids(back) == [expected]
+
+
 def test_a_return_by_overlap_needs_no_doubt() -> None:
     tracker = Associator()
     for _ in range(5):

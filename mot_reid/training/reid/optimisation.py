@@ -28,15 +28,9 @@ def build_optimiser(module: nn.Module, body: nn.Module, settings: TrainingSettin
 
 
 def autocast_type(precision: str, device: torch.device) -> torch.dtype | None:
-    """The type of mixed precision, None for plain float32.
-
-    Raises:
-        ValueError: mixed precision is asked for where there is no CUDA.
-    """
+    """The type of mixed precision, None for plain float32."""
     if precision == "fp32" or (precision == "auto" and device.type != "cuda"):
         return None
-    if device.type != "cuda":
-        raise ValueError(f"precision {precision}: mixed precision needs CUDA, not {device.type}; use fp32")
     if precision == "auto":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
     return torch.bfloat16 if precision == "bf16" else torch.float16

@@ -177,7 +177,7 @@ class TrainingSettings(SettingsTree):
     device: str = setting("auto", "cpu, cuda, cuda:1, mps, or auto for the best there is")
     precision: str = setting(
         "auto",
-        "fp32, bf16 or fp16 (mixed, on CUDA only), or auto: bf16 where CUDA has it",
+        "fp32, bf16 or fp16 (mixed), or auto: mixed on CUDA (bf16 where it has that), else fp32",
         choices=("auto", "fp32", "bf16", "fp16"),
     )
     seed: int = setting(0, "decides the split, the batches, the augmentation and the initial heads", low=0)

@@ -117,7 +117,7 @@ class Trainer:
         self.body = body_of(network)
         self.frozen = network.stem[: settings.network.frozen].requires_grad_(False)
         self.optimiser = build_optimiser(self.trainee, self.body, settings)
-        self.scaler = torch.amp.GradScaler(enabled=self._autocast == torch.float16)
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self._autocast == torch.float16)
         self.logbook = Logbook(self.output)
         if going_on:
             self._resume(saved)

@@ -296,13 +296,30 @@ def test_bad_settings_are_refused_early(crops: CropSet, data: TrainingData, tmp_
         Trainer(data, tmp_path, changed(batch={"people": 16}))
     with pytest.raises(ValueError, match="nothing to learn"):
         Trainer(data, tmp_path, changed(losses={"softmax": 0.0, "triplet": 0.0}))
-    with pytest.raises(ValueError, match="precision bf16: mixed precision needs CUDA"):
-        Trainer(data, tmp_path, TINY.replace(precision="bf16"))
     alone = CropSet(crops.images, crops.identities, np.ones(48, np.int64))
     with pytest.raises(ValueError, match=r"data\.held_out: no held-out person has another crop"):
         select_training_data(alone, changed(data={"held_out": 2}))
     with pytest.raises(ValueError, match="the teacher has 5 embeddings for 48 crops"):
         select_training_data(crops, TINY, teacher=np.ones((5, 2), np.float32))
+
+
+def test_a_step_in_mixed_precision(data: TrainingData, tmp_path: Path) -> None:
+    settings = changed(network={"architecture": "plain"}, precision="fp16")
+    trainer = Trainer(data, tmp_path, settings)
+    trainer.trainee.train()
+    types: set[torch.dtype] = set()
+    trainer.trainee.network.stem.register_forward_hook(lambda *call: types.add(call[-1].dtype))
+    before = {name: value.clone() for name, value in trainer.trainee.named_parameters()}
+    trainer.scaler.scale(torch.ones(()))
+    trainer.scaler.update(2.0**8)  # a scale at which nothing overflows: steps that do are skipped
+    measures = trainer._step(np.array([0, 1, 4, 5]), 1e-3, np.random.default_rng(0))
+    assert types == {torch.float16}
+    assert measures.dtype == torch.float32
+    assert measures.isfinite().all()
+    after = dict(trainer.trainee.named_parameters())
+    assert all(value.dtype == torch.float32 and value.isfinite().all() for value in after.values())
+    moved = [not torch.equal(value, before[name]) for name, value in after.items() if ".gate." not in name]
+    assert all(moved)
 
 
 def test_precision_and_place_of_the_data() -> None:
