@@ -36,6 +36,7 @@ OTHERS = (
     "reappearance",
     "selective-embedding",
     "frame-rate",
+    "image-size",
     "association-speed",
     "association-speed-stages",
     "association-speed-long",
