@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from mot_reid.config import Config, changed_settings, load_config, with_settings
+from mot_reid.config import Config, load_config
 from mot_reid.detection.onnx_yolo import OnnxYolo, Suppression
 from mot_reid.detection.yolo import find_detector
 from mot_reid.evaluation.benchmark import track_inputs
@@ -38,6 +38,7 @@ from mot_reid.evaluation.sequences import Sequence, find_sequences, one_of_each
 from mot_reid.evaluation.tables import Column, Table
 from mot_reid.provenance import provenance
 from mot_reid.resources import cache_folder, export_of
+from mot_reid.settings import changed_settings, with_settings
 from mot_reid.training.detector.pictures import MotFrames, convert_mot, labelled_pictures, read_picture
 from mot_reid.training.detector.scores import evaluate_detector
 
