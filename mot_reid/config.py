@@ -108,7 +108,7 @@ class AssociationConfig(Settings):
     min_hits: int = setting(2, "detections in a row that confirm a new track", low=1)
     hidden_age: int = setting(8, "frames for which a person behind another one is still reported", low=0)
     hidden_time: float = setting(
-        0.27, "the same in seconds, where the frame rate is known; the sooner of both ends it", low=0
+        0.4, "the same in seconds, where the frame rate is known; the sooner of both ends it", low=0
     )
     hidden_cover: float = setting(0.5, "share of a box that must be covered for that", low=0, high=1)
     smoothing: float = setting(0.5, "share of the filter's box in the box that is reported", low=0, high=1)
