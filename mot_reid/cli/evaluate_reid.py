@@ -266,6 +266,11 @@ def _separability(
         for kind, values in (("one person", clean.same), ("two people", clean.different)):
             listed = ", ".join(f"{p} %: {v:.3f}" for p, v in zip(PERCENTILES, values, strict=True))
             notes.append(f"{stem}, cosines of {kind}: {listed}.")
+    if clean.doubtful:
+        notes.append(
+            f"{clean.doubtful} pairs of identities that no frame shows together are not compared: they may be "
+            "one person who left and came back."
+        )
     progress(f"comparing the people of {folder.resolve().name}", len(embedders), len(embedders))
     columns = [
         Column("embedder"),

@@ -29,6 +29,7 @@ class Separability(NamedTuple):
         same: percentiles (`PERCENTILES`) of the cosine of pairs that show one person.
         different: likewise of pairs that show two.
         crops: how many crops were compared.
+        doubtful: how many pairs of identities were not compared, as they may be one person.
     """
 
     rank1: float
@@ -36,6 +37,7 @@ class Separability(NamedTuple):
     same: NDArray[np.float64]
     different: NDArray[np.float64]
     crops: int
+    doubtful: int
 
 
 def score_separability(
@@ -46,6 +48,10 @@ def score_separability(
     gallery: NDArray[np.float32] | None = None,
 ) -> Separability:
     """Compare the crops of a sequence that lie at least `gap` frames apart.
+
+    Two identities are two people for sure only if one frame has both: MOTChallenge gives a new identity to
+    whoever leaves the picture and comes back. (PETS09-S2L1's 19 identities are 10 people; four of them show
+    one man.) Pairs of crops whose identities never meet are therefore neither alike nor unlike.
 
     Args:
         embeddings: (N, D), L2-normalised.
@@ -62,7 +68,9 @@ def score_separability(
     same = identities[:, None] == identities[None, :]
     apart = np.abs(frames[:, None] - frames[None, :]) >= gap
     pairs = np.triu(apart) if gallery is None else apart
-    alike, unlike = cosine[pairs & same], cosine[pairs & ~same]
+    met = _met(identities, frames)
+    row = np.unique(identities, return_inverse=True)[1]
+    alike, unlike = cosine[pairs & same], cosine[pairs & ~same & met[row[:, None], row[None, :]]]
     if not len(alike) or not len(unlike):
         raise ValueError(f"no pairs of both kinds at least {gap} frames apart")
     ranks = rankdata(np.concatenate((alike, unlike)))[: len(alike)]
@@ -81,7 +89,17 @@ def score_separability(
         np.percentile(alike, PERCENTILES),
         np.percentile(unlike, PERCENTILES),
         len(identities),
+        int((~met).sum()) // 2,
     )
+
+
+def _met(identities: IntArray, frames: IntArray) -> NDArray[np.bool_]:
+    """(P, P) whether one frame shows both of two identities, in the order of their numbers."""
+    people, row = np.unique(identities, return_inverse=True)
+    moments, column = np.unique(frames, return_inverse=True)
+    seen = np.zeros((len(people), len(moments)), np.int64)
+    seen[row, column] = 1
+    return seen @ seen.T > 0
 
 
 def sequence_crops(

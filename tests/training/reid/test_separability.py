@@ -30,6 +30,18 @@ def test_separability_by_hand() -> None:
     assert worse.auc == pytest.approx(1 / 4)
 
 
+def test_identities_that_never_meet_may_be_one_person() -> None:
+    # 3 looks like 1 and comes when 1 has gone: only 2, who meets both, is surely somebody else.
+    embeddings = unit(0, 80, 10, 85, 5, 75)
+    identities, frames = np.array([1, 2, 1, 2, 3, 2]), np.array([1, 1, 11, 11, 21, 21])
+    found = score_separability(embeddings, identities, frames, gap=10)
+    assert found.doubtful == 1
+    assert found.auc == 1  # 0 and 10 against 5 degrees are no strangers
+    together = score_separability(embeddings, identities, np.array([1, 1, 11, 11, 11, 21]), gap=10)
+    assert together.doubtful == 0
+    assert together.auc < 1  # 0 against 5 degrees, now two people
+
+
 def test_separability_needs_both_kinds_of_pairs() -> None:
     with pytest.raises(ValueError, match="at least 5 frames apart"):
         score_separability(unit(0, 1), np.array([1, 1]), np.array([1, 9]), gap=5)
