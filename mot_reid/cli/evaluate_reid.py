@@ -268,8 +268,8 @@ def _separability(
             notes.append(f"{stem}, cosines of {kind}: {listed}.")
     if clean.doubtful:
         notes.append(
-            f"{clean.doubtful} pairs of identities that no frame shows together are not compared: they may be "
-            "one person who left and came back."
+            f"{clean.doubtful} pairs of identities that no frame shows together are not compared: "
+            "they may be one person who left and came back."
         )
     progress(f"comparing the people of {folder.resolve().name}", len(embedders), len(embedders))
     columns = [

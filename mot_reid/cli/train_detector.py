@@ -51,15 +51,23 @@ def train_detector(
             help="A MOTChallenge sequence, or every STEP-th of its frames FIRST to LAST, from 1.",
         ),
     ] = None,
+    people: Annotated[
+        Path | None,
+        typer.Option(
+            help="A folder of crops of one person each, to be cut out and pasted as crowds.",
+        ),
+    ] = None,
     epochs: Annotated[int | None, _training_option("epochs")] = None,
+    pictures: Annotated[int | None, _training_option("pictures")] = None,
     image_size: Annotated[int | None, _training_option("image_size")] = None,
+    image_height: Annotated[int | None, _training_option("image_height")] = None,
     batch: Annotated[int | None, _training_option("batch")] = None,
     learning_rate: Annotated[float | None, _training_option("learning_rate")] = None,
-    freeze: Annotated[int | None, _training_option("freeze")] = None,
-    mosaic: Annotated[float | None, _training_option("mosaic")] = None,
-    plain_epochs: Annotated[int | None, _training_option("plain_epochs")] = None,
-    least_scale: Annotated[float | None, _training_option("least_scale")] = None,
-    most_scale: Annotated[float | None, _training_option("most_scale")] = None,
+    backbone_rate: Annotated[float | None, _training_option("backbone_rate")] = None,
+    cutouts: Annotated[int | None, _training_option("cutouts")] = None,
+    crowds: Annotated[float | None, _training_option("crowds")] = None,
+    kept: Annotated[float | None, _training_option("kept")] = None,
+    keep: Annotated[float | None, _training_option("keep")] = None,
     tuned_share: Annotated[float | None, _training_option("tuned_share")] = None,
     seed: Annotated[int | None, _training_option("seed")] = None,
     work: Annotated[
@@ -77,13 +85,15 @@ def train_detector(
 ) -> None:
     r"""Fine-tune a detector to people: Ultralytics' training loop on pictures and MOTChallenge frames.
 
-    Boxes are the full bodies of the ground truth. Ctrl-C keeps the last whole epoch; --resume goes on from
-    there. `mot-reid export` makes the ONNX file that a CPU runs.
+    Boxes are the full bodies of the ground truth. With --people, half of the training pictures are filled
+    with crowds, which teaches small people and those behind others. Ctrl-C keeps the last whole epoch;
+    --resume goes on from there. `mot-reid export` makes the ONNX file that a CPU runs.
 
     For example
 
     \b
     mot-reid train-detector person.pt --start yolo11n.pt --yolo pictures/train --mot MOT17-02:1-300:10
+    mot-reid train-detector person.pt --start yolo11n.pt --yolo pictures/train --people bounding_box_train
     """
     import torch
 
@@ -92,14 +102,16 @@ def train_detector(
 
     given: dict[str, Any] = {
         "epochs": epochs,
+        "pictures": pictures,
         "image_size": image_size,
+        "image_height": image_height,
         "batch": batch,
         "learning_rate": learning_rate,
-        "freeze": freeze,
-        "mosaic": mosaic,
-        "plain_epochs": plain_epochs,
-        "least_scale": least_scale,
-        "most_scale": most_scale,
+        "backbone_rate": backbone_rate,
+        "cutouts": cutouts,
+        "crowds": crowds,
+        "kept": kept,
+        "keep": keep,
         "tuned_share": tuned_share,
         "seed": seed,
     }
@@ -111,6 +123,8 @@ def train_detector(
         prepare_output_folder(output.parent)
         if not start.is_file():
             raise FileNotFoundError(f"--start {start}: no such file")
+        if people is not None and not people.is_dir():
+            raise FileNotFoundError(f"--people {people}: no such folder")
         if not (yolo or sequences or resume):
             raise ValueError("nothing to learn from; give --yolo or --mot")
         last = training.last_epoch(training.work_folder(output, work))
@@ -125,15 +139,16 @@ def train_detector(
                 output,
                 yolo or [],
                 sequences,
+                people,
                 settings,
                 work,
                 resume,
-                lambda done, total: progress("training", done, total),
+                progress,
             )
         except KeyboardInterrupt:
-            kept = f"the last epoch is kept in {output}; --resume goes on"
+            told = f"the last epoch is kept in {output}; --resume goes on"
             typer.echo(
-                f"interrupted: {kept if last.is_file() else 'before the end of the first epoch'}", err=True
+                f"interrupted: {told if last.is_file() else 'before the end of the first epoch'}", err=True
             )
             raise typer.Exit(INTERRUPTED) from None
     typer.echo(f"written: {output}")

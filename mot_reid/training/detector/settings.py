@@ -11,21 +11,27 @@ __all__ = ["FineTuning"]
 class FineTuning(Settings):
     """How the detector is fine-tuned."""
 
-    epochs: int = setting(12, "passes over the pictures", low=1)
-    image_size: int = setting(640, "side of the square training pictures, pixels", low=32, step=32)
+    epochs: int = setting(12, "times that so many pictures are learnt from", low=1)
+    pictures: int = setting(1600, "training pictures made up for an epoch", low=1)
+    image_size: int = setting(640, "width of the training pictures, pixels", low=32, step=32)
+    image_height: int = setting(384, "their height", low=32, step=32)
     batch: int = setting(8, "pictures in a step", low=1)
-    learning_rate: float = setting(2e-4, "AdamW's, at its height; it falls linearly to a tenth", low=0)
-    freeze: int = setting(
-        11, "first modules that stay as they are; 11: YOLO11's and YOLO26's backbone", low=0
+    learning_rate: float = setting(2e-4, "AdamW's, at its height; it falls linearly to a twentieth", low=0)
+    backbone_rate: float = setting(
+        0.25, "learning rate of the backbone against that of the rest; 0 leaves it as it is", low=0
     )
-    mosaic: float = setting(0.7, "share of the training pictures pieced together from four", low=0, high=1)
-    plain_epochs: int = setting(1, "last epochs, without mosaics", low=0)
-    least_scale: float = setting(0.5, "training pictures are scaled by at least this factor", low=0.05)
-    most_scale: float = setting(1.5, "and at most this one", low=0.05)
+    cutouts: int = setting(7000, "crops of --people that are taken, at most", low=1)
+    crowds: float = setting(
+        0.5, "share of the training pictures that are filled with people of --people", low=0, high=1
+    )
+    kept: float = setting(
+        0.375, "share, of --yolo alone, on which the start's answers count as well", low=0, high=1
+    )
+    keep: float = setting(1.0, "weight of these answers", low=0)
     tuned_share: float = setting(
         0.5,
         "weight of the fine-tuned weights in the mean with the start's; 1 keeps them alone",
         low=0,
         high=1,
     )
-    seed: int = setting(0, "of shuffling and augmentation", low=0)
+    seed: int = setting(0, "of the pictures", low=0)

@@ -1,8 +1,9 @@
-"""A small person detector: Ultralytics' trainer on one class, fed from MOTChallenge and YOLO folders.
+"""A small person detector: Ultralytics' trainer on one class, fed with pictures that are made up for it.
 
 The start is a COCO checkpoint cut down to its person class, so it finds people exactly as the COCO model does
-before the first step. The result is a mean of start and fine-tuned weights (WiSE-FT, Wortsman et al., CVPR
-2022), which keeps what fine-tuning would forget.
+before the first step. It learns from real pictures and from crowds pasted into them. What it knew is kept in
+two ways: on some pictures the start's answers count as well, and the result is a mean of start and fine-tuned
+weights (WiSE-FT, Wortsman et al., CVPR 2022).
 """
 
 from __future__ import annotations
@@ -10,25 +11,38 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import yaml
 
 from mot_reid.detection.yolo import import_ultralytics, load_ultralytics
-from mot_reid.training.detector.pictures import MotFrames, convert_mot, convert_yolo
+from mot_reid.training.detector.crowds import Scene
+from mot_reid.training.detector.cutouts import load_cutouts, read_cutouts, save_cutouts
+from mot_reid.training.detector.keeping import KeepingLoss
+from mot_reid.training.detector.made_pictures import MadePictures, Material, reduced
+from mot_reid.training.detector.pictures import (
+    MotFrames,
+    convert_mot,
+    convert_yolo,
+    labelled_pictures,
+    read_picture,
+)
 from mot_reid.training.detector.settings import FineTuning
 from mot_reid.training.detector.weights import blend, person_only, save_checkpoint
 
 __all__ = ["last_epoch", "train_detector", "work_folder"]
 
-OnStep = Callable[[int, int], None]
-"""Told how many steps are done, and of how many."""
+OnStep = Callable[[str, int, int], None]
+"""Told what is being done, how many steps of it are done, and of how many."""
+
+_PICTURES, _SEQUENCES, _CUTOUTS = "pictures", "sequences", "cutouts.npz"  # in the work folder
+_BACKBONE = 11  # first modules of YOLO11 and YOLO26
 
 
 def train_detector(
@@ -36,10 +50,11 @@ def train_detector(
     out: str | os.PathLike[str],
     pictures: Sequence[Path] = (),
     sequences: Sequence[MotFrames] = (),
+    people: Path | None = None,
     settings: FineTuning | None = None,
     work: str | os.PathLike[str] | None = None,
     resume: bool = False,
-    on_step: OnStep | None = None,
+    on_step: OnStep = lambda *_: None,
 ) -> Path:
     """Fine-tunes a COCO checkpoint to people and saves it as a half-precision one-class checkpoint.
 
@@ -48,11 +63,12 @@ def train_detector(
         out: the ``.pt`` file to write.
         pictures: YOLO-layout folders to learn from.
         sequences: MOTChallenge frames to learn from.
+        people: folder of crops of one person each; crowds are made of them.
         settings: epochs, learning rate and the like.
         work: folder for the converted pictures and each epoch's weights; by default ``out`` with the suffix
             ``.work``.
         resume: go on after the last epoch in ``work``, with its pictures and settings.
-        on_step: told how many steps are done, and of how many.
+        on_step: told how far it is.
 
     Returns:
         The path written.
@@ -72,10 +88,10 @@ def train_detector(
         raise FileNotFoundError(f"nothing to resume: no {last}")
     first = person_only(load_ultralytics(Path(start)).model)
     if not resume:
-        _convert(pictures, sequences, work)
+        _gather(pictures, sequences, people, settings, work, on_step)
         last.unlink(missing_ok=True)
     try:
-        _fine_tune(first, work, settings, last if resume else None, on_step)
+        _fine_tune(first, _material(work), work, settings, last if resume else None, on_step)
     finally:
         if last.is_file():
             tuned = torch.load(last, map_location="cpu", weights_only=False)["ema"].float()
@@ -93,28 +109,65 @@ def last_epoch(work: Path) -> Path:
     return work / "run" / "weights" / "last.pt"
 
 
-def _convert(pictures: Sequence[Path], sequences: Sequence[MotFrames], work: Path) -> None:
-    """Gathers all pictures in ``work/train``."""
+def _gather(
+    pictures: Sequence[Path],
+    sequences: Sequence[MotFrames],
+    people: Path | None,
+    settings: FineTuning,
+    work: Path,
+    on_step: OnStep,
+) -> None:
+    """Gathers in ``work`` all that is learnt from."""
     if not (pictures or sequences):
         raise ValueError("pictures, sequences: nothing to learn from, both are empty")
-    for part in ("train", "mot"):
+    for part in (_PICTURES, _SEQUENCES, "mot"):
         shutil.rmtree(work / part, ignore_errors=True)
+    (work / _CUTOUTS).unlink(missing_ok=True)
     for folder in pictures:
-        convert_yolo(folder, work / "train")
-    for frames in sequences:
-        convert_mot(frames, work / "mot")
-    if sequences:
-        convert_yolo(work / "mot", work / "train")
+        convert_yolo(folder, work / _PICTURES)
+    for number, frames in enumerate(sequences):
+        convert_mot(frames, work / "mot" / str(number))
+        convert_yolo(work / "mot" / str(number), work / _SEQUENCES / str(number))
+    shutil.rmtree(work / "mot", ignore_errors=True)
+    if people is not None:
+        cutouts = read_cutouts(
+            people, settings.cutouts, settings.seed, lambda *so_far: on_step("cutting people out", *so_far)
+        )
+        save_cutouts(cutouts, work / _CUTOUTS)
+
+
+def _material(work: Path) -> Material:
+    """What `_gather` gathered, in memory."""
+    sequences = work / _SEQUENCES
+    return Material(
+        _scenes(work / _PICTURES) if (work / _PICTURES).is_dir() else [],
+        [_scenes(folder) for folder in sorted(sequences.iterdir())] if sequences.is_dir() else [],
+        load_cutouts(work / _CUTOUTS) if (work / _CUTOUTS).is_file() else [],
+    )
+
+
+def _scenes(folder: Path) -> list[Scene]:
+    scenes = []
+    for path, people, _ in labelled_pictures(folder):
+        picture = read_picture(path)
+        sides = np.array([picture.shape[1], picture.shape[0]] * 2, np.float64)
+        scenes.append(reduced(Scene(picture, people * sides)))
+    return scenes
 
 
 def _fine_tune(
-    start: torch.nn.Module, work: Path, settings: FineTuning, resumed: Path | None, on_step: OnStep | None
+    start: torch.nn.Module,
+    material: Material,
+    work: Path,
+    settings: FineTuning,
+    resumed: Path | None,
+    on_step: OnStep,
 ) -> None:
-    """Ultralytics' training loop on ``work/train``; leaves ``work/run/weights/last.pt`` after each epoch.
+    """Ultralytics' training loop; leaves ``work/run/weights/last.pt`` after each epoch.
 
     Its own ``YOLO(...).train()`` will not do: it builds a narrower one-class head and loses the
-    classification branch, and its batch statistics ruin a checkpoint whose normalisation is folded into the
-    convolutions.
+    classification branch, its batch statistics ruin a checkpoint whose normalisation is folded into the
+    convolutions, and its pictures and losses are others.
     """
     import_ultralytics()
     from ultralytics.models.yolo.detect import DetectionTrainer
@@ -128,20 +181,13 @@ def _fine_tune(
                 model.load_state_dict(weights.float().state_dict())
             return model
 
-        @contextmanager
-        def _own_scale(self) -> Iterator[None]:
-            """A range of scales, where Ultralytics' configuration only knows 1 plus or minus something."""
-            symmetric, self.args.scale = self.args.scale, (settings.least_scale, settings.most_scale)
-            yield
-            self.args.scale = symmetric
+        def build_dataset(self, *_: Any, **__: Any) -> MadePictures:
+            return MadePictures(material, settings)
 
-        def build_dataset(self, *arguments: Any, **options: Any) -> Any:
-            with self._own_scale():
-                return super().build_dataset(*arguments, **options)
-
-        def _close_dataloader_mosaic(self) -> None:
-            with self._own_scale():
-                super()._close_dataloader_mosaic()  # type: ignore[no-untyped-call]
+        def build_optimizer(self, model: torch.nn.Module, *arguments: Any, **options: Any) -> Any:
+            optimiser: Any = super().build_optimizer(model, *arguments, **options)  # type: ignore[no-untyped-call]
+            _slow_down(optimiser, model, settings.backbone_rate)
+            return optimiser
 
         def _model_train(self) -> None:
             # Small mixed batches estimate statistics badly, and folded normalisation has none to estimate.
@@ -158,7 +204,8 @@ def _fine_tune(
             pass
 
     data = work / "data.yaml"
-    layout = {"path": str(work), "train": "train", "val": "train", "names": ["person"]}
+    pictures = next(folder.parent for folder in sorted(work.glob("**/images")))  # has to exist; is not read
+    layout = {"path": str(work), "train": str(pictures), "val": str(pictures), "names": ["person"]}
     data.write_text(yaml.safe_dump(layout))
     overrides = {
         "model": "yolo11n.yaml",  # a name that Ultralytics knows; get_model decides
@@ -169,12 +216,12 @@ def _fine_tune(
         "nbs": settings.batch,
         "optimizer": "AdamW",
         "lr0": settings.learning_rate,
-        "lrf": 0.1,
-        "warmup_epochs": 1,
+        "lrf": 0.05,
+        "warmup_epochs": 0.5,
         "warmup_bias_lr": 0.0,
-        "freeze": settings.freeze,
-        "mosaic": settings.mosaic,
-        "close_mosaic": settings.plain_epochs,
+        "freeze": 0 if settings.backbone_rate else _BACKBONE,
+        "close_mosaic": 0,
+        "workers": 8 if torch.cuda.is_available() else 0,  # a CPU has better things to do
         "seed": settings.seed,
         "amp": False,
         "val": False,
@@ -187,12 +234,29 @@ def _fine_tune(
     if resumed is not None:
         overrides["resume"] = str(resumed)
     trainer: Any = PersonTrainer(overrides=overrides)
-    if on_step is not None:
-        counted = itertools.count(1)
 
-        def report(running: Any) -> None:
-            steps = len(running.train_loader)
-            on_step(running.start_epoch * steps + next(counted), running.epochs * steps)
+    def keep(running: Any) -> None:
+        # Not before: the moving average, which is saved, shall have no part of it.
+        losses = running.model.init_criterion()
+        running.model.criterion = KeepingLoss(losses, start.to(running.device), settings.keep)
 
-        trainer.add_callback("on_train_batch_end", report)
+    trainer.add_callback("on_train_start", keep)
+    counted = itertools.count(1)
+
+    def report(running: Any) -> None:
+        steps = len(running.train_loader)
+        on_step("training", running.start_epoch * steps + next(counted), running.epochs * steps)
+
+    trainer.add_callback("on_train_batch_end", report)
     trainer.train()
+
+
+def _slow_down(optimiser: torch.optim.Optimizer, model: torch.nn.Module, rate: float) -> None:
+    """Gives the backbone its own learning rate, in place."""
+    backbone = {
+        parameter for name, parameter in model.named_parameters() if int(name.split(".")[1]) < _BACKBONE
+    }
+    for group in list(optimiser.param_groups):
+        slow = [parameter for parameter in group["params"] if parameter in backbone]
+        group["params"] = [parameter for parameter in group["params"] if parameter not in backbone]
+        optimiser.add_param_group({**group, "params": slow, "lr": rate * group["lr"]})
