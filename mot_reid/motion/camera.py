@@ -24,6 +24,8 @@ _CORNER_DISTANCE = 8  # pixels of the reduced frame
 # add the noise of the estimate to every track.
 _STILL = 0.15
 _STILL_SHARE = 0.5
+# So many corners, spread over all, show whether it does; the others are followed only if not.
+_SAMPLE = 60
 # An affine resting on fewer corners, or on a smaller share of them, is not trusted.
 _LEAST_INLIERS = 10
 _LEAST_INLIER_SHARE = 0.3
@@ -100,9 +102,14 @@ class SparseFlow:
         if frame is None:
             raise ValueError("frame: optical flow needs the pixels; camera.motion=none does without")
         grey, scale = self._reduced(frame)
-        start, end = self._follow(grey)
+        sampled = np.arange(len(self._corners)) % max(1, len(self._corners) // _SAMPLE) == 0
+        start, end = self._follow(grey, self._corners[sampled])
         still = len(start) > 0 and np.mean(np.hypot(*(end - start).T) < _STILL) > _STILL_SHARE
-        affine = None if still else _fit_affine(start, end, grey.shape[1])
+        affine = None
+        if not still:
+            more, their_end = self._follow(grey, self._corners[~sampled])
+            start, end = np.concatenate((start, more)), np.concatenate((end, their_end))
+            affine = _fit_affine(start, end, grey.shape[1])
         if affine is not None:
             affine[:, 2] /= scale
         boxes = xyxy * scale
@@ -131,23 +138,23 @@ class SparseFlow:
             grey = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
         return grey, scale
 
-    def _follow(self, grey: NDArray[np.uint8]) -> tuple[Points, Points]:
-        """Where the corners were and where they are now, both ``(K, 2)``; none after a change of size."""
+    def _follow(self, grey: NDArray[np.uint8], corners: Points) -> tuple[Points, Points]:
+        """Where corners were and where they are now, both ``(K, 2)``; none after a change of size."""
         import cv2
 
-        if self._grey.shape != grey.shape or not len(self._corners):
+        if self._grey.shape != grey.shape or not len(corners):
             return np.zeros((0, 2), np.float32), np.zeros((0, 2), np.float32)
         moved, found, _ = cv2.calcOpticalFlowPyrLK(
             self._grey,
             grey,
-            self._corners,
-            np.empty_like(self._corners),
+            corners,
+            np.empty_like(corners),
             winSize=_WINDOW,
             maxLevel=_LEVELS,
             criteria=_CRITERIA,
         )
         there = found.ravel() == 1
-        return self._corners[there, 0], np.asarray(moved, np.float32)[there, 0]
+        return corners[there, 0], np.asarray(moved, np.float32)[there, 0]
 
     def _find_corners(self, grey: NDArray[np.uint8], xyxy: NDArray[np.float32]) -> Points:
         """Corners ``(K, 1, 2)`` outside the boxes."""

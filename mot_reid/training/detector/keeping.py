@@ -57,7 +57,7 @@ class KeepingLoss:
     ) -> None:
         self.losses, self.weight = losses, weight
         self.start: Any = deepcopy(start).eval().requires_grad_(False)
-        self.start.model[-1].train()  # a head that trains gives its maps
+        self.start.model[-1].training = True  # gives its maps; its normalisation does not train
 
     def __call__(self, maps: dict[str, Tensor], batch: dict[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
         """The losses of a batch of `MadePictures`, times its size, and each by itself for the record."""

@@ -235,12 +235,17 @@ def _fine_tune(
         overrides["resume"] = str(resumed)
     trainer: Any = PersonTrainer(overrides=overrides)
 
-    def keep(running: Any) -> None:
+    def prepare(running: Any) -> None:
         # Not before: the moving average, which is saved, shall have no part of it.
         losses = running.model.init_criterion()
-        running.model.criterion = KeepingLoss(losses, start.to(running.device), settings.keep)
+        keeping = KeepingLoss(losses, start.to(running.device), settings.keep)
+        running.model.criterion = keeping
+        if settings.bf16:
+            for model in (running.model, keeping.start):
+                model.to(memory_format=torch.channels_last)
+                model.forward = _in_bfloat16(model.forward, running.device.type)
 
-    trainer.add_callback("on_train_start", keep)
+    trainer.add_callback("on_train_start", prepare)
     counted = itertools.count(1)
 
     def report(running: Any) -> None:
@@ -249,6 +254,23 @@ def _fine_tune(
 
     trainer.add_callback("on_train_batch_end", report)
     trainer.train()
+
+
+def _in_bfloat16(forward: Callable[[Any], Any], device: str) -> Callable[[Any], Any]:
+    """A detector's ``forward`` with its layers in bfloat16; its maps are in float32 again."""
+
+    def mixed(given: Any) -> Any:
+        if isinstance(given, dict):  # a batch, whose losses are computed as before
+            return forward(given)
+        with torch.autocast(device, torch.bfloat16):
+            maps = forward(given)
+        return {name: _float(value) for name, value in maps.items()}
+
+    return mixed
+
+
+def _float(value: Any) -> Any:
+    return [tensor.float() for tensor in value] if isinstance(value, list) else value.float()
 
 
 def _slow_down(optimiser: torch.optim.Optimizer, model: torch.nn.Module, rate: float) -> None:

@@ -39,11 +39,18 @@ class Start(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.model = nn.ModuleList([nn.Identity()])
+        self.model = nn.ModuleList([nn.Sequential(nn.BatchNorm2d(3))])
 
     def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
         scores = images.mean(dim=(1, 2, 3)).view(-1, 1, 1)
         return {"scores": scores, "boxes": torch.zeros(len(images), 8, 1)}
+
+
+def test_the_start_gives_maps_and_learns_nothing() -> None:
+    head = KeepingLoss(lambda *_: (torch.zeros(3), {}), Start().train(), weight=1).start.model[-1]
+    assert head.training
+    assert not head[0].training, "its normalisation would go by the batch"
+    assert not any(parameter.requires_grad for parameter in head.parameters())
 
 
 def test_only_kept_pictures_count() -> None:

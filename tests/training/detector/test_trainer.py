@@ -184,11 +184,14 @@ def test_folded_normalisation_changes_nothing_but_where_it_is() -> None:
         assert all(torch.equal(a, b) for a, b in same), "what is fused is no longer in half precision"
 
 
-def test_training_makes_a_small_one_class_checkpoint(tmp_path: Path) -> None:
+@pytest.mark.parametrize("bf16", [False, True])
+def test_training_makes_a_small_one_class_checkpoint(tmp_path: Path, bf16: bool) -> None:
     truth = "".join(f"{frame},1,20,10,40,80,1,1,1\n" for frame in range(1, 5))
     sequence = write_sequence(tmp_path / "sequence", truth)
     save_checkpoint(coco_like(), tmp_path / "start.pt", {})
-    settings = FineTuning(epochs=1, pictures=4, image_size=64, image_height=64, batch=2, backbone_rate=0)
+    settings = FineTuning(
+        epochs=1, pictures=4, image_size=64, image_height=64, batch=2, backbone_rate=0, bf16=bf16
+    )
     steps: list[tuple[str, int, int]] = []
     out = train_detector(
         tmp_path / "start.pt",
