@@ -32,7 +32,7 @@ class FineTuning(Settings):
     )
     keep: float = setting(1.0, "weight of these answers", low=0)
     tuned_share: float = setting(
-        0.5,
+        0.9,
         "weight of the fine-tuned weights in the mean with the start's; 1 keeps them alone",
         low=0,
         high=1,

@@ -43,6 +43,7 @@ OnStep = Callable[[str, int, int], None]
 
 _PICTURES, _SEQUENCES, _CUTOUTS = "pictures", "sequences", "cutouts.npz"  # in the work folder
 _BACKBONE = 11  # first modules of YOLO11 and YOLO26
+_AVERAGE = 0.998  # decay of the moving average a step; Ultralytics' grows to it only over many thousand steps
 
 
 def train_detector(
@@ -237,6 +238,7 @@ def _fine_tune(
 
     def prepare(running: Any) -> None:
         # Not before: the moving average, which is saved, shall have no part of it.
+        running.ema.decay = lambda steps: min(_AVERAGE, (1 + steps) / (10 + steps))
         losses = running.model.init_criterion()
         keeping = KeepingLoss(losses, start.to(running.device), settings.keep)
         running.model.criterion = keeping
