@@ -287,6 +287,7 @@ def test_ctrl_c_ends_it_at_once(dataset: Path, results: Path, tmp_path: Path) ->
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # even under nohup
     )
     assert process.stderr is not None
     assert [process.stderr.readline() for _ in range(2)] == [b"waiting\n"] * 2

@@ -9,6 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from mot_reid.boxes import xyxy_to_cxcywh
@@ -31,12 +32,13 @@ class Material:
         pictures: of the world at large.
         sequences: frames of sequences.
         cutouts: people to paste; without them there are no crowds.
+        empty: those of the pictures that show nobody; what stands in the way is cut out of them.
     """
 
     pictures: Sequence[Scene] = ()
     sequences: Sequence[Sequence[Scene]] = ()
     cutouts: Sequence[Cutout] = ()
-    empty: list[np.ndarray[Any, np.dtype[np.uint8]]] = field(init=False)
+    empty: list[NDArray[np.uint8]] = field(init=False)
 
     def __post_init__(self) -> None:
         nobody = [scene.picture for scene in self.pictures if not len(scene.people)]

@@ -9,6 +9,7 @@ weights (WiSE-FT, Wortsman et al., CVPR 2022).
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -42,6 +43,7 @@ OnStep = Callable[[str, int, int], None]
 """Told what is being done, how many steps of it are done, and of how many."""
 
 _PICTURES, _SEQUENCES, _CUTOUTS = "pictures", "sequences", "cutouts.npz"  # in the work folder
+_SETTINGS = "settings.json"
 _BACKBONE = 11  # first modules of YOLO11 and YOLO26
 _AVERAGE = 0.998  # decay of the moving average a step; Ultralytics' grows to it only over many thousand steps
 
@@ -65,7 +67,7 @@ def train_detector(
         pictures: YOLO-layout folders to learn from.
         sequences: MOTChallenge frames to learn from.
         people: folder of crops of one person each; crowds are made of them.
-        settings: epochs, learning rate and the like.
+        settings: epochs, learning rate and the like; a training that is resumed goes on with its own.
         work: folder for the converted pictures and each epoch's weights; by default ``out`` with the suffix
             ``.work``.
         resume: go on after the last epoch in ``work``, with its pictures and settings.
@@ -88,8 +90,11 @@ def train_detector(
     if resume and not last.is_file():
         raise FileNotFoundError(f"nothing to resume: no {last}")
     first = person_only(load_ultralytics(Path(start)).model)
-    if not resume:
+    if resume:
+        settings = FineTuning(**json.loads((work / _SETTINGS).read_text()))
+    else:
         _gather(pictures, sequences, people, settings, work, on_step)
+        (work / _SETTINGS).write_text(json.dumps(asdict(settings)))
         last.unlink(missing_ok=True)
     try:
         _fine_tune(first, _material(work), work, settings, last if resume else None, on_step)

@@ -244,7 +244,7 @@ def test_what_is_interrupted_is_kept_and_resumed(
     assert result.code == 130
     assert result.err.endswith(f"interrupted: the last epoch is kept in {out}; --resume goes on\n")
     kept = out.read_bytes()
-    result = run("train-detector", out, *options, "--resume")
+    result = run("train-detector", out, "--start", tmp_path / "start.pt", "--resume")
     assert result.code == 0, result.err
     assert out.read_bytes() != kept
     assert shown == [(1, 6), (2, 6), (3, 6), (3, 6), (4, 6), (5, 6), (6, 6)]
