@@ -15,7 +15,7 @@ from mot_reid.association.costs import fused_costs
 from mot_reid.association.frame import NOBODY, Frame
 from mot_reid.association.looks import Looks
 from mot_reid.association.scene_shift import scene_shift
-from mot_reid.association.scores import UsualScore
+from mot_reid.association.scores import UsualScore, start_shares
 from mot_reid.association.selection import Allowance, find_benefits, find_doubts
 from mot_reid.association.tracklets import Status, TrackletTable
 from mot_reid.association.view import View
@@ -323,23 +323,14 @@ class Associator:
         self._table.blend_embeddings(rows, embeddings, momentum)
         unlooked[rows] = 0
 
-    def _needed_shares(self, frame: Frame) -> NDArray[np.float64]:
-        """Which share of the usual score each detection ``(M,)`` needs to start a track.
-
-        Where appearance is known, people who turn up in the middle of the picture are revived by their looks;
-        what is left there and looks like nobody must be more convincing than one who comes in at its edge.
-        """
-        config = self.association
-        suspicious = ~frame.at_edge & (frame.looks_share > 0) & (self._frame > 1)
-        return np.where(suspicious, config.new_share_inside, config.new_share)
-
     def _start(self, frame: Frame, confident: Mask, usual: float) -> None:
         """Free detections start tentative tracklets unless they double a box that is already followed."""
         config, detections = self.association, frame.detections
         free = frame.track_of == NOBODY
         if not np.count_nonzero(free & confident):
             return
-        convincing = detections.scores >= self._needed_shares(frame) * usual
+        known_by_looks = frame.looks_share > 0 and self._frame > 1
+        convincing = detections.scores >= start_shares(frame.at_edge, known_by_looks, config) * usual
         starting = (free & confident & convincing).nonzero()[0]
         if not starting.size:
             return

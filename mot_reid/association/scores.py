@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["UsualScore"]
+from mot_reid.config import AssociationConfig
+
+__all__ = ["UsualScore", "start_shares"]
 
 # What is believed before anything is seen, and how much: as much as 30 people at that score in one frame.
 _PRIOR_SCORE = 0.8
@@ -42,3 +44,19 @@ class UsualScore:
         squares = scores * scores
         weight, total = float(scores @ scores), float(squares @ scores)
         return UsualScore(_DECAY * self.weight + weight, _DECAY * self.total + total)
+
+
+def start_shares(
+    at_edge: NDArray[np.bool_], known_by_looks: bool, config: AssociationConfig
+) -> NDArray[np.float64]:
+    """Which share of the usual score each detection ``(M,)`` needs to start a track.
+
+    Where appearance is known, people who turn up in the middle of the picture are revived by their looks;
+    what is left there and looks like nobody must be more convincing than one who comes in at its edge.
+
+    Args:
+        at_edge: ``(M,)`` which lie at the picture's edge.
+        known_by_looks: whether there is anybody whose looks a detection could have.
+        config: the two shares.
+    """
+    return np.where(~at_edge & known_by_looks, config.new_share_inside, config.new_share)

@@ -67,8 +67,8 @@ def train_detector(
     bf16: Annotated[bool | None, _training_option("bf16")] = None,
     cutouts: Annotated[int | None, _training_option("cutouts")] = None,
     crowds: Annotated[float | None, _training_option("crowds")] = None,
-    kept: Annotated[float | None, _training_option("kept")] = None,
-    keep: Annotated[float | None, _training_option("keep")] = None,
+    kept_share: Annotated[float | None, _training_option("kept_share")] = None,
+    keep_weight: Annotated[float | None, _training_option("keep_weight")] = None,
     tuned_share: Annotated[float | None, _training_option("tuned_share")] = None,
     seed: Annotated[int | None, _training_option("seed")] = None,
     work: Annotated[
@@ -112,8 +112,8 @@ def train_detector(
         "bf16": bf16,
         "cutouts": cutouts,
         "crowds": crowds,
-        "kept": kept,
-        "keep": keep,
+        "kept_share": kept_share,
+        "keep_weight": keep_weight,
         "tuned_share": tuned_share,
         "seed": seed,
     }
@@ -148,9 +148,9 @@ def train_detector(
                 progress,
             )
         except KeyboardInterrupt:
-            told = f"the last epoch is kept in {output}; --resume goes on"
+            kept = f"the last epoch is kept in {output}; --resume goes on"
             typer.echo(
-                f"interrupted: {told if last.is_file() else 'before the end of the first epoch'}", err=True
+                f"interrupted: {kept if last.is_file() else 'before the end of the first epoch'}", err=True
             )
             raise typer.Exit(INTERRUPTED) from None
     typer.echo(f"written: {output}")

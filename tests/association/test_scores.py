@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from mot_reid.association.scores import UsualScore
+from mot_reid.association.scores import UsualScore, start_shares
+from mot_reid.config import AssociationConfig
 
 
 def test_before_anything_is_seen_the_prior_stands() -> None:
@@ -40,3 +41,10 @@ def test_a_flood_of_poor_detections_does_not_lower_it_for_ever() -> None:
     for _ in range(2000):
         usual = usual.after(np.full(200, 0.15))
     assert usual.after(np.zeros(0)).value == 0.5
+
+
+def test_who_turns_up_in_the_middle_must_be_more_convincing() -> None:
+    config = AssociationConfig(new_share=0.8, new_share_inside=0.9)
+    at_edge = np.array([True, False])
+    assert start_shares(at_edge, True, config).tolist() == [0.8, 0.9]
+    assert start_shares(at_edge, False, config).tolist() == [0.8, 0.8]

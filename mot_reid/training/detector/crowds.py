@@ -33,9 +33,8 @@ _PEOPLE = (6, 60)  # in a crowd, at most: some fall outside
 _HORIZON = (-0.5, 0.45)  # its row, in heights of the picture; above the picture from a high camera
 _NEAREST = (45, 220)  # height of somebody who stands at the lower edge, pixels
 _IN_GROUPS = 0.55  # share of those who stand close to somebody
-_OBSTACLES = (
-    0.12  # share of what stands there that is nobody: it hides people, and looks as pasted as they do
-)
+# Share of what stands there that is nobody: it hides people, and looks as pasted as they do.
+_OBSTACLES = 0.12
 
 
 class Scene(NamedTuple):
@@ -136,10 +135,10 @@ def add_crowd(scene: Scene, cutouts: Sequence[Cutout], textures: Sequence[Pictur
             cutout = cutout[:, ::-1]
         colours, opaque = _scaled(cutout, float(tall), rng)
         colours = _lit(colours, opaque, contrast, gain * cast * np.exp(rng.normal(0, 0.18)))
-        place = _paste(picture, colours, opaque, x, y)
-        if place is None:
+        pasted = _paste(picture, colours, opaque, x, y)
+        if pasted is None:
             continue
-        (rows, columns), shown = place
+        (rows, columns), shown = pasted
         covered = owner[rows, columns]
         if obstacle:
             covered[shown] = 0

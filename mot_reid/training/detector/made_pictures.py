@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import cv2
@@ -32,17 +33,16 @@ class Material:
         pictures: of the world at large.
         sequences: frames of sequences.
         cutouts: people to paste; without them there are no crowds.
-        empty: those of the pictures that show nobody; what stands in the way is cut out of them.
     """
 
     pictures: Sequence[Scene] = ()
     sequences: Sequence[Sequence[Scene]] = ()
     cutouts: Sequence[Cutout] = ()
-    empty: list[NDArray[np.uint8]] = field(init=False)
 
-    def __post_init__(self) -> None:
-        nobody = [scene.picture for scene in self.pictures if not len(scene.people)]
-        object.__setattr__(self, "empty", nobody)
+    @cached_property
+    def empty(self) -> list[NDArray[np.uint8]]:
+        """Those of the pictures that show nobody; what stands in the way is cut out of them."""
+        return [scene.picture for scene in self.pictures if not len(scene.people)]
 
 
 def reduced(scene: Scene) -> Scene:
@@ -95,7 +95,7 @@ class MadePictures(Dataset[dict[str, Any]]):
             ground = place(self._pick(rng), self._size, rng)
             scene = add_crowd(ground, self.material.cutouts, self.material.empty, rng)
         else:
-            kept = bool(self.material.pictures) and drawn >= 1 - settings.kept
+            kept = bool(self.material.pictures) and drawn >= 1 - settings.kept_share
             if rng.random() < (_PIECED_KEPT if kept else _PIECED):
                 scene = piece_together(lambda: self._pick(rng, kept), self._size, rng)
             else:

@@ -27,10 +27,10 @@ class FineTuning(Settings):
     crowds: float = setting(
         0.5, "share of the training pictures that are filled with people of --people", low=0, high=1
     )
-    kept: float = setting(
+    kept_share: float = setting(
         0.375, "share, of --yolo alone, on which the start's answers count as well", low=0, high=1
     )
-    keep: float = setting(1.0, "weight of these answers", low=0)
+    keep_weight: float = setting(1.0, "weight of these answers", low=0)
     tuned_share: float = setting(
         0.9,
         "weight of the fine-tuned weights in the mean with the start's; 1 keeps them alone",

@@ -245,7 +245,8 @@ def _fine_tune(
         # Not before: the moving average, which is saved, shall have no part of it.
         running.ema.decay = lambda steps: min(_AVERAGE, (1 + steps) / (10 + steps))
         losses = running.model.init_criterion()
-        keeping = KeepingLoss(losses, start.to(running.device), settings.keep)
+        keeping = KeepingLoss(losses, start, settings.keep_weight)
+        keeping.start.to(running.device)  # the copy: the start itself is blended on the CPU in the end
         running.model.criterion = keeping
         if settings.bf16:
             for model in (running.model, keeping.start):

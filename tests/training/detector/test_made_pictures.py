@@ -43,13 +43,13 @@ def test_the_seed_decides() -> None:
 
 def test_shares_of_crowds_and_of_what_is_kept() -> None:
     rng = np.random.default_rng(0)
-    made = MadePictures(Material([WORLD], [[FRAME]], [CUTOUT]), settings(crowds=0.5, kept=0.25))
+    made = MadePictures(Material([WORLD], [[FRAME]], [CUTOUT]), settings(crowds=0.5, kept_share=0.25))
     drawn = [made.make(rng) for _ in range(200)]
     assert 0.15 < np.mean([kept for _, kept in drawn]) < 0.35
     assert 0.1 < np.mean([len(scene.people) > 4 for scene, _ in drawn]) < 0.5, "more than any four pictures"
-    nobody_to_paste = MadePictures(Material([WORLD], [[FRAME]]), settings(crowds=1, kept=0))
+    nobody_to_paste = MadePictures(Material([WORLD], [[FRAME]]), settings(crowds=1, kept_share=0))
     assert all(len(nobody_to_paste.make(rng)[0].people) <= 4 for _ in range(50))
-    frames_alone = MadePictures(Material([], [[FRAME]]), settings(kept=1))
+    frames_alone = MadePictures(Material([], [[FRAME]]), settings(kept_share=1))
     assert not any(frames_alone.make(rng)[1] for _ in range(20))
 
 
