@@ -239,9 +239,11 @@ def _fine_tune(
     }
     if resumed is not None:
         overrides["resume"] = str(resumed)
+    threads = torch.get_num_threads()
     trainer: Any = PersonTrainer(overrides=overrides)
 
     def prepare(running: Any) -> None:
+        torch.set_num_threads(threads)  # Ultralytics has left a core unused
         # Not before: the moving average, which is saved, shall have no part of it.
         running.ema.decay = lambda steps: min(_AVERAGE, (1 + steps) / (10 + steps))
         losses = running.model.init_criterion()
