@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,3 +46,14 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         return Outcome(stopped.value.code, captured.out, captured.err)
 
     return run
+
+
+@pytest.fixture
+def torch_threads() -> Iterator[int]:
+    """A number of threads that torch is set to, for the test: another one than Ultralytics would choose."""
+    import torch
+
+    before, asked = torch.get_num_threads(), 2 if os.cpu_count() == 2 else 1  # theirs: one less than cores
+    torch.set_num_threads(asked)
+    yield asked
+    torch.set_num_threads(before)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,7 +18,14 @@ from mot_reid.detection.onnx_yolo import OnnxYolo, Suppression
 from mot_reid.resources import cache_folder, export_of, find_weights
 from mot_reid.structures import Detections
 
-__all__ = ["YoloDetector", "find_detector", "import_ultralytics", "load_ultralytics", "resolve_classes"]
+__all__ = [
+    "YoloDetector",
+    "find_detector",
+    "import_ultralytics",
+    "keep_torch_threads",
+    "load_ultralytics",
+    "resolve_classes",
+]
 
 _SUFFIXES = (".pt", ".onnx", ".torchscript", ".engine")
 _RUNTIMES = ("auto", "torch", "onnxruntime")
@@ -37,6 +45,18 @@ def import_ultralytics() -> Any:
     import ultralytics
 
     return ultralytics
+
+
+@contextmanager
+def keep_torch_threads() -> Iterator[None]:
+    """Keeps torch's number of threads, which Ultralytics sets on a CPU to one less than there are cores."""
+    import torch
+
+    threads = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def find_detector(name: str | Path) -> Path:
@@ -201,15 +221,16 @@ class _UltralyticsYolo:
 
     def __call__(self, frames: Sequence[NDArray[np.uint8]], size: int, keep: Suppression) -> list[Rows]:
         """See `OnnxYolo.__call__`."""
-        results = self._model.predict(
-            list(frames),
-            imgsz=size,
-            conf=keep.score,
-            iou=keep.iou,
-            max_det=keep.most,
-            classes=keep.classes,
-            **self._options,
-        )
+        with keep_torch_threads():
+            results = self._model.predict(
+                list(frames),
+                imgsz=size,
+                conf=keep.score,
+                iou=keep.iou,
+                max_det=keep.most,
+                classes=keep.classes,
+                **self._options,
+            )
         return [np.asarray(result.boxes.data.cpu().numpy(), np.float32) for result in results]
 
 

@@ -159,3 +159,11 @@ def test_it_is_silent_and_offline(tmp_path: Path) -> None:
     )
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
     assert {path.name for path in tmp_path.iterdir()} <= {".cache"}
+
+
+def test_ultralytics_leaves_torch_its_threads(torch_threads: int, photographs: list[np.ndarray]) -> None:
+    import torch
+
+    detector = YoloDetector(DetectorConfig(runtime="torch", image_size=64))
+    detector.detect(photographs[:1])
+    assert torch.get_num_threads() == torch_threads

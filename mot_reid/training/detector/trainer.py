@@ -22,7 +22,7 @@ import numpy as np
 import torch
 import yaml
 
-from mot_reid.detection.yolo import import_ultralytics, load_ultralytics
+from mot_reid.detection.yolo import import_ultralytics, keep_torch_threads, load_ultralytics
 from mot_reid.training.detector.crowds import Scene
 from mot_reid.training.detector.cutouts import load_cutouts, read_cutouts, save_cutouts
 from mot_reid.training.detector.keeping import KeepingLoss
@@ -239,11 +239,10 @@ def _fine_tune(
     }
     if resumed is not None:
         overrides["resume"] = str(resumed)
-    threads = torch.get_num_threads()
-    trainer: Any = PersonTrainer(overrides=overrides)
+    with keep_torch_threads():
+        trainer: Any = PersonTrainer(overrides=overrides)
 
     def prepare(running: Any) -> None:
-        torch.set_num_threads(threads)  # Ultralytics has left a core unused
         # Not before: the moving average, which is saved, shall have no part of it.
         running.ema.decay = lambda steps: min(_AVERAGE, (1 + steps) / (10 + steps))
         losses = running.model.init_criterion()

@@ -1,7 +1,6 @@
 """Detector training: conversion, scores and the one-class start by hand; the shipped weights on real data."""
 
 import json
-import os
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
@@ -251,25 +250,19 @@ def test_what_is_interrupted_is_kept_and_resumed(
     assert shown == [(1, 6), (2, 6), (3, 6), (3, 6), (4, 6), (5, 6), (6, 6)]
 
 
-def test_it_computes_with_the_threads_it_was_given(tmp_path: Path) -> None:
-    """Ultralytics sets them to one less than there are cores."""
+def test_it_computes_with_the_threads_it_was_given(tmp_path: Path, torch_threads: int) -> None:
     sequence = write_sequence(tmp_path / "sequence", "1,1,20,10,40,80,1,1,1\n")
     save_checkpoint(coco_like(), tmp_path / "start.pt", {})
     settings = FineTuning(epochs=1, pictures=2, image_size=64, image_height=64, batch=2)
-    threads, used = torch.get_num_threads(), []
-    asked = 1 if os.cpu_count() != 2 else 2
-    torch.set_num_threads(asked)
-    try:
-        train_detector(
-            tmp_path / "start.pt",
-            tmp_path / "out.pt",
-            sequences=[MotFrames(sequence)],
-            settings=settings,
-            on_step=lambda *_: used.append(torch.get_num_threads()),
-        )
-    finally:
-        torch.set_num_threads(threads)
-    assert used == [asked]
+    used: list[int] = []
+    train_detector(
+        tmp_path / "start.pt",
+        tmp_path / "out.pt",
+        sequences=[MotFrames(sequence)],
+        settings=settings,
+        on_step=lambda *_: used.append(torch.get_num_threads()),
+    )
+    assert used == [torch_threads]
 
 
 def test_commands_that_cannot_be_run(run: Callable[..., Any], tmp_path: Path) -> None:
