@@ -58,6 +58,7 @@ def train_detector(
         ),
     ] = None,
     epochs: Annotated[int | None, _training_option("epochs")] = None,
+    runs: Annotated[int | None, _training_option("runs")] = None,
     pictures: Annotated[int | None, _training_option("pictures")] = None,
     image_size: Annotated[int | None, _training_option("image_size")] = None,
     image_height: Annotated[int | None, _training_option("image_height")] = None,
@@ -87,8 +88,9 @@ def train_detector(
     r"""Fine-tune a detector to people: Ultralytics' training loop on pictures and MOTChallenge frames.
 
     Boxes are the full bodies of the ground truth. With --people, half of the training pictures are filled
-    with crowds, which teaches small people and those behind others. Ctrl-C keeps the last whole epoch;
-    --resume goes on from there. `mot-reid export` makes the ONNX file that a CPU runs.
+    with crowds, which teaches small people and those behind others. Ctrl-C keeps what the finished runs gave,
+    or the last whole epoch of the first; --resume goes on from there. `mot-reid export` makes the ONNX file
+    that a CPU runs.
 
     For example
 
@@ -103,6 +105,7 @@ def train_detector(
 
     given: dict[str, Any] = {
         "epochs": epochs,
+        "runs": runs,
         "pictures": pictures,
         "image_size": image_size,
         "image_height": image_height,
@@ -148,7 +151,7 @@ def train_detector(
                 progress,
             )
         except KeyboardInterrupt:
-            kept = f"the last epoch is kept in {output}; --resume goes on"
+            kept = f"what was learnt is kept in {output}; --resume goes on"
             typer.echo(
                 f"interrupted: {kept if last.is_file() else 'before the end of the first epoch'}", err=True
             )

@@ -12,6 +12,7 @@ class FineTuning(Settings):
     """How the detector is fine-tuned."""
 
     epochs: int = setting(8, "times that so many pictures are learnt from", low=1)
+    runs: int = setting(2, "trainings, each with pictures of its own, whose weights are averaged", low=1)
     pictures: int = setting(1600, "training pictures made up for an epoch", low=1)
     image_size: int = setting(640, "width of the training pictures, pixels", low=32, step=32)
     image_height: int = setting(384, "their height", low=32, step=32)
@@ -37,4 +38,4 @@ class FineTuning(Settings):
         low=0,
         high=1,
     )
-    seed: int = setting(0, "of the pictures", low=0)
+    seed: int = setting(0, "of the pictures of the first run; the next has the next one", low=0)

@@ -3,7 +3,8 @@
 The start is a COCO checkpoint cut down to its person class, so it finds people exactly as the COCO model does
 before the first step. It learns from real pictures and from crowds pasted into them. What it knew is kept in
 two ways: on some pictures the start's answers count as well, and the result is a mean of start and fine-tuned
-weights (WiSE-FT, Wortsman et al., CVPR 2022).
+weights (WiSE-FT, Wortsman et al., CVPR 2022). The fine-tuned weights are themselves a mean, of several runs:
+what one happens to get wrong another does not (model soups, Wortsman et al., ICML 2022).
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from mot_reid.training.detector.pictures import (
     read_picture,
 )
 from mot_reid.training.detector.settings import FineTuning
-from mot_reid.training.detector.weights import blend, person_only, save_checkpoint
+from mot_reid.training.detector.weights import average, blend, person_only, save_checkpoint
 
 __all__ = ["last_epoch", "train_detector", "work_folder"]
 
@@ -79,29 +80,35 @@ def train_detector(
     Raises:
         FileNotFoundError: there is no start, or nothing to resume.
         ValueError: the start is no detector, or there is nothing to learn from.
-        KeyboardInterrupt: as it came; what the last whole epoch gave is saved before.
+        KeyboardInterrupt: as it came; what the finished runs gave is saved before, or the last whole epoch of
+            the first.
     """
     settings = settings or FineTuning()
     out = Path(out)
     work = work_folder(out, work)
-    last = last_epoch(work)
     if not Path(start).is_file():
         raise FileNotFoundError(f"no detector weights at {start}")
-    if resume and not last.is_file():
-        raise FileNotFoundError(f"nothing to resume: no {last}")
+    if resume and not last_epoch(work).is_file():
+        raise FileNotFoundError(f"nothing to resume: no {last_epoch(work)}")
     first = person_only(load_ultralytics(Path(start)).model)
     if resume:
         settings = FineTuning(**json.loads((work / _SETTINGS).read_text()))
     else:
         _gather(pictures, sequences, people, settings, work, on_step)
         (work / _SETTINGS).write_text(json.dumps(asdict(settings)))
-        last.unlink(missing_ok=True)
+        for last in work.glob("run-*/weights/last.pt"):
+            last.unlink()
+    material = _material(work)
+    finished: list[torch.nn.Module] = []
     try:
-        _fine_tune(first, _material(work), work, settings, last if resume else None, on_step)
+        for number in range(settings.runs):
+            _fine_tune(first, material, work, settings, number, on_step)
+            finished.append(_weights(last_epoch(work, number)))
     finally:
-        if last.is_file():
-            tuned = torch.load(last, map_location="cpu", weights_only=False)["ema"].float()
-            save_checkpoint(blend(first, tuned, settings.tuned_share), out, asdict(settings))
+        if not finished and last_epoch(work).is_file():
+            finished.append(_weights(last_epoch(work)))
+        if finished:
+            save_checkpoint(blend(first, average(finished), settings.tuned_share), out, asdict(settings))
     return out
 
 
@@ -110,9 +117,14 @@ def work_folder(out: Path, work: str | os.PathLike[str] | None = None) -> Path:
     return Path(work or out.with_suffix(".work")).resolve()
 
 
-def last_epoch(work: Path) -> Path:
-    """What the last whole epoch gave, Ultralytics' checkpoint, if there was one."""
-    return work / "run" / "weights" / "last.pt"
+def last_epoch(work: Path, run: int = 0) -> Path:
+    """What the last whole epoch of a run gave, Ultralytics' checkpoint, if there was one."""
+    return work / f"run-{run}" / "weights" / "last.pt"
+
+
+def _weights(checkpoint: Path) -> torch.nn.Module:
+    """The moving average in a checkpoint of Ultralytics' loop."""
+    return torch.load(checkpoint, map_location="cpu", weights_only=False)["ema"].float()
 
 
 def _gather(
@@ -166,15 +178,19 @@ def _fine_tune(
     material: Material,
     work: Path,
     settings: FineTuning,
-    resumed: Path | None,
+    run: int,
     on_step: OnStep,
 ) -> None:
-    """Ultralytics' training loop; leaves ``work/run/weights/last.pt`` after each epoch.
+    """Ultralytics' training loop, or what is left of it; leaves `last_epoch` after each epoch.
 
     Its own ``YOLO(...).train()`` will not do: it builds a narrower one-class head and loses the
     classification branch, its batch statistics ruin a checkpoint whose normalisation is folded into the
     convolutions, and its pictures and losses are others.
     """
+    last = last_epoch(work, run)
+    resumed = last.is_file()
+    if resumed and torch.load(last, map_location="cpu", weights_only=False)["epoch"] + 1 >= settings.epochs:
+        return
     import_ultralytics()
     from ultralytics.models.yolo.detect import DetectionTrainer
 
@@ -228,17 +244,17 @@ def _fine_tune(
         "freeze": 0 if settings.backbone_rate else _BACKBONE,
         "close_mosaic": 0,
         "workers": 8 if torch.cuda.is_available() else 0,  # a CPU has better things to do
-        "seed": settings.seed,
+        "seed": settings.seed + run,
         "amp": False,
         "val": False,
         "plots": False,
         "project": str(work),
-        "name": "run",
+        "name": f"run-{run}",
         "exist_ok": True,
         "verbose": False,
     }
-    if resumed is not None:
-        overrides["resume"] = str(resumed)
+    if resumed:
+        overrides["resume"] = str(last)
     with keep_torch_threads():
         trainer: Any = PersonTrainer(overrides=overrides)
 
@@ -259,7 +275,8 @@ def _fine_tune(
 
     def report(running: Any) -> None:
         steps = len(running.train_loader)
-        on_step("training", running.start_epoch * steps + next(counted), running.epochs * steps)
+        before = run * running.epochs + running.start_epoch
+        on_step("training", before * steps + next(counted), settings.runs * running.epochs * steps)
 
     trainer.add_callback("on_train_batch_end", report)
     trainer.train()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import torch
 
-__all__ = ["blend", "fold_normalisation", "person_only", "save_checkpoint"]
+__all__ = ["average", "blend", "fold_normalisation", "person_only", "save_checkpoint"]
 
 
 def person_only(model: torch.nn.Module) -> torch.nn.Module:
@@ -50,6 +50,14 @@ def blend(start: torch.nn.Module, tuned: torch.nn.Module, tuned_share: float) ->
         if value.is_floating_point():
             value.lerp_(before[name], 1 - tuned_share)
     return mixed
+
+
+def average(models: Sequence[torch.nn.Module]) -> torch.nn.Module:
+    """A model whose weights are the mean of those of the ``models``, which have the same layers."""
+    mean = models[0]
+    for number, model in enumerate(models[1:], 2):
+        mean = blend(mean, model, 1 / number)
+    return mean
 
 
 def fold_normalisation(model: torch.nn.Module) -> None:

@@ -18,7 +18,7 @@ from mot_reid.resources import shipped
 from mot_reid.training.detector.pictures import MotFrames, convert_mot, convert_yolo, labelled_pictures
 from mot_reid.training.detector.scores import PictureResult, evaluate_detector, score_detections
 from mot_reid.training.detector.settings import FineTuning
-from mot_reid.training.detector.trainer import train_detector
+from mot_reid.training.detector.trainer import last_epoch, train_detector
 from mot_reid.training.detector.weights import blend, fold_normalisation, person_only, save_checkpoint
 
 
@@ -190,7 +190,7 @@ def test_training_makes_a_small_one_class_checkpoint(tmp_path: Path, bf16: bool)
     sequence = write_sequence(tmp_path / "sequence", truth)
     save_checkpoint(coco_like(), tmp_path / "start.pt", {})
     settings = FineTuning(
-        epochs=1, pictures=4, image_size=64, image_height=64, batch=2, backbone_rate=0, bf16=bf16
+        epochs=1, runs=1, pictures=4, image_size=64, image_height=64, batch=2, backbone_rate=0, bf16=bf16
     )
     steps: list[tuple[str, int, int]] = []
     out = train_detector(
@@ -230,7 +230,7 @@ def test_what_is_interrupted_is_kept_and_resumed(
     sequence = write_sequence(tmp_path / "sequence", truth)
     save_checkpoint(coco_like(), tmp_path / "start.pt", {})
     out = tmp_path / "out.pt"
-    options = ["--start", tmp_path / "start.pt", "--epochs", 3, "--pictures", 4, "--batch", 2]
+    options = ["--start", tmp_path / "start.pt", "--epochs", 3, "--runs", 1, "--pictures", 4, "--batch", 2]
     options += ["--image-size", 64, "--image-height", 64]
     shown: list[tuple[int, int]] = []
 
@@ -242,7 +242,7 @@ def test_what_is_interrupted_is_kept_and_resumed(
     monkeypatch.setattr(WorkProgress, "__call__", progress)
     result = run("train-detector", out, *options, "--mot", sequence)
     assert result.code == 130
-    assert result.err.endswith(f"interrupted: the last epoch is kept in {out}; --resume goes on\n")
+    assert result.err.endswith(f"interrupted: what was learnt is kept in {out}; --resume goes on\n")
     kept = out.read_bytes()
     result = run("train-detector", out, "--start", tmp_path / "start.pt", "--resume")
     assert result.code == 0, result.err
@@ -250,10 +250,54 @@ def test_what_is_interrupted_is_kept_and_resumed(
     assert shown == [(1, 6), (2, 6), (3, 6), (3, 6), (4, 6), (5, 6), (6, 6)]
 
 
+def test_runs_are_averaged_and_the_finished_ones_kept(tmp_path: Path) -> None:
+    sequence = write_sequence(tmp_path / "sequence", "1,1,20,10,40,80,1,1,1\n")
+    save_checkpoint(coco_like(), tmp_path / "start.pt", {})
+    start, out = tmp_path / "start.pt", tmp_path / "out.pt"
+    settings = FineTuning(
+        epochs=2, runs=3, pictures=2, image_size=64, image_height=64, batch=2, tuned_share=0.5
+    )
+    steps: list[tuple[int, int]] = []
+
+    def interrupt(_: str, done: int, total: int) -> None:
+        steps.append((done, total))
+        if steps[-1] == (4, 6) and len(steps) == 4:  # at the end of the second run, before it is saved
+            raise KeyboardInterrupt
+
+    def kept() -> dict[str, torch.Tensor]:
+        return {name: value.float() for name, value in load_ultralytics(out).model.state_dict().items()}
+
+    def expected(runs: int) -> dict[str, torch.Tensor]:
+        states = [
+            torch.load(last_epoch(out.with_suffix(".work"), run), weights_only=False) for run in range(runs)
+        ]
+        learnt = [state["ema"].float() for state in states]
+        made = blend(person_only(load_ultralytics(start).model), learnt[0], 0.5)
+        with torch.no_grad():
+            for name, value in made.named_parameters():
+                mean = sum(dict(model.named_parameters())[name] for model in learnt) / runs
+                value += 0.5 * (mean - dict(learnt[0].named_parameters())[name])
+        save_checkpoint(made, tmp_path / "expected.pt", {})
+        model = load_ultralytics(tmp_path / "expected.pt").model
+        return {name: value.float() for name, value in model.state_dict().items()}
+
+    with pytest.raises(KeyboardInterrupt):
+        train_detector(start, out, sequences=[MotFrames(sequence)], settings=settings, on_step=interrupt)
+    torch.testing.assert_close(kept(), expected(1), rtol=1e-3, atol=1e-4)
+    train_detector(start, out, resume=True, on_step=interrupt)
+    assert steps == [(1, 6), (2, 6), (3, 6), (4, 6), (4, 6), (5, 6), (6, 6)]
+    torch.testing.assert_close(kept(), expected(3), rtol=1e-3, atol=1e-4)
+    first, second = (
+        torch.load(last_epoch(out.with_suffix(".work"), run), weights_only=False)["ema"] for run in (0, 1)
+    )
+    differing = zip(first.parameters(), second.parameters(), strict=True)
+    assert any(not torch.equal(a, b) for a, b in differing), "both runs had the same pictures"
+
+
 def test_it_computes_with_the_threads_it_was_given(tmp_path: Path, torch_threads: int) -> None:
     sequence = write_sequence(tmp_path / "sequence", "1,1,20,10,40,80,1,1,1\n")
     save_checkpoint(coco_like(), tmp_path / "start.pt", {})
-    settings = FineTuning(epochs=1, pictures=2, image_size=64, image_height=64, batch=2)
+    settings = FineTuning(epochs=1, runs=1, pictures=2, image_size=64, image_height=64, batch=2)
     used: list[int] = []
     train_detector(
         tmp_path / "start.pt",
