@@ -214,9 +214,9 @@ class _UltralyticsYolo:
         self.class_names: Mapping[int, str] = dict(self._model.names)
         self._options = {
             "device": device,
-            "half": device.startswith("cuda"),
             "save": False,
             "verbose": False,
+            **(_half_precision() if device.startswith("cuda") else {}),
         }
 
     def __call__(self, frames: Sequence[NDArray[np.uint8]], size: int, keep: Suppression) -> list[Rows]:
@@ -232,6 +232,13 @@ class _UltralyticsYolo:
                 **self._options,
             )
         return [np.asarray(result.boxes.data.cpu().numpy(), np.float32) for result in results]
+
+
+def _half_precision() -> dict[str, Any]:
+    """What asks the installed Ultralytics for half precision; it warns of the old name at each frame."""
+    from ultralytics.utils import DEFAULT_CFG_DICT
+
+    return {"quantize": 16} if "quantize" in DEFAULT_CFG_DICT else {"half": True}
 
 
 def load_ultralytics(path: Path) -> Any:

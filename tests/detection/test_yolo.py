@@ -161,6 +161,23 @@ def test_it_is_silent_and_offline(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} <= {".cache"}
 
 
+def test_ultralytics_has_nothing_to_warn_of(
+    photographs: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would, at each frame, in a user's own program: the command line shows no warnings of it."""
+    from ultralytics import cfg
+    from ultralytics.utils import LOGGER
+
+    warnings: list[str] = []
+    monkeypatch.setattr(LOGGER, "warning", lambda text, *_: warnings.append(str(text)))
+    YoloDetector(DetectorConfig(runtime="torch", image_size=64)).detect(photographs[:1])
+    assert warnings == []
+    precision = yolo._half_precision()  # asked for on CUDA
+    cfg.check_dict_alignment(cfg.DEFAULT_CFG_DICT, dict(precision))
+    assert warnings == []
+    assert precision in ({"quantize": 16}, {"half": True})
+
+
 def test_ultralytics_leaves_torch_its_threads(torch_threads: int, photographs: list[np.ndarray]) -> None:
     import torch
 
