@@ -22,6 +22,9 @@ __all__ = ["MadePictures", "Material"]
 
 _LARGEST = 1280  # side of a picture in memory, pixels: about twice what is learnt at
 _FRAMES_SHARE = 0.4  # of the pictures, where there are frames of sequences besides
+# Least and largest scale of a picture by itself, where 1 just fits. Those that are kept are read enlarged,
+# too: a larger image size at run time shows larger people than there are at the size of training.
+_SCALES, _SCALES_KEPT = (0.5, 1.25), (0.5, 2.5)
 _PIECED, _PIECED_KEPT = 0.6, 0.4  # share of those without a crowd that are pieced together
 
 
@@ -100,7 +103,8 @@ class MadePictures(Dataset[dict[str, Any]]):
                 scene = piece_together(lambda: self._pick(rng, kept), self._size, rng)
             else:
                 filling = rng.random() < (0.25 if kept else 0.5)
-                scene = place(self._pick(rng, kept), self._size, rng, None if filling else (0.5, 1.25))
+                scales = _SCALES_KEPT if kept else _SCALES
+                scene = place(self._pick(rng, kept), self._size, rng, None if filling else scales)
         scene = Scene(spoilt(scene.picture, rng), scene.people)
         return (mirrored(scene) if rng.random() < 0.5 else scene), kept
 

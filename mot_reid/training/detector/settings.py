@@ -12,7 +12,9 @@ class FineTuning(Settings):
     """How the detector is fine-tuned."""
 
     epochs: int = setting(8, "times that so many pictures are learnt from", low=1)
-    runs: int = setting(2, "trainings, each with pictures of its own, whose weights are averaged", low=1)
+    runs: int = setting(
+        2, "trainings, each with crops and pictures of its own, whose weights are averaged", low=1
+    )
     pictures: int = setting(1600, "training pictures made up for an epoch", low=1)
     image_size: int = setting(640, "width of the training pictures, pixels", low=32, step=32)
     image_height: int = setting(384, "their height", low=32, step=32)
@@ -24,7 +26,7 @@ class FineTuning(Settings):
     bf16: bool = setting(
         False, "compute in bfloat16: faster on a CPU that has it (AVX512-BF16, AMX), very slow on others"
     )
-    cutouts: int = setting(3000, "crops of --people that are taken, at most", low=1)
+    cutouts: int = setting(3000, "crops of --people that a run takes, at most", low=1)
     crowds: float = setting(
         0.5, "share of the training pictures that are filled with people of --people", low=0, high=1
     )
@@ -38,4 +40,4 @@ class FineTuning(Settings):
         low=0,
         high=1,
     )
-    seed: int = setting(0, "of the pictures of the first run; the next has the next one", low=0)
+    seed: int = setting(0, "of the first run; each other has the next one", low=0)

@@ -43,7 +43,7 @@ __all__ = ["last_epoch", "train_detector", "work_folder"]
 OnStep = Callable[[str, int, int], None]
 """Told what is being done, how many steps of it are done, and of how many."""
 
-_PICTURES, _SEQUENCES, _CUTOUTS = "pictures", "sequences", "cutouts.npz"  # in the work folder
+_PICTURES, _SEQUENCES, _CUTOUTS = "pictures", "sequences", "cutouts-{}.npz"  # in the work folder
 _SETTINGS = "settings.json"
 _BACKBONE = 11  # first modules of YOLO11 and YOLO26
 _AVERAGE = 0.998  # decay of the moving average a step; Ultralytics' grows to it only over many thousand steps
@@ -98,11 +98,10 @@ def train_detector(
         (work / _SETTINGS).write_text(json.dumps(asdict(settings)))
         for last in work.glob("run-*/weights/last.pt"):
             last.unlink()
-    material = _material(work)
     finished: list[torch.nn.Module] = []
     try:
         for number in range(settings.runs):
-            _fine_tune(first, material, work, settings, number, on_step)
+            _fine_tune(first, work, settings, number, on_step)
             finished.append(_weights(last_epoch(work, number)))
     finally:
         if not finished and last_epoch(work).is_file():
@@ -140,27 +139,33 @@ def _gather(
         raise ValueError("pictures, sequences: nothing to learn from, both are empty")
     for part in (_PICTURES, _SEQUENCES, "mot"):
         shutil.rmtree(work / part, ignore_errors=True)
-    (work / _CUTOUTS).unlink(missing_ok=True)
+    for cutouts in work.glob(_CUTOUTS.format("*")):
+        cutouts.unlink()
     for folder in pictures:
         convert_yolo(folder, work / _PICTURES)
     for number, frames in enumerate(sequences):
         convert_mot(frames, work / "mot" / str(number))
         convert_yolo(work / "mot" / str(number), work / _SEQUENCES / str(number))
     shutil.rmtree(work / "mot", ignore_errors=True)
-    if people is not None:
-        cutouts = read_cutouts(
-            people, settings.cutouts, settings.seed, lambda *so_far: on_step("cutting people out", *so_far)
-        )
-        save_cutouts(cutouts, work / _CUTOUTS)
+    if people is None:
+        return
+    for run in range(settings.runs):
+
+        def cut(done: int, total: int, before: int = run) -> None:
+            on_step("cutting people out", before * total + done, settings.runs * total)
+
+        found = read_cutouts(people, settings.cutouts, settings.seed + run, cut)
+        save_cutouts(found, work / _CUTOUTS.format(run))
 
 
-def _material(work: Path) -> Material:
-    """What `_gather` gathered, in memory."""
+def _material(work: Path, run: int) -> Material:
+    """What `_gather` gathered for a run, in memory."""
+    cutouts = work / _CUTOUTS.format(run)
     sequences = work / _SEQUENCES
     return Material(
         _scenes(work / _PICTURES) if (work / _PICTURES).is_dir() else [],
         [_scenes(folder) for folder in sorted(sequences.iterdir())] if sequences.is_dir() else [],
-        load_cutouts(work / _CUTOUTS) if (work / _CUTOUTS).is_file() else [],
+        load_cutouts(cutouts) if cutouts.is_file() else [],
     )
 
 
@@ -175,7 +180,6 @@ def _scenes(folder: Path) -> list[Scene]:
 
 def _fine_tune(
     start: torch.nn.Module,
-    material: Material,
     work: Path,
     settings: FineTuning,
     run: int,
@@ -191,6 +195,7 @@ def _fine_tune(
     resumed = last.is_file()
     if resumed and torch.load(last, map_location="cpu", weights_only=False)["epoch"] + 1 >= settings.epochs:
         return
+    material = _material(work, run)
     import_ultralytics()
     from ultralytics.models.yolo.detect import DetectionTrainer
 
