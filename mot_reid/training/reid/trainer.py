@@ -17,6 +17,7 @@ from torch.nn.parallel import DistributedDataParallel
 from mot_reid.appearance.checkpoints import IMAGENET_MEAN, IMAGENET_STD, EmbeddingNetwork
 from mot_reid.appearance.mgn import MGN
 from mot_reid.training.reid.augmentation import augmented_batch, normalise
+from mot_reid.training.reid.centring import centred
 from mot_reid.training.reid.crops import IntArray
 from mot_reid.training.reid.data import Progress, TrainingData
 from mot_reid.training.reid.distributed import ALONE, Group
@@ -35,6 +36,7 @@ from mot_reid.training.reid.warm_start import backbone_state, blend_backbone, st
 __all__ = ["Trainer", "TrainingResult"]
 
 STATE = "last.pt"
+_PLAIN = AugmentationSettings(brightness=0, contrast=0, saturation=0, gamma=1, coarse=0)
 
 
 class TrainingResult(NamedTuple):
@@ -218,6 +220,7 @@ class Trainer:
                     self._samples(self.device),
                     self.settings.network.frozen_norms,
                 )
+            model = centred(model, (pixels for pixels, _ in self._sampled(1024, _PLAIN, self.device)))
             if self.data.validation is not None:
                 network = EmbeddingNetwork(model, size, IMAGENET_MEAN, IMAGENET_STD, model.dim)
                 scores = evaluate_network(network, self.data.validation)
@@ -274,10 +277,9 @@ class Trainer:
         teacher, count = self.data.teacher, self.settings.distillation.fitted
         if teacher is None or self.trainee.projection is None or not isinstance(network, MGN):
             raise ValueError("distillation.fitted: needs distillation.teachers and the architecture mgn")
-        plain = AugmentationSettings(brightness=0, contrast=0, saturation=0, gamma=1, coarse=0)
         lessons = (
             (pixels, torch.from_numpy(teacher[rows]))
-            for pixels, rows in self._sampled(count, plain, torch.device("cpu"))
+            for pixels, rows in self._sampled(count, _PLAIN, torch.device("cpu"))
         )
         fit = fit_projection if Path(self.settings.network.initial).suffix == ".safetensors" else fit_heads
         self.trainee.projection.weight.data.copy_(fit(network, lessons))
