@@ -73,7 +73,7 @@ class AssociationConfig(Settings):
 
     low_score: float = setting(0.1, "detections below this score are left out", low=0, high=1)
     high_share: float = setting(0.75, "share of the usual score that makes a confident detection", low=0)
-    new_share: float = setting(0.8, "share of the usual score from which on a track starts", low=0)
+    new_share: float = setting(0.8, "share of the usual score from which on a track starts soon", low=0)
     new_share_inside: float = setting(
         0.9, "the same away from the picture's edges, where appearance is known", low=0
     )
@@ -106,6 +106,7 @@ class AssociationConfig(Settings):
     max_occlusion: float = setting(0.3, "a box covered more than this teaches no appearance", low=0, high=1)
     duplicate_iou: float = setting(0.5, "a new track may not overlap a followed one by more", low=0, high=1)
     min_hits: int = setting(2, "detections in a row that confirm a new track", low=1)
+    patient_hits: int = setting(8, "the same where none of them scored enough to start a track", low=1)
     hidden_age: int = setting(8, "frames for which a person behind another one is still reported", low=0)
     hidden_time: float = setting(
         0.4, "the same in seconds, where the frame rate is known; the sooner of both ends it", low=0

@@ -114,12 +114,15 @@ class Associator:
         self._usual_score = usual_score
         self._view.extend(xyxy)
         frame.at_edge = self._view.at_edge(xyxy, self.association.edge_margin)
+        known_by_looks = frame.looks_share > 0 and self._frame > 1
+        shares = start_shares(frame.at_edge, known_by_looks, self.association)
+        frame.convincing = confident & (detections.scores >= shares * usual)
         self._match_confident(frame, confident)
         self._match_weak(frame, ~confident)
         self._revive(frame, confident)
         self._match_tentative(frame, confident)
         self._update(frame)
-        self._start(frame, confident, usual)
+        self._start(frame, confident)
         self._confirm()
         seen = self._report(frame, kept)
         self._retire()
@@ -297,6 +300,7 @@ class Associator:
         rows["score"][matched] = scores
         rows["last_seen"][matched] = self._frame
         rows["at_edge"][matched] = frame.at_edge[chosen]
+        rows["convinced"][matched] |= frame.convincing[chosen]
         rows["drift"][matched], rows["carried"][matched] = 0, 0
         rows["hits"][matched] += 1
         lost = rows["status"][matched] == Status.LOST
@@ -323,15 +327,11 @@ class Associator:
         self._table.blend_embeddings(rows, embeddings, momentum)
         unlooked[rows] = 0
 
-    def _start(self, frame: Frame, confident: Mask, usual: float) -> None:
+    def _start(self, frame: Frame, confident: Mask) -> None:
         """Free detections start tentative tracklets unless they double a box that is already followed."""
         config, detections = self.association, frame.detections
         free = frame.track_of == NOBODY
-        if not np.count_nonzero(free & confident):
-            return
-        known_by_looks = frame.looks_share > 0 and self._frame > 1
-        convincing = detections.scores >= start_shares(frame.at_edge, known_by_looks, config) * usual
-        starting = (free & confident & convincing).nonzero()[0]
+        starting = (free & confident).nonzero()[0]
         if not starting.size:
             return
         shared = kernels.most_shared(detections.xyxy, detections.classes, starting, (~free).nonzero()[0])
@@ -341,15 +341,18 @@ class Associator:
         rows = self._table.append(states, classes, scores, self._frame)
         frame.track_of[starting] = rows
         self._table.rows["at_edge"][rows] = frame.at_edge[starting]
+        self._table.rows["convinced"][rows] = frame.convincing[starting]
         self._remember_appearance(frame, rows, starting)
 
     def _confirm(self) -> None:
-        """Tentative tracklets seen often enough get their ids; in the first frame at once."""
-        rows = self._table.rows
-        enough = 1 if self._frame == 1 else self.association.min_hits
+        """Tentative tracklets seen often enough get their ids; convincing ones in the first frame at once."""
+        rows, config = self._table.rows, self.association
         tentative = (rows["status"] == Status.TENTATIVE).nonzero()[0]
         if tentative.size:
             seen = rows["last_seen"][tentative] == self._frame
+            soon = 1 if self._frame == 1 else config.min_hits
+            late = max(config.patient_hits, config.min_hits)
+            enough = np.where(rows["convinced"][tentative], soon, late)
             self._table.confirm(tentative[seen & (rows["hits"][tentative] >= enough)])
 
     def _report(self, frame: Frame, kept: Indices) -> Tracks:

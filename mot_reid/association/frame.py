@@ -32,6 +32,7 @@ class Frame:
         detection_of: ``(T,)`` the detection of each tracklet, or -1.
         track_of: ``(M,)`` the tracklet of each detection, or -1.
         at_edge: ``(M,)`` detections that the picture's edge cuts off, or nearly.
+        convincing: ``(M,)`` confident detections whose score is enough to start a track soon.
         looks_share: the share of the confident detections whose looks there are, all in all; 0 for no looks.
         embeddable: ``(M,)`` who could be asked about, the confident ones; empty without looks.
         looks: what tracklets and detections look like, of those that were asked for, if any.
@@ -49,6 +50,7 @@ class Frame:
     detection_of: Indices = field(init=False)
     track_of: Indices = field(init=False)
     at_edge: Mask = field(init=False)
+    convincing: Mask = field(init=False)
     looks_share: float = 0.0
     embeddable: Mask = field(default_factory=lambda: np.zeros(0, bool))
     looks: Looks | None = None

@@ -49,7 +49,7 @@ class UsualScore:
 def start_shares(
     at_edge: NDArray[np.bool_], known_by_looks: bool, config: AssociationConfig
 ) -> NDArray[np.float64]:
-    """Which share of the usual score each detection ``(M,)`` needs to start a track.
+    """Which share of the usual score each detection ``(M,)`` needs to start a track soon.
 
     Where appearance is known, people who turn up in the middle of the picture are revived by their looks;
     what is left there and looks like nobody must be more convincing than one who comes in at its edge.

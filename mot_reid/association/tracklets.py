@@ -18,6 +18,7 @@ _ROW = np.dtype(
         ("status", np.int8),
         ("class_id", np.int64),
         ("hits", np.int64),  # detections so far
+        ("convinced", np.bool_),  # one of them had the score that starts a track soon
         ("last_seen", np.int64),  # frame of the last detection
         ("score", np.float32),  # of the last detection
         ("has_embedding", np.bool_),

@@ -90,6 +90,33 @@ def test_weak_detections_start_nothing() -> None:
         assert ids(step(tracker, people((0, 0), scores=[0.4]))) == []
 
 
+def test_who_is_seen_again_and_again_without_convincing_is_followed_in_the_end() -> None:
+    """0.62 is a confident score where 0.8 is usual, but starts no track soon."""
+    tracker = Associator(AssociationConfig(patient_hits=5))
+    seen = [ids(step(tracker, people((0, 0), scores=[0.62]))) for _ in range(6)]
+    assert seen == [[], [], [], [], [1], [1]]
+
+
+def test_who_is_missed_before_convincing_starts_again() -> None:
+    tracker = Associator(AssociationConfig(patient_hits=3))
+    for _ in range(2):
+        step(tracker, people((0, 0), scores=[0.62]))
+    step(tracker, people())
+    assert [ids(step(tracker, people((0, 0), scores=[0.62]))) for _ in range(3)] == [[], [], [1]]
+
+
+def test_one_convincing_score_among_others_is_enough() -> None:
+    tracker = Associator(AssociationConfig(min_hits=3, patient_hits=50))
+    scores = (0.62, 0.62, 0.62, 0.62, 0.9, 0.62)
+    seen = [ids(step(tracker, people((0, 0), scores=[score]))) for score in scores]
+    assert seen == [[], [], [], [], [1], [1]]
+
+
+def test_patience_is_never_shorter_than_what_everybody_needs() -> None:
+    tracker = Associator(AssociationConfig(min_hits=4, patient_hits=1))
+    assert [ids(step(tracker, people((0, 0), scores=[0.62]))) for _ in range(4)] == [[], [], [], [1]]
+
+
 def test_confident_means_the_same_for_every_detector() -> None:
     """A modest detector's 0.5 is a person, a bold one's may be anything."""
     modest, bold = Associator(), Associator()
