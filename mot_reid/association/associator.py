@@ -300,7 +300,8 @@ class Associator:
         rows["score"][matched] = scores
         rows["last_seen"][matched] = self._frame
         rows["at_edge"][matched] = frame.at_edge[chosen]
-        rows["convinced"][matched] |= frame.convincing[chosen]
+        newly = matched[frame.convincing[chosen] & ~rows["convinced"][matched]]
+        rows["convinced"][newly], rows["hits"][newly] = True, 0
         rows["drift"][matched], rows["carried"][matched] = 0, 0
         rows["hits"][matched] += 1
         lost = rows["status"][matched] == Status.LOST

@@ -17,7 +17,7 @@ _ROW = np.dtype(
         ("id", np.int64),  # 0 while tentative: ids are given out on confirmation, so that none is wasted
         ("status", np.int8),
         ("class_id", np.int64),
-        ("hits", np.int64),  # detections so far
+        ("hits", np.int64),  # detections so far, from the first convincing one on if there is one
         ("convinced", np.bool_),  # one of them had the score that starts a track soon
         ("last_seen", np.int64),  # frame of the last detection
         ("score", np.float32),  # of the last detection
