@@ -106,7 +106,7 @@ class AssociationConfig(Settings):
     max_occlusion: float = setting(0.3, "a box covered more than this teaches no appearance", low=0, high=1)
     duplicate_iou: float = setting(0.5, "a new track may not overlap a followed one by more", low=0, high=1)
     min_hits: int = setting(2, "detections in a row that confirm a new track", low=1)
-    patient_hits: int = setting(8, "the same where none of them scored enough to start a track", low=1)
+    patient_hits: int = setting(30, "the same where none of them scored enough to start a track", low=1)
     hidden_age: int = setting(8, "frames for which a person behind another one is still reported", low=0)
     hidden_time: float = setting(
         0.4, "the same in seconds, where the frame rate is known; the sooner of both ends it", low=0

@@ -15,6 +15,7 @@ from mot_reid.cli.progress import WorkProgress
 from mot_reid.config import DetectorConfig
 from mot_reid.detection.yolo import import_ultralytics, load_ultralytics
 from mot_reid.resources import shipped
+from mot_reid.training.detector.cutouts import load_cutouts
 from mot_reid.training.detector.pictures import MotFrames, convert_mot, convert_yolo, labelled_pictures
 from mot_reid.training.detector.scores import PictureResult, evaluate_detector, score_detections
 from mot_reid.training.detector.settings import FineTuning
@@ -292,6 +293,33 @@ def test_runs_are_averaged_and_the_finished_ones_kept(tmp_path: Path) -> None:
     )
     differing = zip(first.parameters(), second.parameters(), strict=True)
     assert any(not torch.equal(a, b) for a, b in differing), "both runs had the same pictures"
+
+
+def test_each_run_pastes_people_of_its_own(tmp_path: Path) -> None:
+    sequence = write_sequence(tmp_path / "sequence", "1,1,20,10,40,80,1,1,1\n")
+    save_checkpoint(coco_like(), tmp_path / "start.pt", {})
+    (tmp_path / "people").mkdir()
+    noise = np.random.default_rng(0).integers(0, 8, (128, 64, 3), np.uint8)
+    for number in range(6):  # so many widths
+        person = noise + np.uint8(120)
+        cv2.circle(person, (32, 14), 8, (30, 30, 200), -1)
+        cv2.rectangle(person, (22 - number, 20), (42 + number, 121), (30, 30, 200), -1)
+        cv2.imwrite(str(tmp_path / "people" / f"{number}.png"), person)
+    settings = FineTuning(epochs=1, runs=2, pictures=2, image_size=64, image_height=64, batch=2, cutouts=1)
+    steps: list[tuple[str, int, int]] = []
+    train_detector(
+        tmp_path / "start.pt",
+        tmp_path / "out.pt",
+        sequences=[MotFrames(sequence)],
+        people=tmp_path / "people",
+        settings=settings,
+        on_step=lambda *step: steps.append(step),
+    )
+    cutting, training = "cutting people out", "training"
+    assert steps == [(cutting, 1, 2), (cutting, 2, 2), (training, 1, 2), (training, 2, 2)]
+    first, second = (load_cutouts(tmp_path / "out.work" / f"cutouts-{run}.npz") for run in (0, 1))
+    assert len(first) == len(second) == 1
+    assert first[0].shape != second[0].shape
 
 
 def test_it_computes_with_the_threads_it_was_given(tmp_path: Path, torch_threads: int) -> None:
