@@ -303,7 +303,12 @@ def test_each_run_pastes_people_of_its_own(tmp_path: Path) -> None:
     for number in range(6):  # so many widths
         person = noise + np.uint8(120)
         cv2.circle(person, (32, 14), 8, (30, 30, 200), -1)
-        cv2.rectangle(person, (22 - number, 20), (42 + number, 121), (30, 30, 200), -1)
+        for left, top, right, bottom in (
+            (18 - number, 20, 46 + number, 66),
+            (22, 66, 29, 121),
+            (35, 66, 42, 121),
+        ):
+            cv2.rectangle(person, (left, top), (right, bottom), (30, 30, 200), -1)
         cv2.imwrite(str(tmp_path / "people" / f"{number}.png"), person)
     settings = FineTuning(epochs=1, runs=2, pictures=2, image_size=64, image_height=64, batch=2, cutouts=1)
     steps: list[tuple[str, int, int]] = []
