@@ -348,13 +348,12 @@ class Associator:
     def _confirm(self) -> None:
         """Tentative tracklets seen often enough get their ids; convincing ones in the first frame at once."""
         rows, config = self._table.rows, self.association
-        tentative = (rows["status"] == Status.TENTATIVE).nonzero()[0]
+        tentative = ((rows["status"] == Status.TENTATIVE) & (rows["last_seen"] == self._frame)).nonzero()[0]
         if tentative.size:
-            seen = rows["last_seen"][tentative] == self._frame
             soon = 1 if self._frame == 1 else config.min_hits
             late = max(config.patient_hits, config.min_hits)
             enough = np.where(rows["convinced"][tentative], soon, late)
-            self._table.confirm(tentative[seen & (rows["hits"][tentative] >= enough)])
+            self._table.confirm(tentative[rows["hits"][tentative] >= enough])
 
     def _report(self, frame: Frame, kept: Indices) -> Tracks:
         """The confirmed tracklets seen in this frame, then those hidden by them.
