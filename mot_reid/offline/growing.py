@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,12 +28,13 @@ class _Front:
     """The tracks followed back, K of them, as they are in the frame at hand."""
 
     tracks: NDArray[np.intp]  # (K,) numbers of tracks
+    classes: NDArray[np.int64]  # (K,)
     boxes: NDArray[np.float64]  # (K, 4) centre, width, height
     velocities: NDArray[np.float64]  # (K, 2) of the centre, pixels a frame, forward in time
     misses: NDArray[np.int64]  # (K,) frames since the last detection
 
     def chosen(self, rows: NDArray[np.bool_]) -> _Front:
-        return _Front(self.tracks[rows], self.boxes[rows], self.velocities[rows], self.misses[rows])
+        return _Front(*(values[rows] for values in vars(self).values()))
 
     def joined_with(self, other: _Front) -> _Front:
         pairs = zip(vars(self).values(), vars(other).values(), strict=True)
@@ -71,7 +72,9 @@ def grow_back(
     ends = find_ends(rows, starts, "first", max(round(_WINDOW * fps), 3), _DAMPING, camera)
     boxes = xyxy_to_cxcywh(rows.xyxy[starts].astype(np.float64))
     used = _used(rows)
-    front = _Front(np.zeros(0, np.intp), np.zeros((0, 4)), np.zeros((0, 2)), np.zeros(0, np.int64))
+    classes = rows.classes[starts]
+    nothing = np.zeros(0, np.int64)
+    front = _Front(nothing, nothing, np.zeros((0, 4)), np.zeros((0, 2)), nothing)
     found: list[tuple[int, NDArray[np.intp], NDArray[np.intp]]] = []
     last = 0
     for number in sorted(detections.keys() | set(ends.frames.tolist()), reverse=True):
@@ -81,10 +84,10 @@ def grow_back(
             free = np.setdiff1d(free, used.get(number, []), assume_unique=True)
             front = _step_back(front, last, number, camera)
             front = front.chosen(front.misses - 1 <= _MISSES * fps)
-            tracks, chosen = _match(front, seen.xyxy[free].astype(np.float64), least_iou)
+            tracks, chosen = _match(front, seen[free], least_iou)
             found.append((number, front.tracks[tracks], free[chosen]))
         new = np.flatnonzero(ends.frames == number)
-        begun = _Front(new, boxes[new], ends.velocities[new], np.zeros(len(new), np.int64))
+        begun = _Front(new, classes[new], boxes[new], ends.velocities[new], np.zeros(len(new), np.int64))
         front, last = front.joined_with(begun), number
     return _with_found(rows, starts, detections, found)
 
@@ -104,15 +107,17 @@ def _step_back(front: _Front, last: int, number: int, camera: CameraPath) -> _Fr
     velocities = front.velocities @ back[0, :2, :2].T
     boxes = move_cxcywh(front.boxes, np.repeat(back, len(front.boxes), axis=0))
     boxes[:, :2] -= velocities * (last - number)
-    return _Front(front.tracks, boxes, velocities, front.misses + last - number)
+    return replace(front, boxes=boxes, velocities=velocities, misses=front.misses + last - number)
 
 
 def _match(
-    front: _Front, xyxy: NDArray[np.float64], least_iou: float
+    front: _Front, free: Detections, least_iou: float
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Assigns free detections ``(M, 4)`` by overlap; the matched tracks take them over, in place."""
+    """Assigns free detections of the same class by overlap; the matched tracks take them over, in place."""
+    xyxy = free.xyxy.astype(np.float64)
     overlaps = iou(cxcywh_to_xyxy(front.boxes), xyxy)
-    tracks, chosen = assign(1 - overlaps, overlaps >= least_iou, limit=2.0)
+    possible = (overlaps >= least_iou) & (front.classes[:, None] == free.classes)
+    tracks, chosen = assign(1 - overlaps, possible, limit=2.0)
     boxes = xyxy_to_cxcywh(xyxy[chosen])
     front.velocities[tracks] -= _GAIN * (boxes[:, :2] - front.boxes[tracks, :2])
     front.boxes[tracks] = boxes

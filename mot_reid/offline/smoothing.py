@@ -22,7 +22,8 @@ def smooth(
 ) -> TrackRows:
     """Fits a line to each track around each row, under a Gaussian window, and takes its value there.
 
-    Local linear regression (Cleveland 1979); StrongSORT's Gaussian-smoothed interpolation
+    Of widths and heights the logarithms are fitted, so that a box that opens up or closes at an edge keeps a
+    size, and no size leaves the range of those in its window. Local linear regression (Cleveland 1979); StrongSORT's Gaussian-smoothed interpolation
     (arXiv 2202.13514) does much the same by a Gaussian process. The rows around are carried into each
     row's pixels as the camera moved, so a shaking camera is not smoothed away.
 
@@ -43,6 +44,7 @@ def smooth(
     reach = int(np.ceil(_REACH * widths.max()))
     weights = np.zeros((3, len(rows), 2))  # sums of w, w t and w t^2, for centres and for sizes
     values = np.zeros((2, len(rows), 4))  # sums of w y and w t y
+    least, most = np.full((len(rows), 2), np.inf), np.full((len(rows), 2), -np.inf)
     longest = int(np.diff(np.flatnonzero(_run_bounds(rows.ids))).max())
     for offset in range(-min(reach, longest - 1), min(reach, longest - 1) + 1):
         here = np.arange(max(0, -offset), len(rows) - max(0, offset))
@@ -51,24 +53,26 @@ def smooth(
         here, there = here[near], there[near]
         times = (rows.frames[there] - rows.frames[here]).astype(np.float64)[:, None]
         moved = move_cxcywh(boxes[there], camera.between(rows.frames[there], rows.frames[here]))
+        moved[:, 2:] = np.log(moved[:, 2:])
+        least[here], most[here] = np.minimum(least[here], moved[:, 2:]), np.maximum(most[here], moved[:, 2:])
         weight = np.exp(-0.5 * (times / widths) ** 2)
         for power in range(3):
             weights[power, here] += weight * times**power
         for power in range(2):
             values[power, here] += np.repeat(weight, 2, axis=1) * times**power * moved
-    return replace(rows, xyxy=_line_values(weights, values))
+    fitted = _line_values(weights, values)
+    fitted[:, 2:] = np.exp(fitted[:, 2:].clip(least, most))
+    return replace(rows, xyxy=cxcywh_to_xyxy(fitted).astype(np.float32))
 
 
 def _run_bounds(ids: NDArray[np.int64]) -> NDArray[np.bool_]:
     return np.concatenate([[True], ids[1:] != ids[:-1], [True]])
 
 
-def _line_values(weights: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float32]:
-    """The values at time 0 of the lines of least squares, as boxes ``(N, 4)``."""
+def _line_values(weights: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The values at time 0 of the lines of least squares, ``(N, 4)``."""
     total, first, second = weights
     second = second + _RIDGE
     scale = 1 / (total * second - first**2)
-    fitted = (
-        np.repeat(second * scale, 2, axis=1) * values[0] - np.repeat(first * scale, 2, axis=1) * values[1]
-    )
-    return cxcywh_to_xyxy(fitted).astype(np.float32)
+    second, first = np.repeat(second * scale, 2, axis=1), np.repeat(first * scale, 2, axis=1)
+    return second * values[0] - first * values[1]

@@ -33,7 +33,8 @@ def random_rows(draw: st.DrawFn) -> TrackRows:
         frames = rng.permutation(80)[: rng.integers(1, 60)] + 1
         start = rng.integers(-40, 60)
         frames = np.sort(frames[(frames > start) & (frames < start + 50)])
-        size = rng.uniform(20, 60)
+        # Boxes also open up and close, as at the edges of a picture.
+        size = rng.uniform(20, 60) * np.exp(rng.normal(0, rng.choice([0, 0.5]), (len(frames), 2)))
         corner = rng.uniform(0, 150, 2) + np.cumsum(rng.normal(0, 2, (len(frames), 2)), axis=0)
         walks.append(
             np.column_stack([frames, np.full(len(frames), track), corner, corner + size * np.array([1, 2])])

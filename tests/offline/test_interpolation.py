@@ -53,6 +53,18 @@ def test_noise_is_smoothed_away() -> None:
     assert after < before / 2
 
 
+def test_a_box_that_opens_up_keeps_a_size() -> None:
+    """Somebody comes in at the left edge: a line through the widths would begin below 0."""
+    widths = np.array([10.0] * 6 + [22, 48] + [100] * 6)
+    zeros = np.zeros(len(widths))
+    boxes = np.column_stack([zeros, zeros + 100, widths, zeros + 300])
+    rows = TrackRows.from_arrays(np.arange(len(widths)), np.ones(len(widths)), boxes)
+    smoothed = smooth(rows, 3, 3).xyxy
+    assert np.all(smoothed[:, 2] - smoothed[:, 0] >= 10 - 1e-3)
+    assert np.all(smoothed[:, 2] - smoothed[:, 0] <= 100 + 1e-3)
+    np.testing.assert_allclose(smoothed[:, [1, 3]], boxes[:, [1, 3]], atol=1e-3)
+
+
 def test_smoothing_follows_the_camera() -> None:
     """Who stands still under a shaking camera is not smoothed."""
     rng = np.random.default_rng(0)

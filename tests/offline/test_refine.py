@@ -46,6 +46,15 @@ def test_detections_that_are_too_weak_or_too_far_are_left() -> None:
     assert grow_back(rows, detections(range(1, 10), 60, 2, 0.5), 0.4, 0.5) is rows
 
 
+def test_detections_of_another_class_are_left() -> None:
+    rows = followed()
+    bicycle = {
+        number: replace(one, classes=np.ones(1, np.int64))
+        for number, one in detections(range(1, 10), 0, 2, 0.5).items()
+    }
+    assert grow_back(rows, bicycle, 0.4, 0.5) is rows
+
+
 def test_it_ends_where_nothing_is_found() -> None:
     seen = detections(range(1, 4), 0, 2, 0.5) | detections(range(8, 20), 0, 2, 0.5)
     assert grow_back(followed(), seen, 0.4, 0.5).frames[0] == 8  # 4 frames are more than 0.1 s
