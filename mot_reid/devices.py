@@ -3,9 +3,13 @@
 import ctypes
 import re
 import sys
+import threading
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-__all__ = ["resolve_device"]
+__all__ = ["exclusive", "resolve_device"]
+
+_MPS = threading.RLock()
 
 # What the driver of an accelerator that torch can use on Linux shows there: NVIDIA's, its guest in Windows'
 # WSL and in NVIDIA's own boards, AMD's.
@@ -34,6 +38,14 @@ def resolve_device(device: str) -> str:
         reason = str(error).splitlines()[0]
         raise ValueError(f"device {device!r} cannot be used here: {reason}") from None
     return device
+
+
+def exclusive(device: str) -> AbstractContextManager[object]:
+    """What to enter while computing on a device: on Apple's, one thread of a process has to wait for another.
+
+    Metal does not survive two threads that run torch at once (https://github.com/pytorch/pytorch/issues/197805).
+    """
+    return _MPS if device.startswith("mps") else nullcontext()
 
 
 def _accelerator_possible() -> bool:

@@ -49,7 +49,7 @@ class Tracker:
     Attributes:
         config: its settings.
         stopwatch: seconds spent in each stage.
-        affine: camera motion ``(2, 3)`` into the last frame, or None where there was none.
+        affine: camera motion ``(2, 3)`` into the last frame, or None where it is not known.
 
     Raises:
         FileNotFoundError: a configuration or camera motion file does not exist.

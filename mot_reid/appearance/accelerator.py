@@ -18,6 +18,7 @@ from torch import Tensor
 from mot_reid.appearance.checkpoints import load_checkpoint
 from mot_reid.appearance.crops import pixel_bounds
 from mot_reid.appearance.sampling import sample_crops
+from mot_reid.devices import exclusive
 
 __all__ = ["AcceleratedNetwork"]
 
@@ -53,6 +54,7 @@ class AcceleratedNetwork:
         self._std = torch.tensor(network.std, device=device) * 255
         self._batch_size = batch_size
         self._workspaces: dict[tuple[int, ...], _Workspace] = {}
+        self._turn = exclusive(device)
         self._graphs_work = self._device.type == "cuda"
 
     def __call__(
@@ -71,7 +73,7 @@ class AcceleratedNetwork:
         bounds = np.concatenate([pixel_bounds(boxes, width, height) for boxes in xyxy])
         frame_of = np.repeat(np.arange(len(frames)), [len(boxes) for boxes in xyxy])
         places = torch.from_numpy(np.column_stack([bounds, frame_of]))
-        with torch.inference_mode():
+        with torch.inference_mode(), self._turn:
             workspace = self._workspace(len(frames), frames[0].shape)
             for place, frame in zip(workspace.frames, frames, strict=False):
                 place.copy_(torch.from_numpy(frame))
@@ -82,6 +84,7 @@ class AcceleratedNetwork:
         """Where the frames go; graphs expect them there, so it stays as long as they fit."""
         workspace = self._workspaces.get(shape)
         if workspace is None or len(workspace.frames) < count:
+            self._workspaces.pop(shape, None)
             while len(self._workspaces) >= _FRAME_SIZES:
                 del self._workspaces[next(iter(self._workspaces))]
             frames = torch.zeros((count, *shape), dtype=torch.uint8, device=self._device)
@@ -132,7 +135,8 @@ class _Graph:
                     compute(frames, self._places)
             torch.cuda.current_stream().wait_stream(stream)
             # Another thread may be at work on the device, detecting.
-            with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
+            # By default all graphs of a process are recorded on the device of the first.
+            with torch.cuda.graph(self._graph, stream=stream, capture_error_mode="thread_local"):
                 self._embeddings = compute(frames, self._places)
 
     def __call__(self, places: Tensor) -> Tensor:

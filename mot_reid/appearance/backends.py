@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid.appearance.crops import normalised
+from mot_reid.devices import exclusive
 from mot_reid.resources import export_of
 from mot_reid.sessions import CUDA, open_session
 
@@ -98,7 +99,7 @@ class TorchBackend:
         network = load_checkpoint(source, device) if isinstance(source, Path) else source
         self.name = f"torch {device}"
         self.input_size = network.input_size
-        self._device = torch.device(device)
+        self._device, self._turn = torch.device(device), exclusive(device)
         self._dtype = torch.float16 if self._device.type == "cuda" else torch.float32
         self._module = network.module.to(self._device, self._dtype).to(memory_format=torch.channels_last)
         self._mean = torch.tensor(network.mean, device=device)[:, None, None] * 255
@@ -108,7 +109,7 @@ class TorchBackend:
         """See `Backend`. The crops travel as uint8; all arithmetic is done on the device, batch-wise."""
         import torch
 
-        with torch.inference_mode():
+        with torch.inference_mode(), self._turn:
             batch = torch.from_numpy(crops).to(self._device)
             images = batch.permute(0, 3, 1, 2).flip(1).float()  # BGR to RGB
             images = images.sub_(self._mean).div_(self._std).to(self._dtype)

@@ -21,6 +21,7 @@ from mot_reid.association.tracklets import Status, TrackletTable
 from mot_reid.association.view import View
 from mot_reid.config import AssociationConfig, MotionConfig
 from mot_reid.motion import kalman
+from mot_reid.motion.camera import AT_REST
 from mot_reid.structures import Detections, Tracks
 
 __all__ = ["Associator", "Embed"]
@@ -29,7 +30,6 @@ Indices = NDArray[np.intp]
 Mask = NDArray[np.bool_]
 Embed = Callable[[Indices], NDArray[np.float32]]
 """Asks for the embeddings ``(K, D)``, L2-normalised, of the detections with these row numbers ``(K,)``."""
-
 
 # Heights by which the camera must have moved on for edges to say nothing about who went through them.
 _CARRIED_AWAY = 0.5
@@ -154,8 +154,8 @@ class Associator:
         kalman.predict(states, self.motion)
         if affine is None:
             shift = scene_shift(states.position[rows["status"] == Status.CONFIRMED], measured[confident])
-            affine = np.column_stack([np.eye(2), shift]) if shift.any() else None
-        if affine is not None:
+            affine = np.column_stack([np.eye(2), shift]) if shift.any() else AT_REST
+        if not np.array_equal(affine, AT_REST):
             self._warp(affine)
 
     def _warp(self, affine: NDArray[np.float64]) -> None:

@@ -1,4 +1,4 @@
-"""What a pair of a track and a detection costs, and which pairs are possible at all."""
+"""What a pair of a track and a detection costs."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -35,8 +35,3 @@ class View:
     def at_edge(self, xyxy: Array, margin: float) -> Mask:
         """Which boxes ``(N, 4)`` end nearer to an edge than ``margin`` of their own widths, or beyond."""
         return kernels.at_edge(self.xyxy, xyxy, margin)
-
-    def nearest(self, points: Array) -> Array:
-        """The points ``(N, 2)``, those outside moved to the edge they are beyond."""
-        edges = self.xyxy
-        return np.clip(points, edges[:2], edges[2:])

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mot_reid.config import DetectorConfig
 from mot_reid.detection.decoding import Rows
 from mot_reid.detection.onnx_yolo import OnnxYolo, Suppression
+from mot_reid.devices import exclusive
 from mot_reid.resources import cache_folder, export_of, find_weights
 from mot_reid.structures import Detections
 
@@ -209,11 +210,14 @@ class _UltralyticsYolo:
     calls_at_once = 1
 
     def __init__(self, path: Path, device: str) -> None:
+        import torch
+
         self.name = f"ultralytics {device}"
         self._model = load_ultralytics(path)
         self.class_names: Mapping[int, str] = dict(self._model.names)
+        self._turn = exclusive(device)
         self._options = {
-            "device": device,
+            "device": torch.device(device),  # of a name, older ones make the first GPU, whichever it means
             "save": False,
             "verbose": False,
             **(_half_precision() if device.startswith("cuda") else {}),
@@ -221,7 +225,9 @@ class _UltralyticsYolo:
 
     def __call__(self, frames: Sequence[NDArray[np.uint8]], size: int, keep: Suppression) -> list[Rows]:
         """See `OnnxYolo.__call__`."""
-        with keep_torch_threads():
+        if len({frame.shape for frame in frames}) > 1:  # as a batch they would be padded to a common square
+            return [rows for frame in frames for rows in self([frame], size, keep)]
+        with keep_torch_threads(), self._turn:
             results = self._model.predict(
                 list(frames),
                 imgsz=size,

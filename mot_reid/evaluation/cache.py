@@ -11,7 +11,7 @@ import re
 import time
 import uuid
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -47,30 +47,6 @@ class ArrayCache:
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         self._usable = True
-
-    def get(
-        self, name: str, key: Mapping[str, Any], compute: Callable[[], Mapping[str, NDArray[Any]]]
-    ) -> tuple[Arrays, bool]:
-        """The arrays under a key: read back, or else computed and stored.
-
-        Args:
-            name: says to people what the file holds; part of the file's name.
-            key: everything the arrays depend on, as JSON can hold it.
-            compute: makes the arrays.
-
-        Returns:
-            The arrays, and whether they were read back.
-
-        Raises:
-            TypeError: JSON cannot hold the key.
-            ValueError: an array holds Python objects, or the key a number that is not finite.
-        """
-        arrays = self.load(name, key)
-        if arrays is not None:
-            return arrays, True
-        arrays = dict(compute())
-        self.store(name, key, arrays)
-        return arrays, False
 
     def path(self, name: str, key: Mapping[str, Any]) -> Path:
         """The file for a key: its name, made safe, and a hash of the key."""

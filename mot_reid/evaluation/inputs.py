@@ -36,7 +36,6 @@ __all__ = [
     "ScoreMap",
     "SequenceInputs",
     "detection_file",
-    "has_frames",
     "needs_pixels",
     "prepare_inputs",
 ]
@@ -123,11 +122,6 @@ def prepare_inputs(
 def needs_pixels(config: Config, detections: str | None) -> bool:
     """Whether anything is to be computed from frames; ``detections`` as in `prepare_inputs`."""
     return bool(_stages(config, detections))
-
-
-def has_frames(sequence: Sequence) -> bool:
-    """Whether the pictures of all the sequence's frames are there, or a video."""
-    return find_frames(sequence).complete
 
 
 def _stages(config: Config, detections: str | None) -> list[Stage[Any]]:

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from mot_reid.overlap import available_cores
 
-__all__ = ["available_cores", "map_tasks"]
+__all__ = ["map_tasks"]
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")

@@ -244,19 +244,19 @@ class FlowStage(Stage["Affine | None"]):
         return self._config.motion
 
     def take(self, frame: Frame, detections: Detections) -> Affine | None:
-        """See `Stage.take`: ``(2, 3)``, or None where there is no motion to speak of."""
+        """See `Stage.take`: ``(2, 3)``, or None where it is not known."""
         return self._flow.estimate(frame.image, detections.xyxy, frame.number)
 
     def pack(self, results: list[Affine | None]) -> Arrays:
         """See `Stage.pack`."""
-        still = np.full((2, 3), np.nan)
-        affines = np.array([still if affine is None else affine for affine in results], np.float64)
-        return {"moved": np.array([affine is not None for affine in results], bool), "affines": affines}
+        unknown = np.full((2, 3), np.nan)
+        affines = np.array([unknown if affine is None else affine for affine in results], np.float64)
+        return {"known": np.array([affine is not None for affine in results], bool), "affines": affines}
 
     def unpack(self, arrays: Arrays) -> list[Affine | None]:
         """See `Stage.unpack`."""
-        pairs = zip(arrays["moved"], arrays["affines"], strict=True)
-        return [affine if moved else None for moved, affine in pairs]
+        pairs = zip(arrays["known"], arrays["affines"], strict=True)
+        return [affine if known else None for known, affine in pairs]
 
 
 @dataclass(frozen=True)

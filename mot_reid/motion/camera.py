@@ -8,10 +8,14 @@ from numpy.typing import NDArray
 
 from mot_reid.config import CameraConfig
 
-__all__ = ["CameraMotion", "MotionFile", "SparseFlow", "load_camera_motion"]
+__all__ = ["AT_REST", "CameraMotion", "MotionFile", "SparseFlow", "load_camera_motion"]
 
 Affine = NDArray[np.float64]
 Points = NDArray[np.float32]
+
+AT_REST: Affine = np.eye(2, 3)
+"""The motion of a camera that stands still."""
+AT_REST.setflags(write=False)
 
 # Lucas-Kanade's window and pyramid, and when it stops: after 10 steps, or one of less than 0.03 pixels.
 # Larger windows and more steps took ten times as long and came no nearer to MOT17's motion files.
@@ -45,7 +49,7 @@ class CameraMotion(Protocol):
     def estimate(
         self, frame: NDArray[np.uint8] | None, xyxy: NDArray[np.float32], frame_number: int
     ) -> Affine | None:
-        """The affine ``(2, 3)`` from the last frame's pixels to this one's, or None where there is no motion.
+        """The affine ``(2, 3)`` from the last frame's pixels to this one's, or None where it is not known.
 
         Args:
             frame: ``(H, W, 3)`` uint8 BGR; may be None where ``needs_pixels`` is False.
@@ -77,7 +81,7 @@ class SparseFlow:
     """Estimates camera motion by sparse optical flow on a reduced grey frame, boxes masked out.
 
     Corners (Shi-Tomasi) of an earlier frame are followed by pyramidal Lucas-Kanade; a similarity transform is
-    fitted to their shifts by RANSAC. Where the picture gives too little to go by, no motion is reported.
+    fitted to their shifts by RANSAC. Where the picture gives too little to go by, None is reported.
 
     While the camera stands still, the earlier frame and its corners stay: nothing but the flow is computed,
     and a drift too slow to show from one frame to the next shows in the end.
@@ -105,13 +109,11 @@ class SparseFlow:
         sampled = np.arange(len(self._corners)) % max(1, len(self._corners) // _SAMPLE) == 0
         start, end = self._follow(grey, self._corners[sampled])
         still = len(start) > 0 and np.mean(np.hypot(*(end - start).T) < _STILL) > _STILL_SHARE
-        affine = None
+        affine: Affine | None = AT_REST
         if not still:
             more, their_end = self._follow(grey, self._corners[~sampled])
             start, end = np.concatenate((start, more)), np.concatenate((end, their_end))
-            affine = _fit_affine(start, end, grey.shape[1])
-        if affine is not None:
-            affine[:, 2] /= scale
+            affine = _fit_affine(start, end, grey.shape[1], scale)
         boxes = xyxy * scale
         if still:
             self._corners = self._corners[~_inside(self._corners[:, 0], boxes)]
@@ -176,8 +178,11 @@ def _inside(points: Points, xyxy: NDArray[np.float32]) -> NDArray[np.bool_]:
     return np.any(after & before, axis=1)
 
 
-def _fit_affine(start: Points, end: Points, width: int) -> Affine | None:
-    """The similarity that takes most of the points ``(K, 2)`` where they went; None where in doubt."""
+def _fit_affine(start: Points, end: Points, width: int, scale: float) -> Affine | None:
+    """The similarity that takes most of the points ``(K, 2)`` where they went; None where in doubt.
+
+    It is one of pixels of the frame, of which the picture ``width`` wide with the points is a reduced one.
+    """
     import cv2
 
     if len(start) < _LEAST_INLIERS:
@@ -189,7 +194,7 @@ def _fit_affine(start: Points, end: Points, width: int) -> Affine | None:
     too_far = np.abs(affine[:, 2]).max() > _LARGEST_SHIFT * width
     if too_far or not 1 / _LARGEST_SCALING < scaling < _LARGEST_SCALING:
         return None
-    return np.asarray(affine, np.float64)
+    return np.asarray(affine, np.float64) / [1, 1, scale]
 
 
 class MotionFile:

@@ -110,9 +110,7 @@ def _step_back(front: _Front, last: int, number: int, camera: CameraPath) -> _Fr
     return replace(front, boxes=boxes, velocities=velocities, misses=front.misses + last - number)
 
 
-def _match(
-    front: _Front, free: Detections, least_iou: float
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _match(front: _Front, free: Detections, least_iou: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Assigns free detections of the same class by overlap; the matched tracks take them over, in place."""
     xyxy = free.xyxy.astype(np.float64)
     overlaps = iou(cxcywh_to_xyxy(front.boxes), xyxy)

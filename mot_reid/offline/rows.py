@@ -9,12 +9,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from mot_reid.boxes import tlwh_to_xyxy
 from mot_reid.structures import Tracks
 
 __all__ = ["TrackRows", "track_starts"]
-
-_MOT_COLUMNS = range(7, 11)
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,40 +126,6 @@ class TrackRows:
                 detection_index=self.detection_index[rows],
             )
         return dict(sorted(tracks.items()))
-
-    @classmethod
-    def from_mot_text(cls, text: str) -> Self:
-        """Reads MOTChallenge's lines: ``frame,id,left,top,width,height,score`` and up to three more columns.
-
-        Raises:
-            ValueError: a line does not fit; the message names its number.
-        """
-        values: list[list[float]] = []
-        for number, line in enumerate(text.splitlines(), start=1):
-            if not line.strip():
-                continue
-            try:
-                row = [float(entry) for entry in line.split(",")]
-            except ValueError:
-                row = []
-            if len(row) not in _MOT_COLUMNS or row[0] % 1 or row[1] % 1 or not np.isfinite(row).all():
-                raise ValueError(
-                    f"line {number}: expected frame,id,left,top,width,height,score, got {line!r}"
-                )
-            values.append(row[:7])
-        table = np.array(values).reshape(-1, 7)
-        return cls.from_arrays(table[:, 0], table[:, 1], tlwh_to_xyxy(table[:, 2:6]), table[:, 6])
-
-    def to_mot_text(self) -> str:
-        """MOTChallenge's lines, by frame and id, as `mot_reid.video.sinks.MotSink` writes them."""
-        order = np.lexsort((self.ids, self.frames))
-        columns = (self.frames, self.ids, self.xyxy, self.scores)
-        return "".join(
-            f"{frame},{track},{x1:.2f},{y1:.2f},{x2 - x1:.2f},{y2 - y1:.2f},{score:.4f},-1,-1,-1\n"
-            for frame, track, (x1, y1, x2, y2), score in zip(
-                *(column[order].tolist() for column in columns), strict=True
-            )
-        )
 
     def joined_with(self, other: Self) -> Self:
         """The rows of both.

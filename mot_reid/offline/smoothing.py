@@ -22,10 +22,11 @@ def smooth(
 ) -> TrackRows:
     """Fits a line to each track around each row, under a Gaussian window, and takes its value there.
 
-    Of widths and heights the logarithms are fitted, so that a box that opens up or closes at an edge keeps a
-    size, and no size leaves the range of those in its window. Local linear regression (Cleveland 1979); StrongSORT's Gaussian-smoothed interpolation
-    (arXiv 2202.13514) does much the same by a Gaussian process. The rows around are carried into each
-    row's pixels as the camera moved, so a shaking camera is not smoothed away.
+    Local linear regression (Cleveland 1979); StrongSORT's Gaussian-smoothed interpolation
+    (arXiv 2202.13514) does much the same by a Gaussian process. Of widths and heights the logarithms are
+    fitted, and none leaves the range of those in its window: a box that opens up at an edge keeps a size.
+    The rows around are carried into each row's pixels as the camera moved, so a shaking camera is not
+    smoothed away.
 
     Args:
         rows: tracks, best without gaps.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -32,10 +33,10 @@ class WebcamSource(Source):
             self._capture.release()
             raise SourceError(f"{self._label}: cannot be opened (none there, in use, or not permitted)")
         height, width = image.shape[:2]
-        fps = self._capture.get(cv2.CAP_PROP_FPS)
+        fps = self._capture.get(cv2.CAP_PROP_FPS)  # drivers say 0, -1 or nan where they do not know
         count = selection.count(selection.stop)
-        name = f"webcam{index}"
-        self.info = SourceInfo(name, "webcam", width, height, fps or DEFAULT_FPS, count, live=True)
+        name, rate = f"webcam{index}", fps if 0 < fps < math.inf else DEFAULT_FPS
+        self.info = SourceInfo(name, "webcam", width, height, rate, count, live=True)
         self._number = 0
 
     def __iter__(self) -> Iterator[Frame]:

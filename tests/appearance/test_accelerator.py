@@ -120,8 +120,8 @@ def test_graphs_on_a_gpu(checkpoint: Path) -> None:
     plain = NetworkEmbedder(EmbedderConfig(weights=str(checkpoint), runtime="torch"))
     embedder = NetworkEmbedder(EmbedderConfig(weights=str(checkpoint)), "cuda:0")
     assert embedder.accelerated
-    for boxes in (BOXES, BOXES[::-1].copy(), BOXES[:2]):
-        ours, theirs = embedder.embed(FRAMES[0], boxes), plain.embed(FRAMES[0], boxes)
+    for frame, boxes in zip((*FRAMES, FRAMES[0]), (BOXES, BOXES[::-1].copy(), BOXES[:2]), strict=True):
+        ours, theirs = embedder.embed(frame, boxes), plain.embed(frame, boxes)
         assert (ours * theirs).sum(axis=1).min() > 0.99
     assert embedder._network._graphs_work
     assert [list(space.graphs) for space in embedder._network._workspaces.values()] == [[8]]

@@ -30,16 +30,6 @@ def test_nearness_is_measured_in_widths() -> None:
     assert view.at_edge(boxes[:0], margin=0.25).shape == (0,)
 
 
-def test_points_outside_move_to_the_edge() -> None:
-    view = View()
-    np.testing.assert_array_equal(view.nearest(np.array([[-70.0, 900]])), [[-70, 900]])
-    for _ in range(5):
-        view.extend(np.array(CUT))
-    np.testing.assert_array_equal(
-        view.nearest(np.array([[700.0, 100], [320, 100]])), [[640, 100], [320, 100]]
-    )
-
-
 def test_an_empty_frame_changes_nothing() -> None:
     view = View()
     view.extend(np.zeros((0, 4)))

@@ -23,6 +23,14 @@ def scene(*walks: np.ndarray) -> TrackRows:
     return TrackRows.from_arrays(table[:, 0], table[:, 1], table[:, 2:])
 
 
+def assert_same(rows: TrackRows, others: TrackRows) -> None:
+    """The same boxes of the same tracks in the same frames."""
+    assert rows.ids.tolist() == others.ids.tolist()
+    assert rows.frames.tolist() == others.frames.tolist()
+    np.testing.assert_allclose(rows.xyxy, others.xyxy, atol=1e-2)
+    np.testing.assert_allclose(rows.scores, others.scores, atol=1e-4)
+
+
 @st.composite
 def random_rows(draw: st.DrawFn) -> TrackRows:
     """Tracks that come, go and vanish for a while, in a small place."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from offline_scenes import random_rows, scene, walk
+from offline_scenes import assert_same, random_rows, scene, walk
 
 from mot_reid.offline.pruning import prune_tracks
 from mot_reid.offline.rows import TrackRows
@@ -26,7 +26,7 @@ def test_a_reflection_goes_and_people_stay() -> None:
     rows = scored([0.9] * 20, [0.8] * 10, [0.5] * 9 + [0.55])
     pruned = prune_tracks(rows, 0.8)
     assert left(pruned) == [1, 2]
-    assert pruned.to_mot_text() == rows[rows.ids < 3].to_mot_text()
+    assert_same(pruned, rows[rows.ids < 3])
 
 
 def test_who_is_hidden_most_of_the_time_but_well_seen_once_stays() -> None:
@@ -43,7 +43,7 @@ def test_one_lucky_frame_is_not_enough() -> None:
 
 def test_a_detector_that_scores_everybody_low_loses_nobody() -> None:
     rows = scored([0.3] * 20, [0.28] * 10)
-    assert prune_tracks(rows, 0.8).to_mot_text() == rows.to_mot_text()
+    assert_same(prune_tracks(rows, 0.8), rows)
 
 
 def test_rows_that_nobody_saw_do_not_count() -> None:
@@ -67,6 +67,6 @@ def test_tracks_stay_or_go_whole(rows: TrackRows, share: float, seed: int) -> No
     scores = np.random.default_rng(seed).uniform(0.1, 1, len(rows)).astype(np.float32)
     rows = replace(rows, scores=scores)
     pruned = prune_tracks(rows, share)
-    assert pruned.to_mot_text() == rows[np.isin(rows.ids, pruned.ids)].to_mot_text()
+    assert_same(pruned, rows[np.isin(rows.ids, pruned.ids)])
     again = prune_tracks(rows[::-1], share)
-    assert again.to_mot_text() == pruned.to_mot_text()
+    assert_same(again, pruned)

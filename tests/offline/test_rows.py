@@ -52,24 +52,9 @@ def test_from_tracks_and_back() -> None:
     np.testing.assert_allclose(back[1].scores, [0.9, 0.5])
 
 
-def test_mot_text_and_back() -> None:
-    text = "1,1,10.00,20.00,40.00,100.00,0.5000,-1,-1,-1\n1,2,10.00,20.00,40.00,100.00,1.0000,-1,-1,-1\n"
-    made = TrackRows.from_mot_text("1,2,10,20,40,100,1\n\n1,1,10,20,40,100,0.5\n")
-    assert made.to_mot_text() == text
-    assert TrackRows.from_mot_text(text).to_mot_text() == text
-
-
-@pytest.mark.parametrize("line", ["1,1,2,3", "a,1,1,1,1,1,1", "1.5,1,0,0,5,5,1", "1,1,0,0,nan,5,1"])
-def test_a_wrong_line_is_named(line: str) -> None:
-    with pytest.raises(ValueError, match="line 2: expected frame,id,left,top,width,height,score"):
-        TrackRows.from_mot_text(f"1,1,0,0,5,5,1\n{line}\n")
-
-
 def test_nothing() -> None:
     none = TrackRows.empty()
     assert len(none) == 0
     assert none.to_tracks() == {}
-    assert none.to_mot_text() == ""
-    assert len(TrackRows.from_mot_text("")) == 0
     assert len(TrackRows.from_tracks({1: Tracks.empty()})) == 0
     assert track_starts(none.ids).tolist() == []

@@ -1,8 +1,10 @@
+import math
 from pathlib import Path
 
 import cv2
 import pytest
 
+from mot_reid.video.frames import DEFAULT_FPS
 from mot_reid.video.sources import SourceError, SourceInfo, open_source
 
 
@@ -20,6 +22,23 @@ def test_webcam_ends_at_stop() -> None:
         frames = list(source)
     assert [frame.number for frame in frames] == [2, 5, 8]
     assert frames[0].image.shape == (48, 64, 3)
+
+
+@pytest.mark.parametrize("rate", [0.0, -1.0, math.inf, math.nan])
+@pytest.mark.usefixtures("webcam")
+def test_a_driver_that_knows_no_rate(rate: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Capture:
+        def __init__(self, capture: cv2.VideoCapture) -> None:
+            self.read, self.release, self.isOpened = capture.read, capture.release, capture.isOpened
+
+        def get(self, number: int) -> float:
+            return rate
+
+    opened = cv2.VideoCapture
+    monkeypatch.setattr(cv2, "VideoCapture", lambda index: Capture(opened(index)))
+    with open_source("0", stop=2) as source:
+        assert source.info.fps == DEFAULT_FPS
+        assert len(list(source)) == 2
 
 
 @pytest.mark.usefixtures("webcam")

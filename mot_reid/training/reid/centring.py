@@ -35,8 +35,9 @@ def centred(model: NetworkType, images: Iterable[Tensor]) -> NetworkType:
     model.eval()
     total, count = torch.zeros(()), 0
     for batch in images:
-        total = total + model.embed(batch).double().sum(dim=0)
+        total = total + model.embed(batch).cpu().double().sum(dim=0)  # some devices have no double precision
         count += len(batch)
     for head, mean in zip(model.reductions, torch.split(total / count, model.reduced_dim), strict=True):
-        cast(nn.BatchNorm2d, cast(nn.Sequential, head)[-1]).bias.sub_(mean.float())
+        bias = cast(nn.BatchNorm2d, cast(nn.Sequential, head)[-1]).bias
+        bias.sub_(mean.to(bias))
     return model

@@ -140,8 +140,8 @@ def sequence_crops(
         boxes = boxes[_hidden(boxes[:, 2:6]) <= hidden]
         cut = boxes[:, 2:6] if shifted is None else shift_boxes(boxes[:, 2:6], rng)
         for identity, box in zip(boxes[:, 1], cut, strict=True):
-            left, top = np.maximum(box[:2], 1) - 1  # MOTChallenge counts pixels from 1
-            right, bottom = box[:2] + box[2:] - 1
+            # MOTChallenge counts pixels from 1.
+            left, top, right, bottom = np.maximum([*box[:2], *(box[:2] + box[2:])], 1) - 1
             crop = frame[round(top) : round(bottom), round(left) : round(right)]
             if crop.size:
                 resized = cv2.resize(crop, size[::-1], interpolation=cv2.INTER_LINEAR)

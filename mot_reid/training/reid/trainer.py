@@ -98,6 +98,13 @@ class Trainer:
             and data.teacher is None
         ):
             raise ValueError("losses: all weights are 0 and there is no teacher: nothing to learn")
+        if not settings.network.initial:
+            for name, value in (
+                ("optimiser.keep", settings.optimiser.keep),
+                ("distillation.fitted", settings.distillation.fitted),
+            ):
+                if value:
+                    raise ValueError(f"{name}: needs initial weights (network.initial), and there are none")
         self.images = on_device(data.images, self.device)
         saved = self.output / STATE
         going_on = resume and saved.exists()
@@ -110,8 +117,6 @@ class Trainer:
             start_from(network, settings.network.initial, self._samples(torch.device("cpu")))
             if settings.distillation.fitted:
                 self._fit_heads(network)
-        if settings.optimiser.keep and not settings.network.initial:
-            raise ValueError("optimiser.keep: there are no initial weights (network.initial) to keep")
         self.start = backbone_state(network) if settings.optimiser.keep else {}
         self.trainee.to(self.device).to(memory_format=torch.channels_last)
         self.average = build_network(settings.network).to(self.device)
@@ -128,7 +133,7 @@ class Trainer:
             self._forward = DistributedDataParallel(
                 self.trainee,
                 device_ids=[self.device.index] if self.device.type == "cuda" else None,
-                find_unused_parameters=not settings.losses.softmax,
+                find_unused_parameters=not settings.losses.softmax or settings.network.wide_softmax,
             )
 
     @property
@@ -253,7 +258,7 @@ class Trainer:
         os.replace(part, path)
 
     def _resume(self, path: Path) -> None:
-        state: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         if different := differences(state["settings"], portable(self.settings)):
             raise ValueError(
                 f"{path} was written with other settings: {', '.join(different)}; "

@@ -203,7 +203,7 @@ def blend_backbone(
     model = copy.deepcopy(model)
     state = model.state_dict()
     for name, value in start.items():
-        state[name].lerp_(value, share)
+        state[name].lerp_(value.to(state[name].device), share)
     measured: nn.Module = model.reductions if frozen_norms else model
     norms = [module for module in measured.modules() if isinstance(module, nn.BatchNorm2d)]
     for norm in norms:

@@ -101,6 +101,12 @@ def test_blend_lies_between_and_measures_its_statistics(model: MGN) -> None:
     assert not blended.training
 
 
+def test_blend_takes_a_start_on_another_device(model: MGN) -> None:
+    start = backbone_state(model)
+    blended = blend_backbone(model.to("meta"), start, 0.25, [])
+    assert blended.stem[0].conv.weight.device.type == "meta"
+
+
 def test_blend_with_frozen_norms_measures_the_heads_only(model: MGN) -> None:
     torch.manual_seed(0)
     start = backbone_state(model)
