@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mot_reid import __version__
+from mot_reid.overlap import available_cores
 
 __all__ = ["command_line", "provenance", "versions"]
 
@@ -77,7 +78,7 @@ def machine() -> dict[str, Any]:
     """Processor, cores that may be used, memory and accelerator; never the machine's name."""
     return {
         "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": available_cores(),
         "memory_gib": _memory(),
         "accelerator": _accelerator(),
         "system": f"{platform.system()} {platform.machine()}",

@@ -142,6 +142,8 @@ def unit_rows(embeddings: ArrayLike, length: int) -> NDArray[np.float32]:
         TypeError: they are not numbers.
     """
     rows = _numbers(embeddings, "embeddings", np.float32)
+    if not length and rows.shape == (0,):  # an empty list
+        rows = rows.reshape(0, 0)
     if rows.ndim != 2 or len(rows) != length or (length and not rows.shape[1]):
         raise ValueError(f"embeddings: expected shape ({length}, D) to match xyxy, got {rows.shape}")
     norms = np.linalg.norm(rows, axis=1)

@@ -52,6 +52,15 @@ def test_wrong_types_are_named(bad: list) -> None:
         Detections(bad)
 
 
+@pytest.mark.parametrize("nothing", [[], np.array([]), np.zeros((0, 8))])
+def test_nobody_has_no_embeddings(nothing: object) -> None:
+    """What a loop over people collects in a frame without any."""
+    nobody = Detections([], [], embeddings=nothing)
+    assert len(nobody) == 0
+    assert nobody.embeddings is not None
+    assert len(nobody.embeddings) == 0
+
+
 def test_embeddings_are_normalised() -> None:
     rows = Detections(BOX, embeddings=[[3.0, 4.0]]).embeddings
     assert rows is not None

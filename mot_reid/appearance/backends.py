@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ __all__ = [
     "Runtime",
     "TorchBackend",
     "load_backend",
+    "normalisation",
 ]
 
 Runtime = Literal["auto", "torch", "onnxruntime"]
@@ -141,10 +142,8 @@ class OnnxBackend:
             )
         self._input = entry.name
         self.input_size = (shape[2], shape[3])
-        metadata = self._session.get_modelmeta().custom_metadata_map
         try:
-            self._mean = _channels(metadata.get("mean"), _IMAGENET_MEAN)
-            self._std = _channels(metadata.get("std"), _IMAGENET_STD)
+            self._mean, self._std = normalisation(self._session)
             trial = self(np.zeros((2, *self.input_size, 3), np.uint8))
         except Exception as error:  # bad metadata, or whatever the session raises
             raise ValueError(
@@ -157,6 +156,16 @@ class OnnxBackend:
         """See `Backend`."""
         images = normalised(crops, self._mean, self._std)
         return np.asarray(self._session.run(None, {self._input: images})[0], np.float32)
+
+
+def normalisation(session: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and deviation ``(3,)`` each, RGB in 0..1, that an export expects: its metadata's, or ImageNet's.
+
+    Raises:
+        ValueError: the metadata hold something else.
+    """
+    metadata = session.get_modelmeta().custom_metadata_map
+    return _channels(metadata.get("mean"), _IMAGENET_MEAN), _channels(metadata.get("std"), _IMAGENET_STD)
 
 
 def _channels(metadata: str | None, default: tuple[float, ...]) -> tuple[float, ...]:

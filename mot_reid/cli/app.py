@@ -4,6 +4,7 @@ import inspect
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 from types import FrameType
 from typing import Annotated, Any
@@ -97,6 +98,8 @@ def main() -> None:
     except typer.exceptions.TyperException as error:
         code = _report(error.format_message(), error.exit_code)
     except UsageError as error:
+        if debugging():
+            traceback.print_exception(error)
         code = _report(one_line(error), USAGE)
     except BrokenPipeError:  # the reader of our output has gone, as in `mot-reid config | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

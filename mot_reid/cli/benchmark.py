@@ -1,5 +1,7 @@
 """``mot-reid benchmark``: track a data set, score it, and write the table."""
 
+import hashlib
+import json
 import re
 import tempfile
 from contextlib import ExitStack
@@ -10,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from mot_reid.cli.errors import UsageError, usage_errors
+from mot_reid.cli.labels import file_stem
 from mot_reid.cli.options import (
     HalfOption,
     JobsOption,
@@ -186,10 +189,14 @@ def benchmark(
         )
         if swept and save_results:
             raise UsageError("--save-results: has no effect in a sweep")
+        if name is not None:
+            file_stem(name)
         prepare_output_folder(output)
     mode: Mode = "offline" if offline else "online"
     title = f"{_title(Path(dataset).name, half, detections, base)} ({mode})"
-    stem = name or _file_name(title) + ("-sweep" if swept else "")
+    choice: dict[str, Any] = {"split": split, "sequence": sequence, "protocol": protocol, "swept": swept}
+    choice["scores"] = None if scores == "auto" else scores
+    stem = name or _file_name(title) + _digest(base, choice) + ("-sweep" if swept else "")
     configs = [entry for _, entry in combinations]
     if needs_pixels(base, detections):  # told once here, "auto" costs the workers no import of torch
         configs = [replace(entry, device=resolve_device(entry.device)) for entry in configs]
@@ -239,6 +246,16 @@ def _title(dataset: str, half: str, detections: str | None, config: Config) -> s
     motion = config.camera.motion
     parts.append("no camera motion" if motion == "none" else f"camera motion {Path(motion).name}")
     return ", ".join(parts)
+
+
+def _digest(config: Config, choice: dict[str, Any]) -> str:
+    """Tells runs of one title apart by what the title does not say; empty where there is no such thing."""
+    said = ("detector.weights", "detector.image_size", "embedder.weights", "camera.motion", "device")
+    rest = {key: str(value) for key, value in changed_settings(config).items() if key not in said}
+    rest |= {key: str(value) for key, value in choice.items() if value}
+    if not rest:
+        return ""
+    return "-" + hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()[:6]
 
 
 def _file_name(title: str) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from mot_reid.cli.errors import usage_errors
+from mot_reid.cli.labels import file_stem
 from mot_reid.cli.options import (
     HalfOption,
     JobsOption,
@@ -79,6 +80,7 @@ def eval_(
         known = list_sequences(ground_truth, protocol)
         if not results.exists():
             raise FileNotFoundError(f"results not found: {results}")
+        file_stem(name)
         if output is not None:
             prepare_output_folder(output)
     problems = Problems(lenient)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mot_reid.cli.errors import UsageError, usage_errors
+from mot_reid.cli.labels import file_stem, short_names
 from mot_reid.cli.options import QuietOption, print_table
 from mot_reid.cli.progress import WorkProgress
 from mot_reid.provenance import provenance
@@ -133,7 +134,12 @@ def evaluate_reid(
         if threads is not None:
             torch.set_num_threads(threads)
         place = resolve_device(device)
-        embedders = {text: _open(text, place) for text in weights}
+        texts = dict.fromkeys(weights)
+        embedders = {label: _open(text, place) for label, text in zip(short_names(texts), texts, strict=True)}
+        stems = [
+            f"{file_stem(name)}-{label.replace('/', '-')}"
+            for label in short_names([folder.resolve() for folder in sequence or []])
+        ]
         for folder in sequence or []:
             if not (folder / "seqinfo.ini").is_file():
                 raise FileNotFoundError(f"{folder}: no seqinfo.ini, so no MOTChallenge sequence")
@@ -151,8 +157,7 @@ def evaluate_reid(
                 figure=(figure, queries, top),
                 progress=progress,
             )
-        for folder in sequence or []:
-            stem = f"{name}-{folder.resolve().name}"
+        for folder, stem in zip(sequence or [], stems, strict=True):
             tables[stem] = _separability(embedders, folder, gap, every, hidden, progress)
     for stem, table in tables.items():
         print_table(table)
@@ -200,12 +205,12 @@ def _retrieval(
     total = len(query.paths) + len(gallery.paths)
     trials: dict[tuple[int, int], Trial] = {}
     rows = []
-    for weights, (embed, size) in embedders.items():
+    for label, (embed, size) in embedders.items():
         if size not in trials:
             trials[size] = read_trial(query, gallery, size, told("reading crops", total))
-        trial, stem = trials[size], Path(weights).name
+        trial = trials[size]
         asks, answers = (
-            embed_crops(embed, part.images, flip=flip, on_embed=told(f"{stem} {name}", len(part)))
+            embed_crops(embed, part.images, flip=flip, on_embed=told(f"{label} {name}", len(part)))
             for name, part in zip(("queries", "gallery"), trial, strict=True)
         )
         likeness = {"": asks @ answers.T}
@@ -215,7 +220,7 @@ def _retrieval(
         for suffix, similarity in likeness.items():
             scores = score_retrieval(similarity, *labels)
             ranks = {f"rank-{rank}": 100 * float(scores.cmc[rank - 1]) for rank in (1, 5, 10)}
-            rows.append({"embedder": stem + suffix, "mAP": 100 * scores.mean_average_precision, **ranks})
+            rows.append({"embedder": label + suffix, "mAP": 100 * scores.mean_average_precision, **ranks})
         if figure[0] is not None:
             _draw(figure[0], trial, next(iter(likeness.values())), figure[1], figure[2])
     columns = [Column("embedder"), *(Column(key, digits=1) for key in ("mAP", "rank-1", "rank-5", "rank-10"))]
@@ -254,18 +259,17 @@ def _separability(
 
     rows: list[dict[str, Any]] = []
     notes = []
-    for done, (weights, (embed, size)) in enumerate(embedders.items()):
+    for done, (label, (embed, size)) in enumerate(embedders.items()):
         progress(f"comparing the people of {folder.resolve().name}", done, len(embedders))
         scores = assess_sequence(embed, size, folder, gap, every, hidden)
-        stem = Path(weights).name
         for view, score in scores.items():
             rows.append(
-                {"embedder": stem, "crops": view, "rank-1": 100 * score.rank1, "AUC": 100 * score.auc}
+                {"embedder": label, "crops": view, "rank-1": 100 * score.rank1, "AUC": 100 * score.auc}
             )
         clean = scores["clean"]
         for kind, values in (("one person", clean.same), ("two people", clean.different)):
             listed = ", ".join(f"{p} %: {v:.3f}" for p, v in zip(PERCENTILES, values, strict=True))
-            notes.append(f"{stem}, cosines of {kind}: {listed}.")
+            notes.append(f"{label}, cosines of {kind}: {listed}.")
     if clean.doubtful:
         notes.append(
             f"{clean.doubtful} pairs of identities that no frame shows together are not compared: "

@@ -1,6 +1,7 @@
 """Runs over sources, one after the other or several at the same time, and what is told about them."""
 
 import threading
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -29,12 +30,14 @@ class Runs:
         tracker: with its models loaded.
         selection: which frames are wanted.
         detections: of each frame number, instead of the tracker's detector.
+        detections_file: where they come from.
         quiet: no progress and no closing lines.
     """
 
     tracker: Tracker
     selection: Selection
     detections: Mapping[int, Detections] | None = None
+    detections_file: Path | None = None
     quiet: bool = False
 
     def one_by_one(self, sources: Sequence[tuple[str, Path]]) -> int:
@@ -96,6 +99,7 @@ class Runs:
     ) -> str | None:
         """Runs one source; a closing line, or None where it failed: the others shall have their turn."""
         wanted = self.selection
+        given = "" if self.detections_file is None else f"{self.detections_file.name} (file)"
         try:
             with open_source(name, wanted.start, wanted.stop, wanted.stride) as source:
                 summary = run_source(
@@ -105,16 +109,27 @@ class Runs:
                     progress,
                     stride=wanted.stride,
                     detections=self.detections,
+                    detections_from=given,
                     cancelled=cancelled,
                 )
+            self._warn_of_other_frames(summary, progress)
         except typer.Exit:
             raise
         except Exception as error:
             if debugging():
-                raise
+                progress.say("".join(traceback.format_exception(error)).rstrip())
             progress.say(f"error: {one_line(error)}")
             return None
         return closing_line(summary, folder)
+
+    def _warn_of_other_frames(self, summary: Summary, progress: RunProgress) -> None:
+        """Says so if none of the given detections is of a frame that was tracked."""
+        given, wanted = self.detections, self.selection
+        tracked = range(wanted.start, summary.last_frame + 1, wanted.stride)
+        if given is None or any(number in tracked for number in given):
+            return
+        those = f"they are of frames {min(given)} to {max(given)}" if given else "there are none in it"
+        progress.say(f"{self.detections_file}: no detection falls in the frames tracked; {those}")
 
     def _tell(self, lines: Sequence[str | None]) -> None:
         for line in lines:
@@ -130,6 +145,7 @@ def run_source(
     *,
     stride: int = 1,
     detections: Mapping[int, Detections] | None = None,
+    detections_from: str = "",
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Summary:
     """Runs one source with a line of progress; where it ends early, says what is kept.
@@ -153,6 +169,7 @@ def run_source(
             folder,
             stride=stride,
             detections=detections,
+            detections_from=detections_from,
             on_frame=on_frame,
             cancelled=cancelled,
         )
@@ -168,6 +185,7 @@ def run_source(
 def closing_line(summary: Summary, folder: Path) -> str:
     """What came of a run."""
     dropped = f" ({summary.dropped} more came too fast)" if summary.dropped else ""
+    dropped += f" ({summary.damaged} damaged ones left out)" if summary.damaged else ""
     embedded = f"{summary.embedded} of {summary.embeddable} detections embedded, " * bool(summary.embeddable)
     return (
         f"{summary.source.name}: {summary.frames} frames{dropped}, {summary.tracks} tracks, {embedded}"

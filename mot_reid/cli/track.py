@@ -95,8 +95,9 @@ def track(
 ) -> None:
     r"""Track people through videos, image folders, webcams and streams.
 
-    Decoding, detection, tracking, drawing and writing overlap. No frame of a file is left out; of a webcam or
-    a stream the newest one is taken, and summary.json says how many came too fast.
+    Decoding, detection, tracking, drawing and writing overlap. No frame of a file is left out, unless it
+    is damaged; of a webcam or a stream the newest one is taken. summary.json says how many were damaged or
+    came too fast.
 
     Writes frame by frame, so that Ctrl-C keeps what is there: tracks.txt (MOTChallenge format), tracks.mp4,
     and on request tracks.jsonl, tracks.csv and tracks.parquet; at the end summary.json, and with --offline
@@ -134,6 +135,9 @@ def track(
     with usage_errors():
         Selection(start, stop, stride)
         settings = build_config(config, options, set_ or [])
+        motion_file = None if settings.camera.motion in ("flow", NONE) else settings.camera.motion
+        if motion_file is not None and len(sources) > 1:
+            raise UsageError(f"--camera-motion: one file cannot serve {len(sources)} sources")
         live = any(map(is_live, sources))
         tracker = Tracker(
             config=settings, threads=network_threads(settings, live=live, detects=detections is None)
@@ -153,9 +157,8 @@ def track(
     folders = (
         [output] if len(sources) == 1 else [output / name for name in _unique(map(source_name, sources))]
     )
-    for name, folder in zip(sources, folders, strict=True):
-        _keep_inputs(folder, [Path(name), *([detections] if detections else [])])
-    runs = Runs(tracker, Selection(start, stop, stride), given, quiet)
+    _keep_inputs(folders, [*sources, *(path for path in (detections, motion_file) if path)])
+    runs = Runs(tracker, Selection(start, stop, stride), given, None if given is None else detections, quiet)
     at_once = min(jobs or (len(sources) if live else 1), len(sources))
     pairs = list(zip(sources, folders, strict=True))
     failed = runs.one_by_one(pairs) if at_once == 1 else runs.side_by_side(pairs, at_once)
@@ -174,9 +177,9 @@ def _unique(names: Iterable[str]) -> list[str]:
     return list(taken)
 
 
-def _keep_inputs(folder: Path, inputs: list[Path]) -> None:
-    """Refuses a folder in which a run would write over what it reads."""
-    written = {(folder / name).resolve() for name in OUTPUT_FILES}
+def _keep_inputs(folders: list[Path], inputs: list[str | Path]) -> None:
+    """Refuses folders in which one of the runs would write over what it or another one reads."""
+    written = {(folder / name).resolve() for folder in folders for name in OUTPUT_FILES}
     for path in inputs:
-        if path.resolve() in written:
+        if Path(path).resolve() in written:
             raise UsageError(f"{path}: would be overwritten by the results; choose another --output folder")

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from mot_reid.cli.errors import INTERRUPTED, usage_errors
+from mot_reid.cli.labels import file_stem, short_names
 from mot_reid.cli.options import QuietOption, print_table, setting_option
 from mot_reid.cli.progress import WorkProgress
 from mot_reid.config import Config, DetectorConfig
@@ -201,7 +202,9 @@ def evaluate_detector(
         with usage_errors():
             lengths = _sizes(sizes)
             where = resolve_device(device or Config().device)
-            sets = {f"{folder.parent.name}/{folder.name}": folder for folder in yolo or []}
+            file_stem(name)
+            folders = dict.fromkeys(folder.resolve() for folder in yolo or [])
+            sets = dict(zip(short_names(folders, parts=2), folders, strict=True))
             for entry in mot or []:
                 label, equals, spec = entry.partition("=")
                 if not equals:
@@ -214,8 +217,8 @@ def evaluate_detector(
                 prepare_output_folder(output)
         rows: list[dict[str, Any]] = []
         with WorkProgress(quiet) as progress:
-            for path in weights:
-                stem = Path(path).name
+            paths = dict.fromkeys(weights)
+            for stem, path in zip(short_names(paths), paths, strict=True):
 
                 def report(done: int, total: int, stem: str = stem) -> None:
                     progress(stem, done, total)

@@ -22,7 +22,7 @@ from mot_reid.evaluation.scoring import score_rows
 from mot_reid.evaluation.sequences import Sequence
 from mot_reid.offline.refine import refine_tracks
 from mot_reid.offline.rows import TrackRows
-from mot_reid.structures import Detections, Tracks
+from mot_reid.structures import Tracks
 from mot_reid.timing import Stopwatch
 from mot_reid.video.sinks import MotSink
 
@@ -212,7 +212,6 @@ def track_inputs(sequence: Sequence, inputs: SequenceInputs, config: Config) -> 
     tracks, crops = {}, 0
     for number, detections, affine in zip(sequence.frames, inputs.detections, inputs.affines, strict=True):
         embeddings = detections.embeddings
-        bare = Detections(detections.xyxy, detections.scores, detections.classes)
 
         def embed(
             rows: NDArray[np.intp], embeddings: NDArray[np.float32] | None = embeddings
@@ -222,7 +221,9 @@ def track_inputs(sequence: Sequence, inputs: SequenceInputs, config: Config) -> 
             crops += len(rows)
             return embeddings[rows]
 
-        tracks[number] = associator.step(bare, affine, None if embeddings is None else embed)
+        tracks[number] = associator.step(
+            detections.without_embeddings(), affine, None if embeddings is None else embed
+        )
     return tracks, crops
 
 

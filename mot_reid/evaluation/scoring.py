@@ -101,6 +101,7 @@ def find_results(
 
     Known layouts: one file for one sequence; ``NAME.txt`` for each (MOTChallenge's submissions), also in a
     folder ``data`` (TrackEval's); ``NAME/tracks.txt`` for each, or ``tracks.txt`` alone (``mot-reid track``).
+    NAME is the sequence's, or that of its folder.
 
     Args:
         results: the file or the folder.
@@ -132,7 +133,11 @@ def find_results(
         return [(sequences[0], folder / OUR_FILE)]
     pairs: list[tuple[Sequence, Path | None]] = []
     for sequence in sequences:
-        choices = [folder / f"{sequence.name}.txt", folder / sequence.name / OUR_FILE]
+        choices = [
+            folder / choice
+            for name in dict.fromkeys((sequence.name, sequence.folder.name))
+            for choice in (f"{name}.txt", f"{name}/{OUR_FILE}")
+        ]
         path = next((choice for choice in choices if choice.is_file()), None)
         if path is None:
             problems.report(folder, None, f"no results for {sequence.name} ({sequence.name}.txt)")
@@ -146,7 +151,8 @@ def find_results(
 
 def other_results(results: Path, known: list[Sequence]) -> list[Path]:
     """The result files in a folder, laid out as for `find_results`, that are of no known sequence; sorted."""
-    folder, names = _folder_of_files(results), {sequence.name for sequence in known}
+    folder = _folder_of_files(results)
+    names = {name for sequence in known for name in (sequence.name, sequence.folder.name)}
     files = {path: path.stem for path in folder.glob("*.txt")}
     files |= {path: path.parent.name for path in folder.glob(f"*/{OUR_FILE}")}
     return sorted(path for path, name in files.items() if name not in names)

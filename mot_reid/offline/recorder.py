@@ -39,7 +39,7 @@ class Recorder:
         """
         self._numbers.append(frame_number)
         self._tracks.append(tracks)
-        self._detections.append(Detections(detections.xyxy, detections.scores, detections.classes))
+        self._detections.append(detections.without_embeddings())
         self._affines.append(affine)
 
     def refined(self, config: OfflineConfig, fps: float) -> dict[int, Tracks]:

@@ -52,6 +52,7 @@ def track_source(
     *,
     stride: int = 1,
     detections: Mapping[int, Detections] | None = None,
+    detections_from: str = "",
     on_frame: Callable[[Summary], None] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Summary:
@@ -71,6 +72,7 @@ def track_source(
         folder: where the outputs go; made if need be, files of an earlier run are replaced.
         stride: the source's, so that the video plays at its own speed.
         detections: of each frame number, instead of the tracker's detector; frames left out have none.
+        detections_from: where those come from, for the summary.
         on_frame: called after each frame, in the caller's thread.
         cancelled: asked after each frame; True ends the run as Ctrl-C does. For runs outside the main thread,
             which Ctrl-C does not reach.
@@ -88,6 +90,8 @@ def track_source(
     tracker.reset(source.info.fps / stride)
     tracker.stopwatch = Stopwatch()
     summary = Summary(source.info, stages=tracker.stopwatch.seconds)
+    if detections is not None:
+        summary.detections = detections_from or "given"
     with ExitStack() as stack:
         stack.enter_context(sole_writer(folder))
         (folder / "summary.json").unlink(missing_ok=True)  # an earlier run's would speak for this one
@@ -159,7 +163,7 @@ def _run(
                 for _, sink in sinks:
                     sink.write(step.frame.number, step.picture, step.tracks)
                 summary.count(step.frame.number, step.tracks)
-            summary.dropped = overlap.dropped
+            summary.dropped, summary.damaged = overlap.dropped, source.damaged
             summary.seconds = time.perf_counter() - start
             if on_frame is not None:
                 on_frame(summary)

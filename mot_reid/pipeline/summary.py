@@ -32,6 +32,8 @@ class Summary:
         tracks: how many tracks there were; ids count from 1, so it is the highest.
         people_in_view: tracks seen in the last frame.
         dropped: frames of a live source that came too fast.
+        damaged: frames of a video that could not be decoded.
+        detections: where the detections come from, if not from the tracker's detector.
         embedded: detections whose appearance was looked at.
         embeddable: detections of which it could have been, all confident ones.
         seconds: wall time of the run so far.
@@ -47,6 +49,8 @@ class Summary:
     tracks: int = 0
     people_in_view: int = 0
     dropped: int = 0
+    damaged: int = 0
+    detections: str | None = None
     embedded: int = 0
     embeddable: int = 0
     seconds: float = 0.0
@@ -80,6 +84,7 @@ class Summary:
             "frames": self.frames,
             "last_frame": self.last_frame,
             "frames_dropped": self.dropped,
+            "frames_damaged": self.damaged,
             "tracks": self.tracks,
             "rows": self.rows,
             "embeddings": {"made": self.embedded, "possible": self.embeddable},
@@ -87,7 +92,7 @@ class Summary:
             "frames_per_second": round(self.frames_per_second, 2),
             "milliseconds_per_frame": self.milliseconds(),
             "outputs": self.outputs,
-            "models": tracker.model_names(),
+            "models": tracker.model_names() | ({"detector": self.detections} if self.detections else {}),
             "versions": versions(),
             "configuration": asdict(tracker.config),
         }

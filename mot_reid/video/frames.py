@@ -104,9 +104,11 @@ class Source(ABC):
 
     Attributes:
         info: what is known of the source.
+        damaged: how many frames so far could not be decoded and were left out.
     """
 
     info: SourceInfo
+    damaged: int = 0
 
     @abstractmethod
     def __iter__(self) -> Iterator[Frame]:

@@ -110,19 +110,19 @@ class VideoSource(Source):
 
     def _decode(self) -> Iterator[tuple[int, VideoFrame]]:
         """Yields the frames that can be decoded with their numbers, and judges the end when it comes."""
-        number = last = damaged = 0
+        number = last = 0
         seconds: float | None = None
         for packet in self._packets():
             try:
                 pictures = self._stream.decode(packet)
             except av.FFmpegError:
                 number += 1  # the lost frame keeps its number, so that those behind it keep theirs
-                damaged += 1
+                self.damaged += 1
                 continue
             for picture in pictures:
                 number += 1
                 if picture.is_corrupt:
-                    damaged += 1
+                    self.damaged += 1
                     continue
                 last, seconds = number, picture.time
                 yield number, picture
@@ -131,8 +131,8 @@ class VideoSource(Source):
             raise SourceError(f"{self._label}: breaks off after frame {last}{declared}{self._failure}")
         if last and last < self._selection.start:
             raise SourceError(f"{self._label}: has only {last} frames, start is {self._selection.start}")
-        if damaged:
-            _log.warning("%s: damaged frames skipped: %d", self._label, damaged)
+        if self.damaged:
+            _log.warning("%s: damaged frames skipped: %d", self._label, self.damaged)
 
     def _packets(self) -> Iterator[Packet[VideoStream] | None]:
         """Yields packets, last an empty one or None, with which the decoder gives out what it still holds."""

@@ -76,6 +76,20 @@ def test_tracks_scores_and_saves(run: Run, dataset: Path, tmp_path: Path) -> Non
         assert [row[name] for row in again] == pytest.approx([row[name] for row in saved["rows"]], abs=1e-9)
 
 
+def test_other_settings_do_not_overwrite_a_table(run: Run, dataset: Path, tmp_path: Path) -> None:
+    arguments = ("benchmark", "MOT17", "--data", dataset, "--detections", "frcnn", "--embedder", "none")
+    for more in ([], ["--set", "association.min_hits=5"], ["--sequence", "MOT17-20"], []):
+        outcome = run(*arguments, "--camera-motion", "none", "-o", tmp_path / "out", *more)
+        assert outcome.code == 0, outcome.err
+    plain = "mot17-frcnn-detections-no-appearance-no-camera-motion-online"
+    names = sorted(path.stem for path in (tmp_path / "out").glob("*.json"))
+    assert len(names) == 3
+    assert names[0] == plain
+    assert all(name.startswith(f"{plain}-") for name in names[1:])
+    wrong = run(*arguments, "--camera-motion", "none", "-o", tmp_path / "out", "--name", "a/b")
+    assert (wrong.code, wrong.err) == (2, "error: --name 'a/b': expected a file's name without folders\n")
+
+
 def test_half_and_dpm(run: Run, dataset: Path, tmp_path: Path) -> None:
     result = run(
         *("benchmark", dataset / "mot17", "--detections", "dpm", "--embedder", "none", "--half", "second"),

@@ -421,6 +421,69 @@ def test_a_run_does_not_overwrite_what_it_reads(which: str, run: Run, scene: Any
     assert {path: path.read_bytes() for path in before} == before
 
 
+def test_a_run_does_not_overwrite_what_another_one_reads(run: Run, scene: Any, tmp_path: Path) -> None:
+    earlier = tmp_path / "walk" / "tracks.mp4"
+    earlier.parent.mkdir()
+    earlier.write_bytes(before := scene.video.read_bytes())
+    result = run("track", scene.video, earlier, "-o", tmp_path, *NO_MODELS, "--no-video")
+    assert (result.code, result.err.count("\n")) == (2, 1)
+    assert "walk/tracks.mp4: would be overwritten by the results" in result.err
+    assert earlier.read_bytes() == before
+    assert [path.name for path in tmp_path.rglob("*")] == ["walk", "tracks.mp4"]
+
+
+def test_one_camera_motion_file_cannot_serve_two_sources(run: Run, scene: Any, tmp_path: Path) -> None:
+    motion = tmp_path / "gmc.txt"
+    motion.write_text("".join(f"{index} 1 0 0 0 1 0\n" for index in range(60)))
+    pictures = scene.folder(tmp_path / "pictures")
+    result = run("track", scene.video, pictures, "--embedder", "none", "--camera-motion", motion)
+    assert (result.code, result.err) == (2, "error: --camera-motion: one file cannot serve 2 sources\n")
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [("99,-1,0,0,9,9,1\n70,-1,0,0,9,9,1\n", "they are of frames 70 to 99"), ("", "there are none in it")],
+)
+def test_detections_of_other_frames_are_told(
+    rows: str, told: str, run: Run, scene: Any, tmp_path: Path
+) -> None:
+    detections = tmp_path / "other.txt"
+    detections.write_text(rows)
+    result = run("track", scene.video, "--detections", detections, "-o", tmp_path / "out", *NO_MODELS)
+    assert result.code == 0
+    assert result.err == f"{detections}: no detection falls in the frames tracked; {told}\n"
+
+
+def test_damaged_frames_are_counted(run: Run, scene: Any, tmp_path: Path) -> None:
+    with av.open(str(scene.video)) as container:
+        packets = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+    position, size = packets[30]
+    content = bytearray(scene.video.read_bytes())
+    content[position : position + size] = bytes(size)
+    (tmp_path / "damaged.mp4").write_bytes(content)
+    arguments = ("--detections", scene.detections, "-o", tmp_path / "out", *NO_MODELS, "--no-video")
+    result = run("track", tmp_path / "damaged.mp4", *arguments)
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["frames"] + summary["frames_damaged"] == 60
+    assert summary["frames_damaged"] > 0
+    assert f"({summary['frames_damaged']} damaged ones left out)" in result.out
+
+
+def test_tracebacks_for_who_asks(
+    run: Run, scene: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They come beside the one-line errors, and change nothing else."""
+    monkeypatch.setenv("MOT_REID_DEBUG", "1")
+    result = run("track", scene.video, "--embedder", "person_yolo11n.onnx", "-o", tmp_path / "out")
+    assert result.code == 2
+    assert "Traceback" in result.err
+    assert result.err.splitlines()[-1].startswith("error: ")
+    result = run("track", tmp_path / "none.mp4", scene.folder(tmp_path / "a"), "-o", tmp_path, *NO_MODELS)
+    assert result.code == 1
+    assert "Traceback" in result.err
+    assert "a: 60 frames" in result.out
+
+
 def test_a_killed_run_is_not_called_complete(run: Run, scene: Any, tmp_path: Path) -> None:
     arguments = ("--detections", scene.detections, "-o", tmp_path / "out", *NO_MODELS)
     run("track", scene.video, *arguments)

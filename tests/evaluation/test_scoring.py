@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,14 @@ def test_a_file_for_each_sequence(sequences: list[Sequence], put: Put, layout: s
     names = {name: layout.format(name) for name in "ABC"}
     folder = put(*names.values())
     assert places(folder, find_results(folder, sequences, sequences, Problems())) == names
+
+
+def test_a_file_named_like_the_folder(sequences: list[Sequence], put: Put) -> None:
+    """`mot-reid track FOLDER` knows no other name."""
+    renamed = [replace(sequences[0], name="A-of-seqinfo"), *sequences[1:]]
+    folder = put("A/tracks.txt", "B/tracks.txt", "C/tracks.txt")
+    found = places(folder, find_results(folder, renamed, renamed, Problems()))
+    assert found == {"A-of-seqinfo": "A/tracks.txt", "B": "B/tracks.txt", "C": "C/tracks.txt"}
 
 
 def test_the_output_of_track_alone(sequences: list[Sequence], put: Put) -> None:

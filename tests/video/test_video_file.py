@@ -128,6 +128,7 @@ def test_damage_in_the_middle_is_skipped(video: Path, caplog: pytest.LogCaptureF
     # Those behind the gap keep their numbers.
     assert frames[-1].number == clips.number_of(frames[-1].image) == 20
     assert "damaged frames skipped: 1" in caplog.text
+    assert source.damaged == 1
 
 
 def test_frames_cut_out_by_an_edit_list_are_not_missing(tmp_path: Path, video: Path) -> None:

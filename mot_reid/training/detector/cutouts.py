@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mot_reid.training.detector.pictures import SUFFIXES, read_picture
+from mot_reid.training.detector.pictures import read_picture
+from mot_reid.training.sequences import PICTURE_SUFFIXES
 
 __all__ = ["Cutout", "cut_out", "load_cutouts", "read_cutouts", "save_cutouts"]
 
@@ -80,7 +81,7 @@ def read_cutouts(
         FileNotFoundError: there are no pictures.
         ValueError: a picture cannot be read, or nobody could be cut out.
     """
-    paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES)
+    paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
     if not paths:
         raise FileNotFoundError(f"no pictures in {folder}")
     chosen = np.random.default_rng(seed).permutation(len(paths))[:most]

@@ -1,6 +1,5 @@
 """Pictures with person boxes: the YOLO layout read and written, MOTChallenge sequences turned into it."""
 
-import configparser
 import glob
 import shutil
 from collections.abc import Iterator
@@ -12,11 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid.boxes import areas, clip, cxcywh_to_xyxy, tlwh_to_xyxy, xyxy_to_cxcywh
+from mot_reid.training.sequences import (
+    PICTURE_SUFFIXES,
+    number_rows,
+    read_info,
+    read_truth,
+    sequence_frames,
+)
 
 __all__ = ["Boxes", "MotFrames", "convert_mot", "convert_yolo", "labelled_pictures", "read_picture"]
 
 Boxes = NDArray[np.float32]
-SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png"})
 MIN_VISIBILITY = 0.1
 GREY = 114  # Ultralytics pads pictures with it
 PEDESTRIAN = 1
@@ -72,8 +77,14 @@ def labelled_pictures(folder: Path) -> Iterator[tuple[Path, Boxes, Boxes]]:
 
     Yields:
         The picture's path, and boxes ``(N, 4)`` xyxy relative to the picture's sides: people, ignored.
+
+    Raises:
+        FileNotFoundError: there are no pictures.
+        ValueError: a row is something else; the message names the file and the line.
     """
-    pictures = sorted(path for path in (folder / "images").glob("*") if path.suffix.lower() in SUFFIXES)
+    pictures = sorted(
+        path for path in (folder / "images").glob("*") if path.suffix.lower() in PICTURE_SUFFIXES
+    )
     if not pictures:
         raise FileNotFoundError(f"no pictures in {folder / 'images'}")
     for path in pictures:
@@ -84,10 +95,12 @@ def labelled_pictures(folder: Path) -> Iterator[tuple[Path, Boxes, Boxes]]:
 
 
 def _read_relative(path: Path) -> Boxes:
-    if not path.is_file() or not path.read_text().strip():
-        return np.zeros((0, 4), np.float32)
-    rows = np.loadtxt(path, dtype=np.float32, ndmin=2)
-    return cxcywh_to_xyxy(rows[rows[:, 0] == 0, 1:5])
+    rows = (number_rows(path, (5,)) if path.is_file() else np.zeros((0, 5))).astype(np.float32)
+    outside = np.any((rows[:, 1:] < 0) | (rows[:, 1:] > 1), axis=1)
+    if outside.any():
+        row = rows[outside.argmax()]
+        raise ValueError(f"{path}: expected class, cx, cy, w, h with sides of the picture as 1, got {row}")
+    return cxcywh_to_xyxy(rows[rows[:, 0] == 0, 1:])
 
 
 def convert_mot(frames: MotFrames, out: Path) -> int:
@@ -104,15 +117,11 @@ def convert_mot(frames: MotFrames, out: Path) -> int:
     Returns:
         The number of pictures written.
     """
-    truth_path = frames.sequence / "gt" / "gt.txt"
-    truth = np.loadtxt(truth_path, delimiter=",", dtype=np.float64, ndmin=2)
-    if truth.shape[1] < 9:
-        raise ValueError(f"{truth_path}: expected 9 (MOT16) or 10 (MOT15) columns, got {truth.shape[1]}")
-    info = configparser.ConfigParser()
-    info.read(frames.sequence / "seqinfo.ini")
-    name = info.get("Sequence", "name", fallback=frames.sequence.name)
+    truth = read_truth(frames.sequence)
+    name = read_info(frames.sequence).get("name", frames.sequence.name)
+    wanted = range(frames.first, (frames.last or 10**9) + 1, frames.step)
     count = 0
-    for number, source in _frame_pictures(frames):
+    for number, source in sequence_frames(frames.sequence, wanted):
         stem = f"{name}_{number:06d}"
         target = _picture_path(out, stem, source.suffix if isinstance(source, Path) else ".png")
         if isinstance(source, Path):
@@ -144,26 +153,6 @@ def _people(rows: NDArray[np.float64], width: int, height: int) -> tuple[Boxes, 
         visible = np.minimum(visible, rows[:, 8])
     person = counted & (visible > MIN_VISIBILITY)
     return boxes[person], boxes[relevant & ~person & (areas(boxes) > 0)]
-
-
-def _frame_pictures(frames: MotFrames) -> Iterator[tuple[int, Path | NDArray[np.uint8]]]:
-    """Number and picture of each wanted frame: a file of ``img1/``, or a frame decoded from the video."""
-    wanted = range(frames.first, (frames.last or 10**9) + 1, frames.step)
-    folder = frames.sequence / "img1"
-    if folder.is_dir():
-        pictures = (path for path in sorted(folder.iterdir()) if path.suffix.lower() in SUFFIXES)
-        yield from ((int(path.stem), path) for path in pictures if int(path.stem) in wanted)
-        return
-    videos = [path for path in sorted(frames.sequence.iterdir()) if path.suffix in {".avi", ".mp4", ".webm"}]
-    if len(videos) != 1:
-        raise FileNotFoundError(f"{frames.sequence}: neither img1/ nor one video file")
-    capture = cv2.VideoCapture(str(videos[0]))
-    number = 0
-    while number < wanted[-1] and capture.grab():
-        number += 1
-        if number in wanted:
-            yield number, capture.retrieve()[1].astype(np.uint8, copy=False)
-    capture.release()
 
 
 def convert_yolo(folder: Path, out: Path) -> int:

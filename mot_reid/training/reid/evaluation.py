@@ -128,6 +128,7 @@ def list_trial(
 
     Raises:
         FileNotFoundError, ValueError: as `list_crops` and `hold_out`.
+        ValueError: every crop is a query, and no gallery is left.
     """
     lists = [folder / PARTS["query"][1][0], *folder.glob(f"MSMT17_V*/{PARTS['query'][1][0]}")]
     if (folder / PARTS["query"][0]).is_dir() or any(path.is_file() for path in lists):
@@ -137,6 +138,8 @@ def list_trial(
     if held_out:
         files = files.select(hold_out(files.identities, held_out, seed))
     asks = split_query(files.identities, files.cameras)
+    if asks.all():
+        raise ValueError(f"{folder}: no gallery, as nobody has a second crop in a camera")
     name = f"{held_out} held-out identities" if held_out else "all identities"
     return files.select(asks), files.select(~asks), name
 

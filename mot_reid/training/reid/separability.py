@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,9 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from mot_reid.training.detector.pictures import read_picture
 from mot_reid.training.reid.crops import CropSet, IntArray
 from mot_reid.training.reid.evaluation import Embed, embed_crops
 from mot_reid.training.reid.perturbations import PERTURBATIONS, perturb, shift_boxes
+from mot_reid.training.sequences import read_info, read_truth, sequence_frames
+from mot_reid.video.frames import DEFAULT_FPS
 
 __all__ = ["PERCENTILES", "Separability", "assess_sequence", "score_separability", "sequence_crops"]
 
@@ -112,7 +113,7 @@ def sequence_crops(
     """Cut the ground-truth boxes out of a MOTChallenge sequence.
 
     Args:
-        folder: with `seqinfo.ini`, `gt/gt.txt`, and `img1/` or one `.avi` video.
+        folder: with `seqinfo.ini`, `gt/gt.txt`, and `img1/` or one video.
         size: (h, w) in pixels to resize every crop to.
         every: seconds between the frames to use.
         hidden: leave out boxes of which one nearer person's box covers more than this share: they show
@@ -121,21 +122,22 @@ def sequence_crops(
 
     Returns:
         The crops, with frame numbers in place of cameras, and the frame rate.
+
+    Raises:
+        FileNotFoundError: there is no ground truth, or there are no frames.
+        ValueError: a file of it is broken, or shows nobody.
     """
     import cv2
 
     folder = Path(folder)
-    info = configparser.ConfigParser()
-    info.read_string((folder / "seqinfo.ini").read_text())
-    rate = info.getfloat("Sequence", "frameRate")
-    truth = np.loadtxt(folder / "gt" / "gt.txt", delimiter=",", ndmin=2)
+    rate = read_info(folder).getfloat("frameRate", DEFAULT_FPS)
+    truth = read_truth(folder)
     truth = truth[truth[:, 6] == 1]
     step = max(1, round(every * rate))
     rng = np.random.default_rng(shifted)
     images, labels = [], []
-    for number, frame in _frames(folder):
-        if (number - 1) % step:
-            continue
+    for number, source in sequence_frames(folder, range(1, int(truth[:, 0].max()) + 1, step)):
+        frame = read_picture(source) if isinstance(source, Path) else source
         boxes = truth[truth[:, 0] == number]
         boxes = boxes[_hidden(boxes[:, 2:6]) <= hidden]
         cut = boxes[:, 2:6] if shifted is None else shift_boxes(boxes[:, 2:6], rng)
@@ -147,6 +149,8 @@ def sequence_crops(
                 resized = cv2.resize(crop, size[::-1], interpolation=cv2.INTER_LINEAR)
                 images.append(resized[..., ::-1])
                 labels.append((int(identity), number))
+    if not labels:
+        raise ValueError(f"{folder}: no crop of anybody in its frames")
     identities, frames = np.array(labels, np.int64).reshape(-1, 2).T
     return CropSet(np.array(images, np.uint8), identities, frames), rate
 
@@ -158,25 +162,6 @@ def _hidden(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
     shares = sides.clip(0).prod(axis=2) / boxes[:, 2:].prod(axis=1)[:, None]
     nearer = high[None, :, 1] > high[:, None, 1]
     return np.where(nearer, shares, 0).max(axis=1, initial=0)
-
-
-def _frames(folder: Path) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-    """Frames (BGR) with their numbers, from 1."""
-    import cv2
-
-    pictures = sorted((folder / "img1").glob("*.jpg"))
-    if pictures:
-        for path in pictures:
-            yield int(path.stem), np.asarray(cv2.imread(str(path)), np.uint8)
-        return
-    videos = sorted(folder.glob("*.avi"))
-    if not videos:
-        raise FileNotFoundError(f"{folder}: neither pictures in img1 nor an .avi video")
-    video = cv2.VideoCapture(str(videos[0]))
-    number = 0
-    while (read := video.read())[0]:
-        number += 1
-        yield number, np.asarray(read[1], np.uint8)
 
 
 def assess_sequence(

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mot_reid.appearance.checkpoints import IMAGENET_MEAN, IMAGENET_STD
+from mot_reid.appearance.backends import normalisation
+from mot_reid.sessions import open_session
 from mot_reid.training.reid.unlabelled import CropSource
 
 __all__ = ["Teacher", "cached_embeddings", "open_teacher", "teacher_embeddings"]
@@ -63,7 +64,8 @@ def teacher_embeddings(
             done += len(parts[-1])
             on_embed(done)
     embeddings = np.concatenate(parts)
-    return np.asarray(embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True), np.float32)
+    norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
+    return np.asarray(embeddings / np.maximum(norms, 1e-12), np.float32)  # nothing stays nothing
 
 
 def cached_embeddings(
@@ -111,8 +113,9 @@ def open_teacher(path: Path | str) -> Teacher:
     """Open a teacher.
 
     Args:
-        path: `.onnx`, with one input (1 or any, 3, h, w), RGB with ImageNet's mean and deviation; or `.xml`,
-            OpenVINO's (its weights in a `.bin` beside it), which takes BGR from 0 to 255 as Open Model Zoo's.
+        path: `.onnx`, with one input (1 or any, 3, h, w), RGB with the mean and deviation in its metadata or
+            else ImageNet's; or `.xml`, OpenVINO's (its weights in a `.bin` beside it), which takes BGR from 0
+            to 255 as Open Model Zoo's.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -130,25 +133,19 @@ def open_teacher(path: Path | str) -> Teacher:
 
 
 def _open_onnx(path: Path) -> Teacher:
-    import onnxruntime
     import torch
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    options.log_severity_level = 3
-    try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's exceptions share no other base
-        raise ValueError(f"{path}: onnxruntime cannot read it: {str(error)[:200]}") from error
+    session = open_session(path, threads=torch.get_num_threads())
     source = session.get_inputs()[0]
     size = _picture_size(path, list(source.shape))
 
     def run(values: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.asarray(session.run(None, {source.name: values})[0], np.float32)
 
-    mean, std = (
-        np.array(values, np.float32).reshape(3, 1, 1) * 255 for values in (IMAGENET_MEAN, IMAGENET_STD)
-    )
+    try:
+        mean, std = (np.array(values, np.float32).reshape(3, 1, 1) * 255 for values in normalisation(session))
+    except ValueError as error:
+        raise ValueError(f"{path}: its metadata: {error}") from None
     return Teacher(run, size, mean, std)
 
 

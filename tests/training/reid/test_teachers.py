@@ -5,6 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from mot_reid.training.reid.networks import StripNetwork, save_embedder
 from mot_reid.training.reid.teachers import cached_embeddings, open_teacher, teacher_embeddings
@@ -24,7 +25,7 @@ def test_missing_and_unreadable_teachers(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(FileNotFoundError, match=r"no such teacher: .*big\.onnx"):
         open_teacher(tmp_path / "big.onnx")
     (tmp_path / "big.onnx").write_bytes(b"no network")
-    with pytest.raises(ValueError, match=r"big\.onnx: onnxruntime cannot read it"):
+    with pytest.raises(ValueError, match=r"big\.onnx: ONNX Runtime cannot load it"):
         open_teacher(tmp_path / "big.onnx")
     (tmp_path / "big.pth").touch()
     with pytest.raises(ValueError, match=r"big\.pth: not a teacher"):
@@ -35,9 +36,28 @@ def test_missing_and_unreadable_teachers(tmp_path: Path, monkeypatch: pytest.Mon
         open_teacher(tmp_path / "big.xml")
 
 
+def test_a_teacher_brings_its_normalisation(tmp_path: Path) -> None:
+    import onnx
+
+    path = tmp_path / "a.onnx"
+    save_embedder(path, StripNetwork("osnet_x0_25", 1, 4).eval(), (96, 48), {})
+    np.testing.assert_allclose(open_teacher(path).mean.ravel(), [123.675, 116.28, 103.53], rtol=1e-5)
+    model = onnx.load(path)
+    del model.metadata_props[:]
+    onnx.helper.set_model_props(model, {"mean": "[0.5, 0.25, 0]", "std": "[1, 0.5, 1]"})
+    onnx.save(model, path)
+    assert open_teacher(path).mean.ravel().tolist() == [127.5, 63.75, 0]
+    assert open_teacher(path).std.ravel().tolist() == [255, 127.5, 255]
+    onnx.helper.set_model_props(model, {"mean": "[1]", "std": "[1, 1, 1]"})
+    onnx.save(model, path)
+    with pytest.raises(ValueError, match=r"a\.onnx: its metadata: mean and std: expected three numbers"):
+        open_teacher(path)
+
+
 def test_what_teachers_said_is_kept(
     tmp_path: Path, crops: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    torch.manual_seed(0)
     teachers = [tmp_path / "a.onnx", tmp_path / "b.onnx"]
     for path, dim in zip(teachers, (4, 8), strict=True):
         save_embedder(path, StripNetwork("osnet_x0_25", 1, dim).eval(), (96, 48), {})
