@@ -155,7 +155,7 @@ class Associator:
         if affine is None:
             shift = scene_shift(states.position[rows["status"] == Status.CONFIRMED], measured[confident])
             affine = np.column_stack([np.eye(2), shift]) if shift.any() else AT_REST
-        if not np.array_equal(affine, AT_REST):
+        if affine is not AT_REST:
             self._warp(affine)
 
     def _warp(self, affine: NDArray[np.float64]) -> None:
