@@ -45,7 +45,7 @@ def _numbers(value: ArrayLike, argument: str, dtype: type[Any]) -> NDArray[Any]:
     if np.issubdtype(dtype, np.integer) and array.dtype.kind in "uf":
         if not np.array_equal(array, np.rint(array)):
             raise ValueError(f"{argument}: expected whole numbers, got {array.dtype} with fractions")
-        if array.size and np.abs(array).max() >= 2**63:
+        if array.size and np.abs(array.astype(np.float64)).max() >= 2**63:
             raise ValueError(f"{argument}: expected 64-bit integers, got {np.abs(array).max()}")
     with np.errstate(over="ignore"):  # what is too large for the type becomes infinite, and is named later
         return np.ascontiguousarray(array, dtype=dtype)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import replace
@@ -32,7 +33,9 @@ NONE = "none"
 class Tracker:
     """Tracks people through the frames of one video.
 
-    Models are loaded when first needed, or by `load`. Two trackers share no state.
+    Models are loaded when first needed, or by `load`. Two trackers share no state, unless one is given the
+    other's models: ``Tracker(first.detector, first.embedder)``. One tracker is for one thread at a time, and
+    for the process that made it; models may be shared by threads.
 
     Args:
         detector: weights that Ultralytics loads, ``"none"``, or an object with ``detect`` and
@@ -97,6 +100,7 @@ class Tracker:
         self._has_detector = self._detector is not None or settings.detector.weights != NONE
         given = self._embedder is not None
         self._has_embedder = settings.embeds or (given and settings.association.embed_share > 0)
+        self._turn = threading.Lock()
         self.reset(fps)
 
     def reset(self, fps: float | None = None) -> None:
@@ -176,7 +180,7 @@ class Tracker:
 
     def update(
         self,
-        frame: NDArray[np.uint8] | None,
+        frame: NDArray[Any] | None,
         detections: Detections | None = None,
         *,
         frame_number: int | None = None,
@@ -200,7 +204,18 @@ class Tracker:
             TypeError: the frame is not an array, or detections are not `Detections`.
             ValueError: the frame's dtype or shape is wrong or has changed, frame numbers do not ascend, or
                 pixels are needed and there is no frame.
+            RuntimeError: another thread is in it.
         """
+        if not self._turn.acquire(blocking=False):
+            raise RuntimeError("update: another thread is in it; a tracker follows one video, frame by frame")
+        try:
+            return self._update(frame, detections, frame_number)
+        finally:
+            self._turn.release()
+
+    def _update(
+        self, frame: NDArray[Any] | None, detections: Detections | None, frame_number: int | None
+    ) -> Tracks:
         frame = self._usable(frame)
         number = self._frame_number + 1 if frame_number is None else frame_number
         if not isinstance(number, int | np.integer):
@@ -225,7 +240,7 @@ class Tracker:
             self._shape = frame.shape
         return tracks
 
-    def detect(self, frame: NDArray[np.uint8]) -> Detections:
+    def detect(self, frame: NDArray[Any]) -> Detections:
         """What the detector finds in a frame ``(H, W, 3)`` uint8 BGR, by itself; no track takes note of it.
 
         Raises:
@@ -234,7 +249,7 @@ class Tracker:
         """
         return self.detect_batch([frame])[0]
 
-    def detect_batch(self, frames: Sequence[NDArray[np.uint8]]) -> list[Detections]:
+    def detect_batch(self, frames: Sequence[NDArray[Any]]) -> list[Detections]:
         """As `detect`, for several frames of one size at once."""
         checked, detector = [_checked(frame) for frame in frames], self.detector
         with self.stopwatch("detect"):
@@ -246,16 +261,18 @@ class Tracker:
         return list(found)
 
     def embed_batch(
-        self, frames: Sequence[NDArray[np.uint8]], detections: Sequence[Detections]
+        self, frames: Sequence[NDArray[Any]], detections: Sequence[Detections]
     ) -> list[Detections]:
         """The detections of several frames with the embeddings that `update` would ask for, in one batch.
 
         Worth it on an accelerator, and only where all confident detections are embedded anyway.
 
         Raises:
-            ValueError: an embedding is zero or not finite.
+            ValueError: an embedding is zero or not finite, or there is no embedder that has ``embed_batch``.
         """
-        embedder: Any = self.embedder  # not every embedder has the method
+        embedder: Any = self.embedder
+        if not hasattr(embedder, "embed_batch"):
+            raise ValueError("embed_batch: this tracker has no embedder, or one without embed_batch")
         with self.stopwatch("embed"):
             rows = embedder.embed_batch(frames, [found.xyxy for found in detections])
         return [
@@ -263,7 +280,7 @@ class Tracker:
             for found, embeddings in zip(detections, rows, strict=True)
         ]
 
-    def _usable(self, frame: NDArray[np.uint8] | None) -> NDArray[np.uint8] | None:
+    def _usable(self, frame: NDArray[Any] | None) -> NDArray[np.uint8] | None:
         """The frame, checked against what is needed and what came before."""
         if frame is None:
             if self._camera is not None and self._camera.needs_pixels:
@@ -307,7 +324,7 @@ class Tracker:
         return self._embedder
 
 
-def _checked(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _checked(frame: NDArray[Any]) -> NDArray[np.uint8]:
     """A frame that is one; contiguous, for OpenCV does not take a flipped view, say."""
     if not isinstance(frame, np.ndarray):
         raise TypeError(f"frame: expected a numpy array, got {type(frame).__name__}")

@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ClassVar
 
@@ -93,6 +95,35 @@ def test_own_embeddings_need_no_pixels() -> None:
     for _ in range(5):
         tracker.update(None, Detections.empty())
     assert tracker.update(None, Detections(other_place, embeddings=look)).ids.tolist() == [1]
+
+
+def test_two_threads_in_one_tracker_are_told() -> None:
+    inside, go_on = threading.Event(), threading.Event()
+
+    class Slow:
+        class_names: Mapping[int, str] = {0: "person"}
+
+        def detect(self, frames: object) -> list[Detections]:
+            inside.set()
+            go_on.wait(10)
+            return [Detections([[10, 20, 50, 120]], [0.9])]
+
+    tracker = Tracker(Slow(), embedder="none", camera_motion="none")
+    frame = np.zeros((240, 320, 3), np.uint8)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(tracker.update, frame)
+        inside.wait(10)
+        with pytest.raises(RuntimeError, match="another thread is in it"):
+            tracker.update(frame)
+        go_on.set()
+        assert first.result(10).ids.tolist() == [1]
+    assert tracker.update(frame).ids.tolist() == [1]
+
+
+def test_embedding_ahead_needs_an_embedder_that_can() -> None:
+    tracker = Tracker(detector="none", embedder="none", camera_motion="none")
+    with pytest.raises(ValueError, match="embed_batch: this tracker has no embedder"):
+        tracker.embed_batch([], [])
 
 
 def test_reset_starts_over() -> None:

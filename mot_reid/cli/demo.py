@@ -87,15 +87,17 @@ def hang_photographs(tracker: Tracker) -> tuple[NDArray[np.uint8], NDArray[np.fl
     """The wall ``(H, W, 3)`` with both photographs, and the boxes ``(P, 4)`` of the people on it."""
     import cv2
 
+    from mot_reid.video.pictures import read_picture
+
     package = find_spec("ultralytics")  # found, not imported: its photographs are all that is needed
     if package is None or package.origin is None:
         raise FileNotFoundError("the ultralytics package is not installed; its photographs are the demo's")
     assets = Path(package.origin).parent / "assets"
     pictures, boxes, left = [], [], 0
     for name in ("bus.jpg", "zidane.jpg"):
-        picture = cv2.imread(str(assets / name))
-        if picture is None:
+        if not (assets / name).is_file():
             raise FileNotFoundError(f"{assets / name}: the ultralytics package lacks its photograph")
+        picture = read_picture(assets / name)
         width = round(picture.shape[1] * _WALL_HEIGHT / picture.shape[0])
         hung = np.asarray(
             cv2.resize(picture, (width, _WALL_HEIGHT), interpolation=cv2.INTER_LINEAR), np.uint8

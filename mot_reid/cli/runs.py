@@ -78,7 +78,8 @@ class Runs:
             futures: list[Future[str | None]] = []
             try:
                 futures += [pool.submit(work, *source) for source in sources]
-                wait(futures)
+                while wait(futures, timeout=0.5).not_done:  # on Windows Ctrl-C does not end an endless one
+                    pass
             except KeyboardInterrupt:  # it reaches this thread only
                 stop.set()
                 for future in futures:
@@ -152,7 +153,7 @@ def run_source(
 
     Raises:
         typer.Exit: the run was interrupted; what there was is written.
-        SourceError, OSError, ValueError: as `mot_reid.pipeline.track_source`.
+        SourceError, OSError, ValueError: as `mot_reid.pipeline.run.track_source`.
     """
     seen = Summary(source.info)
     show = progress.add(source.info.name, source.info.frame_count)

@@ -127,7 +127,7 @@ def _different_boxes(model: Any, exported: Path) -> int:
     import cv2
 
     photograph = Path(import_ultralytics().__path__[0]) / "assets" / "bus.jpg"
-    frame = np.asarray(cv2.imread(str(photograph)), np.uint8)
+    frame = np.asarray(cv2.imdecode(np.fromfile(photograph, np.uint8), cv2.IMREAD_COLOR), np.uint8)
     onnx = OnnxYolo(exported)
     everything = Suppression(score=_LEAST_SCORE, iou=1.0, classes=None, most=30_000)
     different = 0

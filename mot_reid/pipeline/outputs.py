@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -100,5 +100,11 @@ def sole_writer(folder: Path) -> ExitStack:
         lock.acquire()
     except Timeout:
         raise OSError(f"output folder {folder}: another run is writing there") from None
-    stack.callback((folder / ".lock").unlink, missing_ok=True)
+    stack.callback(_remove, folder / ".lock")
     return stack
+
+
+def _remove(path: Path) -> None:
+    """Removes a file that is still open; where that cannot be (on Windows), who closes it removes it."""
+    with suppress(OSError):
+        path.unlink(missing_ok=True)

@@ -1,6 +1,7 @@
 """Pictures with person boxes: the YOLO layout read and written, MOTChallenge sequences turned into it."""
 
 import glob
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -49,10 +50,11 @@ class MotFrames:
     @classmethod
     def parse(cls, text: str) -> "MotFrames":
         """From ``FOLDER``, ``FOLDER:FIRST-LAST`` or ``FOLDER:FIRST-LAST:STEP``; LAST may be empty."""
-        folder, *rest = text.split(":")
-        first, _, last = (rest[0] if rest else "1-").partition("-")
-        step = rest[1] if len(rest) > 1 else "1"
-        return cls(Path(folder), int(first), int(last) if last else None, int(step))
+        found = re.fullmatch(r"(.+?)(?::(\d+)-(\d*)(?::(\d+))?)?", text)  # a folder may be C:\MOT17-02
+        if found is None:
+            raise ValueError("expected FOLDER, FOLDER:FIRST-LAST or FOLDER:FIRST-LAST:STEP, got nothing")
+        folder, first, last, step = found.groups()
+        return cls(Path(folder), int(first or 1), int(last) if last else None, int(step or 1))
 
 
 def read_picture(path: Path) -> NDArray[np.uint8]:

@@ -169,7 +169,7 @@ def _read_lists(lists: Sequence[Path], pictures: Path) -> CropFiles:
     paths, identities, cameras = [], [], []
     expression = re.compile(PATTERNS["msmt17"])
     for file in lists:
-        for number, line in enumerate(file.read_text().splitlines(), 1):
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
             name, _, identity = line.strip().rpartition(" ")
             match = expression.fullmatch(Path(name).stem)
             if match is None or not identity.isdecimal():

@@ -89,6 +89,9 @@ def test_frames_of_a_video_are_counted_from_one(tmp_path: Path) -> None:
 def test_a_spec_without_its_parts() -> None:
     assert MotFrames.parse("a/b") == MotFrames(Path("a/b"), 1, None, 1)
     assert MotFrames.parse("a/b:399-:10") == MotFrames(Path("a/b"), 399, None, 10)
+    assert MotFrames.parse(r"C:\a:1-30") == MotFrames(Path(r"C:\a"), 1, 30, 1)
+    with pytest.raises(ValueError, match="expected FOLDER"):
+        MotFrames.parse("")
 
 
 def test_ignored_areas_are_painted_except_people(tmp_path: Path) -> None:
