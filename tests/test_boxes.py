@@ -57,3 +57,14 @@ def test_clipped_boxes_lie_in_the_frame(a: np.ndarray) -> None:
     assert (inside[:, 1::2] <= 480).all()
     kept = (a[:, :2] >= 0).all(axis=1) & (a[:, 2] <= 640) & (a[:, 3] <= 480)
     np.testing.assert_array_equal(inside[kept], a[kept])
+
+
+def test_what_is_given_is_left_as_it_was() -> None:
+    """A user's boxes too: those of a detection that reaches over the frame are clipped for the crop only."""
+    given_boxes = np.array([[-5.0, 10, 30, 60]])
+    before = given_boxes.copy()
+    for change in (boxes.xyxy_to_cxcywh, boxes.cxcywh_to_xyxy, boxes.xyxy_to_tlwh, boxes.tlwh_to_xyxy):
+        change(given_boxes)
+        np.testing.assert_array_equal(given_boxes, before)
+    boxes.clip(given_boxes, 20, 20)
+    np.testing.assert_array_equal(given_boxes, before)

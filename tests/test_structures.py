@@ -99,3 +99,13 @@ def test_ids_are_sure_where_nothing_else_is_said() -> None:
     tracks = Tracks(two, np.zeros((2, 4), np.float32), np.ones(2, np.float32), two, two)
     assert tracks.id_confidence.tolist() == [1, 1]
     assert tracks.id_confidence.dtype == np.float32
+
+
+def test_a_negative_score_is_named() -> None:
+    with pytest.raises(ValueError, match=r"scores: row 1 is -0.5, expected a value in \[0, 1\]"):
+        Detections(BOX * 2, scores=[0.5, -0.5])
+
+
+def test_short_embeddings_are_normalised_too_and_each_of_them() -> None:
+    rows = Detections(BOX * 3, embeddings=[[0.6, 0.8], [0.3, 0.4], [3, 4]]).embeddings
+    np.testing.assert_allclose(rows, [[0.6, 0.8]] * 3, rtol=1e-6)

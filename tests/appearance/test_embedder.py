@@ -121,3 +121,14 @@ def test_a_loaded_network_does_not_hang_on_its_file(checkpoint: Path, tmp_path: 
         file.seek(path.stat().st_size // 4)
         file.write(b"\xff" * (path.stat().st_size // 2))
     np.testing.assert_array_equal(embedder.embed(FRAME, BOXES), before)
+
+
+def test_several_frames_in_one_call_equal_frame_after_frame(checkpoint: Path) -> None:
+    embedder = NetworkEmbedder(EmbedderConfig(weights=str(checkpoint)))
+    frames = [FRAME, FRAME[::-1].copy(), FRAME, FRAME[:, ::-1].copy()]
+    boxes = [BOXES, BOXES[:1], BOXES[:0], BOXES[1:]]
+    found = embedder.embed_batch(frames, boxes)
+    assert [len(rows) for rows in found] == [3, 1, 0, 2]
+    for rows, frame, own in zip(found, frames, boxes, strict=True):
+        if len(own):
+            np.testing.assert_allclose(rows, embedder.embed(frame, own), atol=1e-5)

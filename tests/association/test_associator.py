@@ -528,3 +528,163 @@ def test_detections_below_the_floor_change_nothing(stream: list[tuple[np.ndarray
         expected = np.where(there, kept[b.detection_index] if len(kept) else -1, -1)
         np.testing.assert_array_equal(a.detection_index, expected)
         np.testing.assert_array_equal(with_noise._table.embeddings, without._table.embeddings)
+
+
+def test_embeddings_that_detections_carry_stay_with_their_boxes() -> None:
+    """Whoever is below the floor, or not confident, takes no one else's looks away."""
+    looks = np.stack([BLUE, RED, BLUE, GREEN])
+    scores = [0.05, 0.9, 0.3, 0.9]
+    boxes = people((0, 0), (300, 0), (600, 0), (900, 0), scores=scores)
+    tracker = Associator()
+    assert ids(tracker.step(Detections(boxes.xyxy, boxes.scores, embeddings=looks))) == [1, 2]
+    np.testing.assert_allclose(tracker._table.embeddings, [RED, GREEN], atol=1e-6)
+
+
+def test_a_lost_person_does_not_walk_on_for_ever() -> None:
+    """3 pixels a frame for the 60 frames of max_age, no longer: 180 away, not 600."""
+    tracker = Associator()
+    for frame in range(30):
+        step(tracker, people(*CORNERS, (300 + 3.0 * frame, 250)), GREEN, BLUE, RED)
+    for _ in range(200):
+        step(tracker, people(*CORNERS), GREEN, BLUE)
+    assert ids(step(tracker, people(*CORNERS, (500, 250)), GREEN, BLUE, RED)) == [1, 2, 3]
+
+
+def test_in_the_first_frame_there_is_nobody_whose_looks_one_could_have() -> None:
+    """0.7 is enough to start a track, but not in the middle once others are known."""
+    seen = step(Associator(), people((0, 0), (300, 0), scores=[0.7, 0.7]), RED, GREEN)
+    assert ids(seen) == [1, 2]
+
+
+def test_a_frame_in_which_nobody_is_asked_about_makes_no_newcomer_convincing() -> None:
+    def newcomer(wait: int) -> list[int]:
+        tracker = Associator()
+        for _ in range(wait):
+            step(tracker, people(*CORNERS), GREEN, BLUE)
+        for _ in range(2):
+            seen = step(tracker, people(*CORNERS, (500, 250), scores=[1, 1, 0.82]), GREEN, BLUE, RED)
+        return ids(seen)
+
+    assert [newcomer(wait) for wait in range(60, 70)] == [[1, 2]] * 10
+
+
+def test_only_who_is_in_view_tells_the_cameras_motion() -> None:
+    """Four people are lost and four others turn up a little beside them: those in view stood still."""
+    gone = [(200.0 * k, 300.0) for k in range(4)]
+    tracker = Associator()
+    for _ in range(5):
+        step(tracker, people((0, 0), (200, 0), *gone))
+    for _ in range(5):
+        step(tracker, people((0, 0), (200, 0)))
+    others = np.add(gone, (34, 0))
+    assert ids(step(tracker, people((0, 0), (200, 0), *others)))[:2] == [1, 2]
+
+
+def test_weak_detections_do_not_tell_the_cameras_motion() -> None:
+    places = [(200.0 * k, 0.0) for k in range(4)]
+    tracker = Associator()
+    for _ in range(5):
+        step(tracker, people((0, 300), *places))
+    ghosts = np.add(places, (34, 0))
+    seen = step(tracker, people((0, 300), *ghosts, scores=[0.9] + [0.2] * 4))
+    assert 1 in ids(seen)
+
+
+def test_whom_the_camera_found_again_is_a_stranger_once_out_of_the_picture() -> None:
+    """What the camera carried counts from the last sight on only (see above)."""
+    tracker = Associator()
+    three = people(*CORNERS, (1000, 250))
+    for _ in range(6):
+        step(tracker, three, GREEN, BLUE, RED)
+    away, back = (np.array([[1.0, 0, dx], [0, 1, 0]]) for dx in (500, -500))
+    step(tracker, people(), affine=away)
+    for affine in (back, *[np.eye(2, 3)] * 5):
+        assert ids(step(tracker, three, GREEN, BLUE, RED, affine=affine)) == [1, 2, 3]
+    for _ in range(80):
+        step(tracker, people(*CORNERS), GREEN, BLUE, affine=np.eye(2, 3))
+    for _ in range(2):
+        seen = step(tracker, people(*CORNERS, (1000, 300)), GREEN, BLUE, REDDISH, affine=np.eye(2, 3))
+    assert ids(seen) == [1, 2, 4]
+
+
+def test_the_first_look_counts_though_it_is_half_covered() -> None:
+    tracker = Associator()
+    step(tracker, people((0, 20), (10, 0)), RED, GREEN)
+    np.testing.assert_allclose(tracker._table.embeddings, [RED, GREEN], atol=1e-6)
+    assert tracker._table.rows["has_embedding"].all()
+
+
+def test_nobody_hidden_outlasts_the_memory_for_the_lost() -> None:
+    tracker = Associator(AssociationConfig(hidden_age=8, max_age=3))
+    for _ in range(5):
+        step(tracker, people((0, 0), (10, 20)), RED, GREEN)
+    seen = [ids(step(tracker, people((10, 20)), GREEN)) for _ in range(6)]
+    assert seen == [[2, 1]] * 3 + [[2]] * 3
+
+
+@pytest.mark.parametrize(("fps", "frames"), [(None, 8), (30.0, 8), (10.0, 4), (5.0, 2)])
+def test_seconds_end_what_is_reported_of_the_hidden(fps: float | None, frames: int) -> None:
+    tracker = Associator(AssociationConfig(hidden_age=8, hidden_time=0.4), fps=fps)
+    for _ in range(5):
+        step(tracker, people((0, 0), (10, 20)))
+    seen = [ids(step(tracker, people((10, 20)))) for _ in range(10)]
+    assert seen == [[2, 1]] * frames + [[2]] * (10 - frames)
+
+
+def test_without_revival_a_return_by_overlap_is_as_long_as_ever() -> None:
+    tracker = Associator(AssociationConfig(revive_age=5, max_age=40))
+    for _ in range(5):
+        step(tracker, people((500, 250)), RED)
+    for _ in range(20):
+        step(tracker, people())
+    assert ids(step(tracker, people((500, 250)), RED)) == [1]
+
+
+def test_overlap_brings_nobody_back_once_max_age_is_over() -> None:
+    """Looks keep the track, but in this frame nobody looked."""
+    tracker = Associator(AssociationConfig(max_age=10))
+    for _ in range(5):
+        step(tracker, people((500, 250)), RED)
+    for _ in range(11):
+        step(tracker, people())
+    assert ids(step(tracker, people((500, 250)))) == []
+    assert ids(step(tracker, people((500, 250)))) == [2]
+
+
+def test_one_of_another_class_is_no_double() -> None:
+    """A bicycle and its rider have nearly the same box."""
+    tracker, box = Associator(), [0, 0, 40, 100]
+    tracker.step(Detections([box], classes=[0]))
+    for _ in range(2):
+        seen = tracker.step(Detections([box, box], classes=[0, 2]))
+    assert (ids(seen), seen.classes.tolist()) == ([1, 2], [0, 2])
+
+
+def test_looks_bring_nobody_back_who_was_never_confirmed() -> None:
+    """A false positive that jumps is not seen twice in one place."""
+    tracker = Associator(AssociationConfig(embed_share=1))
+    for _ in range(5):
+        step(tracker, people((600, 0)), GREEN)
+    step(tracker, people((600, 0), (0, 0)), GREEN, RED)
+    assert ids(step(tracker, people((600, 0), (80, 20)), GREEN, RED)) == [1]
+
+
+def test_who_leaves_takes_the_looks_along() -> None:
+    """A row that is freed keeps others' looks with them, and a newcomer's look is its own."""
+    tracker = Associator(AssociationConfig(embed_share=1, max_age=3, revive_age=3, embedding_momentum=0.9))
+    for _ in range(5):
+        step(tracker, people((0, 0), (300, 0), (600, 0)), RED, GREEN, BLUE)
+    for _ in range(5):
+        step(tracker, people((300, 0), (600, 0)), GREEN, BLUE)
+    np.testing.assert_allclose(tracker._table.embeddings, [GREEN, BLUE], atol=1e-6)
+    for _ in range(2):
+        seen = step(tracker, people((300, 0), (600, 0), (900, 0)), GREEN, BLUE, REDDISH)
+    assert ids(seen) == [2, 3, 4]
+    np.testing.assert_allclose(tracker._table.embeddings, [GREEN, BLUE, REDDISH], atol=1e-6)
+
+
+def test_a_crowd_in_the_first_frame_finds_room() -> None:
+    crowd = people(*((60.0 * column, 120.0 * row) for row in range(10) for column in range(30)))
+    tracker = Associator()
+    for _ in range(2):
+        assert ids(step(tracker, crowd)) == list(range(1, 301))

@@ -27,3 +27,18 @@ def test_people_who_move_each_their_own_way_are_no_shift() -> None:
 def test_three_people_are_too_few() -> None:
     np.testing.assert_array_equal(scene_shift(GROUP[:3], np.add(GROUP[:3], (15, 0, 0, 0))), [0, 0])
     np.testing.assert_array_equal(scene_shift(GROUP, np.zeros((0, 4))), [0, 0])
+
+
+def test_the_more_there_are_the_less_their_scatter_counts() -> None:
+    """The same scatter: the median of 40 is sure where that of 8 may be chance."""
+    offsets = np.tile([4.0, 5, 6, 7, 9, 10, 11, 12], 5)
+    many = np.array([[100.0 * k, 50 + 7 * k, 40, 100] for k in range(40)])
+    seen = many + np.outer(offsets, [1, 0, 0, 0])
+    np.testing.assert_allclose(scene_shift(many, seen), [8, 0])
+    few = many[:8] + np.outer(offsets[:8] - 4, [1, 0, 0, 0])  # four of them hardly move
+    np.testing.assert_array_equal(scene_shift(many[:8], few), [0, 0])
+
+
+def test_three_pairs_among_many_are_too_few() -> None:
+    seen = np.concatenate([np.add(GROUP[:3], (15, 0, 0, 0)), np.add(GROUP[3:], (0, 3000, 0, 0))])
+    np.testing.assert_array_equal(scene_shift(GROUP, seen), [0, 0])

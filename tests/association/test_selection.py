@@ -208,3 +208,60 @@ def test_embeddings_that_detections_carry_are_all_used() -> None:
         np.testing.assert_array_equal(seen.ids, expected.ids)
         np.testing.assert_array_equal(seen.xyxy, expected.xyxy)
     assert carrying.embedded == asking.embedded == asking.embeddable
+
+
+def test_savings_have_a_bound() -> None:
+    """After a long calm, a crowd in doubt is looked at in full for a while, not for ever."""
+    allowance, everybody = Allowance(0.2), np.ones(10, bool)
+    for _ in range(5000):
+        allowance.choose(everybody, np.full(10, np.inf), np.zeros(10))
+    asked = [int(allowance.choose(everybody, np.zeros(10), np.zeros(10)).sum()) for _ in range(40)]
+    assert asked[:10] == [10] * 10
+    assert sum(asked[20:]) == 20 * 2
+
+
+def test_a_tiny_share_still_looks_at_somebody_in_the_end() -> None:
+    allowance, one = Allowance(0.001), np.ones(1, bool)
+    asked = sum(int(allowance.choose(one, np.zeros(1), np.zeros(1)).sum()) for _ in range(5000))
+    assert asked == 5
+
+
+def test_an_embedder_that_keeps_failing_uses_nothing_up() -> None:
+    def failing(rows: np.ndarray) -> np.ndarray:
+        raise RuntimeError("out of memory")
+
+    tracker = Associator(AssociationConfig(embed_share=0.2))
+    both = Detections([[0, 0, 40, 100], [300, 0, 340, 100]])
+    for _ in range(50):
+        with pytest.raises(RuntimeError):
+            tracker.step(both, embed=failing)
+    tracker.step(both, embed=lambda rows: np.eye(2, 8, dtype=np.float32)[rows])
+    assert (tracker.embedded, tracker.embeddable) == (2, 2)
+
+
+def test_an_embedding_stands_for_no_more_views_than_are_usual() -> None:
+    watched = Watched(embed_share=0.2)
+    for _ in range(5):
+        watched.step((0, 0, RED), (600, 0, GREEN))
+    watched.tracker._table.rows["unlooked"][0] = 500  # the others were in doubt all the time
+    watched.step((0, 0, BLUE), (600, 0, GREEN))
+    assert watched.asked[-1] == [0]
+    assert watched.tracker._table.embeddings[0] @ RED > 0.9
+
+
+def test_who_comes_back_by_overlap_is_looked_at() -> None:
+    for wait in range(60, 70):
+        watched = Watched(embed_share=0.1)
+        for _ in range(wait):
+            watched.step((0, 0, RED), (600, 0, GREEN))
+        for _ in range(6):
+            watched.step((600, 0, GREEN))
+        watched.step((0, 0, RED), (600, 0, GREEN))
+        assert 0 in watched.asked[-1]
+
+
+def test_a_covered_view_that_teaches_nothing_is_not_paid_for() -> None:
+    watched = Watched(embed_share=0.2)
+    for _ in range(100):
+        watched.step((0, 20, RED), (10, 0, GREEN), (600, 0, BLUE))
+    assert 1 not in [row for rows in watched.asked[2:] for row in rows]

@@ -1,9 +1,10 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mot_reid.config import Config
+from mot_reid.config import Config, load_config
 from mot_reid.evaluation.benchmark import SequenceRun
 from mot_reid.evaluation.comparison import Comparison
 from mot_reid.evaluation.metrics import combine, evaluate
@@ -125,3 +126,36 @@ def test_sweep_table_puts_the_best_first() -> None:
     assert "Leave-one-sequence-out" in table.notes[1]
     alone = sweep_table("title", settings, combinations, [row[:1] for row in runs], "HOTA", {})
     assert "nothing is held out" in alone.notes[1]
+
+
+def test_grid_changes_nothing_else_of_the_base() -> None:
+    base = load_config(None, ["association.min_hits=5", "motion.position_std=0.1"])
+    found = grid(base, {"association.max_age": ["30", "60"]})
+    assert [entry.association.min_hits for _, entry in found] == [5, 5]
+    assert [entry.motion.position_std for _, entry in found] == [0.1, 0.1]
+
+
+def found_in(frames: list[int]) -> SequenceRun:
+    """One person in ten frames, found in these of them."""
+    one, none = np.zeros(1, np.int64), np.zeros(0, np.int64)
+    seen = [one if i in frames else none for i in range(10)]
+    comparison = Comparison([one] * 10, seen, [np.full((1, len(entry)), 0.8) for entry in seen])
+    return replace(run_with(0, "a"), scores=evaluate(comparison))
+
+
+@pytest.mark.parametrize(
+    ("metric", "poor", "good"),
+    [
+        ("HOTA", [0, 1], [0, 1, 2]),
+        ("FN", [0, 1], [0, 1, 2]),
+        ("ML", [0], list(range(9))),
+        ("Frag", [0, 1, 2, 4, 6, 7, 8, 9], [0, 1]),
+        ("MOTP", [], [0]),  # nobody is found: it cannot be computed
+    ],
+)
+def test_the_best_comes_first_whatever_the_metric(metric: str, poor: list[int], good: list[int]) -> None:
+    settings = {"association.max_age": ["30", "60", "90"]}
+    combinations = [entry for entry, _ in grid(Config(), settings)]
+    runs = [[found_in(frames)] for frames in (poor, good, poor)]
+    table = sweep_table("title", settings, combinations, runs, metric, {})
+    assert [row["association.max_age"] for row in table.rows] == ["60", "30", "90"]

@@ -122,3 +122,41 @@ def test_what_the_settings_ask_for(tmp_path: Path) -> None:
         FileNotFoundError, match=r"camera motion file not found: .*known besides files: flow, none"
     ):
         load_camera_motion(CameraConfig(motion=str(tmp_path / "gcm.txt")))
+
+
+def test_people_are_masked_out_of_frames_that_are_reduced_too() -> None:
+    """The right half walks; the camera, whose frames are twice as wide as the flow's, stands still."""
+    wall, person = textured(960, 1280), textured(960, 1280, seed=5)
+    box = np.array([[560, 0, 1280, 960]], np.float32)
+    frames = []
+    for shift in (0, 16):
+        frame = wall.copy()
+        moved = seen_through(person, np.array([[1.0, 0, -shift], [0, 1, 0]]))
+        frame[:, 600 - shift :] = moved[:, 600 - shift :]
+        frames.append(frame)
+    flow = SparseFlow(CameraConfig(width=640))
+    flow.estimate(frames[0], box, 1)
+    np.testing.assert_array_equal(flow.estimate(frames[1], box, 2), AT_REST)
+
+
+def test_a_drift_too_slow_to_show_at_once_shows_in_the_end() -> None:
+    wall, flow, total = textured(), SparseFlow(), 0.0
+    flow.estimate(wall, NOBODY, 1)
+    for number in range(2, 42):
+        drifted = seen_through(wall, np.array([[1.0, 0, 0.1 * (number - 1)], [0, 1, 0]]))
+        found = flow.estimate(drifted, NOBODY, number)
+        assert found is not None
+        total += found[0, 2]
+    assert total == pytest.approx(4, abs=0.5)
+
+
+def test_a_camera_that_stands_keeps_enough_corners() -> None:
+    """People cover the wall one after the other; once it moves, that shows all the same."""
+    wall, flow = textured(), SparseFlow()
+    flow.estimate(wall, NOBODY, 1)
+    for number in range(2, 10):
+        left = np.float32(80 * (number - 2))
+        flow.estimate(wall, np.array([[left, 0, left + 80, 480]], np.float32), number)
+    moved = flow.estimate(seen_through(wall, np.array([[1.0, 0, 9], [0, 1, 0]])), NOBODY, 10)
+    assert moved is not None
+    assert moved[0, 2] == pytest.approx(9, abs=0.5)

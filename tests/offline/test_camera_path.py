@@ -41,3 +41,10 @@ def test_a_camera_that_drives_on_for_ever_stays_exact() -> None:
     path = CameraPath([np.array([[1.02, 0, 0], [0, 1.02, 0]])] * 50_000)
     maps = path.between(np.array([49_000]), np.array([49_010]))
     np.testing.assert_allclose(maps[0, 0, 0], 1.02**10)
+
+
+def test_a_roll_turns_centres_and_leaves_boxes_upright() -> None:
+    quarter = np.array([[[0.0, -1, 5], [1, 0, 7], [0, 0, 1]]])
+    np.testing.assert_allclose(
+        move_cxcywh(np.array([[10.0, 20, 4, 6]]), quarter), [[-15, 17, 4, 6]], atol=1e-12
+    )

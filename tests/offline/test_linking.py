@@ -145,3 +145,26 @@ def test_thousands_of_tracks(length: int) -> None:
     begin = time.perf_counter()
     link_tracks(rows, fps=FPS)
     assert time.perf_counter() - begin < 20
+
+
+def test_who_comes_from_elsewhere_is_somebody_else() -> None:
+    """One stops, another walks fast through the same place: seen from its start, it was never there."""
+    rows = scene(walk(1, range(1, 30), 0), walk(2, range(40, 70), -400, 10))
+    assert len(tracks_of(link_tracks(rows, fps=FPS))) == 2
+    stands = scene(walk(1, range(1, 30), 0), walk(2, range(40, 70), 0))
+    assert len(tracks_of(link_tracks(stands, fps=FPS))) == 1
+
+
+def test_a_last_box_that_is_cut_off_does_not_matter() -> None:
+    """Behind a car legs vanish first: the last box is a fifth less tall than those before."""
+    cut = walk(1, range(1, 30), 0)
+    cut[-1, 5] -= 20
+    assert tracks_of(link_tracks(scene(cut, walk(2, range(34, 60), 0)), fps=FPS)) == {1: [1, 59]}
+
+
+def test_the_longest_time_is_in_seconds() -> None:
+    config = OfflineConfig(link_time=2, link_cost=9)
+    for fps in (5, 10, 20):
+        for missing, count in ((2 * fps, 1), (2 * fps + 1, 2)):
+            rows = scene(walk(1, range(1, 30), 0), walk(2, range(30 + missing, 60 + missing), 0))
+            assert len(tracks_of(link_tracks(rows, config, fps=fps))) == count

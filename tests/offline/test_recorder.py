@@ -30,3 +30,24 @@ def test_nothing_seen() -> None:
     assert recorder.refined(OfflineConfig(), fps=25) == {}
     recorder.add(1, Tracks.empty(), Detections.empty(), None)
     assert len(recorder.refined(OfflineConfig(), fps=25)[1]) == 0
+
+
+def test_detections_and_camera_motion_count() -> None:
+    """Who stands still is followed back and filled in on the ground while the camera jerks twice."""
+    recorder, left = Recorder(), 500.0
+    for number in range(1, 15):
+        jerk = {3: 70.0, 9: -90.0}.get(number, 0.0)
+        left += jerk
+        box = np.array([[left, 0, left + 40, 100]])
+        reported = number > 5 and not 7 <= number <= 10
+        found = Detections(box, [0.9 if reported else 0.5]) if reported or number < 6 else Detections.empty()
+        recorder.add(
+            number,
+            seen(left) if reported else Tracks.empty(),
+            found,
+            np.array([[1.0, 0, jerk], [0, 1, 0]]),
+        )
+    refined = recorder.refined(OfflineConfig(smooth_position=0, smooth_size=0), fps=30)
+    assert [tracks.ids.tolist() for tracks in refined.values()] == [[1]] * 14
+    lefts = [500.0] * 2 + [570] * 6 + [480] * 6
+    np.testing.assert_allclose([tracks.xyxy[0, 0] for tracks in refined.values()], lefts, atol=1e-3)

@@ -13,6 +13,7 @@ from mot_reid.offline.camera_path import CameraPath
 from mot_reid.offline.growing import grow_back
 from mot_reid.offline.refine import refine_tracks
 from mot_reid.offline.rows import TrackRows
+from mot_reid.offline.smoothing import smooth
 
 NOTHING = OfflineConfig(
     grow_score=1, link_time=0, prune_share=0, fill_time=0, smooth_position=0, smooth_size=0
@@ -144,3 +145,55 @@ def test_what_always_holds(rows: TrackRows) -> None:
     assert np.isin(np.unique(rows.frames), refined.frames).all()
     again = refine_tracks(rows[::-1], fps=10, affines=affines, detections=seen)
     assert_same(again, refined)
+
+
+def test_every_step_follows_the_camera() -> None:
+    """Somebody stands still under a camera that shakes: grown back, linked, filled in and smoothed."""
+    shifts = np.random.default_rng(0).normal(0, 60, 61).cumsum()
+    affines = [np.array([[1.0, 0, x], [0, 1, 0]]) for x in np.diff(shifts, prepend=0)]
+
+    def shaken(track: int, frames: range) -> np.ndarray:
+        return walk(track, frames, 1000) + np.outer(shifts[list(frames)], [0, 0, 1, 0, 1, 0])
+
+    rows = scene(shaken(1, range(10, 30)), shaken(2, range(40, 61)))
+    weak = {number: Detections(shaken(1, range(number, number + 1))[:, 2:], [0.5]) for number in range(1, 10)}
+    refined = refine_tracks(rows, fps=30, affines=affines, first_frame=0, detections=weak)
+    assert_same(replace(refined, scores=np.ones(60, np.float32)), scene(shaken(1, range(1, 61))))
+
+
+def test_looks_keep_apart_who_would_be_linked() -> None:
+    rows = scene(walk(1, range(1, 30), 0), walk(2, range(35, 60), 0))
+    red, green = np.eye(2)
+    for look, ids in ((red, {1}), (green, {1, 2})):
+        refined = refine_tracks(rows, fps=30, embeddings={1: red, 2: look})
+        assert set(refined.ids.tolist()) == ids
+
+
+def test_times_are_in_seconds() -> None:
+    rows = scene(walk(1, range(1, 10), 0), walk(1, range(25, 40), 0), walk(2, range(1, 41), 400))
+    rng = np.random.default_rng(0)
+    noisy = replace(rows, xyxy=rows.xyxy + rng.normal(0, 3, rows.xyxy.shape).astype(np.float32))
+    for fps in (5.0, 10.0, 20.0):
+        filled = refine_tracks(rows, replace(NOTHING, fill_time=15 / fps), fps=fps)
+        assert np.count_nonzero(filled.interpolated) == 15
+        left = refine_tracks(rows, replace(NOTHING, fill_time=14.9 / fps), fps=fps)
+        assert not left.interpolated.any()
+        smoothed = refine_tracks(
+            noisy, replace(NOTHING, smooth_position=2 / fps, smooth_size=4 / fps), fps=fps
+        )
+        assert_same(smoothed, smooth(noisy, 2, 4))
+
+
+def test_interpolated_rows_keep_their_class() -> None:
+    rows = scene(walk(1, range(1, 10), 0), walk(1, range(12, 20), 0))
+    cars = replace(rows, classes=np.full(len(rows), 2))
+    back = TrackRows.from_tracks(refine_tracks(cars, fps=30).to_tracks())
+    assert back.classes.tolist() == [2] * 19
+
+
+def test_growing_back_heeds_the_time_that_passed() -> None:
+    """In every second frame there is no detection at all, and no entry for it."""
+    seen = {number: one for number, one in detections(range(1, 20), 0, 12, 0.5).items() if number % 2 == 0}
+    rows = scene(walk(3, range(10, 20), 0, 12))
+    grown = grow_back(rows, seen, 0.4, 0.5)
+    assert grown.frames[grown.frames < 10].tolist() == [2, 4, 6, 8]

@@ -236,3 +236,47 @@ def test_a_run_in_a_thread_can_be_cancelled(tmp_path: Path) -> None:
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert summary["error"] == "interrupted"
     assert np.loadtxt(tracks, delimiter=",")[-1, 0] == summary["frames"] == summary["last_frame"]
+
+
+def test_the_camera_of_each_frame_reaches_the_tracks_and_hindsight(tmp_path: Path) -> None:
+    """Of every third frame; a motion file knows them by their own numbers, and one jerk is out of sight."""
+    jerks = {10: 60.0, 25: -60.0}
+    lines = [f"{number - 1} 1 0 {jerks.get(number, 0)} 0 1 0\n" for number in range(1, 41)]
+    (tmp_path / "gmc.txt").write_text("".join(lines))
+
+    class Every(Walk):
+        def __iter__(self) -> Iterator[Frame]:
+            return (frame for frame in super().__iter__() if frame.number % 3 == 1)
+
+    given, left = {}, 40.0
+    for number in range(1, 41):
+        left += jerks.get(number, 0)
+        if not 22 <= number <= 28:
+            given[number] = Detections([[left, 20, left + 16, 60]])
+    settings = (f"camera.motion={tmp_path / 'gmc.txt'}", "output.offline=yes", "output.video=no")
+    settings += ("offline.smooth_position=0", "offline.smooth_size=0")
+    tracker = Tracker(detector="none", embedder="none", config=load_config(None, settings))
+    track_source(Every(), tracker, tmp_path / "out", stride=3, detections=given)
+    online, offline = (
+        np.loadtxt(tmp_path / "out" / name, delimiter=",") for name in ("tracks.txt", "tracks_offline.txt")
+    )
+    assert set(online[:, 1]) == {1}
+    assert offline[:, :2].tolist() == [[number, 1] for number in range(1, 41, 3)]
+    expected = [40 if number < 10 or number >= 25 else 100 for number in range(1, 41, 3)]
+    np.testing.assert_allclose(offline[:, 2], expected, atol=1e-2)
+
+
+def test_a_stride_slows_the_frame_rate_down(tmp_path: Path) -> None:
+    """25 frames/s, every fifth taken: settings in seconds count 5 a second, and so does the video."""
+    tracker = Tracker(detector=ByColour(), embedder="none", camera_motion="none")
+    track_source(Walk(10), tracker, tmp_path, stride=5)
+    assert tracker._associator.association.max_age == 15  # 3 seconds
+    video = cv2.VideoCapture(str(tmp_path / "tracks.mp4"))
+    assert video.get(cv2.CAP_PROP_FPS) == pytest.approx(5)
+
+
+def test_a_live_source_is_never_made_to_wait_for_a_batch(tmp_path: Path) -> None:
+    detector, embedder = ByColour(batch_size=4), MeanColour(frames_at_once=4)
+    summary = run(tmp_path, Walk(30, live=True, pause=0.004), detector=detector, embedder=embedder)
+    assert detector.batches == [1] * summary.frames
+    assert embedder.batches == []
