@@ -98,13 +98,10 @@ class Trainer:
             and data.teacher is None
         ):
             raise ValueError("losses: all weights are 0 and there is no teacher: nothing to learn")
-        if not settings.network.initial:
-            for name, value in (
-                ("optimiser.keep", settings.optimiser.keep),
-                ("distillation.fitted", settings.distillation.fitted),
-            ):
-                if value:
-                    raise ValueError(f"{name}: needs initial weights (network.initial), and there are none")
+        kept, fitted = settings.optimiser.keep, settings.distillation.fitted
+        if not settings.network.initial and (kept or fitted):
+            name = "optimiser.keep" if kept else "distillation.fitted"
+            raise ValueError(f"{name}: needs initial weights (network.initial), and there are none")
         self.images = on_device(data.images, self.device)
         saved = self.output / STATE
         going_on = resume and saved.exists()

@@ -288,8 +288,10 @@ def test_earlier_weights_go_on(data: TrainingData, tmp_path: Path) -> None:
 def test_bad_settings_are_refused_early(crops: CropSet, data: TrainingData, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no such initial weights"):
         Trainer(data, tmp_path, changed(network={"initial": "nothing.safetensors"}))
-    with pytest.raises(ValueError, match="no initial weights"):
+    with pytest.raises(ValueError, match=r"optimiser\.keep: needs initial weights"):
         Trainer(data, tmp_path, changed(optimiser={"keep": 0.5}))
+    with pytest.raises(ValueError, match=r"distillation\.fitted: needs initial weights"):
+        Trainer(data, tmp_path, changed(distillation={"fitted": 500}))
     with pytest.raises(ValueError, match=r"batch\.people is 16, but there are 6 identities"):
         Trainer(data, tmp_path, changed(batch={"people": 16}))
     with pytest.raises(ValueError, match="nothing to learn"):
