@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from offline_scenes import assert_same, random_rows, scene, walk
 
+from mot_reid.boxes import xyxy_to_cxcywh
 from mot_reid.offline.camera_path import CameraPath
 from mot_reid.offline.interpolation import fill_gaps
 from mot_reid.offline.rows import TrackRows
@@ -102,3 +103,16 @@ def test_smoothing_keeps_every_row(rows: TrackRows) -> None:
     assert smoothed.ids.tolist() == rows.ids.tolist()
     only_second = rows[rows.ids == 2]  # no track knows of another
     np.testing.assert_allclose(smooth(only_second, 2, 4).xyxy, smoothed.xyxy[rows.ids == 2], atol=1e-3)
+
+
+def test_centres_and_sizes_have_windows_of_their_own() -> None:
+    rows = scene(walk(1, range(1, 101), 0, 3))
+    noise = np.random.default_rng(0).normal(0, 3, rows.xyxy.shape)
+    noisy = TrackRows.from_arrays(rows.frames, rows.ids, rows.xyxy + noise)
+    before, places, sizes = (
+        xyxy_to_cxcywh(each.xyxy) for each in (noisy, smooth(noisy, 3, 0), smooth(noisy, 0, 3))
+    )
+    np.testing.assert_allclose(places[:, 2:], before[:, 2:], rtol=1e-4)
+    np.testing.assert_allclose(sizes[:, :2], before[:, :2], rtol=1e-4)
+    assert np.abs(np.diff(places[:, 0]) - 3).mean() < np.abs(np.diff(before[:, 0]) - 3).mean() / 4
+    assert np.abs(np.diff(sizes[:, 2])).mean() < np.abs(np.diff(before[:, 2])).mean() / 4
