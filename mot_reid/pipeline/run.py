@@ -170,6 +170,7 @@ def _run(
             del step  # or its picture would be held while the next one is waited for
             if cancelled():
                 raise KeyboardInterrupt
+        summary.damaged = source.damaged  # those behind the last frame, too
 
 
 def _decoded(source: Source, watch: Stopwatch) -> Iterator[Frame]:
