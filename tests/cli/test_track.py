@@ -32,6 +32,11 @@ def frame_count(path: Path) -> int:
         return sum(1 for _ in container.decode(video=0))
 
 
+def hear_ctrl_c() -> None:
+    """A process that was started under nohup ignores it, and so would its children."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def test_a_video_and_its_detections(run: Run, scene: Any, tmp_path: Path) -> None:
     out = tmp_path / "out"
     result = run(
@@ -333,7 +338,7 @@ def long_run(scene: Any, folder: Path, *options: str, prefix: str = "") -> list[
 def test_interrupting_keeps_what_there_is(number: signal.Signals, scene: Any, tmp_path: Path) -> None:
     scene.folder(tmp_path / "walk")
     command = long_run(scene, tmp_path, "--parquet")
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=hear_ctrl_c)
     tracks = tmp_path / "out" / "tracks.txt"
     deadline = time.monotonic() + 60
     while not (tracks.exists() and tracks.stat().st_size > 500) and time.monotonic() < deadline:
@@ -358,7 +363,7 @@ def test_interrupting_several_sources_keeps_all(scene: Any, tmp_path: Path) -> N
     (tmp_path / "long").rename(other)
     command[place : place + 2] = [str(other), "--jobs", "2"]
     command[command.index("track") + 1] = str(other)
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=hear_ctrl_c)
     files = [tmp_path / "out" / name / "tracks.txt" for name in ("other", "other-2")]
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not all(f.exists() and f.stat().st_size > 500 for f in files):
