@@ -30,23 +30,6 @@ RUNS = {
     "adl-rundle-6-no-appearance": "adl-rundle-6 --embedder none",
 }
 """The arguments of ``mot-reid benchmark`` for each table."""
-OTHERS = (
-    "mot17-yolox-peers",
-    "mot17-frcnn-peers",
-    "reappearance",
-    "selective-embedding",
-    "frame-rate",
-    "image-size",
-    "association-speed",
-    "association-speed-stages",
-    "association-speed-long",
-    "backbones",
-    "pipeline",
-    "pipeline-stages",
-    "pipeline-memory",
-    "crops",
-)
-"""Tables that the other scripts of this folder make."""
 
 
 def main(names: list[str]) -> None:
@@ -63,15 +46,13 @@ def main(names: list[str]) -> None:
 
 def with_tables(text: str) -> str:
     """The text with each table of `TABLES` between its markers, in place of what was there."""
-    for name in (*RUNS, *OTHERS):
-        start, end = f"<!-- table {name} -->", f"<!-- end of table {name} -->"
-        path = TABLES / f"{name}.md"
-        if path.is_file():
-            before, _, rest = text.partition(start)
-            _, found, after = rest.partition(end)
-            if not found:
-                sys.exit(f"error: {README} has no place for the table {name}: {start} ... {end}")
-            text = f"{before}{start}\n{path.read_text(encoding='utf-8')}{end}{after}"
+    for path in sorted(TABLES.glob("*.md")):
+        start, end = f"<!-- table {path.stem} -->", f"<!-- end of table {path.stem} -->"
+        before, _, rest = text.partition(start)
+        _, found, after = rest.partition(end)
+        if not found:
+            sys.exit(f"error: {README} has no place for the table {path.stem}: {start} ... {end}")
+        text = f"{before}{start}\n{path.read_text(encoding='utf-8')}{end}{after}"
     return text
 
 

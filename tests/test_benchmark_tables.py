@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 import shlex
 from pathlib import Path
 
@@ -24,6 +25,8 @@ def test_readme_holds_the_saved_tables(monkeypatch: pytest.MonkeyPatch) -> None:
     accuracy = accuracy_module()
     text = (ROOT / "benchmarks" / "README.md").read_text()
     assert accuracy.with_tables(text) == text
+    places = re.findall(r"<!-- table (\S+) -->", text)
+    assert sorted(places) == sorted(path.stem for path in Path("benchmarks/tables").glob("*.md"))
     for name, arguments in accuracy.RUNS.items():
         saved = json.loads((ROOT / "benchmarks" / "tables" / f"{name}.json").read_text())
         assert shlex.split(saved["command"])[2 : 2 + len(shlex.split(arguments))] == shlex.split(arguments)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 import hashlib
 import re
 from collections.abc import Generator
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mot_reid.evaluation.sequences import Sequence
+from mot_reid.video.seqinfo import picture_folder, read_seqinfo
 
 if TYPE_CHECKING:
     from mot_reid.video.frames import Frame, Source
@@ -119,12 +119,8 @@ def find_frames(sequence: Sequence) -> SequenceFrames:
 
 def _picture_place(folder: Path) -> tuple[Path, str]:
     """The folder of the pictures, and what their names end in (nothing where that is not said)."""
-    parser = configparser.ConfigParser(interpolation=None)
-    path = folder / "seqinfo.ini"
-    if path.is_file():
-        parser.read_string(path.read_text(encoding="utf-8-sig", errors="replace"))
-    said = parser["Sequence"] if parser.has_section("Sequence") else {}
-    return folder / said.get("imDir", "img1"), said.get("imExt", "").lower()
+    info = read_seqinfo(folder)
+    return picture_folder(folder, info), info.get("imExt", "").lower()
 
 
 def _pictures(folder: Path, suffix: str) -> dict[int, Path]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import configparser
 import re
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+from mot_reid.video.frames import DEFAULT_FPS
+from mot_reid.video.seqinfo import frame_rate, read_seqinfo
 
 __all__ = [
     "HALVES",
@@ -207,21 +209,12 @@ def _sequence_info(folder: Path, ground_truth: Path) -> tuple[int, float, str]:
     """Length, frames a second and name, from ``seqinfo.ini``; without one, ground truth gives the length."""
     path = folder / "seqinfo.ini"
     if not path.is_file():
-        return _last_frame(ground_truth), 30.0, folder.resolve().name
-    parser = configparser.ConfigParser(interpolation=None)
-    try:
-        parser.read_string(path.read_text(encoding="utf-8-sig", errors="replace"))
-        section = parser["Sequence"]
-        length = int(section["seqLength"])
-        fps = float(section.get("frameRate", "30"))
-    except (configparser.Error, KeyError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise ValueError(f"{path}: expected [Sequence] with seqLength and frameRate ({reason})") from None
-    if not 0 < length <= _MOST_FRAMES or not 0 < fps < 1e6:
-        raise ValueError(
-            f"{path}: expected seqLength from 1 to {_MOST_FRAMES} and a positive frameRate, "
-            f"got {length} and {fps:g}"
-        )
+        return _last_frame(ground_truth), DEFAULT_FPS, folder.resolve().name
+    section = read_seqinfo(folder)
+    fps, text = frame_rate(folder, section), section.get("seqLength", "nothing")
+    length = int(text[:20]) if text.isdecimal() else 0
+    if not 0 < length <= _MOST_FRAMES:
+        raise ValueError(f"{path}: seqLength: expected a number from 1 to {_MOST_FRAMES}, got {text[:20]!r}")
     return length, fps, section.get("name", "").strip() or folder.resolve().name
 
 

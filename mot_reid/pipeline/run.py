@@ -95,7 +95,7 @@ def track_source(
     with ExitStack() as stack:
         stack.enter_context(sole_writer(folder))
         (folder / "summary.json").unlink(missing_ok=True)  # an earlier run's would speak for this one
-        stack.callback(_conclude, summary, tracker, folder)
+        stack.callback(_conclude, summary, source, tracker, folder)
         try:
             _run(source, tracker, folder, stride, detections, summary, cancelled, on_frame)
         except BaseException as error:
@@ -105,9 +105,10 @@ def track_source(
     return summary
 
 
-def _conclude(summary: Summary, tracker: Tracker, folder: Path) -> None:
+def _conclude(summary: Summary, source: Source, tracker: Tracker, folder: Path) -> None:
     """Writes the summary; Ctrl-C waits."""
     with whole():
+        summary.damaged = source.damaged
         summary.embedded, summary.embeddable = tracker.embedding_counts
         write_summary(summary, tracker, folder)
 
@@ -163,14 +164,13 @@ def _run(
                 for _, sink in sinks:
                     sink.write(step.frame.number, step.picture, step.tracks)
                 summary.count(step.frame.number, step.tracks)
-            summary.dropped, summary.damaged = overlap.dropped, source.damaged
+            summary.dropped = overlap.dropped
             summary.seconds = time.perf_counter() - start
             if on_frame is not None:
                 on_frame(summary)
             del step  # or its picture would be held while the next one is waited for
             if cancelled():
                 raise KeyboardInterrupt
-        summary.damaged = source.damaged  # those behind the last frame, too
 
 
 def _decoded(source: Source, watch: Stopwatch) -> Iterator[Frame]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 import math
 from collections.abc import Collection, Container, Iterator
 from pathlib import Path
@@ -11,7 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["PICTURE_SUFFIXES", "number_rows", "read_info", "read_truth", "sequence_frames"]
+from mot_reid.video.seqinfo import picture_folder, read_seqinfo
+
+__all__ = ["PICTURE_SUFFIXES", "number_rows", "read_truth", "sequence_frames"]
 
 PICTURE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png"})
 _VIDEO_SUFFIXES = frozenset({".avi", ".mp4", ".webm"})
@@ -61,24 +62,6 @@ def read_truth(folder: Path) -> NDArray[np.float64]:
     return rows
 
 
-def read_info(folder: Path) -> configparser.SectionProxy:
-    """What ``seqinfo.ini`` says of a sequence; a section without entries where there is no such file.
-
-    Raises:
-        ValueError: it cannot be read; the message names it.
-    """
-    path = folder / "seqinfo.ini"
-    parser = configparser.ConfigParser(interpolation=None)
-    parser["Sequence"] = {}
-    try:
-        if path.is_file():
-            parser.read_string(path.read_text(encoding="utf-8-sig", errors="replace"))
-        parser["Sequence"].getfloat("frameRate")
-    except (configparser.Error, ValueError) as error:
-        raise ValueError(f"{path}: {' '.join(str(error).split())}") from None
-    return parser["Sequence"]
-
-
 def sequence_frames(folder: Path, wanted: Container[int]) -> Iterator[tuple[int, Path | NDArray[np.uint8]]]:
     """The wanted frames of a sequence, in order.
 
@@ -93,7 +76,7 @@ def sequence_frames(folder: Path, wanted: Container[int]) -> Iterator[tuple[int,
         FileNotFoundError: there are neither pictures nor a video.
         ValueError: a picture's name is not a number.
     """
-    pictures = folder / read_info(folder).get("imDir", "img1")
+    pictures = picture_folder(folder, read_seqinfo(folder))
     there = sorted(pictures.iterdir()) if pictures.is_dir() else []
     if paths := [path for path in there if path.suffix.lower() in PICTURE_SUFFIXES]:
         for path in paths:

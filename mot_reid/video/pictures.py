@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from configparser import ConfigParser, SectionProxy
-from configparser import Error as ConfigParserError
 from pathlib import Path
 
 import cv2
@@ -13,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid.video.frames import DEFAULT_FPS, Frame, Selection, Source, SourceError, SourceInfo, SourceKind
+from mot_reid.video.seqinfo import frame_rate, picture_folder, read_seqinfo
 
 __all__ = ["PictureSource", "open_folder", "open_sequence", "read_picture"]
 
@@ -89,8 +88,12 @@ def open_sequence(folder: Path, name: str, selection: Selection) -> PictureSourc
     Raises:
         SourceError: ``seqinfo.ini`` is wrong, or no picture is there.
     """
-    settings = _read_seqinfo(folder / "seqinfo.ini")
-    pictures = folder / settings.get("imDir", "img1")
+    try:
+        settings = read_seqinfo(folder)
+        rate = frame_rate(folder, settings)
+    except ValueError as error:
+        raise SourceError(str(error)) from None
+    pictures = picture_folder(folder, settings)
     extension = settings.get("imExt", ".jpg")
     paths = _pictures_in(pictures, (extension.lower(),)) if pictures.is_dir() else []
     if not paths:
@@ -102,7 +105,7 @@ def open_sequence(folder: Path, name: str, selection: Selection) -> PictureSourc
             raise SourceError(f"{path}: expected a frame number as the name, such as 000001{extension}")
         if (twin := numbered.setdefault(int(digits[1]), path)) is not path:
             raise SourceError(f"{path}: same frame number as {twin.name}")
-    return PictureSource(sorted(numbered.items()), name, "sequence", _frame_rate(settings, folder), selection)
+    return PictureSource(sorted(numbered.items()), name, "sequence", rate, selection)
 
 
 def read_picture(path: Path) -> NDArray[np.uint8]:
@@ -142,27 +145,3 @@ def _natural_key(name: str) -> list[tuple[int, str]]:
     parts = re.split(r"(\d+)", name.lower())
     # Odd places are digits by the split; text sorts behind numbers and never meets them at one place.
     return [(int(part), "") if place % 2 else (-1, part) for place, part in enumerate(parts)] + [(-1, name)]
-
-
-def _read_seqinfo(path: Path) -> SectionProxy:
-    parser = ConfigParser(interpolation=None)
-    try:
-        parser.read_string(path.read_text(encoding="utf-8-sig"), source=str(path))
-        return parser["Sequence"]
-    except KeyError:
-        raise SourceError(f"{path}: has no [Sequence] section") from None
-    except ConfigParserError as error:
-        raise SourceError(f"{path}: {' '.join(str(error).split())}") from None
-    except UnicodeDecodeError:
-        raise SourceError(f"{path}: not a text file") from None
-
-
-def _frame_rate(settings: SectionProxy, folder: Path) -> float:
-    text = settings.get("frameRate", str(DEFAULT_FPS))
-    try:
-        rate = float(text)
-    except ValueError:
-        rate = 0.0
-    if not 0 < rate < float("inf"):
-        raise SourceError(f"{folder / 'seqinfo.ini'}: frameRate: expected a positive number, got {text!r}")
-    return rate

@@ -1,6 +1,7 @@
 """A scene to track."""
 
-from collections.abc import Sequence
+import signal
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,3 +48,13 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
             sink.write(number, frame, Tracks.empty())
     (folder / "det.txt").write_text("".join(rows))
     return Scene(frames, folder / "walk.mp4", folder / "det.txt")
+
+
+@pytest.fixture
+def hear_ctrl_c() -> Callable[[], None]:
+    """For `subprocess.Popen`: what was started under nohup ignores Ctrl-C, and so would its children."""
+
+    def hear() -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    return hear

@@ -270,7 +270,9 @@ def test_help_teaches(run: Run) -> None:
         assert needle in outcome.out
 
 
-def test_ctrl_c_ends_it_at_once(dataset: Path, results: Path, tmp_path: Path) -> None:
+def test_ctrl_c_ends_it_at_once(
+    dataset: Path, results: Path, tmp_path: Path, hear_ctrl_c: Callable[[], None]
+) -> None:
     waiting = tmp_path / "waiting.py"
     waiting.write_text(
         "import os, sys, time\n"
@@ -287,7 +289,7 @@ def test_ctrl_c_ends_it_at_once(dataset: Path, results: Path, tmp_path: Path) ->
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # even under nohup
+        preexec_fn=hear_ctrl_c,
     )
     assert process.stderr is not None
     assert [process.stderr.readline() for _ in range(2)] == [b"waiting\n"] * 2

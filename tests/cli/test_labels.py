@@ -37,7 +37,7 @@ def test_two_files_have_two_names(paths: list[str]) -> None:
     assert all(str(Path(path).absolute()).endswith(name) for path, name in zip(paths, names, strict=True))
 
 
-@pytest.mark.parametrize("name", ["", "a/b", "/tmp/a"])
+@pytest.mark.parametrize("name", ["", "a/b", "/a"])
 def test_a_name_with_folders_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="--name"):
         file_stem(name)

@@ -32,11 +32,6 @@ def frame_count(path: Path) -> int:
         return sum(1 for _ in container.decode(video=0))
 
 
-def hear_ctrl_c() -> None:
-    """A process that was started under nohup ignores it, and so would its children."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
 def test_a_video_and_its_detections(run: Run, scene: Any, tmp_path: Path) -> None:
     out = tmp_path / "out"
     result = run(
@@ -335,7 +330,9 @@ def long_run(scene: Any, folder: Path, *options: str, prefix: str = "") -> list[
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupting_keeps_what_there_is(number: signal.Signals, scene: Any, tmp_path: Path) -> None:
+def test_interrupting_keeps_what_there_is(
+    number: signal.Signals, scene: Any, tmp_path: Path, hear_ctrl_c: Callable[[], None]
+) -> None:
     scene.folder(tmp_path / "walk")
     command = long_run(scene, tmp_path, "--parquet")
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=hear_ctrl_c)
@@ -355,7 +352,9 @@ def test_interrupting_keeps_what_there_is(number: signal.Signals, scene: Any, tm
     assert pq.read_table(tmp_path / "out" / "tracks.parquet").num_rows == len(rows)
 
 
-def test_interrupting_several_sources_keeps_all(scene: Any, tmp_path: Path) -> None:
+def test_interrupting_several_sources_keeps_all(
+    scene: Any, tmp_path: Path, hear_ctrl_c: Callable[[], None]
+) -> None:
     scene.folder(tmp_path / "walk")
     command = long_run(scene, tmp_path, "--no-video", prefix=LIGHT_DETECTOR)
     place = command.index("--detections")

@@ -96,24 +96,25 @@ def test_a_length_that_ground_truth_cannot_tell(make: Make, truth: str, message:
 
 
 @pytest.mark.parametrize(
-    "ini",
+    ("ini", "message"),
     [
-        "what",
-        "\x00\x01",
-        "[Other]\nseqLength=3\n",
-        "[Sequence]\nframeRate=3\n",
-        "[Sequence]\nseqLength=many\n",
-        "[Sequence]\nseqLength=3\nframeRate=x\n",
-        "[Sequence]\nseqLength=0\n",
-        "[Sequence]\nseqLength=-1\n",
-        "[Sequence]\nseqLength=4000000000\n",
-        "[Sequence]\nseqLength=3\nframeRate=0\n",
-        "[Sequence]\nseqLength=3\nframeRate=nan\n",
-        "[Sequence]\nseqLength=3\nseqLength=4\n",
+        ("what", r"seqinfo\.ini.*line"),
+        ("\x00\x01", r"seqinfo\.ini.*line"),
+        ("[Other]\nseqLength=3\n", r"has no \[Sequence\] section"),
+        ("[Sequence]\nframeRate=3\n", "seqLength: .* got 'nothing'"),
+        ("[Sequence]\nseqLength=many\n", "seqLength: .* got 'many'"),
+        ("[Sequence]\nseqLength=3\nframeRate=x\n", "frameRate: .* got 'x'"),
+        ("[Sequence]\nseqLength=0\n", "seqLength: expected a number from 1 to .* got '0'"),
+        ("[Sequence]\nseqLength=-1\n", "seqLength: .* got '-1'"),
+        ("[Sequence]\nseqLength=4000000000\n", "seqLength: .* got '4000000000'"),
+        (f"[Sequence]\nseqLength={'9' * 5000}\n", "seqLength: "),
+        ("[Sequence]\nseqLength=3\nframeRate=0\n", "frameRate: .* got '0'"),
+        ("[Sequence]\nseqLength=3\nframeRate=nan\n", "frameRate: .* got 'nan'"),
+        ("[Sequence]\nseqLength=3\nseqLength=4\n", "already exists"),
     ],
 )
-def test_a_broken_seqinfo_is_named(make: Make, ini: str) -> None:
-    with pytest.raises(ValueError, match=r"A/seqinfo\.ini: expected .*seqLength") as caught:
+def test_a_broken_seqinfo_is_named(make: Make, ini: str, message: str) -> None:
+    with pytest.raises(ValueError, match=rf"A/seqinfo\.ini: .*{message}") as caught:
         find_sequences(make("A", ini=ini))
     assert "\n" not in str(caught.value)
 

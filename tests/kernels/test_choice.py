@@ -82,6 +82,6 @@ def test_one_line_tells_of_compiling_and_none_when_it_was_done_before(tmp_path: 
     }
     first, again = ask(code, **environment), ask(code, **environment)
     assert first.splitlines()[:-1] == [
-        "mot_reid.kernels numba compiles the arithmetic for this machine: about 15 seconds, once"
+        "mot_reid.kernels numba compiles the arithmetic for this machine: about 12 seconds, once"
     ]
     assert first.splitlines()[-1] == again == "4.0"

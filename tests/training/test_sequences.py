@@ -8,7 +8,7 @@ import pytest
 
 from mot_reid.training.detector.pictures import labelled_pictures
 from mot_reid.training.reid.separability import sequence_crops
-from mot_reid.training.sequences import number_rows, read_info, read_truth, sequence_frames
+from mot_reid.training.sequences import number_rows, read_truth, sequence_frames
 
 TRUTH = "1,1,20,10,20,40,1,-1,-1,-1\n1,2,60,10,20,40,1,-1,-1,-1\n"
 
@@ -56,18 +56,6 @@ def test_ground_truth_that_is_none(sequence: Path) -> None:
     (sequence / "gt" / "gt.txt").write_text("")
     with pytest.raises(ValueError, match=r"gt\.txt: nobody is in it"):
         read_truth(sequence)
-
-
-def test_the_information_file_is_optional_but_not_wrong(sequence: Path) -> None:
-    assert read_info(sequence).getfloat("frameRate") == 2
-    (sequence / "seqinfo.ini").write_text("frameRate 2")
-    with pytest.raises(ValueError, match=r"seqinfo\.ini: "):
-        read_info(sequence)
-    (sequence / "seqinfo.ini").write_text("[Sequence]\nframeRate=fast\n")
-    with pytest.raises(ValueError, match=r"seqinfo\.ini: "):
-        read_info(sequence)
-    (sequence / "seqinfo.ini").unlink()
-    assert dict(read_info(sequence)) == {}
 
 
 def test_frames_by_their_numbers(sequence: Path) -> None:

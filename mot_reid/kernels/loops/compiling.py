@@ -71,4 +71,4 @@ def _tell(made: Any) -> None:
     global _told
     if not (_told or made.stats.cache_hits):
         _told = True
-        _log.info("numba compiles the arithmetic for this machine: about 15 seconds, once")
+        _log.info("numba compiles the arithmetic for this machine: about 12 seconds, once")

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mot_reid.training.detector.pictures import read_picture
 from mot_reid.training.sequences import PICTURE_SUFFIXES
+from mot_reid.video.pictures import read_picture
 
 __all__ = ["Cutout", "cut_out", "load_cutouts", "read_cutouts", "save_cutouts"]
 
@@ -79,7 +79,8 @@ def read_cutouts(
 
     Raises:
         FileNotFoundError: there are no pictures.
-        ValueError: a picture cannot be read, or nobody could be cut out.
+        SourceError: a picture cannot be read.
+        ValueError: nobody could be cut out.
     """
     paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
     if not paths:

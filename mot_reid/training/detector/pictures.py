@@ -15,12 +15,13 @@ from mot_reid.boxes import areas, clip, cxcywh_to_xyxy, tlwh_to_xyxy, xyxy_to_cx
 from mot_reid.training.sequences import (
     PICTURE_SUFFIXES,
     number_rows,
-    read_info,
     read_truth,
     sequence_frames,
 )
+from mot_reid.video.pictures import read_picture
+from mot_reid.video.seqinfo import read_seqinfo
 
-__all__ = ["Boxes", "MotFrames", "convert_mot", "convert_yolo", "labelled_pictures", "read_picture"]
+__all__ = ["Boxes", "MotFrames", "convert_mot", "convert_yolo", "labelled_pictures"]
 
 Boxes = NDArray[np.float32]
 MIN_VISIBILITY = 0.1
@@ -55,18 +56,6 @@ class MotFrames:
             raise ValueError("expected FOLDER, FOLDER:FIRST-LAST or FOLDER:FIRST-LAST:STEP, got nothing")
         folder, first, last, step = found.groups()
         return cls(Path(folder), int(first or 1), int(last) if last else None, int(step or 1))
-
-
-def read_picture(path: Path) -> NDArray[np.uint8]:
-    """A picture ``(H, W, 3)``, BGR.
-
-    Raises:
-        ValueError: it is no picture that OpenCV reads.
-    """
-    image = cv2.imread(str(path))
-    if image is None:
-        raise ValueError(f"{path}: not a picture that OpenCV reads")
-    return image.astype(np.uint8, copy=False)
 
 
 def labelled_pictures(folder: Path) -> Iterator[tuple[Path, Boxes, Boxes]]:
@@ -120,7 +109,7 @@ def convert_mot(frames: MotFrames, out: Path) -> int:
         The number of pictures written.
     """
     truth = read_truth(frames.sequence)
-    name = read_info(frames.sequence).get("name", frames.sequence.name)
+    name = read_seqinfo(frames.sequence).get("name", frames.sequence.name)
     wanted = range(frames.first, (frames.last or 10**9) + 1, frames.step)
     count = 0
     for number, source in sequence_frames(frames.sequence, wanted):

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from mot_reid.boxes import covered_fraction, iou
 from mot_reid.config import DetectorConfig
 from mot_reid.detection.yolo import YoloDetector
-from mot_reid.training.detector.pictures import Boxes, labelled_pictures, read_picture
+from mot_reid.training.detector.pictures import Boxes, labelled_pictures
+from mot_reid.video.pictures import read_picture
 
 __all__ = ["DetectionScore", "PictureResult", "evaluate_detector", "score_detections"]
 

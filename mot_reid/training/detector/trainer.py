@@ -33,10 +33,10 @@ from mot_reid.training.detector.pictures import (
     convert_mot,
     convert_yolo,
     labelled_pictures,
-    read_picture,
 )
 from mot_reid.training.detector.settings import FineTuning
 from mot_reid.training.detector.weights import average, blend, person_only, save_checkpoint
+from mot_reid.video.pictures import read_picture
 
 __all__ = ["last_epoch", "train_detector", "work_folder"]
 

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from mot_reid.training.detector.pictures import read_picture
 from mot_reid.training.reid.crops import CropSet, IntArray
 from mot_reid.training.reid.evaluation import Embed, embed_crops
 from mot_reid.training.reid.perturbations import PERTURBATIONS, perturb, shift_boxes
-from mot_reid.training.sequences import read_info, read_truth, sequence_frames
-from mot_reid.video.frames import DEFAULT_FPS
+from mot_reid.training.sequences import read_truth, sequence_frames
+from mot_reid.video.pictures import read_picture
+from mot_reid.video.seqinfo import frame_rate, read_seqinfo
 
 __all__ = ["PERCENTILES", "Separability", "assess_sequence", "score_separability", "sequence_crops"]
 
@@ -130,7 +130,7 @@ def sequence_crops(
     import cv2
 
     folder = Path(folder)
-    rate = read_info(folder).getfloat("frameRate", DEFAULT_FPS)
+    rate = frame_rate(folder, read_seqinfo(folder))
     truth = read_truth(folder)
     truth = truth[truth[:, 6] == 1]
     step = max(1, round(every * rate))

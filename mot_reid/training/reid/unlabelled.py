@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mot_reid.training.detector.pictures import labelled_pictures, read_picture
+from mot_reid.training.detector.pictures import labelled_pictures
 from mot_reid.training.reid.datasets import list_unlabelled, read_pictures
+from mot_reid.video.pictures import read_picture
 
 __all__ = ["CropSource", "box_source", "file_source", "unlabelled_source"]
 
@@ -60,7 +61,8 @@ def box_source(folder: Path, smallest: int = 60, widest: float = 0.8) -> CropSou
 
     Raises:
         FileNotFoundError: there are no pictures.
-        ValueError: a picture cannot be read, or no box is left.
+        SourceError: a picture cannot be read.
+        ValueError: a label cannot be read, or no box is left.
     """
     chosen: list[tuple[Path, NDArray[np.intp]]] = []
     key = hashlib.sha256()

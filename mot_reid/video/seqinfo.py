@@ -1,0 +1,56 @@
+"""What a MOTChallenge sequence says of itself: its ``seqinfo.ini``."""
+
+from __future__ import annotations
+
+from configparser import ConfigParser, SectionProxy
+from configparser import Error as ConfigParserError
+from pathlib import Path
+
+from mot_reid.video.frames import DEFAULT_FPS
+
+__all__ = ["frame_rate", "picture_folder", "read_seqinfo"]
+
+_MOST = 1e6  # frames a second; settings in seconds become numbers of frames
+
+
+def read_seqinfo(folder: Path) -> SectionProxy:
+    """The section ``[Sequence]`` of a sequence's ``seqinfo.ini``; an empty one where there is no such file.
+
+    Raises:
+        ValueError: it cannot be read, or has no such section; the message names it.
+    """
+    path = folder / "seqinfo.ini"
+    parser = ConfigParser(interpolation=None)
+    if not path.is_file():
+        parser["Sequence"] = {}
+        return parser["Sequence"]
+    try:
+        parser.read_string(path.read_text(encoding="utf-8-sig"), source=str(path))
+        return parser["Sequence"]
+    except KeyError:
+        raise ValueError(f"{path}: has no [Sequence] section") from None
+    except ConfigParserError as error:
+        raise ValueError(f"{path}: {' '.join(str(error).split())}") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{path}: not a text file") from None
+
+
+def frame_rate(folder: Path, info: SectionProxy) -> float:
+    """The frames a second of a sequence by its ``info``; 30 where it does not say.
+
+    Raises:
+        ValueError: it says something else; the message names the file.
+    """
+    text = info.get("frameRate", str(DEFAULT_FPS))
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not 0 < rate < _MOST:
+        raise ValueError(f"{folder / 'seqinfo.ini'}: frameRate: expected a positive number, got {text!r}")
+    return rate
+
+
+def picture_folder(folder: Path, info: SectionProxy) -> Path:
+    """Where the pictures of a sequence lie by its ``info``."""
+    return folder / info.get("imDir", "img1")
