@@ -1,6 +1,6 @@
 """``mot-reid evaluate-reid``: how well embedders find people again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +16,7 @@ from mot_reid.video.files import prepare_output_folder
 if TYPE_CHECKING:
     from mot_reid.evaluation.tables import Table
     from mot_reid.training.reid.evaluation import Embed
+    from mot_reid.training.reid.exclusions import Exclusion
 
 __all__ = ["evaluate_reid"]
 
@@ -94,6 +95,15 @@ def evaluate_reid(
         float,
         typer.Option(help="Largest hidden share of a crop.", min=0, max=1, rich_help_panel=SEQUENCES),
     ] = 0.4,
+    without: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV file with the columns sequence, identity, first and last: boxes, from one frame to "
+            "another, that show somebody else and are left out.",
+            metavar="FILE",
+            rich_help_panel=SEQUENCES,
+        ),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Save the tables there as JSON, CSV and Markdown.")
     ] = None,
@@ -130,6 +140,8 @@ def evaluate_reid(
         import torch
 
         from mot_reid.devices import resolve_device
+        from mot_reid.training.reid.exclusions import read_exclusions
+        from mot_reid.video.seqinfo import read_seqinfo
 
         if threads is not None:
             torch.set_num_threads(threads)
@@ -143,6 +155,10 @@ def evaluate_reid(
         for folder in sequence or []:
             if not (folder / "seqinfo.ini").is_file():
                 raise FileNotFoundError(f"{folder}: no seqinfo.ini, so no MOTChallenge sequence")
+        excluded = [
+            read_exclusions(without, read_seqinfo(folder).get("name", folder.name)) if without else ()
+            for folder in sequence or []
+        ]
         if output is not None:
             prepare_output_folder(output)
     tables: dict[str, Table] = {}
@@ -157,8 +173,8 @@ def evaluate_reid(
                 figure=(figure, queries, top),
                 progress=progress,
             )
-        for folder, stem in zip(sequence or [], stems, strict=True):
-            tables[stem] = _separability(embedders, folder, gap, every, hidden, progress)
+        for folder, stem, spans in zip(sequence or [], stems, excluded, strict=True):
+            tables[stem] = _separability(embedders, folder, (gap, every, hidden), spans, progress)
     for stem, table in tables.items():
         print_table(table)
         if output is not None:
@@ -172,13 +188,16 @@ def _open(weights: str, device: str) -> tuple["Embed", tuple[int, int]]:
     """What embeds RGB crops, and the size of its input."""
     from mot_reid.appearance.backends import load_backend
     from mot_reid.resources import find_weights
+    from mot_reid.sessions import open_session
     from mot_reid.training.reid.evaluation import backend_embed
     from mot_reid.training.reid.teachers import open_teacher
 
-    if weights.endswith(".xml"):
-        teacher = open_teacher(weights)
+    path = find_weights(weights, (".safetensors", ".onnx", ".xml"))
+    one_by_one = path.suffix == ".onnx" and open_session(path).get_inputs()[0].shape[0] == 1
+    if one_by_one or path.suffix == ".xml":
+        teacher = open_teacher(path)
         return teacher.embed, teacher.size
-    backend = load_backend(find_weights(weights, (".safetensors", ".onnx")), device)
+    backend = load_backend(path, device)
     return backend_embed(backend), backend.input_size
 
 
@@ -249,9 +268,8 @@ def _draw(path: Path, trial: Any, similarity: Any, queries: int, top: int) -> No
 def _separability(
     embedders: dict[str, tuple["Embed", tuple[int, int]]],
     folder: Path,
-    gap: float,
-    every: float,
-    hidden: float,
+    choice: tuple[float, float, float],
+    without: "Sequence[Exclusion]",
     progress: WorkProgress,
 ) -> "Table":
     from mot_reid.evaluation.tables import Column, Table
@@ -261,7 +279,7 @@ def _separability(
     notes = []
     for done, (label, (embed, size)) in enumerate(embedders.items()):
         progress(f"comparing the people of {folder.resolve().name}", done, len(embedders))
-        scores = assess_sequence(embed, size, folder, gap, every, hidden)
+        scores = assess_sequence(embed, size, folder, *choice, without)
         for view, score in scores.items():
             rows.append(
                 {"embedder": label, "crops": view, "rank-1": 100 * score.rank1, "AUC": 100 * score.auc}
@@ -270,6 +288,9 @@ def _separability(
         for kind, values in (("one person", clean.same), ("two people", clean.different)):
             listed = ", ".join(f"{p} %: {v:.3f}" for p, v in zip(PERCENTILES, values, strict=True))
             notes.append(f"{label}, cosines of {kind}: {listed}.")
+    if without:
+        spans = f"{len(without)} span{'s' * (len(without) > 1)} of boxes"
+        notes.append(f"Left out: {spans} that show somebody or something else.")
     if clean.doubtful:
         notes.append(
             f"{clean.doubtful} pairs of identities that no frame shows together are not compared: "
@@ -281,5 +302,5 @@ def _separability(
         Column("crops"),
         *(Column(key, digits=1) for key in ("rank-1", "AUC")),
     ]
-    title = f"{folder.resolve().name}: {clean.crops} crops, compared {gap:g} s or more apart"
+    title = f"{folder.resolve().name}: {clean.crops} crops, compared {choice[0]:g} s or more apart"
     return Table(title, columns, rows, provenance(), notes)

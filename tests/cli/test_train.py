@@ -1,4 +1,5 @@
 import csv
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -7,9 +8,11 @@ from typing import Any
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 
 from mot_reid.settings import load_settings
+from mot_reid.training.reid.networks import StripNetwork, save_embedder
 from mot_reid.training.reid.settings import TrainingSettings
 from mot_reid.training.reid.trainer import Trainer
 
@@ -62,6 +65,17 @@ def test_train_then_evaluate(run: Run, market: Path, tmp_path: Path) -> None:
     assert outcome.code == 0, outcome.err
     assert "SEQ-01: 6 crops, compared 1 s or more apart" in outcome.out
     assert {"clean", "shift", "cover"} <= set(outcome.out.split())
+    wrong = tmp_path / "wrong.csv"
+    wrong.write_text("sequence,identity,first,last\nSEQ-01,1,2,2\nSEQ-02,2,1,9\n")
+    outcome = run(
+        "evaluate-reid", output / "embedder.safetensors", "--sequence", folder, "--without", wrong, "--gap", 1
+    )
+    assert outcome.code == 0, outcome.err
+    assert "SEQ-01: 5 crops" in outcome.out
+    assert "1 span of boxes" in outcome.out
+    outcome = run("evaluate-reid", output / "embedder.safetensors", "--sequence", folder, "--without", figure)
+    assert outcome.code == 2
+    assert "galleries.png" in outcome.err
 
 
 def sequence(folder: Path) -> Path:
@@ -78,6 +92,23 @@ def sequence(folder: Path) -> Path:
         rows += [f"{number},{person},{100 * person - 79},11,20,40,1,-1,-1,-1" for person in (1, 2)]
     (folder / "gt" / "gt.txt").write_text("\n".join(rows))
     return folder
+
+
+def test_exports_that_take_one_crop_are_evaluated_too(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "many.onnx"
+    save_embedder(path, StripNetwork("osnet_x0_25", 1, 4).eval(), (96, 48), {})
+    model = onnx.load(path)
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
+    onnx.save(model, tmp_path / "one.onnx")
+    folder = sequence(tmp_path / "SEQ-01")
+    files = (path, tmp_path / "one.onnx")
+    arguments = ("--sequence", folder, "--gap", 1, "--every", 1, "-o", tmp_path / "out")
+    outcome = run("evaluate-reid", *files, *arguments)
+    assert outcome.code == 0, outcome.err
+    rows = json.loads((tmp_path / "out" / "reid-SEQ-01.json").read_text())["rows"]
+    scores = [(row["crops"], row["rank-1"], row["AUC"]) for row in rows]
+    assert [row["embedder"] for row in rows[::6]] == ["many.onnx", "one.onnx"]
+    assert scores[:6] == scores[6:]
 
 
 def test_interruption_says_what_is_kept(

@@ -48,7 +48,7 @@ def read_attributes(path: Path | str) -> Attributes:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no such attributes: {path}")
-    with path.open(newline="", encoding="utf-8-sig") as file:
+    with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
         reader = csv.DictReader(file)
         columns = list(reader.fieldnames or ())
         names = tuple(name for name in columns if name != "identity")

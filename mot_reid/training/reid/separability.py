@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from scipy.stats import rankdata
 
 from mot_reid.training.reid.crops import CropSet, IntArray
 from mot_reid.training.reid.evaluation import Embed, embed_crops
+from mot_reid.training.reid.exclusions import Exclusion
 from mot_reid.training.reid.perturbations import PERTURBATIONS, perturb, shift_boxes
 from mot_reid.training.sequences import read_truth, sequence_frames
 from mot_reid.video.pictures import read_picture
@@ -109,6 +111,7 @@ def sequence_crops(
     every: float = 0.5,
     hidden: float = 0.4,
     shifted: int | None = None,
+    without: Sequence[Exclusion] = (),
 ) -> tuple[CropSet, float]:
     """Cut the ground-truth boxes out of a MOTChallenge sequence.
 
@@ -119,6 +122,7 @@ def sequence_crops(
         hidden: leave out boxes of which one nearer person's box covers more than this share: they show
             somebody else.
         shifted: seed by which to misplace the boxes (see `shift_boxes`); None leaves them.
+        without: boxes to leave out besides.
 
     Returns:
         The crops, with frame numbers in place of cameras, and the frame rate.
@@ -133,13 +137,17 @@ def sequence_crops(
     rate = frame_rate(folder, read_seqinfo(folder))
     truth = read_truth(folder)
     truth = truth[truth[:, 6] == 1]
+    numbers, people = truth[:, :2].T
+    wrong = [(people == who) & (numbers >= first) & (numbers <= last) for who, first, last in without]
+    kept = ~np.any(wrong, axis=0) if wrong else np.ones(len(truth), bool)
     step = max(1, round(every * rate))
     rng = np.random.default_rng(shifted)
     images, labels = [], []
     for number, source in sequence_frames(folder, range(1, int(truth[:, 0].max()) + 1, step)):
         frame = read_picture(source) if isinstance(source, Path) else source
-        boxes = truth[truth[:, 0] == number]
-        boxes = boxes[_hidden(boxes[:, 2:6]) <= hidden]
+        here = numbers == number
+        boxes = truth[here]
+        boxes = boxes[(_hidden(boxes[:, 2:6]) <= hidden) & kept[here]]
         cut = boxes[:, 2:6] if shifted is None else shift_boxes(boxes[:, 2:6], rng)
         for identity, box in zip(boxes[:, 1], cut, strict=True):
             # MOTChallenge counts pixels from 1.
@@ -171,6 +179,7 @@ def assess_sequence(
     gap: float = 2.0,
     every: float = 0.5,
     hidden: float = 0.4,
+    without: Sequence[Exclusion] = (),
 ) -> dict[str, Separability]:
     """Compare the people of a MOTChallenge sequence as they are and perturbed.
 
@@ -181,13 +190,14 @@ def assess_sequence(
         gap: seconds between compared crops.
         every: seconds between the frames to use.
         hidden: largest hidden share of a crop.
+        without: boxes to leave out besides.
 
     Returns:
         "clean", each kind of `PERTURBATIONS` and "shift" (boxes that miss); "all" has missing boxes, too.
         Perturbed crops are compared with clean ones.
     """
-    crops, rate = sequence_crops(folder, size, every, hidden)
-    missed, _ = sequence_crops(folder, size, every, hidden, shifted=1)
+    crops, rate = sequence_crops(folder, size, every, hidden, without=without)
+    missed, _ = sequence_crops(folder, size, every, hidden, shifted=1, without=without)
     views = {kind: perturb((missed if kind == "all" else crops).images, kind, 1) for kind in PERTURBATIONS}
     labels, distance = (crops.identities, crops.cameras), round(gap * rate)
     gallery = embed_crops(embed, crops.images)

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from mot_reid.training.reid.exclusions import Exclusion
 from mot_reid.training.reid.perturbations import PERTURBATIONS
 from mot_reid.training.reid.separability import assess_sequence, score_separability, sequence_crops
 
@@ -76,6 +77,18 @@ def test_crops_of_a_sequence(sequence: Path) -> None:
     assert crops.images[1, 48, 24] == pytest.approx([0, 0, 254], abs=4)
     everything, _ = sequence_crops(sequence, (96, 48), every=1.0, hidden=1.0)
     assert everything.identities.tolist() == [1, 2, 1, 2, 3]
+
+
+def test_boxes_can_be_left_out(sequence: Path) -> None:
+    without = [Exclusion(1, 2, 3), Exclusion(3, 1, 2)]
+    crops, _ = sequence_crops(sequence, (96, 48), every=0.5, hidden=1.0, without=without)
+    found = list(zip(crops.identities.tolist(), crops.cameras.tolist(), strict=True))
+    assert found == [(1, 1), (2, 1), (2, 2), (2, 3), (3, 3)]
+
+
+def test_a_box_that_is_left_out_still_hides(sequence: Path) -> None:
+    crops, _ = sequence_crops(sequence, (96, 48), every=1.0, without=[Exclusion(3, 3, 3)])
+    assert crops.identities.tolist() == [1, 2, 1]  # 3 stands before 2 in frame 3
 
 
 def test_perturbed_people_are_compared_with_clean_ones(sequence: Path) -> None:
