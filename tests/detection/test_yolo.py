@@ -51,6 +51,23 @@ def test_a_batch_equals_one_by_one(detector: YoloDetector, photographs: list[np.
     assert detector.detect([]) == []
 
 
+def test_half_precision_finds_the_same_people_in_a_batch(photographs: list[np.ndarray]) -> None:
+    """As on CUDA, but on the CPU, where Ultralytics computes in half precision only if one insists."""
+    frames = [cv2.resize(photograph, (480, 640)) for photograph in photographs]
+    detector = YoloDetector(DetectorConfig(runtime="torch", image_size=320))
+    single = detector.detect(frames)
+    network = detector._backend._model.predictor.model  # type: ignore[attr-defined]
+    network.backend.model.half()
+    network.backend.fp16 = True
+    half = detector.detect(frames)
+    assert network.fp16
+    assert [len(found) for found in half] == [len(found) for found in single]
+    for a, b in zip(half, single, strict=True):
+        np.testing.assert_allclose(a.xyxy, b.xyxy, atol=1.5)
+        np.testing.assert_allclose(a.scores, b.scores, atol=0.005)
+        assert not np.array_equal(a.xyxy, b.xyxy)
+
+
 @pytest.mark.parametrize(("name", "batch_size"), [("person.pt", 8), ("person.engine", 1), ("person.onnx", 1)])
 def test_only_checkpoints_take_several_frames_on_an_accelerator(
     name: str, batch_size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
