@@ -15,6 +15,7 @@ from mot_reid.appearance.embedder import NetworkEmbedder
 from mot_reid.appearance.mgn import MGN
 from mot_reid.appearance.sampling import sample_crops
 from mot_reid.config import EmbedderConfig
+from mot_reid.resources import find_weights
 
 RNG = np.random.default_rng(0)
 FRAMES = [
@@ -72,6 +73,17 @@ def test_embeddings_equal_those_of_crops(checkpoint: Path) -> None:
         theirs = np.concatenate([plain.embed(frame, BOXES) for frame in frames])
         assert (ours * theirs).sum(axis=1).min() > 0.99
         np.testing.assert_allclose(np.linalg.norm(ours, axis=1), 1, atol=1e-5)
+
+
+def test_the_shipped_embedder_bears_half_precision() -> None:
+    """As on CUDA, but on the CPU; its normalisations and gates must not overflow, of flat crops neither."""
+    path = find_weights(EmbedderConfig().weights, (".safetensors",))
+    single, half = AcceleratedNetwork(path, "cpu"), AcceleratedNetwork(path, "cpu")
+    half._dtype = torch.float16
+    half._module.half()
+    frames = [*FRAMES, np.zeros_like(FRAMES[0]), np.full_like(FRAMES[0], 255)]
+    alike = (single(frames, [BOXES] * 4) * half(frames, [BOXES] * 4)).sum(axis=1)
+    assert alike.min() > 0.999
 
 
 def test_batches_are_filled_up_to_a_few_sizes(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
