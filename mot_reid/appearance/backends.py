@@ -122,7 +122,8 @@ class OnnxBackend:
     """Runs an export in ONNX Runtime, on the CPU, or on CUDA where the ONNX Runtime installed can do that.
 
     The network takes ``(N, 3, height, width)`` float32 RGB with ImageNet's mean and deviation, unless the
-    file's metadata name other ones as JSON lists ``mean`` and ``std``.
+    file's metadata name other ones as JSON lists ``mean`` and ``std``. Where N is fixed
+    to 1, crops go through one after the other.
 
     Args:
         path: the export.
@@ -141,6 +142,7 @@ class OnnxBackend:
                 f"{path}: not an embedder; expected an input (N, 3, height, width) of fixed size, got {shape}"
             )
         self._input = entry.name
+        self._one_by_one = shape[0] == 1
         self.input_size = (shape[2], shape[3])
         try:
             self._mean, self._std = normalisation(self._session)
@@ -155,7 +157,10 @@ class OnnxBackend:
     def __call__(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See `Backend`."""
         images = normalised(crops, self._mean, self._std)
-        return np.asarray(self._session.run(None, {self._input: images})[0], np.float32)
+        parts = np.split(images, len(images)) if self._one_by_one else [images]
+        return np.concatenate(
+            [self._session.run(None, {self._input: part})[0] for part in parts], dtype=np.float32
+        )
 
 
 def normalisation(session: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -141,7 +141,7 @@ def evaluate_reid(
 
         from mot_reid.devices import resolve_device
         from mot_reid.training.reid.exclusions import read_exclusions
-        from mot_reid.video.seqinfo import read_seqinfo
+        from mot_reid.video.seqinfo import read_seqinfo, sequence_name
 
         if threads is not None:
             torch.set_num_threads(threads)
@@ -156,7 +156,7 @@ def evaluate_reid(
             if not (folder / "seqinfo.ini").is_file():
                 raise FileNotFoundError(f"{folder}: no seqinfo.ini, so no MOTChallenge sequence")
         excluded = [
-            read_exclusions(without, read_seqinfo(folder).get("name", folder.name)) if without else ()
+            read_exclusions(without, sequence_name(folder, read_seqinfo(folder))) if without else ()
             for folder in sequence or []
         ]
         if output is not None:
@@ -188,16 +188,13 @@ def _open(weights: str, device: str) -> tuple["Embed", tuple[int, int]]:
     """What embeds RGB crops, and the size of its input."""
     from mot_reid.appearance.backends import load_backend
     from mot_reid.resources import find_weights
-    from mot_reid.sessions import open_session
     from mot_reid.training.reid.evaluation import backend_embed
     from mot_reid.training.reid.teachers import open_teacher
 
-    path = find_weights(weights, (".safetensors", ".onnx", ".xml"))
-    one_by_one = path.suffix == ".onnx" and open_session(path).get_inputs()[0].shape[0] == 1
-    if one_by_one or path.suffix == ".xml":
-        teacher = open_teacher(path)
+    if weights.endswith(".xml"):
+        teacher = open_teacher(weights)
         return teacher.embed, teacher.size
-    backend = load_backend(path, device)
+    backend = load_backend(find_weights(weights, (".safetensors", ".onnx")), device)
     return backend_embed(backend), backend.input_size
 
 

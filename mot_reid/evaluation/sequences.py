@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mot_reid.video.frames import DEFAULT_FPS
-from mot_reid.video.seqinfo import frame_rate, read_seqinfo
+from mot_reid.video.seqinfo import frame_rate, read_seqinfo, sequence_name
 
 __all__ = [
     "HALVES",
@@ -215,7 +215,7 @@ def _sequence_info(folder: Path, ground_truth: Path) -> tuple[int, float, str]:
     length = int(text[:20]) if text.isdecimal() else 0
     if not 0 < length <= _MOST_FRAMES:
         raise ValueError(f"{path}: seqLength: expected a number from 1 to {_MOST_FRAMES}, got {text[:20]!r}")
-    return length, fps, section.get("name", "").strip() or folder.resolve().name
+    return length, fps, sequence_name(folder, section)
 
 
 def _last_frame(ground_truth: Path) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mot_reid.video.frames import DEFAULT_FPS
 
-__all__ = ["frame_rate", "picture_folder", "read_seqinfo"]
+__all__ = ["frame_rate", "picture_folder", "read_seqinfo", "sequence_name"]
 
 _MOST = 1e6  # frames a second; settings in seconds become numbers of frames
 
@@ -49,6 +49,11 @@ def frame_rate(folder: Path, info: SectionProxy) -> float:
     if not 0 < rate < _MOST:
         raise ValueError(f"{folder / 'seqinfo.ini'}: frameRate: expected a positive number, got {text!r}")
     return rate
+
+
+def sequence_name(folder: Path, info: SectionProxy) -> str:
+    """The name of a sequence by its ``info``; its folder's where it does not say."""
+    return info.get("name", "").strip() or folder.resolve().name
 
 
 def picture_folder(folder: Path, info: SectionProxy) -> Path:

@@ -101,9 +101,20 @@ def test_broken_weights_are_named(tmp_path: Path, suffix: str) -> None:
     assert "\n" not in str(raised.value)
 
 
-def test_an_export_of_a_fixed_batch_is_named(tmp_path: Path) -> None:
-    path = export_mean_colour(tmp_path / "one.onnx", batch=1)
-    with pytest.raises(ValueError, match=r"one\.onnx: cannot embed two crops"):
+def test_an_export_of_one_crop_takes_crops_one_by_one(tmp_path: Path) -> None:
+    one, many = (
+        NetworkEmbedder(EmbedderConfig(weights=str(path)))
+        for path in (
+            export_mean_colour(tmp_path / "one.onnx", batch=1),
+            export_mean_colour(tmp_path / "n.onnx"),
+        )
+    )
+    np.testing.assert_allclose(one.embed(FRAME, BOXES), many.embed(FRAME, BOXES), atol=1e-6)
+
+
+def test_an_export_of_another_fixed_batch_is_named(tmp_path: Path) -> None:
+    path = export_mean_colour(tmp_path / "four.onnx", batch=4)
+    with pytest.raises(ValueError, match=r"four\.onnx: cannot embed two crops"):
         NetworkEmbedder(EmbedderConfig(weights=str(path)))
 
 

@@ -4,16 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from mot_reid.video.seqinfo import frame_rate, picture_folder, read_seqinfo
+from mot_reid.video.seqinfo import frame_rate, picture_folder, read_seqinfo, sequence_name
 
 
 def test_what_is_said_and_what_is_left_out(tmp_path: Path) -> None:
     nothing = read_seqinfo(tmp_path)
     assert dict(nothing) == {}
     assert (frame_rate(tmp_path, nothing), picture_folder(tmp_path, nothing)) == (30, tmp_path / "img1")
-    (tmp_path / "seqinfo.ini").write_text("\ufeff[Sequence]\nimDir=pics\nframeRate=12.5\n", "utf-8")
+    assert sequence_name(tmp_path, nothing) == tmp_path.name
+    (tmp_path / "seqinfo.ini").write_text("\ufeff[Sequence]\nname= A \nimDir=pics\nframeRate=12.5\n", "utf-8")
     info = read_seqinfo(tmp_path)
     assert (frame_rate(tmp_path, info), picture_folder(tmp_path, info)) == (12.5, tmp_path / "pics")
+    assert sequence_name(tmp_path, info) == "A"
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from mot_reid.training.sequences import (
     sequence_frames,
 )
 from mot_reid.video.pictures import read_picture
-from mot_reid.video.seqinfo import read_seqinfo
+from mot_reid.video.seqinfo import read_seqinfo, sequence_name
 
 __all__ = ["Boxes", "MotFrames", "convert_mot", "convert_yolo", "labelled_pictures"]
 
@@ -109,7 +109,7 @@ def convert_mot(frames: MotFrames, out: Path) -> int:
         The number of pictures written.
     """
     truth = read_truth(frames.sequence)
-    name = read_seqinfo(frames.sequence).get("name", frames.sequence.name)
+    name = sequence_name(frames.sequence, read_seqinfo(frames.sequence))
     wanted = range(frames.first, (frames.last or 10**9) + 1, frames.step)
     count = 0
     for number, source in sequence_frames(frames.sequence, wanted):
