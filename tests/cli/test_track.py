@@ -374,7 +374,9 @@ def test_interrupting_several_sources_keeps_all(
     for tracks in files:
         summary = json.loads((tracks.parent / "summary.json").read_text())
         assert summary["error"] == "interrupted"
-        assert mot_rows(tracks)[-1, 0] == summary["last_frame"]
+        rows = mot_rows(tracks)  # the last frame may have none: after 60 the person jumps back
+        assert len(rows) == summary["rows"] > 0
+        assert rows[-1, 0] <= summary["last_frame"]
 
 
 LIGHT_DETECTOR = """
