@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mot_reid import __version__
-from mot_reid.overlap import available_cores
+from mot_reid.concurrency import available_cores
 
 __all__ = ["command_line", "provenance", "versions"]
 

@@ -8,13 +8,15 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mot_reid.typing import Boxes, Embeddings, Floats32, Ints
+
 __all__ = ["Detections", "Tracks", "unit_rows"]
 
 # How far an embedding's length may be from 1 before it counts as not normalised and is normalised here.
 _UNIT_LENGTH_TOLERANCE = 1e-3
 
 
-def _boxes(value: ArrayLike, argument: str) -> NDArray[np.float32]:
+def _boxes(value: ArrayLike, argument: str) -> Boxes:
     """Checks boxes: ``(N, 4)``, finite, ``x2 > x1`` and ``y2 > y1``."""
     boxes = _numbers(value, argument, np.float32)
     if boxes.size == 0 and boxes.ndim <= 2:
@@ -61,7 +63,7 @@ def _column(value: ArrayLike, argument: str, dtype: type[Any], length: int) -> N
 class _Rows:
     """Length and row selection, shared by the two structures."""
 
-    xyxy: NDArray[np.float32]
+    xyxy: Boxes
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
     def __len__(self) -> int:
@@ -94,10 +96,10 @@ class Detections(_Rows):
         TypeError: an argument does not hold numbers.
     """
 
-    xyxy: NDArray[np.float32]
-    scores: NDArray[np.float32]
-    classes: NDArray[np.int64]
-    embeddings: NDArray[np.float32] | None
+    xyxy: Boxes
+    scores: Floats32
+    classes: Ints
+    embeddings: Embeddings | None
 
     def __init__(
         self,
@@ -134,7 +136,7 @@ class Detections(_Rows):
         return cls(np.zeros((0, 4)))
 
 
-def unit_rows(embeddings: ArrayLike, length: int) -> NDArray[np.float32]:
+def unit_rows(embeddings: ArrayLike, length: int) -> Embeddings:
     """Checks embeddings ``(length, D)`` and makes them L2-normalised float32 if they are not.
 
     Raises:
@@ -174,21 +176,21 @@ class Tracks(_Rows):
         ValueError: a shape does not fit.
     """
 
-    ids: NDArray[np.int64]
-    xyxy: NDArray[np.float32]
-    scores: NDArray[np.float32]
-    classes: NDArray[np.int64]
-    detection_index: NDArray[np.int64]
-    id_confidence: NDArray[np.float32]
+    ids: Ints
+    xyxy: Boxes
+    scores: Floats32
+    classes: Ints
+    detection_index: Ints
+    id_confidence: Floats32
 
     def __init__(
         self,
-        ids: NDArray[np.int64],
-        xyxy: NDArray[np.float32],
-        scores: NDArray[np.float32],
-        classes: NDArray[np.int64],
-        detection_index: NDArray[np.int64],
-        id_confidence: NDArray[np.float32] | None = None,
+        ids: Ints,
+        xyxy: Boxes,
+        scores: Floats32,
+        classes: Ints,
+        detection_index: Ints,
+        id_confidence: Floats32 | None = None,
     ) -> None:
         n = len(ids)
         object.__setattr__(self, "ids", ids)

@@ -20,6 +20,7 @@ from mot_reid.devices import resolve_device
 from mot_reid.motion.camera import load_camera_motion
 from mot_reid.structures import Detections, Tracks, unit_rows
 from mot_reid.timing import Stopwatch
+from mot_reid.typing import Affine, Embeddings, Image, Indices
 
 if TYPE_CHECKING:
     from mot_reid.appearance.embedder import Embedder
@@ -118,7 +119,7 @@ class Tracker:
         self._associator = Associator(self.config.association, self.config.motion, self._fps)
         self._frame_number = 0
         self._shape: tuple[int, ...] | None = None
-        self.affine: NDArray[np.float64] | None = None
+        self.affine: Affine | None = None
         if self._camera is not None:
             self._camera.reset()
 
@@ -280,7 +281,7 @@ class Tracker:
             for found, embeddings in zip(detections, rows, strict=True)
         ]
 
-    def _usable(self, frame: NDArray[Any] | None) -> NDArray[np.uint8] | None:
+    def _usable(self, frame: NDArray[Any] | None) -> Image | None:
         """The frame, checked against what is needed and what came before."""
         if frame is None:
             if self._camera is not None and self._camera.needs_pixels:
@@ -293,7 +294,7 @@ class Tracker:
             )
         return frame
 
-    def _embed_callable(self, frame: NDArray[np.uint8] | None, detections: Detections) -> Embed | None:
+    def _embed_callable(self, frame: Image | None, detections: Detections) -> Embed | None:
         """What the associator asks for embeddings; None where detections carry them, or nobody embeds."""
         if detections.embeddings is not None or not self._has_embedder or not len(detections):
             return None
@@ -301,7 +302,7 @@ class Tracker:
             raise ValueError("frame: the embedder needs the pixels; pass embedder='none' or embeddings")
         pixels, embedder = frame, self._loaded_embedder()
 
-        def embed(rows: NDArray[np.intp]) -> NDArray[np.float32]:
+        def embed(rows: Indices) -> Embeddings:
             with self.stopwatch("embed"):
                 return unit_rows(embedder.embed(pixels, detections.xyxy[rows]), len(rows))
 
@@ -324,7 +325,7 @@ class Tracker:
         return self._embedder
 
 
-def _checked(frame: NDArray[Any]) -> NDArray[np.uint8]:
+def _checked(frame: NDArray[Any]) -> Image:
     """A frame that is one; contiguous, for OpenCV does not take a flipped view, say."""
     if not isinstance(frame, np.ndarray):
         raise TypeError(f"frame: expected a numpy array, got {type(frame).__name__}")

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from mot_reid.appearance.checkpoints import load_checkpoint
 from mot_reid.appearance.crops import pixel_bounds
 from mot_reid.appearance.sampling import sample_crops
 from mot_reid.devices import exclusive
+from mot_reid.typing import Boxes, Embeddings, Image
 
 __all__ = ["AcceleratedNetwork"]
 
@@ -57,9 +57,7 @@ class AcceleratedNetwork:
         self._turn = exclusive(device)
         self._graphs_work = self._device.type == "cuda"
 
-    def __call__(
-        self, frames: Sequence[NDArray[np.uint8]], xyxy: Sequence[NDArray[np.float32]]
-    ) -> NDArray[np.float32]:
+    def __call__(self, frames: Sequence[Image], xyxy: Sequence[Boxes]) -> Embeddings:
         """Embeds all boxes of all frames.
 
         Args:

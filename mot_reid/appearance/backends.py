@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mot_reid.appearance.crops import normalised
 from mot_reid.devices import exclusive
 from mot_reid.resources import export_of
 from mot_reid.sessions import CUDA, open_session
+from mot_reid.typing import Crops, Embeddings
 
 if TYPE_CHECKING:
     from mot_reid.appearance.network import EmbeddingNetwork
@@ -48,7 +48,7 @@ class Backend(Protocol):
     name: str
     input_size: tuple[int, int]
 
-    def __call__(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def __call__(self, crops: Crops) -> Embeddings:
         """Embeddings ``(N, D)``, not normalised, of crops ``(N, height, width, 3)`` uint8 BGR."""
         ...
 
@@ -106,7 +106,7 @@ class TorchBackend:
         self._mean = torch.tensor(network.mean, device=device)[:, None, None] * 255
         self._std = torch.tensor(network.std, device=device)[:, None, None] * 255
 
-    def __call__(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def __call__(self, crops: Crops) -> Embeddings:
         """See `Backend`. The crops travel as uint8; all arithmetic is done on the device, batch-wise."""
         import torch
 
@@ -154,7 +154,7 @@ class OnnxBackend:
         if trial.ndim != 2 or len(trial) != 2:
             raise ValueError(f"{path}: expected an output (N, D), got {trial.shape} for two crops")
 
-    def __call__(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def __call__(self, crops: Crops) -> Embeddings:
         """See `Backend`."""
         images = normalised(crops, self._mean, self._std)
         parts = np.split(images, len(images)) if self._one_by_one else [images]

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mot_reid.boxes import clip
+from mot_reid.typing import Boxes, Crops, Floats32, Image, Indices
 
 __all__ = ["crop_batch", "normalised", "pixel_bounds"]
 
 
-def pixel_bounds(xyxy: NDArray[np.float32], width: int, height: int) -> NDArray[np.intp]:
+def pixel_bounds(xyxy: Boxes, width: int, height: int) -> Indices:
     """The whole pixels of each box that lie in the frame: its first and, not included, its last ones.
 
     A box that lies outside altogether gets the nearest pixel of the border.
@@ -28,9 +28,7 @@ def pixel_bounds(xyxy: NDArray[np.float32], width: int, height: int) -> NDArray[
     return np.hstack([first, np.maximum(inside[:, 2:], first + 1)])
 
 
-def crop_batch(
-    frame: NDArray[np.uint8], xyxy: NDArray[np.float32], size: tuple[int, int]
-) -> NDArray[np.uint8]:
+def crop_batch(frame: Image, xyxy: Boxes, size: tuple[int, int]) -> Crops:
     """Cuts boxes out of a frame and resizes each straight into its place in one batch.
 
     Boxes are cut at the frame's borders; one that lies outside altogether gives the nearest border pixels.
@@ -52,7 +50,7 @@ def crop_batch(
     return batch
 
 
-def normalised(crops: NDArray[np.uint8], mean: Sequence[float], std: Sequence[float]) -> NDArray[np.float32]:
+def normalised(crops: Crops, mean: Sequence[float], std: Sequence[float]) -> Floats32:
     """The input of a network: RGB planes of crops, normalised.
 
     Plane by plane: one pass over all three channels at once, from BGR pixels, takes 15 times as long.

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mot_reid.appearance.backends import CHECKPOINTS, RUNTIMES, Backend, Runtime, load_backend
 from mot_reid.appearance.crops import crop_batch
+from mot_reid.concurrency import available_cores
 from mot_reid.config import EmbedderConfig
-from mot_reid.overlap import available_cores
 from mot_reid.resources import find_weights
+from mot_reid.typing import Boxes, Embeddings, Image
 
 __all__ = ["Embedder", "NetworkEmbedder"]
 
@@ -26,7 +26,7 @@ class Embedder(Protocol):
     time says so by ``calls_at_once`` above 1.
     """
 
-    def embed(self, frame: NDArray[np.uint8], xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
+    def embed(self, frame: Image, xyxy: Boxes) -> Embeddings:
         """Embeds all boxes of a frame at once.
 
         Args:
@@ -82,13 +82,11 @@ class NetworkEmbedder:
         self.frames_at_once = _FRAMES_AT_ONCE if self.accelerated else 1
         self.calls_at_once = 1 if self.accelerated else available_cores()
 
-    def embed(self, frame: NDArray[np.uint8], xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
+    def embed(self, frame: Image, xyxy: Boxes) -> Embeddings:
         """See `Embedder.embed`. More boxes than ``batch_size`` go through in several passes."""
         return self._embed([frame], [xyxy])
 
-    def embed_batch(
-        self, frames: Sequence[NDArray[np.uint8]], xyxy: Sequence[NDArray[np.float32]]
-    ) -> list[NDArray[np.float32]]:
+    def embed_batch(self, frames: Sequence[Image], xyxy: Sequence[Boxes]) -> list[Embeddings]:
         """Embeds the boxes of several frames at once.
 
         Args:
@@ -103,9 +101,7 @@ class NetworkEmbedder:
             return [np.zeros((0, 0), np.float32)] * len(counts)
         return np.split(self._embed(frames, xyxy), np.cumsum(counts)[:-1])
 
-    def _embed(
-        self, frames: Sequence[NDArray[np.uint8]], xyxy: Sequence[NDArray[np.float32]]
-    ) -> NDArray[np.float32]:
+    def _embed(self, frames: Sequence[Image], xyxy: Sequence[Boxes]) -> Embeddings:
         if self.accelerated:
             return self._network(frames, xyxy)
         pairs = zip(frames, xyxy, strict=True)

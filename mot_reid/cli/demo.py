@@ -11,7 +11,6 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from numpy.typing import NDArray
 
 from mot_reid.association.assignment import assign
 from mot_reid.boxes import areas, clip, iou, tlwh_to_xyxy
@@ -22,6 +21,7 @@ from mot_reid.cli.runs import closing_line, run_source
 from mot_reid.pipeline.run import network_threads
 from mot_reid.structures import Tracks
 from mot_reid.tracker import Tracker
+from mot_reid.typing import Floats, Image
 
 __all__ = ["camera_views", "demo", "film", "hang_photographs", "ids_of"]
 
@@ -83,7 +83,7 @@ def demo(
     typer.echo(f"clip: {clip_path}  tracked: {folder / 'tracks.mp4'}  tracks: {folder / 'tracks.txt'}")
 
 
-def hang_photographs(tracker: Tracker) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+def hang_photographs(tracker: Tracker) -> tuple[Image, Floats]:
     """The wall ``(H, W, 3)`` with both photographs, and the boxes ``(P, 4)`` of the people on it."""
     import cv2
 
@@ -109,7 +109,7 @@ def hang_photographs(tracker: Tracker) -> tuple[NDArray[np.uint8], NDArray[np.fl
     return np.hstack(pictures), np.concatenate(boxes).astype(np.float64)
 
 
-def camera_views(wall_width: float) -> NDArray[np.float64]:
+def camera_views(wall_width: float) -> Floats:
     """Left, top and height of the view in each frame ``(_FRAMES, 3)``, in wall heights."""
     from scipy.interpolate import PchipInterpolator
 
@@ -120,7 +120,7 @@ def camera_views(wall_width: float) -> NDArray[np.float64]:
     return np.stack([left, top, height], axis=1)
 
 
-def film(wall: NDArray[np.uint8], views: NDArray[np.float64], path: Path) -> None:
+def film(wall: Image, views: Floats, path: Path) -> None:
     """Writes what the camera sees as a video."""
     import cv2
 
@@ -134,9 +134,7 @@ def film(wall: NDArray[np.uint8], views: NDArray[np.float64], path: Path) -> Non
             sink.write(number, np.asarray(image, np.uint8), Tracks.empty())
 
 
-def ids_of(
-    people: NDArray[np.float64], views: NDArray[np.float64], rows: NDArray[np.float64]
-) -> list[tuple[set[int], int]]:
+def ids_of(people: Floats, views: Floats, rows: Floats) -> list[tuple[set[int], int]]:
     """For each person the ids of the tracks on it, and in how many frames it was in view.
 
     Args:

@@ -3,10 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from mot_reid.structures import Detections
+from mot_reid.typing import Image
 
 __all__ = ["Detector", "frames_at_once"]
 
@@ -24,7 +22,7 @@ class Detector(Protocol):
         """The name of each class number it can give."""
         ...
 
-    def detect(self, frames: Sequence[NDArray[np.uint8]]) -> list[Detections]:
+    def detect(self, frames: Sequence[Image]) -> list[Detections]:
         """Detections of each frame, in order: the same, but for rounding, however frames are batched.
 
         Args:

@@ -6,20 +6,20 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from mot_reid.boxes import cxcywh_to_xyxy, xyxy_to_tlwh
+from mot_reid.typing import Floats32
 
 __all__ = ["candidates", "suppress"]
 
-Rows = NDArray[np.float32]
+Rows = Floats32
 """``(N, 6)``: x1, y1, x2, y2, score, class; Ultralytics' order."""
 
 _CLASS_OFFSET = 1e5  # pixels; moves each class to a place of its own, where it meets no other
 _MOST_CANDIDATES = 30_000
 
 
-def candidates(output: NDArray[np.float32], score: float, classes: Sequence[int] | None) -> Rows:
+def candidates(output: Floats32, score: float, classes: Sequence[int] | None) -> Rows:
     """The boxes of one picture above a score, each with its best class, in the order of the output.
 
     Args:

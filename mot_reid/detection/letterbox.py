@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from mot_reid.boxes import clip
+from mot_reid.typing import Boxes, Floats32, Image
 
 __all__ = ["Letterbox"]
 
@@ -50,7 +50,7 @@ class Letterbox:
         top, left = (round(side / 2 - 0.1) for side in grey)
         return cls(frame, scaled, top, left, (scaled[0] + grey[0], scaled[1] + grey[1]))
 
-    def blob(self, frame: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def blob(self, frame: Image) -> Floats32:
         """A frame ``(H, W, 3)`` uint8 BGR as an input ``(1, 3, height, width)``: RGB in 0..1."""
         height, width = self.scaled
         canvas = np.full((*self.size, 3), _GREY, np.uint8)
@@ -64,7 +64,7 @@ class Letterbox:
             np.multiply(plane, np.float32(1 / 255), out=blob[0, channel])
         return blob
 
-    def boxes(self, xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
+    def boxes(self, xyxy: Boxes) -> Floats32:
         """Boxes ``(N, 4)`` in the input as boxes in the frame, cut at its borders."""
         gain = np.array([self.scaled[1] / self.frame[1], self.scaled[0] / self.frame[0]] * 2, np.float32)
         moved = (xyxy - np.array([self.left, self.top] * 2, np.float32)) / gain

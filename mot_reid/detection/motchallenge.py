@@ -4,10 +4,10 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mot_reid.boxes import tlwh_to_xyxy
 from mot_reid.structures import Detections
+from mot_reid.typing import Floats, Mask
 
 __all__ = ["ScoreError", "read_detections"]
 
@@ -51,7 +51,7 @@ def read_detections(path: str | Path, *, logistic: bool = False) -> dict[int, De
     return {int(frame): everything[start:end] for frame, (start, end) in zip(frames, bounds, strict=True)}
 
 
-def _parse_all(lines: list[str], logistic: bool) -> NDArray[np.float64] | None:
+def _parse_all(lines: list[str], logistic: bool) -> Floats | None:
     """All rows at once: frame, left, top, width, height and score; None where a line is not like the others.
 
     Whatever this takes, `_parse_each` takes in the same way; it is only slower.
@@ -67,7 +67,7 @@ def _parse_all(lines: list[str], logistic: bool) -> NDArray[np.float64] | None:
     return _scored(np.delete(table, 1, axis=1), logistic)
 
 
-def _parse_each(lines: list[str], path: Path, logistic: bool) -> NDArray[np.float64]:
+def _parse_each(lines: list[str], path: Path, logistic: bool) -> Floats:
     """The same row by row, so that each may have its own form, and a wrong one is named by its line."""
     numbered = [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
     table = np.array([_parse(line, path, number) for number, line in numbered])
@@ -90,7 +90,7 @@ def _parse(line: str, path: Path, number: int) -> tuple[float, ...]:
     return frame, left, top, width, height, score
 
 
-def _scored(table: NDArray[np.float64], logistic: bool) -> NDArray[np.float64]:
+def _scored(table: Floats, logistic: bool) -> Floats:
     """The same table, its scores brought to [0, 1] if need be; what is not finite stays so."""
     if logistic:
         scores = table[:, 5]
@@ -102,7 +102,7 @@ def _scored(table: NDArray[np.float64], logistic: bool) -> NDArray[np.float64]:
 _SCORE_RULE = "the score must be in [0, 1] (for DPM's, 1 / (1 + exp(-2 s)) brings them there)"
 
 
-def _broken_rules(table: NDArray[np.float64]) -> dict[str, NDArray[np.bool_]]:
+def _broken_rules(table: Floats) -> dict[str, Mask]:
     """Each rule with the rows ``(N,)`` that break it."""
     frame, score = table[:, 0], table[:, 5]
     with np.errstate(all="ignore"):

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mot_reid.concurrency import available_cores
 from mot_reid.detection.decoding import Rows, candidates, suppress
 from mot_reid.detection.letterbox import Letterbox
-from mot_reid.overlap import available_cores
 from mot_reid.sessions import open_session
+from mot_reid.typing import Image
 
 __all__ = ["OnnxYolo", "Suppression"]
 
@@ -72,7 +72,7 @@ class OnnxYolo:
         sides = entry.shape[2:]
         self._fixed = (sides[0], sides[1]) if all(isinstance(side, int) for side in sides) else None
 
-    def __call__(self, frames: Sequence[NDArray[np.uint8]], size: int, keep: Suppression) -> list[Rows]:
+    def __call__(self, frames: Sequence[Image], size: int, keep: Suppression) -> list[Rows]:
         """The boxes of each frame, best first, cut at the frame's borders.
 
         One frame after another: on a CPU a batch is no faster, and its maps leave the cache.
@@ -84,7 +84,7 @@ class OnnxYolo:
         """
         return [self._detect(frame, size, keep) for frame in frames]
 
-    def _detect(self, frame: NDArray[np.uint8], size: int, keep: Suppression) -> Rows:
+    def _detect(self, frame: Image, size: int, keep: Suppression) -> Rows:
         shape = frame.shape[0], frame.shape[1]
         if self._fixed is None:
             fitted = Letterbox.fit(shape, (size, size), self._stride)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mot_reid.config import DetectorConfig
 from mot_reid.detection.decoding import Rows
@@ -18,6 +17,7 @@ from mot_reid.detection.onnx_yolo import OnnxYolo, Suppression
 from mot_reid.devices import exclusive
 from mot_reid.resources import cache_folder, export_of, find_weights
 from mot_reid.structures import Detections
+from mot_reid.typing import Image
 
 __all__ = [
     "YoloDetector",
@@ -127,7 +127,7 @@ class _Backend(Protocol):
     class_names: Mapping[int, str]
     calls_at_once: int
 
-    def __call__(self, frames: Sequence[NDArray[np.uint8]], size: int, keep: Suppression) -> list[Rows]: ...
+    def __call__(self, frames: Sequence[Image], size: int, keep: Suppression) -> list[Rows]: ...
 
 
 class YoloDetector:
@@ -178,7 +178,7 @@ class YoloDetector:
         except Exception as error:
             raise ValueError(f"{self.path}: cannot detect: {' '.join(str(error).split())[:200]}") from None
 
-    def detect(self, frames: Sequence[NDArray[np.uint8]]) -> list[Detections]:
+    def detect(self, frames: Sequence[Image]) -> list[Detections]:
         """See `Detector.detect`. Boxes are cut at the frame's borders; what has no area left is dropped."""
         if not frames:
             return []
@@ -223,7 +223,7 @@ class _UltralyticsYolo:
             **(_half_precision() if device.startswith("cuda") else {}),
         }
 
-    def __call__(self, frames: Sequence[NDArray[np.uint8]], size: int, keep: Suppression) -> list[Rows]:
+    def __call__(self, frames: Sequence[Image], size: int, keep: Suppression) -> list[Rows]:
         """See `OnnxYolo.__call__`."""
         if len({frame.shape for frame in frames}) > 1:  # as a batch they would be padded to a common square
             return [rows for frame in frames for rows in self([frame], size, keep)]

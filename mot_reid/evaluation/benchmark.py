@@ -7,9 +7,6 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from mot_reid import kernels
 from mot_reid.association.associator import Associator
 from mot_reid.config import Config
@@ -24,6 +21,7 @@ from mot_reid.offline.refine import refine_tracks
 from mot_reid.offline.rows import TrackRows
 from mot_reid.structures import Tracks
 from mot_reid.timing import Stopwatch
+from mot_reid.typing import Embeddings, Indices
 from mot_reid.video.sinks import MotSink
 
 __all__ = [
@@ -213,9 +211,7 @@ def track_inputs(sequence: Sequence, inputs: SequenceInputs, config: Config) -> 
     for number, detections, affine in zip(sequence.frames, inputs.detections, inputs.affines, strict=True):
         embeddings = detections.embeddings
 
-        def embed(
-            rows: NDArray[np.intp], embeddings: NDArray[np.float32] | None = embeddings
-        ) -> NDArray[np.float32]:
+        def embed(rows: Indices, embeddings: Embeddings | None = embeddings) -> Embeddings:
             nonlocal crops
             assert embeddings is not None
             crops += len(rows)

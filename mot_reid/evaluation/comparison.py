@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from mot_reid.boxes import iou
 from mot_reid.evaluation.motchallenge import PEDESTRIAN, BoxRows
+from mot_reid.typing import Floats, Ints, Mask
 
 __all__ = ["MATCH_IOU", "Comparison", "compare"]
 
@@ -28,9 +28,9 @@ class Comparison:
         similarity: for each frame ``(G, T)`` float64, IoU.
     """
 
-    gt_ids: list[NDArray[np.int64]]
-    track_ids: list[NDArray[np.int64]]
-    similarity: list[NDArray[np.float64]]
+    gt_ids: list[Ints]
+    track_ids: list[Ints]
+    similarity: list[Floats]
 
     @property
     def num_frames(self) -> int:
@@ -58,7 +58,7 @@ class Comparison:
         return sum(map(len, self.track_ids))
 
 
-def _count_ids(ids: list[NDArray[np.int64]]) -> int:
+def _count_ids(ids: list[Ints]) -> int:
     return max((int(frame.max()) + 1 for frame in ids if frame.size), default=0)
 
 
@@ -90,7 +90,7 @@ def compare(
     return Comparison(_renumbered(gt_ids), _renumbered(track_ids), similarities)
 
 
-def _matched_to(distracting: NDArray[np.bool_], similarity: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _matched_to(distracting: Mask, similarity: Floats) -> Mask:
     """Which results ``(T,)`` belong to distractors ``(G,)``."""
     removed = np.zeros(similarity.shape[1], bool)
     if distracting.any() and removed.size:
@@ -100,7 +100,7 @@ def _matched_to(distracting: NDArray[np.bool_], similarity: NDArray[np.float64])
     return removed
 
 
-def _renumbered(ids: list[NDArray[np.int64]]) -> list[NDArray[np.int64]]:
+def _renumbered(ids: list[Ints]) -> list[Ints]:
     """The same ids counted from 0 without gaps."""
     if not ids:
         return []

@@ -7,15 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from motmetrics import MOTAccumulator
 from motmetrics.lap import linear_sum_assignment
-from numpy.typing import NDArray
 
 from mot_reid.evaluation.comparison import MATCH_IOU, Comparison
+from mot_reid.typing import Floats, Ints, Mask
 
 __all__ = ["events"]
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 _TYPES = np.array(["RAW", "MATCH", "SWITCH", "MISS", "FP"], dtype=object)
 _RAW, _MATCH, _SWITCH, _MISS, _FP = range(len(_TYPES))

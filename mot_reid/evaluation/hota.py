@@ -10,11 +10,10 @@ from scipy.optimize import linear_sum_assignment
 from trackeval.metrics import HOTA
 
 from mot_reid.evaluation.comparison import Comparison
+from mot_reid.typing import Floats, Ints
 
 __all__ = ["ArrayHOTA", "trackeval_data"]
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 _EPS = np.finfo("float").eps
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mot_reid.config import Config
 from mot_reid.detection.motchallenge import ScoreError, read_detections
@@ -30,6 +29,7 @@ from mot_reid.evaluation.stages import (
 from mot_reid.motion.camera import MotionFile
 from mot_reid.structures import Detections
 from mot_reid.timing import Stopwatch
+from mot_reid.typing import Affine, Embeddings
 
 __all__ = [
     "SCORE_MAPS",
@@ -42,7 +42,7 @@ __all__ = [
 
 ScoreMap = Literal["auto", "as-is", "logistic"]
 SCORE_MAPS: tuple[ScoreMap, ...] = get_args(ScoreMap)
-Affines = list[NDArray[np.float64] | None]
+Affines = list[Affine | None]
 
 _NONE, _FLOW = "none", "flow"
 _PUBLIC = Path("det", "det.txt")
@@ -267,7 +267,7 @@ def _from_dpm(sequence: Sequence, detections: str, path: Path) -> bool:
 
 
 def _with_embeddings(
-    config: Config, detections: list[Detections], embeddings: list[NDArray[np.float32]]
+    config: Config, detections: list[Detections], embeddings: list[Embeddings]
 ) -> list[Detections]:
     chosen = map(EmbedStage(config).chosen, detections)
     return [

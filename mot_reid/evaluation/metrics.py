@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mot_reid.evaluation.clear_identity import clear_identity, combine_clear_identity
 from mot_reid.evaluation.comparison import Comparison
 from mot_reid.evaluation.hota import ArrayHOTA, trackeval_data
+from mot_reid.typing import Floats
 
 __all__ = ["METRICS", "Metric", "Scores", "combine", "evaluate"]
 
@@ -83,7 +83,7 @@ class Scores:
     """
 
     clear_identity: Mapping[str, float]
-    hota: Mapping[str, NDArray[np.float64] | float]
+    hota: Mapping[str, Floats | float]
 
     def values(self) -> dict[str, Any]:
         """Every metric of `METRICS` by its name: floats 0..100 for a percent, ints for a count.

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mot_reid.boxes import tlwh_to_xyxy, xyxy_to_tlwh
 from mot_reid.structures import Tracks
+from mot_reid.typing import Floats, Ints, Mask
 
 __all__ = ["BoxRows", "FileError", "Problem", "Problems", "read_ground_truth", "read_results"]
 
@@ -95,11 +95,11 @@ class BoxRows:
         classes: ``(N,)`` int64, MOTChallenge's classes; pedestrian where the file has none.
     """
 
-    frames: NDArray[np.int64]
-    ids: NDArray[np.int64]
-    xyxy: NDArray[np.float64]
-    counted: NDArray[np.bool_]
-    classes: NDArray[np.int64]
+    frames: Ints
+    ids: Ints
+    xyxy: Floats
+    counted: Mask
+    classes: Ints
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -189,17 +189,13 @@ def read_ground_truth(
     return _sorted_rows(table, table[:, 6] != 0, table[:, 7].astype(np.int64))
 
 
-def _sorted_rows(
-    table: NDArray[np.float64], counted: NDArray[np.bool_], classes: NDArray[np.int64]
-) -> BoxRows:
+def _sorted_rows(table: Floats, counted: Mask, classes: Ints) -> BoxRows:
     order = np.argsort(table[:, 0], kind="stable")
     whole = table[order, :2].astype(np.int64)
     return BoxRows(whole[:, 0], whole[:, 1], tlwh_to_xyxy(table[order, 2:6]), counted[order], classes[order])
 
 
-def _read_table(
-    path: Path, columns: range, problems: Problems, strict_format: bool
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def _read_table(path: Path, columns: range, problems: Problems, strict_format: bool) -> tuple[Floats, Ints]:
     """The numbers of a file ``(N, C)`` and the line of each row; rows that are no numbers are problems."""
     if not path.is_file():
         raise FileNotFoundError(f"file not found: {path}")
@@ -220,7 +216,7 @@ def _read_table(
 
 def _read_lines(
     path: Path, text: str, columns: range, problems: Problems, strict_format: bool
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+) -> tuple[Floats, Ints]:
     if strict_format and "\r" in text:
         first = text[: text.index("\r")].count("\n") + 1
         problems.report(path, first, "the line ends in CR LF, expected LF", count=text.count("\r"))
@@ -256,11 +252,9 @@ def _numbers(entries: list[str]) -> list[float]:
     return [float(entry) for entry in entries]
 
 
-def _checked(
-    path: Path, table: NDArray[np.float64], lines: NDArray[np.int64], length: int, problems: Problems
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def _checked(path: Path, table: Floats, lines: Ints, length: int, problems: Problems) -> tuple[Floats, Ints]:
     """The rows that keep the rules that hold for every file; the others are problems."""
-    rules: list[tuple[str, Callable[[NDArray[np.float64]], Any]]] = [
+    rules: list[tuple[str, Callable[[Floats], Any]]] = [
         ("a value is not finite", lambda rows: ~np.isfinite(rows[:, :7]).all(axis=1)),
         (
             f"the frame must be a whole number from 1 to {length}, the sequence's length",
@@ -282,7 +276,7 @@ def _checked(
     return table, lines
 
 
-def _repeated(rows: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _repeated(rows: Floats) -> Mask:
     """Rows whose frame and id were there before."""
     keys = rows[:, 0].astype(np.int64) << 31 | rows[:, 1].astype(np.int64)
     repeated = np.ones(len(rows), bool)
@@ -291,13 +285,13 @@ def _repeated(rows: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def _without(
-    broken: NDArray[np.bool_],
+    broken: Mask,
     rule: str,
     path: Path,
-    table: NDArray[np.float64],
-    lines: NDArray[np.int64],
+    table: Floats,
+    lines: Ints,
     problems: Problems,
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+) -> tuple[Floats, Ints]:
     """What is left without the broken rows, which are reported."""
     if not broken.any():
         return table, lines

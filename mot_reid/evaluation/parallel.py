@@ -10,7 +10,7 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
-from mot_reid.overlap import available_cores
+from mot_reid.concurrency import available_cores
 
 __all__ = ["map_tasks"]
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mot_reid.appearance.backends import CHECKPOINTS
 from mot_reid.config import CameraConfig, Config, DetectorConfig, EmbedderConfig
@@ -30,6 +29,7 @@ from mot_reid.motion.camera import SparseFlow
 from mot_reid.resources import find_weights
 from mot_reid.structures import Detections
 from mot_reid.timing import Stopwatch
+from mot_reid.typing import Affine, Embeddings
 
 if TYPE_CHECKING:
     from mot_reid.appearance.embedder import Embedder
@@ -48,7 +48,6 @@ __all__ = [
     "unpack",
 ]
 
-Affine = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
 """Told what is computed, how many frames are done, and of how many."""
 Result = TypeVar("Result")
@@ -163,7 +162,7 @@ class DetectStage(Stage[Detections]):
         return [whole[end - count : end] for count, end in zip(arrays["counts"], ends, strict=True)]
 
 
-class EmbedStage(Stage[NDArray[np.float32]]):
+class EmbedStage(Stage[Embeddings]):
     """The configuration's embedder, on every detection that the associator may ask for."""
 
     name = "embed"
@@ -199,21 +198,21 @@ class EmbedStage(Stage[NDArray[np.float32]]):
         self._embedder = _load_embedder(self._config, device, self._network["weights"])
         return str(getattr(self._embedder, "name", self._config.weights))
 
-    def take(self, frame: Frame, detections: Detections) -> NDArray[np.float32]:
+    def take(self, frame: Frame, detections: Detections) -> Embeddings:
         """See `Stage.take`: ``(K, D)``, one batch a frame."""
         boxes = self.chosen(detections).xyxy
         return self._embedder.embed(frame.image, boxes) if len(boxes) else np.zeros((0, 0), np.float32)
 
-    def pack(self, results: list[NDArray[np.float32]]) -> Arrays:
+    def pack(self, results: list[Embeddings]) -> Arrays:
         """See `Stage.pack`."""
         filled = [rows for rows in results if len(rows)] or [np.zeros((0, 0), np.float32)]
         return {"counts": np.array([len(rows) for rows in results]), "embeddings": np.concatenate(filled)}
 
-    def unpack(self, arrays: Arrays) -> list[NDArray[np.float32]]:
+    def unpack(self, arrays: Arrays) -> list[Embeddings]:
         """See `Stage.unpack`."""
         return np.split(arrays["embeddings"], np.cumsum(arrays["counts"])[:-1])
 
-    def units(self, results: list[NDArray[np.float32]]) -> int:
+    def units(self, results: list[Embeddings]) -> int:
         """How many crops there were."""
         return sum(map(len, results))
 

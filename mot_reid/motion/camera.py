@@ -4,14 +4,13 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mot_reid.config import CameraConfig
+from mot_reid.typing import Affine, Boxes, Floats32, Image, Mask
 
 __all__ = ["AT_REST", "CameraMotion", "MotionFile", "SparseFlow", "load_camera_motion"]
 
-Affine = NDArray[np.float64]
-Points = NDArray[np.float32]
+Points = Floats32
 
 AT_REST: Affine = np.eye(2, 3)
 """The motion of a camera that stands still."""
@@ -46,9 +45,7 @@ class CameraMotion(Protocol):
 
     needs_pixels: bool
 
-    def estimate(
-        self, frame: NDArray[np.uint8] | None, xyxy: NDArray[np.float32], frame_number: int
-    ) -> Affine | None:
+    def estimate(self, frame: Image | None, xyxy: Boxes, frame_number: int) -> Affine | None:
         """The affine ``(2, 3)`` from the last frame's pixels to this one's, or None where it is not known.
 
         Args:
@@ -99,9 +96,7 @@ class SparseFlow:
         self._corners = np.zeros((0, 1, 2), np.float32)
         self._found = 0  # corners there were when they were looked for
 
-    def estimate(
-        self, frame: NDArray[np.uint8] | None, xyxy: NDArray[np.float32], frame_number: int = 0
-    ) -> Affine | None:
+    def estimate(self, frame: Image | None, xyxy: Boxes, frame_number: int = 0) -> Affine | None:
         """See `CameraMotion.estimate`."""
         if frame is None:
             raise ValueError("frame: optical flow needs the pixels; camera.motion=none does without")
@@ -123,7 +118,7 @@ class SparseFlow:
             self._found = len(self._corners)
         return affine
 
-    def _reduced(self, frame: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
+    def _reduced(self, frame: Image) -> tuple[Image, float]:
         """The green channel in at most the configured width, and its scale.
 
         Of a much larger frame every second pixel or fewer are read: to average all of them takes four times
@@ -140,7 +135,7 @@ class SparseFlow:
             grey = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
         return grey, scale
 
-    def _follow(self, grey: NDArray[np.uint8], corners: Points) -> tuple[Points, Points]:
+    def _follow(self, grey: Image, corners: Points) -> tuple[Points, Points]:
         """Where corners were and where they are now, both ``(K, 2)``; none after a change of size."""
         import cv2
 
@@ -158,7 +153,7 @@ class SparseFlow:
         there = found.ravel() == 1
         return corners[there, 0], np.asarray(moved, np.float32)[there, 0]
 
-    def _find_corners(self, grey: NDArray[np.uint8], xyxy: NDArray[np.float32]) -> Points:
+    def _find_corners(self, grey: Image, xyxy: Boxes) -> Points:
         """Corners ``(K, 1, 2)`` outside the boxes."""
         import cv2
 
@@ -171,7 +166,7 @@ class SparseFlow:
         return np.zeros((0, 1, 2), np.float32) if found is None else np.asarray(found, np.float32)
 
 
-def _inside(points: Points, xyxy: NDArray[np.float32]) -> NDArray[np.bool_]:
+def _inside(points: Points, xyxy: Boxes) -> Mask:
     """Which of the points ``(K, 2)`` lie in any of the boxes ``(N, 4)``."""
     after = (points[:, None] >= xyxy[None, :, :2]).all(axis=2)
     before = (points[:, None] <= xyxy[None, :, 2:]).all(axis=2)
@@ -219,9 +214,7 @@ class MotionFile:
         """Forgets the last frame."""
         self._last: int | None = None
 
-    def estimate(
-        self, frame: NDArray[np.uint8] | None, xyxy: NDArray[np.float32], frame_number: int
-    ) -> Affine | None:
+    def estimate(self, frame: Image | None, xyxy: Boxes, frame_number: int) -> Affine | None:
         """See `CameraMotion.estimate`.
 
         Raises:

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from mot_reid import kernels
 from mot_reid.config import MotionConfig
 from mot_reid.kernels.plain.motion import squared_sides
+from mot_reid.typing import Floats, Indices
 
 __all__ = ["KalmanStates", "initiate", "predict", "update", "warp"]
 
-Array = NDArray[np.float64]
 
 # A new track's uncertainty, as multiples of the noise of one frame (DeepSORT's values).
 _INITIAL_POSITION_FACTOR = 2.0
@@ -38,35 +38,35 @@ class KalmanStates:
             twenty numbers lies in one piece for all of them.
     """
 
-    values: Array
+    values: Floats
 
     @property
-    def position(self) -> Array:
+    def position(self) -> Floats:
         """Mean of the coordinates, a view ``(N, 4)``."""
         return self.values[0].T
 
     @property
-    def velocity(self) -> Array:
+    def velocity(self) -> Floats:
         """Mean of their velocities, a view ``(N, 4)``."""
         return self.values[1].T
 
     @property
-    def p_xx(self) -> Array:
+    def p_xx(self) -> Floats:
         """Variance of each coordinate, a view ``(N, 4)``."""
         return self.values[2].T
 
     @property
-    def p_xv(self) -> Array:
+    def p_xv(self) -> Floats:
         """Covariance of each coordinate with its velocity, a view ``(N, 4)``."""
         return self.values[3].T
 
     @property
-    def p_vv(self) -> Array:
+    def p_vv(self) -> Floats:
         """Variance of each velocity, a view ``(N, 4)``."""
         return self.values[4].T
 
 
-def initiate(measurements: Array, config: MotionConfig) -> KalmanStates:
+def initiate(measurements: Floats, config: MotionConfig) -> KalmanStates:
     """States of tracks that start at ``(N, 4)`` centre x, centre y, width, height, at rest."""
     position = measurements.T
     values = np.zeros((5, *position.shape))
@@ -84,8 +84,8 @@ def predict(states: KalmanStates, config: MotionConfig) -> None:
 
 def update(
     states: KalmanStates,
-    rows: NDArray[np.intp],
-    measurements: Array,
+    rows: Indices,
+    measurements: Floats,
     config: MotionConfig,
     scores: NDArray[np.floating] | None = None,
 ) -> None:
@@ -103,7 +103,7 @@ def update(
     kernels.update(states.values, rows, measurements, exact, config.position_std**2)
 
 
-def warp(states: KalmanStates, affine: Array) -> None:
+def warp(states: KalmanStates, affine: Floats) -> None:
     """Carries all states into the coordinates of the next frame, in place, as the camera moved.
 
     Centres and their velocities go through the affine's linear part. Widths and heights only scale by it: a

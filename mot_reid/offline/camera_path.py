@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+
+from mot_reid.typing import Affine, Floats, Ints
 
 __all__ = ["CameraPath", "move_cxcywh"]
 
@@ -21,7 +22,7 @@ class CameraPath:
         first_frame: the number of the frame that ``affines[0]`` leads to.
     """
 
-    def __init__(self, affines: Sequence[NDArray[np.float64] | None] = (), first_frame: int = 1) -> None:
+    def __init__(self, affines: Sequence[Affine | None] = (), first_frame: int = 1) -> None:
         steps = np.tile(np.eye(3), (len(affines), 1, 1))
         for place, affine in enumerate(affines):
             if affine is not None:
@@ -30,7 +31,7 @@ class CameraPath:
         self._first = first_frame
         self._chains = [steps]  # [k][i] leads from frame first - 1 + i on by 2 ** k frames
 
-    def between(self, start: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.float64]:
+    def between(self, start: Ints, end: Ints) -> Floats:
         """The maps ``(N, 3, 3)`` of pixels of frames ``start`` ``(N,)`` to those of frames ``end`` ``(N,)``.
 
         Before the first affine and after the last the camera stands still.
@@ -40,7 +41,7 @@ class CameraPath:
         spans, which = np.unique(np.column_stack([start, end]), axis=0, return_inverse=True)
         return self._chained(spans[:, 0], spans[:, 1])[which.ravel()]
 
-    def _chained(self, start: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.float64]:
+    def _chained(self, start: Ints, end: Ints) -> Floats:
         result = np.tile(np.eye(3), (len(start), 1, 1))
         count = len(self._chains[0])
         low = np.clip(np.minimum(start, end) - self._first + 1, 0, count)
@@ -53,14 +54,14 @@ class CameraPath:
         result[back] = np.linalg.inv(result[back])
         return result
 
-    def _level(self, level: int) -> NDArray[np.float64]:
+    def _level(self, level: int) -> Floats:
         while len(self._chains) <= level:
             last, half = self._chains[-1], 1 << (len(self._chains) - 1)
             self._chains.append(last[half:] @ last[: len(last) - half])
         return self._chains[level]
 
 
-def move_cxcywh(cxcywh: NDArray[np.float64], maps: NDArray[np.float64]) -> NDArray[np.float64]:
+def move_cxcywh(cxcywh: Floats, maps: Floats) -> Floats:
     """Boxes ``(N, 4)`` as centre, width and height, seen through maps ``(N, 3, 3)``.
 
     Centres are moved; widths and heights are scaled alike, as a box stays upright when the camera rolls.

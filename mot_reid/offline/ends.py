@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mot_reid.boxes import xyxy_to_cxcywh
 from mot_reid.offline.camera_path import CameraPath, move_cxcywh
 from mot_reid.offline.rows import TrackRows
+from mot_reid.typing import Floats, Indices, Ints, Mask
 
 __all__ = ["Ends", "find_ends"]
 
@@ -29,15 +29,15 @@ class Ends:
         heights: ``(T,)`` median height over the frames near it: the last box before an occlusion is cut off.
     """
 
-    rows: NDArray[np.intp]
-    frames: NDArray[np.int64]
-    centres: NDArray[np.float64]
-    velocities: NDArray[np.float64]
-    heights: NDArray[np.float64]
+    rows: Indices
+    frames: Ints
+    centres: Floats
+    velocities: Floats
+    heights: Floats
 
 
 def find_ends(
-    rows: TrackRows, starts: NDArray[np.intp], side: Side, window: int, damping: float, camera: CameraPath
+    rows: TrackRows, starts: Indices, side: Side, window: int, damping: float, camera: CameraPath
 ) -> Ends:
     """Describes one end of each track.
 
@@ -73,9 +73,7 @@ def find_ends(
     )
 
 
-def _slopes(
-    times: NDArray[np.float64], points: NDArray[np.float64], near: NDArray[np.bool_], damping: float
-) -> NDArray[np.float64]:
+def _slopes(times: Floats, points: Floats, near: Mask, damping: float) -> Floats:
     """Slopes ``(T, 2)`` by ridge regression of points ``(T, W, 2)`` on times ``(T, W)``, where ``near``."""
     count = near.sum(axis=1)
     centred = np.where(near, times - (times.sum(axis=1) / count)[:, None], 0.0)

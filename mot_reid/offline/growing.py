@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mot_reid.association.assignment import assign
 from mot_reid.boxes import cxcywh_to_xyxy, iou, xyxy_to_cxcywh
@@ -14,6 +13,7 @@ from mot_reid.offline.camera_path import CameraPath, move_cxcywh
 from mot_reid.offline.ends import find_ends
 from mot_reid.offline.rows import TrackRows, track_starts
 from mot_reid.structures import Detections
+from mot_reid.typing import Floats, Indices, Ints, Mask
 
 __all__ = ["grow_back"]
 
@@ -27,13 +27,13 @@ _MISSES = 0.1  # seconds for which a track may find nothing and still go on
 class _Front:
     """The tracks followed back, K of them, as they are in the frame at hand."""
 
-    tracks: NDArray[np.intp]  # (K,) numbers of tracks
-    classes: NDArray[np.int64]  # (K,)
-    boxes: NDArray[np.float64]  # (K, 4) centre, width, height
-    velocities: NDArray[np.float64]  # (K, 2) of the centre, pixels a frame, forward in time
-    misses: NDArray[np.int64]  # (K,) frames since the last detection
+    tracks: Indices  # (K,) numbers of tracks
+    classes: Ints  # (K,)
+    boxes: Floats  # (K, 4) centre, width, height
+    velocities: Floats  # (K, 2) of the centre, pixels a frame, forward in time
+    misses: Ints  # (K,) frames since the last detection
 
-    def chosen(self, rows: NDArray[np.bool_]) -> _Front:
+    def chosen(self, rows: Mask) -> _Front:
         return _Front(*(values[rows] for values in vars(self).values()))
 
     def joined_with(self, other: _Front) -> _Front:
@@ -75,7 +75,7 @@ def grow_back(
     classes = rows.classes[starts]
     nothing = np.zeros(0, np.int64)
     front = _Front(nothing, nothing, np.zeros((0, 4)), np.zeros((0, 2)), nothing)
-    found: list[tuple[int, NDArray[np.intp], NDArray[np.intp]]] = []
+    found: list[tuple[int, Indices, Indices]] = []
     last = 0
     for number in sorted(detections.keys() | set(ends.frames.tolist()), reverse=True):
         if len(front.tracks):
@@ -92,7 +92,7 @@ def grow_back(
     return _with_found(rows, starts, detections, found)
 
 
-def _used(rows: TrackRows) -> dict[int, NDArray[np.int64]]:
+def _used(rows: TrackRows) -> dict[int, Ints]:
     """The detections that tracks have used, by frame number."""
     known = np.flatnonzero(rows.detection_index >= 0)
     order = known[np.argsort(rows.frames[known], kind="stable")]
@@ -110,7 +110,7 @@ def _step_back(front: _Front, last: int, number: int, camera: CameraPath) -> _Fr
     return replace(front, boxes=boxes, velocities=velocities, misses=front.misses + last - number)
 
 
-def _match(front: _Front, free: Detections, least_iou: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _match(front: _Front, free: Detections, least_iou: float) -> tuple[Indices, Indices]:
     """Assigns free detections of the same class by overlap; the matched tracks take them over, in place."""
     xyxy = free.xyxy.astype(np.float64)
     overlaps = iou(cxcywh_to_xyxy(front.boxes), xyxy)
@@ -125,9 +125,9 @@ def _match(front: _Front, free: Detections, least_iou: float) -> tuple[NDArray[n
 
 def _with_found(
     rows: TrackRows,
-    starts: NDArray[np.intp],
+    starts: Indices,
     detections: Mapping[int, Detections],
-    found: list[tuple[int, NDArray[np.intp], NDArray[np.intp]]],
+    found: list[tuple[int, Indices, Indices]],
 ) -> TrackRows:
     """The rows and those made of the detections ``(frame number, tracks, detections)``."""
     found = [entry for entry in found if len(entry[1])]

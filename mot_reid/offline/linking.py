@@ -15,11 +15,10 @@ from mot_reid.config import OfflineConfig
 from mot_reid.offline.camera_path import CameraPath, move_cxcywh
 from mot_reid.offline.ends import Ends, find_ends
 from mot_reid.offline.rows import TrackRows, track_starts
+from mot_reid.typing import Floats, Indices, Ints, Mask
 
 __all__ = ["link_tracks"]
 
-Integers = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 _WINDOW = 0.3  # seconds from which velocity and height at an end are taken
 _LEAST_WINDOW = 3  # frames
@@ -38,11 +37,11 @@ _BLOCK = 200_000  # pairs looked at together
 class _Pairs:
     """Candidate links: the end of one part, the start of a later one, and what the link costs."""
 
-    ends: Integers
-    starts: Integers
+    ends: Ints
+    starts: Ints
     costs: Floats
 
-    def chosen(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> _Pairs:
+    def chosen(self, rows: Mask | Indices) -> _Pairs:
         return _Pairs(self.ends[rows], self.starts[rows], self.costs[rows])
 
 
@@ -88,7 +87,7 @@ def link_tracks(
 
 def _priced(
     view: TrackRows,
-    tracks: Integers,
+    tracks: Ints,
     first: Ends,
     last: Ends,
     config: OfflineConfig,
@@ -150,9 +149,7 @@ def _motion_costs(first: Ends, last: Ends, pairs: _Pairs, fps: float, camera: Ca
     return costs + _TIME_COST * seconds
 
 
-def _looks_costs(
-    ending: Integers, starting: Integers, embeddings: Mapping[int, NDArray[np.floating]]
-) -> Floats:
+def _looks_costs(ending: Ints, starting: Ints, embeddings: Mapping[int, NDArray[np.floating]]) -> Floats:
     """Squared cosine distances ``(P,)`` in standard deviations; 0 where a track has no embedding."""
     costs = np.zeros(len(ending))
     known = np.array(sorted(embeddings), np.int64)
@@ -188,7 +185,7 @@ def _cheapest(pairs: _Pairs, limit: float) -> _Pairs:
     return pairs.chosen(np.sort(np.concatenate(made)))
 
 
-def _joined(ids: Integers, names: Integers, links: _Pairs) -> Integers:
+def _joined(ids: Ints, names: Ints, links: _Pairs) -> Ints:
     """Ids ``(N,)`` after linking: each track ``names`` ``(T,)`` takes the name its chain begins with."""
     head = np.arange(len(names))
     head[links.starts] = links.ends

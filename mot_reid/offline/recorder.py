@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
 from mot_reid.config import OfflineConfig
 from mot_reid.offline.refine import refine_tracks
 from mot_reid.offline.rows import TrackRows
 from mot_reid.structures import Detections, Tracks
+from mot_reid.typing import Affine
 
 __all__ = ["Recorder"]
 
@@ -20,14 +18,14 @@ class Recorder:
         self._numbers: list[int] = []
         self._tracks: list[Tracks] = []
         self._detections: list[Detections] = []
-        self._affines: list[NDArray[np.float64] | None] = []
+        self._affines: list[Affine | None] = []
 
     def add(
         self,
         frame_number: int,
         tracks: Tracks,
         detections: Detections,
-        affine: NDArray[np.float64] | None,
+        affine: Affine | None,
     ) -> None:
         """Takes in one more frame.
 

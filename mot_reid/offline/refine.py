@@ -16,6 +16,7 @@ from mot_reid.offline.pruning import prune_tracks
 from mot_reid.offline.rows import TrackRows
 from mot_reid.offline.smoothing import smooth
 from mot_reid.structures import Detections
+from mot_reid.typing import Affine
 
 __all__ = ["refine_tracks"]
 
@@ -25,7 +26,7 @@ def refine_tracks(
     config: OfflineConfig | None = None,
     *,
     fps: float,
-    affines: Sequence[NDArray[np.float64] | None] = (),
+    affines: Sequence[Affine | None] = (),
     first_frame: int = 1,
     detections: Mapping[int, Detections] | None = None,
     embeddings: Mapping[int, NDArray[np.floating]] | None = None,

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid.structures import Tracks
+from mot_reid.typing import Boxes, Floats32, Indices, Ints, Mask
 
 __all__ = ["TrackRows", "track_starts"]
 
@@ -31,13 +32,13 @@ class TrackRows:
         ValueError: shapes do not fit, a box is not finite or has no area, or an id is twice in a frame.
     """
 
-    frames: NDArray[np.int64]
-    ids: NDArray[np.int64]
-    xyxy: NDArray[np.float32]
-    scores: NDArray[np.float32]
-    classes: NDArray[np.int64]
-    detection_index: NDArray[np.int64]
-    interpolated: NDArray[np.bool_]
+    frames: Ints
+    ids: Ints
+    xyxy: Boxes
+    scores: Floats32
+    classes: Ints
+    detection_index: Ints
+    interpolated: Mask
 
     def __post_init__(self) -> None:
         n = len(self.frames)
@@ -141,6 +142,6 @@ class TrackRows:
         )
 
 
-def track_starts(ids: NDArray[np.int64]) -> NDArray[np.intp]:
+def track_starts(ids: Ints) -> Indices:
     """Where each run of equal ids ``(N,)`` begins: ``(T,)``, ascending."""
     return np.flatnonzero(np.concatenate([np.ones(min(len(ids), 1), bool), ids[1:] != ids[:-1]]))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mot_reid.boxes import cxcywh_to_xyxy, xyxy_to_cxcywh
 from mot_reid.offline.camera_path import CameraPath, move_cxcywh
 from mot_reid.offline.rows import TrackRows
+from mot_reid.typing import Floats, Ints, Mask
 
 __all__ = ["smooth"]
 
@@ -66,11 +66,11 @@ def smooth(
     return replace(rows, xyxy=cxcywh_to_xyxy(fitted).astype(np.float32))
 
 
-def _run_bounds(ids: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _run_bounds(ids: Ints) -> Mask:
     return np.concatenate([[True], ids[1:] != ids[:-1], [True]])
 
 
-def _line_values(weights: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _line_values(weights: Floats, values: Floats) -> Floats:
     """The values at time 0 of the lines of least squares, ``(N, 4)``."""
     total, first, second = weights
     second = second + _RIDGE

@@ -8,13 +8,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
+from mot_reid.concurrency import Overlap, batched, side_by_side
 from mot_reid.config import Config
 from mot_reid.detection.base import frames_at_once
 from mot_reid.offline.recorder import Recorder
-from mot_reid.overlap import Overlap, batched, side_by_side
 from mot_reid.pipeline.outputs import (
     OFFLINE_FILE,
     OUTPUT_FILES,
@@ -27,6 +24,7 @@ from mot_reid.pipeline.summary import Summary, write_summary
 from mot_reid.structures import Detections, Tracks
 from mot_reid.timing import Stopwatch
 from mot_reid.tracker import Tracker
+from mot_reid.typing import Affine, Image
 from mot_reid.video.files import prepare_output_folder
 from mot_reid.video.frames import Frame, Source
 
@@ -120,8 +118,8 @@ class _Step:
     frame: Frame
     found: Detections
     tracks: Tracks = field(default_factory=Tracks.empty)
-    affine: NDArray[np.float64] | None = None
-    picture: NDArray[np.uint8] | None = None
+    affine: Affine | None = None
+    picture: Image | None = None
 
 
 def _run(

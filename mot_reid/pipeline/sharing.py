@@ -8,10 +8,10 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mot_reid.detection.base import frames_at_once
 from mot_reid.structures import Detections
+from mot_reid.typing import Boxes, Embeddings, Image
 
 if TYPE_CHECKING:
     from mot_reid.appearance.embedder import Embedder
@@ -102,7 +102,7 @@ class SharedDetector:
         self.batch_size = frames_at_once(detector)
         at_once = int(getattr(detector, "calls_at_once", 1))
         self.calls_at_once = max(1, at_once // runs)
-        self._detect: Callable[[Sequence[NDArray[np.uint8]]], list[Detections]] = detector.detect
+        self._detect: Callable[[Sequence[Image]], list[Detections]] = detector.detect
         if at_once <= 1:
             self._detect = Combiner(detector.detect, self.batch_size, lambda frame: frame.shape)
 
@@ -111,7 +111,7 @@ class SharedDetector:
         """See `Detector.class_names`."""
         return self._detector.class_names
 
-    def detect(self, frames: Sequence[NDArray[np.uint8]]) -> list[Detections]:
+    def detect(self, frames: Sequence[Image]) -> list[Detections]:
         """See `Detector.detect`."""
         return self._detect(frames)
 
@@ -134,21 +134,17 @@ class SharedEmbedder:
         self._direct = int(getattr(embedder, "calls_at_once", 1)) > 1
         self._embed = Combiner(self._of_pairs, self.frames_at_once, lambda pair: pair[0].shape)
 
-    def embed(self, frame: NDArray[np.uint8], xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
+    def embed(self, frame: Image, xyxy: Boxes) -> Embeddings:
         """See `Embedder.embed`."""
         if self._direct:
             return np.asarray(self._embedder.embed(frame, xyxy))
         return self._embed([(frame, xyxy)])[0]
 
-    def embed_batch(
-        self, frames: Sequence[NDArray[np.uint8]], xyxy: Sequence[NDArray[np.float32]]
-    ) -> list[NDArray[np.float32]]:
+    def embed_batch(self, frames: Sequence[Image], xyxy: Sequence[Boxes]) -> list[Embeddings]:
         """See `NetworkEmbedder.embed_batch`."""
         return self._embed(list(zip(frames, xyxy, strict=True)))
 
-    def _of_pairs(
-        self, pairs: list[tuple[NDArray[np.uint8], NDArray[np.float32]]]
-    ) -> Sequence[NDArray[np.float32]]:
+    def _of_pairs(self, pairs: list[tuple[Image, Boxes]]) -> Sequence[Embeddings]:
         if self.frames_at_once == 1:
             return [self._embedder.embed(frame, xyxy) for frame, xyxy in pairs]
         frames, xyxy = zip(*pairs, strict=True)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from mot_reid.typing import Floats, Image
 from mot_reid.video.seqinfo import picture_folder, read_seqinfo
 
 __all__ = ["PICTURE_SUFFIXES", "number_rows", "read_truth", "sequence_frames"]
@@ -19,7 +19,7 @@ _VIDEO_SUFFIXES = frozenset({".avi", ".mp4", ".webm"})
 _TRUTH_COLUMNS = (9, 10)  # MOT16 and later; MOT15
 
 
-def number_rows(path: Path, columns: Collection[int], separator: str | None = None) -> NDArray[np.float64]:
+def number_rows(path: Path, columns: Collection[int], separator: str | None = None) -> Floats:
     """The numbers ``(N, C)`` in the lines of a file; blank lines do not count.
 
     Args:
@@ -48,7 +48,7 @@ def number_rows(path: Path, columns: Collection[int], separator: str | None = No
     return np.array(rows) if rows else np.zeros((0, min(columns)))
 
 
-def read_truth(folder: Path) -> NDArray[np.float64]:
+def read_truth(folder: Path) -> Floats:
     """The ground truth of a sequence: ``frame, id, left, top, width, height, counts, ...``, 9 or 10 columns.
 
     Raises:
@@ -62,7 +62,7 @@ def read_truth(folder: Path) -> NDArray[np.float64]:
     return rows
 
 
-def sequence_frames(folder: Path, wanted: Container[int]) -> Iterator[tuple[int, Path | NDArray[np.uint8]]]:
+def sequence_frames(folder: Path, wanted: Container[int]) -> Iterator[tuple[int, Path | Image]]:
     """The wanted frames of a sequence, in order.
 
     Args:

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal, Self
 
-import numpy as np
-from numpy.typing import NDArray
+from mot_reid.typing import Image
 
 __all__ = ["DEFAULT_FPS", "Frame", "Selection", "Source", "SourceError", "SourceInfo", "SourceKind"]
 
@@ -56,7 +55,7 @@ class Frame:
     """
 
     number: int
-    image: NDArray[np.uint8]
+    image: Image
 
 
 @dataclass(frozen=True)

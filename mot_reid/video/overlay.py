@@ -8,9 +8,9 @@ from collections.abc import Mapping
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from mot_reid.structures import Tracks
+from mot_reid.typing import Image
 
 __all__ = ["Overlay", "id_color"]
 
@@ -60,7 +60,7 @@ class Overlay:
         self._paths: dict[int, deque[tuple[int, float, float]]] = {}
         self._classes: set[int] = set()
 
-    def draw(self, image: NDArray[np.uint8], tracks: Tracks) -> NDArray[np.uint8]:
+    def draw(self, image: Image, tracks: Tracks) -> Image:
         """Draws the tracks of the next frame.
 
         Args:
@@ -108,7 +108,7 @@ class Overlay:
             return f"id {track_id}"
         return f"{self._class_names.get(class_id, f'class {class_id}')} {track_id}"
 
-    def _draw_path(self, canvas: NDArray[np.uint8], track_id: int, line: int) -> None:
+    def _draw_path(self, canvas: Image, track_id: int, line: int) -> None:
         path = self._paths.get(track_id)
         if path is None or len(path) < 2:
             return
@@ -127,9 +127,7 @@ class Overlay:
             cv2.polylines(canvas, [piece], False, shade, thickness, cv2.LINE_AA, _SUBPIXEL_BITS)
 
 
-def _draw_label(
-    canvas: NDArray[np.uint8], text: str, x: int, y: int, color: tuple[int, int, int], line: int
-) -> None:
+def _draw_label(canvas: Image, text: str, x: int, y: int, color: tuple[int, int, int], line: int) -> None:
     """Writes ``text`` on a ground of ``color`` above the corner ``(x, y)``, moved so that it stays inside."""
     height, width = canvas.shape[:2]
     scale = max(0.35, height / 1700)

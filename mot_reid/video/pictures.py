@@ -8,8 +8,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from mot_reid.typing import Image
 from mot_reid.video.frames import DEFAULT_FPS, Frame, Selection, Source, SourceError, SourceInfo, SourceKind
 from mot_reid.video.seqinfo import frame_rate, picture_folder, read_seqinfo
 
@@ -108,7 +108,7 @@ def open_sequence(folder: Path, name: str, selection: Selection) -> PictureSourc
     return PictureSource(sorted(numbered.items()), name, "sequence", rate, selection)
 
 
-def read_picture(path: Path) -> NDArray[np.uint8]:
+def read_picture(path: Path) -> Image:
     """Reads a picture as ``(H, W, 3)`` uint8 BGR: grey is spread, alpha dropped, 16 bits cut to 8.
 
     Raises:

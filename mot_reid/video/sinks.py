@@ -15,10 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
 from mot_reid.structures import Tracks
+from mot_reid.typing import Image
 from mot_reid.video.files import AppendOnlyFile, prepare_output_folder
 
 if TYPE_CHECKING:
@@ -51,7 +49,7 @@ _ROWS_IN_GROUP = 65_536  # of a Parquet file; also the most rows in memory while
 class Sink(Protocol):
     """Takes the frames of a run in order. Subclass it for the context manager that closes."""
 
-    def write(self, frame_number: int, image: NDArray[np.uint8] | None, tracks: Tracks) -> None:
+    def write(self, frame_number: int, image: Image | None, tracks: Tracks) -> None:
         """Writes one frame.
 
         Args:
@@ -99,7 +97,7 @@ class _TextSink(Sink):
         self._class_names = dict(class_names or {})
         self._file = AppendOnlyFile(path)
 
-    def write(self, frame_number: int, image: NDArray[np.uint8] | None, tracks: Tracks) -> None:
+    def write(self, frame_number: int, image: Image | None, tracks: Tracks) -> None:
         """Writes the tracks of one frame; the image is not used."""
         text = self._text(track_rows(frame_number, tracks, self._class_names))
         self._file.write(text.encode("utf-8"))
@@ -188,7 +186,7 @@ class ParquetSink(Sink):
         self._closed = False
         self._file.write(self._schema.serialize())
 
-    def write(self, frame_number: int, image: NDArray[np.uint8] | None, tracks: Tracks) -> None:
+    def write(self, frame_number: int, image: Image | None, tracks: Tracks) -> None:
         """Writes the tracks of one frame; the image is not used."""
         rows = track_rows(frame_number, tracks, self._class_names)
         if rows:

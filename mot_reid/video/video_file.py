@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, cast
 import av
 import numpy as np
 from av.stream import Disposition
-from numpy.typing import NDArray
 
+from mot_reid.typing import Image
 from mot_reid.video.frames import DEFAULT_FPS, Frame, Selection, Source, SourceError, SourceInfo, SourceKind
 
 if TYPE_CHECKING:
@@ -188,9 +188,9 @@ def _declared_length(container: InputContainer, stream: VideoStream) -> tuple[in
     return frames, seconds
 
 
-def _upright(picture: VideoFrame) -> NDArray[np.uint8]:
+def _upright(picture: VideoFrame) -> Image:
     """The picture as ``(H, W, 3)`` BGR, turned by the quarter turns that phones write beside the video."""
-    image = cast("NDArray[np.uint8]", picture.to_ndarray(format="bgr24"))
+    image = cast("Image", picture.to_ndarray(format="bgr24"))
     turns = round(picture.rotation / 90) % 4  # counter-clockwise, as in np.rot90
     return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
 

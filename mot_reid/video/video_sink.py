@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, cast
 import av
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from mot_reid.structures import Tracks
+from mot_reid.typing import Image
 from mot_reid.video.files import AppendOnlyFile
 from mot_reid.video.sinks import Sink
 
@@ -80,7 +80,7 @@ class VideoSink(Sink):
         self._size = (0, 0)
         self._closed = self._failed = False
 
-    def write(self, frame_number: int, image: NDArray[np.uint8] | None, tracks: Tracks) -> None:
+    def write(self, frame_number: int, image: Image | None, tracks: Tracks) -> None:
         """Writes one picture; the tracks are not used, they are drawn on it already.
 
         Raises:
@@ -146,12 +146,12 @@ class VideoSink(Sink):
             raise
 
 
-def _to_yuv(image: NDArray[np.uint8]) -> av.VideoFrame:
+def _to_yuv(image: Image) -> av.VideoFrame:
     """Converts to the encoder's colours; OpenCV does it four times as fast as FFmpeg's scaler."""
     height, width = image.shape[:2]
     if height % 2 or width % 2:
         image = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-    planes = cast("NDArray[np.uint8]", cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420))
+    planes = cast("Image", cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420))
     frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
     frame.colorspace, frame.color_range = _BT601, _LIMITED_RANGE
     return frame

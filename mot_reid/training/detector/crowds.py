@@ -12,15 +12,14 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from mot_reid.boxes import areas, clip
 from mot_reid.training.detector.cutouts import Cutout
 from mot_reid.training.detector.pictures import GREY
+from mot_reid.typing import Floats, Floats32, Image, Mask
 
 __all__ = ["Scene", "add_crowd", "mirrored", "piece_together", "place", "spoilt"]
 
-Picture = NDArray[np.uint8]
 Random = np.random.Generator
 
 _LEAST_INSIDE = 0.25  # of a box, or its person is no longer there
@@ -40,8 +39,8 @@ _OBSTACLES = 0.12
 class Scene(NamedTuple):
     """A picture ``(H, W, 3)`` BGR and the boxes ``(N, 4)`` xyxy of its people, pixels."""
 
-    picture: Picture
-    people: NDArray[np.float64]
+    picture: Image
+    people: Floats
 
 
 def place(
@@ -88,7 +87,7 @@ def piece_together(pick: Callable[[], Scene], size: tuple[int, int], rng: Random
     return Scene(canvas, np.concatenate(people))
 
 
-def _put(scene: Scene, canvas: Picture, scale: float, rng: Random) -> NDArray[np.float64]:
+def _put(scene: Scene, canvas: Image, scale: float, rng: Random) -> Floats:
     """Puts a scaled picture into a canvas, in place; gives the boxes of those who are still there."""
     height, width = (max(2, round(side * scale)) for side in scene.picture.shape[:2])
     reading = cv2.INTER_AREA if rng.random() < 0.3 else cv2.INTER_LINEAR
@@ -104,7 +103,7 @@ def _put(scene: Scene, canvas: Picture, scale: float, rng: Random) -> NDArray[np
     return inside[there & (sides >= _SMALLEST).all(axis=1)]
 
 
-def add_crowd(scene: Scene, cutouts: Sequence[Cutout], textures: Sequence[Picture], rng: Random) -> Scene:
+def add_crowd(scene: Scene, cutouts: Sequence[Cutout], textures: Sequence[Image], rng: Random) -> Scene:
     """Fills a picture with people.
 
     Args:
@@ -168,7 +167,7 @@ def _standing(height: int, width: int, rng: Random) -> tuple[list[tuple[float, f
     return sorted(feet, key=lambda spot: spot[1]), horizon, slope
 
 
-def _obstacle(texture: Picture, cutout: Cutout, rng: Random) -> Cutout:
+def _obstacle(texture: Image, cutout: Cutout, rng: Random) -> Cutout:
     """A piece of a picture in the shape of a person, a board or a disc."""
     height, width = (
         min(side, int(rng.integers(*span)))
@@ -186,7 +185,7 @@ def _obstacle(texture: Picture, cutout: Cutout, rng: Random) -> Cutout:
     return np.dstack((texture[top : top + height, left : left + width], opaque))
 
 
-def _scaled(cutout: Cutout, tall: float, rng: Random) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _scaled(cutout: Cutout, tall: float, rng: Random) -> tuple[Floats32, Floats32]:
     """Colours and opacity (0 to 1) of a cutout of a certain height, a little wider or narrower."""
     wide = tall * cutout.shape[1] / cutout.shape[0] * np.exp(rng.normal(0, 0.05))
     size = max(3, round(wide)), max(8, round(tall))
@@ -198,17 +197,15 @@ def _scaled(cutout: Cutout, tall: float, rng: Random) -> tuple[NDArray[np.float3
     return pixels[..., :3], ((pixels[..., 3] / 255 - 0.15) / 0.7).clip(0, 1)
 
 
-def _lit(
-    colours: NDArray[np.float32], opaque: NDArray[np.float32], contrast: float, gains: NDArray[np.float64]
-) -> NDArray[np.float32]:
+def _lit(colours: Floats32, opaque: Floats32, contrast: float, gains: Floats) -> Floats32:
     weights = opaque[..., None]
     mean = (colours * weights).sum(axis=(0, 1)) / max(float(opaque.sum()), 1e-3)
     return np.asarray((((colours - mean) * contrast + mean) * gains).clip(0, 255), np.float32)
 
 
 def _paste(
-    picture: Picture, colours: NDArray[np.float32], opaque: NDArray[np.float32], x: float, y: float
-) -> tuple[tuple[slice, slice], NDArray[np.bool_]] | None:
+    picture: Image, colours: Floats32, opaque: Floats32, x: float, y: float
+) -> tuple[tuple[slice, slice], Mask] | None:
     """Pastes, in place, with the middle of the lower edge at (x, y).
 
     Returns:
@@ -230,7 +227,7 @@ def _paste(
     return (rows, columns), opaque[part] > 0.5
 
 
-def spoilt(picture: Picture, rng: Random) -> Picture:
+def spoilt(picture: Image, rng: Random) -> Image:
     """Blurs, sharpens, darkens, adds noise, compresses and recolours a picture, each sometimes."""
     if rng.random() < 0.35:
         blurred = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.4, 0.9))

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from mot_reid.training.sequences import PICTURE_SUFFIXES
+from mot_reid.typing import Image
 from mot_reid.video.pictures import read_picture
 
 __all__ = ["Cutout", "cut_out", "load_cutouts", "read_cutouts", "save_cutouts"]
 
-Cutout = NDArray[np.uint8]
+Cutout = Image
 """``(h, w, 4)`` BGR and how opaque each pixel is; the person reaches from edge to edge."""
 
 _ROUNDS = 3  # of GrabCut; more changed little
@@ -36,7 +36,7 @@ _LEAST_HEIGHT, _LEAST_WIDTH = 0.8, 0.3
 _FILLS = (0.28, 0.8)
 
 
-def cut_out(crop: NDArray[np.uint8]) -> Cutout | None:
+def cut_out(crop: Image) -> Cutout | None:
     """The person in a crop ``(H, W, 3)`` BGR, or None where the outline found looks like nobody's."""
     height, width = crop.shape[:2]
     mask = _guess(height, width)
@@ -55,7 +55,7 @@ def cut_out(crop: NDArray[np.uint8]) -> Cutout | None:
     return np.dstack((crop, opaque))[top : top + high, left : left + wide]
 
 
-def _guess(height: int, width: int) -> NDArray[np.uint8]:
+def _guess(height: int, width: int) -> Image:
     """What GrabCut starts from, its four classes of pixels."""
     y = ((np.arange(height) + 0.5) / height)[:, None]
     off = np.abs((np.arange(width) + 0.5) / width - 0.5)[None]

@@ -10,13 +10,13 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from mot_reid.boxes import xyxy_to_cxcywh
 from mot_reid.training.detector.crowds import Scene, add_crowd, mirrored, piece_together, place, spoilt
 from mot_reid.training.detector.cutouts import Cutout
 from mot_reid.training.detector.settings import FineTuning
+from mot_reid.typing import Image
 
 __all__ = ["MadePictures", "Material"]
 
@@ -43,7 +43,7 @@ class Material:
     cutouts: Sequence[Cutout] = ()
 
     @cached_property
-    def empty(self) -> list[NDArray[np.uint8]]:
+    def empty(self) -> list[Image]:
         """Those of the pictures that show nobody; what stands in the way is cut out of them."""
         return [scene.picture for scene in self.pictures if not len(scene.people)]
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from mot_reid.boxes import areas, clip, cxcywh_to_xyxy, tlwh_to_xyxy, xyxy_to_cxcywh
 from mot_reid.training.sequences import (
@@ -18,12 +17,12 @@ from mot_reid.training.sequences import (
     read_truth,
     sequence_frames,
 )
+from mot_reid.typing import Boxes, Floats, Mask
 from mot_reid.video.pictures import read_picture
 from mot_reid.video.seqinfo import read_seqinfo, sequence_name
 
 __all__ = ["Boxes", "MotFrames", "convert_mot", "convert_yolo", "labelled_pictures"]
 
-Boxes = NDArray[np.float32]
 MIN_VISIBILITY = 0.1
 GREY = 114  # Ultralytics pads pictures with it
 PEDESTRIAN = 1
@@ -130,7 +129,7 @@ def convert_mot(frames: MotFrames, out: Path) -> int:
     return count
 
 
-def _people(rows: NDArray[np.float64], width: int, height: int) -> tuple[Boxes, Boxes]:
+def _people(rows: Floats, width: int, height: int) -> tuple[Boxes, Boxes]:
     """One frame's ground-truth rows as people and ignored areas, xyxy clipped to the picture."""
     full = tlwh_to_xyxy(rows[:, 2:6].astype(np.float32))
     boxes = clip(full, width, height)
@@ -169,7 +168,7 @@ def convert_yolo(folder: Path, out: Path) -> int:
     return count
 
 
-def _mask(boxes: Boxes, width: int, height: int) -> NDArray[np.bool_]:
+def _mask(boxes: Boxes, width: int, height: int) -> Mask:
     mask = np.zeros((height, width), bool)
     for left, top, right, bottom in np.rint(boxes).astype(int):
         mask[max(top, 0) : bottom, max(left, 0) : right] = True

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mot_reid.boxes import covered_fraction, iou
 from mot_reid.config import DetectorConfig
 from mot_reid.detection.yolo import YoloDetector
-from mot_reid.training.detector.pictures import Boxes, labelled_pictures
+from mot_reid.training.detector.pictures import labelled_pictures
+from mot_reid.typing import Boxes, Floats32, Mask
 from mot_reid.video.pictures import read_picture
 
 __all__ = ["DetectionScore", "PictureResult", "evaluate_detector", "score_detections"]
@@ -48,7 +48,7 @@ class PictureResult(NamedTuple):
     people: Boxes
     ignored: Boxes
     detections: Boxes
-    scores: NDArray[np.float32]
+    scores: Floats32
 
 
 def score_detections(pictures: Iterable[PictureResult], low_score: float = 0.1) -> DetectionScore:
@@ -85,7 +85,7 @@ def score_detections(pictures: Iterable[PictureResult], low_score: float = 0.1) 
     )
 
 
-def _match(detections: Boxes, people: Boxes) -> NDArray[np.bool_]:
+def _match(detections: Boxes, people: Boxes) -> Mask:
     """Which detections, given surest first, find a person that none before them found."""
     overlap = iou(detections, people)
     hit = np.zeros(len(detections), bool)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mot_reid.training.reid.crops import IntArray
+from mot_reid.typing import Ints
 
 __all__ = ["Attributes", "read_attributes"]
 
@@ -29,7 +29,7 @@ class Attributes:
     classes: tuple[int, ...]
     values: dict[int, tuple[int, ...]]
 
-    def of(self, identities: IntArray) -> IntArray:
+    def of(self, identities: Ints) -> Ints:
         """(N, attributes) values of (N,) identities; `UNKNOWN` for people without a row."""
         unknown = (UNKNOWN,) * len(self.names)
         rows = [self.values.get(int(person), unknown) for person in identities]

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mot_reid.training.reid.crops import IntArray
 from mot_reid.training.reid.perturbations import draw_covers
 from mot_reid.training.reid.settings import AugmentationSettings
+from mot_reid.typing import Ints
 
 __all__ = ["augmented_batch", "normalise"]
 
@@ -23,7 +23,7 @@ _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 def augmented_batch(
     images: Tensor,
-    rows: IntArray,
+    rows: Ints,
     settings: AugmentationSettings,
     rng: np.random.Generator,
     device: torch.device | str | None = None,
@@ -55,7 +55,7 @@ def augmented_batch(
     return _erase(pixels, settings.erase, rng)
 
 
-def _places(size: int, count: int, zoom: float, rng: np.random.Generator) -> IntArray:
+def _places(size: int, count: int, zoom: float, rng: np.random.Generator) -> Ints:
     """(count, size) places to read: 0 .. size - 1, stretched around the middle."""
     if not zoom:
         return np.broadcast_to(np.arange(size), (count, size))

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-__all__ = ["CropSet", "IntArray", "hold_out", "split_query"]
+from mot_reid.typing import Crops, Ints, Mask
 
-IntArray = NDArray[np.int64]
+__all__ = ["CropSet", "hold_out", "split_query"]
 
 
 @dataclass(frozen=True)
@@ -22,9 +21,9 @@ class CropSet:
         cameras: (N,) int64.
     """
 
-    images: NDArray[np.uint8]
-    identities: IntArray
-    cameras: IntArray
+    images: Crops
+    identities: Ints
+    cameras: Ints
 
     def __post_init__(self) -> None:
         count = len(self.images)
@@ -39,12 +38,12 @@ class CropSet:
     def __len__(self) -> int:
         return len(self.images)
 
-    def __getitem__(self, rows: NDArray[np.bool_] | IntArray | slice) -> CropSet:
+    def __getitem__(self, rows: Mask | Ints | slice) -> CropSet:
         """Some of the crops."""
         return CropSet(self.images[rows], self.identities[rows], self.cameras[rows])
 
 
-def hold_out(identities: IntArray, count: int, seed: int = 0) -> NDArray[np.bool_]:
+def hold_out(identities: Ints, count: int, seed: int = 0) -> Mask:
     """Choose identities for validation.
 
     Args:
@@ -67,7 +66,7 @@ def hold_out(identities: IntArray, count: int, seed: int = 0) -> NDArray[np.bool
     return np.isin(identities, chosen)
 
 
-def split_query(identities: IntArray, cameras: IntArray) -> NDArray[np.bool_]:
+def split_query(identities: Ints, cameras: Ints) -> Mask:
     """Mark as query the first row of every identity in every camera; the rest is the gallery."""
     _, first = np.unique(np.stack((identities, cameras)), axis=1, return_index=True)
     query = np.zeros(len(identities), bool)

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mot_reid.training.reid.attributes import Attributes, read_attributes
-from mot_reid.training.reid.crops import CropSet, IntArray, hold_out, split_query
+from mot_reid.training.reid.crops import CropSet, hold_out, split_query
 from mot_reid.training.reid.datasets import list_crops, read_crops
 from mot_reid.training.reid.settings import TrainingSettings
 from mot_reid.training.reid.teachers import cached_embeddings
 from mot_reid.training.reid.unlabelled import CropSource, file_source, unlabelled_source
+from mot_reid.typing import Crops, Floats32, Ints
 
 __all__ = ["Progress", "TrainingData", "read_training_data", "select_training_data"]
 
@@ -35,12 +35,12 @@ class TrainingData:
         teacher: (N, D) what the teachers say about the crops, L2-normalised.
     """
 
-    images: NDArray[np.uint8]
-    classes: IntArray
+    images: Crops
+    classes: Ints
     validation: CropSet | None = None
-    attributes: IntArray | None = None
+    attributes: Ints | None = None
     attribute_classes: tuple[int, ...] = ()
-    teacher: NDArray[np.float32] | None = None
+    teacher: Floats32 | None = None
 
     @property
     def people(self) -> int:
@@ -48,7 +48,7 @@ class TrainingData:
         return int(self.classes.max()) + 1
 
     @property
-    def unlabelled(self) -> IntArray:
+    def unlabelled(self) -> Ints:
         """Rows of the unlabelled crops."""
         return np.arange(len(self.classes), len(self.images))
 
@@ -78,7 +78,7 @@ def read_training_data(
     files = list_crops(folder, "train", settings.data.pattern or None)
     others = [unlabelled_source(place) for place in distillation.unlabelled]
 
-    def ask(crops: CropSource) -> NDArray[np.float32]:
+    def ask(crops: CropSource) -> Floats32:
         return cached_embeddings(
             cache,
             distillation.teachers,
@@ -103,8 +103,8 @@ def select_training_data(
     settings: TrainingSettings,
     *,
     attributes: Attributes | None = None,
-    teacher: NDArray[np.float32] | None = None,
-    unlabelled: NDArray[np.uint8] | None = None,
+    teacher: Floats32 | None = None,
+    unlabelled: Crops | None = None,
 ) -> TrainingData:
     """Split labelled crops into those to learn from and those of held-out identities.
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mot_reid.training.reid.crops import CropSet, IntArray
+from mot_reid.training.reid.crops import CropSet
+from mot_reid.typing import Crops, Ints, Mask
 
 __all__ = ["PARTS", "PATTERNS", "CropFiles", "list_crops", "list_unlabelled", "read_crops", "read_pictures"]
 
@@ -44,10 +44,10 @@ class CropFiles:
     """
 
     paths: tuple[Path, ...]
-    identities: IntArray
-    cameras: IntArray
+    identities: Ints
+    cameras: Ints
 
-    def select(self, rows: NDArray[np.bool_]) -> CropFiles:
+    def select(self, rows: Mask) -> CropFiles:
         """Some of the files."""
         paths = tuple(path for path, wanted in zip(self.paths, rows, strict=True) if wanted)
         return CropFiles(paths, self.identities[rows], self.cameras[rows])
@@ -145,7 +145,7 @@ def _labelled(paths: Sequence[Path], expression: re.Pattern[str]) -> CropFiles:
     return CropFiles(tuple(paths), _numbers(identities), _numbers(cameras))
 
 
-def _numbers(labels: Sequence[str]) -> IntArray:
+def _numbers(labels: Sequence[str]) -> Ints:
     """Labels that are numbers as they are, others numbered in their order."""
     if all(re.fullmatch(r"-?\d+", label) for label in labels):
         return np.array([int(label) for label in labels], np.int64)
@@ -195,7 +195,7 @@ def read_crops(
 
 def read_pictures(
     paths: Sequence[Path], size: tuple[int, int], on_read: Callable[[int], None] | None = None
-) -> NDArray[np.uint8]:
+) -> Crops:
     """Read pictures into one array.
 
     Args:

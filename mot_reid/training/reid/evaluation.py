@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from mot_reid.appearance.backends import Backend
 from mot_reid.appearance.checkpoints import EmbeddingNetwork
@@ -16,6 +15,7 @@ from mot_reid.training.reid.augmentation import normalise
 from mot_reid.training.reid.crops import CropSet, hold_out, split_query
 from mot_reid.training.reid.datasets import PARTS, CropFiles, list_crops, read_crops
 from mot_reid.training.reid.retrieval import Retrieval, score_retrieval
+from mot_reid.typing import Crops, Embeddings, Floats32
 
 __all__ = [
     "Embed",
@@ -28,7 +28,7 @@ __all__ = [
     "read_trial",
 ]
 
-Embed = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+Embed = Callable[[Crops], Embeddings]
 """Maps crops (N, h, w, 3) uint8 RGB to embeddings (N, D), not normalised."""
 
 
@@ -43,7 +43,7 @@ def network_embed(network: EmbeddingNetwork) -> Embed:
     """Embedding by a torch network in evaluation mode, on its own device."""
     device = next(network.module.parameters()).device
 
-    def embed(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def embed(images: Crops) -> Embeddings:
         with torch.inference_mode():
             pixels = torch.from_numpy(images).to(device).permute(0, 3, 1, 2)
             features = network.module(normalise(pixels.float() / 255, network.mean, network.std))
@@ -59,11 +59,11 @@ def backend_embed(backend: Backend) -> Embed:
 
 def embed_crops(
     embed: Embed,
-    images: NDArray[np.uint8],
+    images: Crops,
     batch_size: int = 64,
     flip: bool = False,
     on_embed: Callable[[int], None] | None = None,
-) -> NDArray[np.float32]:
+) -> Floats32:
     """Embed crops in batches.
 
     Args:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mot_reid.training.reid.crops import CropSet, IntArray
+from mot_reid.training.reid.crops import CropSet
 from mot_reid.training.reid.retrieval import rank_gallery
+from mot_reid.typing import Floats, Image, Ints
 
 __all__ = ["choose_queries", "draw_galleries"]
 
@@ -17,7 +18,7 @@ _CELL = (128, 64)  # height and width of a crop, pixels
 _FRAME, _GAP, _TEXT, _HEAD = 4, 6, 14, 22
 
 
-def choose_queries(average_precisions: NDArray[np.float64], count: int) -> IntArray:
+def choose_queries(average_precisions: Floats, count: int) -> Ints:
     """Rows of queries from the worst to the best, evenly over all that can be answered.
 
     Args:
@@ -34,10 +35,10 @@ def draw_galleries(
     query: CropSet,
     gallery: CropSet,
     similarity: NDArray[np.floating],
-    rows: Sequence[int] | IntArray,
-    average_precisions: NDArray[np.float64],
+    rows: Sequence[int] | Ints,
+    average_precisions: Floats,
     top: int = 10,
-) -> NDArray[np.uint8]:
+) -> Image:
     """Draw what some queries find.
 
     Crops that do not count (junk, the same person in the query's camera) are left out. Green frames are
@@ -82,8 +83,8 @@ def draw_galleries(
 
 
 def _paste(
-    canvas: NDArray[np.uint8],
-    image: NDArray[np.uint8],
+    canvas: Image,
+    image: Image,
     colour: tuple[int, int, int],
     text: str,
     corner: tuple[int, int],
@@ -97,7 +98,7 @@ def _paste(
     _write(canvas, text, (x, y + height + 2 * _FRAME + 11))
 
 
-def _write(canvas: NDArray[np.uint8], text: str, place: tuple[int, int]) -> None:
+def _write(canvas: Image, text: str, place: tuple[int, int]) -> None:
     import cv2
 
     cv2.putText(canvas, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.38, (0, 0, 0), 1, cv2.LINE_AA)

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from mot_reid.appearance.mgn import MGNOutput
-from mot_reid.training.reid.crops import IntArray
 from mot_reid.training.reid.data import TrainingData
 from mot_reid.training.reid.losses import (
     attribute_loss,
@@ -20,6 +19,7 @@ from mot_reid.training.reid.losses import (
 )
 from mot_reid.training.reid.networks import Network, whole_body_features
 from mot_reid.training.reid.settings import TrainingSettings
+from mot_reid.typing import Ints
 
 __all__ = ["MEASURES", "Objective", "Trainee", "TraineeOutput"]
 
@@ -62,7 +62,7 @@ class Objective:
         self.teacher = data.teacher
         self.device = device
 
-    def __call__(self, output: TraineeOutput, rows: IntArray) -> tuple[Tensor, Tensor]:
+    def __call__(self, output: TraineeOutput, rows: Ints) -> tuple[Tensor, Tensor]:
         """The loss, and `MEASURES`.
 
         Args:

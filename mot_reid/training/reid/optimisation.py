@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mot_reid.training.reid.settings import TrainingSettings
+from mot_reid.typing import Crops
 
 __all__ = ["autocast_type", "build_optimiser", "on_device"]
 
@@ -38,7 +37,7 @@ def autocast_type(precision: str, device: torch.device) -> torch.dtype | None:
     return torch.bfloat16 if precision == "bf16" else torch.float16
 
 
-def on_device(images: NDArray[np.uint8], device: torch.device, share: float = 0.5) -> Tensor:
+def on_device(images: Crops, device: torch.device, share: float = 0.5) -> Tensor:
     """Crops as a uint8 tensor: on a CUDA device if they take no more than a share of its free memory."""
     tensor = torch.from_numpy(images)
     if device.type != "cuda" or images.nbytes > share * torch.cuda.mem_get_info(device)[0]:

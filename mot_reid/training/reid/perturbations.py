@@ -11,12 +11,14 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from mot_reid.typing import Crops, Ints
+
 Number = TypeVar("Number", np.float32, np.float64)
 
-_Step = Callable[[NDArray[np.uint8], np.random.Generator], NDArray[np.uint8]]
+_Step = Callable[[Crops, np.random.Generator], Crops]
 
 
-def perturb(images: NDArray[np.uint8], kind: str, seed: int = 0) -> NDArray[np.uint8]:
+def perturb(images: Crops, kind: str, seed: int = 0) -> Crops:
     """Perturb crops, each in its own way.
 
     Args:
@@ -40,13 +42,13 @@ def perturb(images: NDArray[np.uint8], kind: str, seed: int = 0) -> NDArray[np.u
     return images
 
 
-def _gamma(images: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+def _gamma(images: Crops, rng: np.random.Generator) -> Crops:
     exponents = rng.uniform(1.3, 1.8, len(images)) ** rng.choice((-1.0, 1.0), len(images))
     levels = np.rint(255 * (np.arange(256) / 255) ** exponents[:, None]).astype(np.uint8)
     return levels[np.arange(len(images))[:, None, None, None], images]
 
 
-def _colour(images: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+def _colour(images: Crops, rng: np.random.Generator) -> Crops:
     gains = rng.uniform(0.75, 1.25, (len(images), 1, 1, 3))
     return np.rint((images * gains).clip(0, 255)).astype(np.uint8)
 
@@ -64,7 +66,7 @@ class Cover(NamedTuple):
     place: tuple[slice, slice]
     source: tuple[slice, slice]
     other: int | None
-    colour: NDArray[np.int64]
+    colour: Ints
 
 
 def draw_covers(
@@ -97,7 +99,7 @@ def draw_covers(
         yield int(row), Cover(place, source, other, colour)
 
 
-def _cover(images: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+def _cover(images: Crops, rng: np.random.Generator) -> Crops:
     covered = images.copy()
     for row, patch in draw_covers(images.shape, rng):
         covered[row][patch.place] = patch.colour if patch.other is None else images[patch.other][patch.source]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
+
+from mot_reid.typing import Floats32, Indices
 
 __all__ = ["rerank"]
 
@@ -12,12 +13,12 @@ _BLOCK = 2048  # rows of distances in memory at a time
 
 
 def rerank(
-    query: NDArray[np.float32],
-    gallery: NDArray[np.float32],
+    query: Floats32,
+    gallery: Floats32,
     k1: int = 20,
     k2: int = 6,
     original_share: float = 0.3,
-) -> NDArray[np.float32]:
+) -> Floats32:
     """Distances that also know whose neighbours the neighbours are.
 
     Two crops are near when their k-reciprocal neighbours, among queries and gallery alike, are the same. The
@@ -50,12 +51,12 @@ def rerank(
     return (1 - original_share) * jaccard + original_share * _distances(query, gallery)
 
 
-def _distances(x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.float32]:
+def _distances(x: Floats32, y: Floats32) -> Floats32:
     """Squared Euclidean distances of unit vectors."""
     return np.maximum(2 - 2 * (x @ y.T), 0)
 
 
-def _nearest(points: NDArray[np.float32], count: int) -> NDArray[np.intp]:
+def _nearest(points: Floats32, count: int) -> Indices:
     """(N, count) nearest points of each, itself first; of equally near ones the earlier."""
     ranked = np.empty((len(points), count), np.intp)
     for start in range(0, len(points), _BLOCK):
@@ -66,7 +67,7 @@ def _nearest(points: NDArray[np.float32], count: int) -> NDArray[np.intp]:
     return ranked
 
 
-def _reciprocal(ranked: NDArray[np.intp], k: int) -> sparse.csr_array:
+def _reciprocal(ranked: Indices, k: int) -> sparse.csr_array:
     """(N, N) of 0 and 1: row p holds R(p, k), the k-reciprocal neighbours (eq. 3), and p itself."""
     near = ranked[:, : k + 1]
     count = len(ranked)
@@ -75,7 +76,7 @@ def _reciprocal(ranked: NDArray[np.intp], k: int) -> sparse.csr_array:
     return sparse.csr_array(neighbours.multiply(neighbours.T))
 
 
-def _encode(points: NDArray[np.float32], ranked: NDArray[np.intp], k1: int) -> sparse.csr_array:
+def _encode(points: Floats32, ranked: Indices, k1: int) -> sparse.csr_array:
     """(N, N): row p is V_p (eq. 7) on R*(p, k1), which takes in its members' neighbours (eq. 4)."""
     whole, half = _reciprocal(ranked, k1), _reciprocal(ranked, round(k1 / 2))
     shared = sparse.csr_array(whole @ half.T)  # |R(p, k1) and R(q, k1 / 2)|
@@ -91,7 +92,7 @@ def _encode(points: NDArray[np.float32], ranked: NDArray[np.intp], k1: int) -> s
     return sparse.csr_array((weights, (expanded.row, expanded.col)), whole.shape)
 
 
-def _expand(features: sparse.csr_array, near: NDArray[np.intp]) -> sparse.csr_array:
+def _expand(features: sparse.csr_array, near: Indices) -> sparse.csr_array:
     """Local query expansion: each feature becomes the mean of its nearest crops' (eq. 11)."""
     count, k2 = near.shape
     rows = np.repeat(np.arange(count), k2)
@@ -99,7 +100,7 @@ def _expand(features: sparse.csr_array, near: NDArray[np.intp]) -> sparse.csr_ar
     return sparse.csr_array(mean @ features)
 
 
-def _jaccard_distances(query: sparse.csr_array, gallery: sparse.csr_array) -> NDArray[np.float32]:
+def _jaccard_distances(query: sparse.csr_array, gallery: sparse.csr_array) -> Floats32:
     """(Q, G) of 1 - sum of minima / sum of maxima of two rows (eq. 10)."""
     columns = gallery.tocsc()
     query_sums, gallery_sums = query.sum(axis=1), gallery.sum(axis=1)

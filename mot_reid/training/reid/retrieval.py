@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mot_reid.training.reid.crops import IntArray
+from mot_reid.typing import Floats, Ints, Mask
 
 __all__ = ["Ranking", "Retrieval", "rank_gallery", "score_retrieval"]
 
@@ -25,9 +25,9 @@ class Ranking(NamedTuple):
         hits: (Q, G) in that order, whether the place counts and shows the query's person.
     """
 
-    order: IntArray
-    counts: NDArray[np.bool_]
-    hits: NDArray[np.bool_]
+    order: Ints
+    counts: Mask
+    hits: Mask
 
 
 class Retrieval(NamedTuple):
@@ -41,9 +41,9 @@ class Retrieval(NamedTuple):
     """
 
     mean_average_precision: float
-    cmc: NDArray[np.float64]
+    cmc: Floats
     queries: int
-    average_precisions: NDArray[np.float64]
+    average_precisions: Floats
 
     @property
     def rank1(self) -> float:
@@ -53,10 +53,10 @@ class Retrieval(NamedTuple):
 
 def rank_gallery(
     similarity: NDArray[np.floating],
-    query_identities: IntArray,
-    gallery_identities: IntArray,
-    query_cameras: IntArray,
-    gallery_cameras: IntArray,
+    query_identities: Ints,
+    gallery_identities: Ints,
+    query_cameras: Ints,
+    gallery_cameras: Ints,
 ) -> Ranking:
     """Sort the gallery for each query (Zheng et al., "Scalable Person Re-identification", ICCV 2015).
 
@@ -85,10 +85,10 @@ def rank_gallery(
 
 def score_retrieval(
     similarity: NDArray[np.floating],
-    query_identities: IntArray,
-    gallery_identities: IntArray,
-    query_cameras: IntArray,
-    gallery_cameras: IntArray,
+    query_identities: Ints,
+    gallery_identities: Ints,
+    query_cameras: Ints,
+    gallery_cameras: Ints,
     ranks: int = 10,
 ) -> Retrieval:
     """Score a similarity matrix: the average precision is the mean of the precisions at the true matches.
@@ -121,7 +121,7 @@ def score_retrieval(
     return Retrieval(float(average[answerable].mean()), cmc, int(answerable.sum()), average)
 
 
-def _score(ranking: Ranking) -> tuple[NDArray[np.float64], IntArray]:
+def _score(ranking: Ranking) -> tuple[Floats, Ints]:
     """(Q,) average precisions and places of the first hits, from 1; nan and 0 where there is none."""
     if not ranking.hits.shape[1]:
         return np.full(len(ranking.hits), np.nan), np.zeros(len(ranking.hits), np.int64)

@@ -6,14 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from mot_reid.training.reid.crops import IntArray
+from mot_reid.typing import Ints
 
 __all__ = ["balanced_batches"]
 
 
-def balanced_batches(
-    identities: IntArray, people: int, images: int, rng: np.random.Generator
-) -> Iterator[IntArray]:
+def balanced_batches(identities: Ints, people: int, images: int, rng: np.random.Generator) -> Iterator[Ints]:
     """Rows of one epoch in balanced batches.
 
     An epoch has as many whole batches as the set has images for. People come in random order, all about
@@ -43,6 +41,6 @@ def balanced_batches(
         yield np.concatenate([_draw(rows_of[person], images, rng) for person in batch])
 
 
-def _draw(rows: IntArray, count: int, rng: np.random.Generator) -> IntArray:
+def _draw(rows: Ints, count: int, rng: np.random.Generator) -> Ints:
     repeated = np.concatenate([rng.permutation(rows) for _ in range(-(-count // len(rows)))])
     return repeated[:count]

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from mot_reid.training.reid.crops import CropSet, IntArray
+from mot_reid.training.reid.crops import CropSet
 from mot_reid.training.reid.evaluation import Embed, embed_crops
 from mot_reid.training.reid.exclusions import Exclusion
 from mot_reid.training.reid.perturbations import PERTURBATIONS, perturb, shift_boxes
 from mot_reid.training.sequences import read_truth, sequence_frames
+from mot_reid.typing import Embeddings, Floats, Floats32, Ints, Mask
 from mot_reid.video.pictures import read_picture
 from mot_reid.video.seqinfo import frame_rate, read_seqinfo
 
@@ -37,18 +37,18 @@ class Separability(NamedTuple):
 
     rank1: float
     auc: float
-    same: NDArray[np.float64]
-    different: NDArray[np.float64]
+    same: Floats
+    different: Floats
     crops: int
     doubtful: int
 
 
 def score_separability(
-    embeddings: NDArray[np.float32],
-    identities: IntArray,
-    frames: IntArray,
+    embeddings: Embeddings,
+    identities: Ints,
+    frames: Ints,
     gap: int,
-    gallery: NDArray[np.float32] | None = None,
+    gallery: Floats32 | None = None,
 ) -> Separability:
     """Compare the crops of a sequence that lie at least `gap` frames apart.
 
@@ -96,7 +96,7 @@ def score_separability(
     )
 
 
-def _met(identities: IntArray, frames: IntArray) -> NDArray[np.bool_]:
+def _met(identities: Ints, frames: Ints) -> Mask:
     """(P, P) whether one frame shows both of two identities, in the order of their numbers."""
     people, row = np.unique(identities, return_inverse=True)
     moments, column = np.unique(frames, return_inverse=True)
@@ -163,7 +163,7 @@ def sequence_crops(
     return CropSet(np.array(images, np.uint8), identities, frames), rate
 
 
-def _hidden(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+def _hidden(boxes: Floats) -> Floats:
     """(N,) share of each (left, top, width, height) box under the nearer box that covers most of it."""
     low, high = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
     sides = np.minimum(high[:, None], high[None]) - np.maximum(low[:, None], low[None])

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mot_reid.appearance.backends import normalisation
 from mot_reid.sessions import open_session
 from mot_reid.training.reid.unlabelled import CropSource
+from mot_reid.typing import Crops, Embeddings, Floats32
 
 __all__ = ["Teacher", "cached_embeddings", "open_teacher", "teacher_embeddings"]
 
@@ -28,12 +28,12 @@ class Teacher(NamedTuple):
         std: (3, 1, 1) to divide them by afterwards.
     """
 
-    run: Callable[[NDArray[np.float32]], NDArray[np.float32]]
+    run: Callable[[Floats32], Floats32]
     size: tuple[int, int]
-    mean: NDArray[np.float32]
-    std: NDArray[np.float32]
+    mean: Floats32
+    std: Floats32
 
-    def embed(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def embed(self, images: Crops) -> Embeddings:
         """(N, D), not normalised, of crops (N, h, w, 3) uint8 RGB.
 
         One by one: exports often fix the batch.
@@ -44,7 +44,7 @@ class Teacher(NamedTuple):
 
 def teacher_embeddings(
     path: Path | str, crops: CropSource, on_embed: Callable[[int], None] = lambda _: None
-) -> NDArray[np.float32]:
+) -> Floats32:
     """Embed crops by a teacher.
 
     Args:
@@ -56,7 +56,7 @@ def teacher_embeddings(
         (N, D) L2-normalised.
     """
     teacher = open_teacher(path)
-    parts: list[NDArray[np.float32]] = []
+    parts: list[Floats32] = []
     done = 0
     for block in crops.blocks(teacher.size):
         for start in range(0, len(block), 64):
@@ -73,7 +73,7 @@ def cached_embeddings(
     teachers: Sequence[Path | str],
     crops: CropSource,
     on_embed: Callable[[str, int], None] = lambda *_: None,
-) -> NDArray[np.float32]:
+) -> Floats32:
     """Embed crops by several teachers, or read what they said before.
 
     Args:
@@ -139,7 +139,7 @@ def _open_onnx(path: Path) -> Teacher:
     source = session.get_inputs()[0]
     size = _picture_size(path, list(source.shape))
 
-    def run(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    def run(values: Floats32) -> Floats32:
         return np.asarray(session.run(None, {source.name: values})[0], np.float32)
 
     try:
@@ -163,7 +163,7 @@ def _open_openvino(path: Path) -> Teacher:
     except RuntimeError as error:
         raise ValueError(f"{path}: OpenVINO cannot read it: {str(error)[:200]}") from error
 
-    def run(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    def run(values: Floats32) -> Floats32:
         return np.array(model(np.ascontiguousarray(values[:, ::-1]))[0], np.float32)  # RGB to BGR
 
     zero, one = np.zeros((3, 1, 1), np.float32), np.ones((3, 1, 1), np.float32)

@@ -18,7 +18,6 @@ from mot_reid.appearance.checkpoints import IMAGENET_MEAN, IMAGENET_STD, Embeddi
 from mot_reid.appearance.mgn import MGN
 from mot_reid.training.reid.augmentation import augmented_batch, normalise
 from mot_reid.training.reid.centring import centred
-from mot_reid.training.reid.crops import IntArray
 from mot_reid.training.reid.data import Progress, TrainingData
 from mot_reid.training.reid.distributed import ALONE, Group
 from mot_reid.training.reid.evaluation import evaluate_network
@@ -32,6 +31,7 @@ from mot_reid.training.reid.schedule import learning_rate
 from mot_reid.training.reid.settings import AugmentationSettings, TrainingSettings
 from mot_reid.training.reid.state import differences, portable
 from mot_reid.training.reid.warm_start import backbone_state, blend_backbone, start_from
+from mot_reid.typing import Ints
 
 __all__ = ["Trainer", "TrainingResult"]
 
@@ -177,12 +177,12 @@ class Trainer:
         means = dict(zip(MEASURES, (group.mean(sums) / self.steps).tolist(), strict=True))
         return EpochMetrics(epoch, rate, **means, seconds=time.perf_counter() - start)
 
-    def _draw_unlabelled(self, rng: np.random.Generator) -> IntArray:
+    def _draw_unlabelled(self, rng: np.random.Generator) -> Ints:
         rows = self.data.unlabelled
         count = min(self.settings.batch.unlabelled, len(rows))
         return rng.choice(rows, count, replace=False) if count else rows
 
-    def _step(self, rows: IntArray, rate: float, rng: np.random.Generator) -> Tensor:
+    def _step(self, rows: Ints, rate: float, rng: np.random.Generator) -> Tensor:
         """Learn from a batch of labelled crops, with unlabelled ones behind them; gives `MEASURES`."""
         pixels = augmented_batch(self.images, rows, self.settings.augmentation, rng, self.device)
         for group in self.optimiser.param_groups:
@@ -293,7 +293,7 @@ class Trainer:
 
     def _sampled(
         self, count: int, augmentation: AugmentationSettings, device: torch.device
-    ) -> Iterator[tuple[Tensor, IntArray]]:
+    ) -> Iterator[tuple[Tensor, Ints]]:
         rng = np.random.default_rng((self.settings.seed, 0))
         chosen = rng.permutation(len(self.images))[:count]
         for rows in np.array_split(chosen, max(1, count // 64)):

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mot_reid.training.detector.pictures import labelled_pictures
 from mot_reid.training.reid.datasets import list_unlabelled, read_pictures
+from mot_reid.typing import Crops, Indices
 from mot_reid.video.pictures import read_picture
 
 __all__ = ["CropSource", "box_source", "file_source", "unlabelled_source"]
@@ -31,9 +31,9 @@ class CropSource:
 
     count: int
     key: str
-    blocks: Callable[[tuple[int, int]], Iterator[NDArray[np.uint8]]]
+    blocks: Callable[[tuple[int, int]], Iterator[Crops]]
 
-    def read(self, size: tuple[int, int]) -> NDArray[np.uint8]:
+    def read(self, size: tuple[int, int]) -> Crops:
         """All crops at once."""
         return np.concatenate(list(self.blocks(size)))
 
@@ -44,7 +44,7 @@ def file_source(paths: Sequence[Path]) -> CropSource:
     for path in paths:
         key.update(f"{path.name} {path.stat().st_size}\n".encode())
 
-    def blocks(size: tuple[int, int]) -> Iterator[NDArray[np.uint8]]:
+    def blocks(size: tuple[int, int]) -> Iterator[Crops]:
         for start in range(0, len(paths), _BLOCK):
             yield read_pictures(paths[start : start + _BLOCK], size)
 
@@ -64,7 +64,7 @@ def box_source(folder: Path, smallest: int = 60, widest: float = 0.8) -> CropSou
         SourceError: a picture cannot be read.
         ValueError: a label cannot be read, or no box is left.
     """
-    chosen: list[tuple[Path, NDArray[np.intp]]] = []
+    chosen: list[tuple[Path, Indices]] = []
     key = hashlib.sha256()
     for path, people, _ in labelled_pictures(folder):
         height, width = read_picture(path).shape[:2]
@@ -78,7 +78,7 @@ def box_source(folder: Path, smallest: int = 60, widest: float = 0.8) -> CropSou
     if not chosen:
         raise ValueError(f"{folder}: no box of a person at least {smallest} pixels high")
 
-    def blocks(size: tuple[int, int]) -> Iterator[NDArray[np.uint8]]:
+    def blocks(size: tuple[int, int]) -> Iterator[Crops]:
         import cv2
 
         for path, corners in chosen:

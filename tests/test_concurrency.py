@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mot_reid.overlap import Ahead, Overlap, batched, batches, side_by_side
+from mot_reid.concurrency import Ahead, Overlap, batched, batches, side_by_side
 
 
 def failing_after(n: int) -> Iterator[int]:
