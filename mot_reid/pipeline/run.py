@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mot_reid.concurrency import Overlap, batched, side_by_side
@@ -160,7 +160,9 @@ def _run(
                 recorder.add(step.frame.number, step.tracks, step.found, step.affine)
             with watch("write"), whole():  # all outputs end with the same frame
                 for _, sink in sinks:
-                    sink.write(step.frame.number, step.picture, step.tracks)
+                    sink.write(
+                        step.frame.number, step.picture, step.tracks, step.frame.time, step.frame.wall_clock
+                    )
                 summary.count(step.frame.number, step.tracks)
             summary.dropped = overlap.dropped
             summary.seconds = time.perf_counter() - start
@@ -178,6 +180,8 @@ def _decoded(source: Source, watch: Stopwatch) -> Iterator[Frame]:
             frame = next(frames, None)
         if frame is None:
             return
+        if frame.time is None:
+            frame = replace(frame, time=(frame.number - 1) / source.info.fps)
         yield frame
         del frame
 

@@ -52,10 +52,15 @@ class Frame:
     Attributes:
         number: the source's own frame number, from 1; in a MOTChallenge sequence, the picture file's.
         image: ``(H, W, 3)`` uint8, BGR.
+        time: seconds of the source since its first frame, by its time stamps where it has any, or else by its
+            frame rate; ascending. None from a source that leaves it out: then a run counts by ``info.fps``.
+        wall_clock: when the frame of a live source came, seconds since 1970 UTC; None in a recording.
     """
 
     number: int
     image: Image
+    time: float | None = None
+    wall_clock: float | None = None
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ class PictureSource(Source):
             )
         height, width = read_picture(self._pictures[0][1]).shape[:2]
         self.info = SourceInfo(name, kind, width, height, fps, len(self._pictures))
-        self._closed = False
+        self._first, self._closed = pictures[0][0], False
 
     def __iter__(self) -> Iterator[Frame]:
         expected = (self.info.width, self.info.height)
@@ -63,7 +63,7 @@ class PictureSource(Source):
                     f"{path}: the picture is {width}x{height}, "
                     f"but those before it are {expected[0]}x{expected[1]}"
                 )
-            yield Frame(number, image)
+            yield Frame(number, image, (number - self._first) / self.info.fps)
 
     def close(self) -> None:
         """Ends the iteration; no file stays open between frames."""

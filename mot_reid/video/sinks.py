@@ -37,11 +37,17 @@ __all__ = [
 
 COLUMNS = (
     *("frame", "id", "x1", "y1", "x2", "y2", "score", "class_id", "class_name", "detection_index"),
-    "id_confidence",
+    *("id_confidence", "time", "wall_clock"),
 )
-"""The columns of the JSON lines, CSV and Parquet files."""
+"""The columns of the JSON lines, CSV and Parquet files.
 
-Row: TypeAlias = tuple[int, int, float, float, float, float, float, int, str, int, float]
+``time`` is the frame's, seconds of the source since its first frame. ``wall_clock``, seconds since 1970 UTC,
+is there for live sources only, and empty (null) for others.
+"""
+
+Row: TypeAlias = tuple[
+    int, int, float, float, float, float, float, int, str, int, float, float | None, float | None
+]
 
 _ROWS_IN_GROUP = 65_536  # of a Parquet file; also the most rows in memory while it is made
 
@@ -49,13 +55,22 @@ _ROWS_IN_GROUP = 65_536  # of a Parquet file; also the most rows in memory while
 class Sink(Protocol):
     """Takes the frames of a run in order. Subclass it for the context manager that closes."""
 
-    def write(self, frame_number: int, image: Image | None, tracks: Tracks) -> None:
+    def write(
+        self,
+        frame_number: int,
+        image: Image | None,
+        tracks: Tracks,
+        time: float | None = None,
+        wall_clock: float | None = None,
+    ) -> None:
         """Writes one frame.
 
         Args:
             frame_number: the source's frame number, from 1.
             image: ``(H, W, 3)`` uint8 BGR, as it shall appear; sinks without pictures ignore it.
             tracks: the tracks seen in this frame.
+            time: the frame's, seconds of the source since its first frame; None where it is not known.
+            wall_clock: when it came, seconds since 1970 UTC, where the source is live.
 
         Raises:
             OSError: it cannot be written (disk full, say); what was written before stays readable.
@@ -73,7 +88,13 @@ class Sink(Protocol):
         self.close()
 
 
-def track_rows(frame_number: int, tracks: Tracks, class_names: Mapping[int, str]) -> list[Row]:
+def track_rows(
+    frame_number: int,
+    tracks: Tracks,
+    class_names: Mapping[int, str],
+    time: float | None = None,
+    wall_clock: float | None = None,
+) -> list[Row]:
     """Makes one row for each track, with the fields of ``COLUMNS``; a class without a name gets ``""``."""
     columns = zip(
         tracks.ids.tolist(),
@@ -85,7 +106,10 @@ def track_rows(frame_number: int, tracks: Tracks, class_names: Mapping[int, str]
         strict=True,
     )
     return [
-        (frame_number, track_id, *box, score, class_id, class_names.get(class_id, ""), index, sure)
+        (
+            *(frame_number, track_id, *box, score, class_id, class_names.get(class_id, ""), index, sure),
+            *(time, wall_clock),
+        )
         for track_id, box, score, class_id, index, sure in columns
     ]
 
@@ -97,9 +121,16 @@ class _TextSink(Sink):
         self._class_names = dict(class_names or {})
         self._file = AppendOnlyFile(path)
 
-    def write(self, frame_number: int, image: Image | None, tracks: Tracks) -> None:
+    def write(
+        self,
+        frame_number: int,
+        image: Image | None,
+        tracks: Tracks,
+        time: float | None = None,
+        wall_clock: float | None = None,
+    ) -> None:
         """Writes the tracks of one frame; the image is not used."""
-        text = self._text(track_rows(frame_number, tracks, self._class_names))
+        text = self._text(track_rows(frame_number, tracks, self._class_names, time, wall_clock))
         self._file.write(text.encode("utf-8"))
 
     def close(self) -> None:
@@ -126,7 +157,7 @@ class MotSink(_TextSink):
 
 
 class CsvSink(_TextSink):
-    """CSV with a header; ``COLUMNS``, coordinates rounded to 0.01 pixels and scores to 0.0001."""
+    """CSV with a header; ``COLUMNS``, coordinates rounded to 0.01 pixels, scores to 0.0001, times to 1 ms."""
 
     def __init__(self, path: str | Path, class_names: Mapping[int, str] | None = None) -> None:
         super().__init__(path, class_names)
@@ -160,8 +191,10 @@ def _rounded(rows: list[Row]) -> list[Row]:
             name,
             index,
             round(sure, 4),
+            None if time is None else round(time, 3),
+            None if clock is None else round(clock, 3),
         )
-        for frame, track_id, x1, y1, x2, y2, score, number, name, index, sure in rows
+        for frame, track_id, x1, y1, x2, y2, score, number, name, index, sure, time, clock in rows
     ]
 
 
@@ -186,9 +219,16 @@ class ParquetSink(Sink):
         self._closed = False
         self._file.write(self._schema.serialize())
 
-    def write(self, frame_number: int, image: Image | None, tracks: Tracks) -> None:
+    def write(
+        self,
+        frame_number: int,
+        image: Image | None,
+        tracks: Tracks,
+        time: float | None = None,
+        wall_clock: float | None = None,
+    ) -> None:
         """Writes the tracks of one frame; the image is not used."""
-        rows = track_rows(frame_number, tracks, self._class_names)
+        rows = track_rows(frame_number, tracks, self._class_names, time, wall_clock)
         if rows:
             columns = [
                 self._pyarrow.array(values, field.type)
@@ -256,5 +296,10 @@ def _parquet_schema() -> pa.Schema:
     import pyarrow as pa
 
     types = {"frame": pa.int64(), "id": pa.int64(), "class_id": pa.int64(), "class_name": pa.string()}
-    types["detection_index"] = pa.int64()
-    return pa.schema([pa.field(name, types.get(name, pa.float32()), nullable=False) for name in COLUMNS])
+    types |= {"detection_index": pa.int64(), "time": pa.float64(), "wall_clock": pa.float64()}
+    return pa.schema(
+        [
+            pa.field(name, types.get(name, pa.float32()), nullable=name in ("time", "wall_clock"))
+            for name in COLUMNS
+        ]
+    )

@@ -13,6 +13,7 @@ import numpy as np
 from av.stream import Disposition
 
 from mot_reid.typing import Image
+from mot_reid.video.clock import LiveClock, StampClock
 from mot_reid.video.frames import DEFAULT_FPS, Frame, Selection, Source, SourceError, SourceInfo, SourceKind
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ __all__ = ["VideoSource"]
 
 # How far a whole file may end before its declared end: declared lengths are inexact.
 _SLACK_FRAMES, _SLACK_SHARE = 3, 0.02
+
+_NO_TIMESTAMPS = 0x80  # FFmpeg's AVFMT_NOTIMESTAMPS: formats whose data has no time stamps
 
 _log = logging.getLogger(__name__)
 av.logging.set_level(None)  # FFmpeg's own lines about damaged data; what matters comes as a SourceError
@@ -85,11 +88,16 @@ class VideoSource(Source):
         height, width = _upright(first[1]).shape[:2]
         live = kind == "stream" and frames is None
         self.info = SourceInfo(name, kind, width, height, self._fps, selection.count(frames), live)
+        self._clock = StampClock(self._fps)
+        self._live_clock = LiveClock() if live else None
+        # FFmpeg makes up the stamps of streams that have none, from a rate that it makes up as well.
+        self._stamped = not live or not self._container.format.flags & _NO_TIMESTAMPS
 
     def __iter__(self) -> Iterator[Frame]:
         if self._closed:
             return
         for number, picture in self._decoded:
+            times = self._times(number, picture.time)
             if number in self._selection:
                 image = _upright(picture)
                 height, width = image.shape[:2]
@@ -98,10 +106,16 @@ class VideoSource(Source):
                         f"{self._label}: frame {number} is {width}x{height}, "
                         f"but those before it are {self.info.width}x{self.info.height}"
                     )
-                yield Frame(number, image)
+                yield Frame(number, image, *times)
             # Before the next frame is waited for: a stream may never bring it.
             if self._closed or self._selection.is_past(number + 1):
                 return
+
+    def _times(self, number: int, stamp: float | None) -> tuple[float, float | None]:
+        """The time of a frame, and its wall clock where the source is live."""
+        if self._live_clock is None:
+            return self._clock.at(number, stamp), None
+        return self._live_clock.now(stamp if self._stamped else None)
 
     def close(self) -> None:
         """Closes the file or connection."""

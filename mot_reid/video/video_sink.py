@@ -80,7 +80,14 @@ class VideoSink(Sink):
         self._size = (0, 0)
         self._closed = self._failed = False
 
-    def write(self, frame_number: int, image: Image | None, tracks: Tracks) -> None:
+    def write(
+        self,
+        frame_number: int,
+        image: Image | None,
+        tracks: Tracks,
+        time: float | None = None,
+        wall_clock: float | None = None,
+    ) -> None:
         """Writes one picture; the tracks are not used, they are drawn on it already.
 
         Raises:

@@ -9,6 +9,7 @@ from typing import Any
 
 import cv2
 
+from mot_reid.video.clock import LiveClock
 from mot_reid.video.frames import DEFAULT_FPS, Frame, Selection, Source, SourceError, SourceInfo
 
 __all__ = ["WebcamSource"]
@@ -38,6 +39,7 @@ class WebcamSource(Source):
         name, rate = f"webcam{index}", fps if 0 < fps < math.inf else DEFAULT_FPS
         self.info = SourceInfo(name, "webcam", width, height, rate, count, live=True)
         self._number = 0
+        self._clock = LiveClock()
 
     def __iter__(self) -> Iterator[Frame]:
         while self._capture.isOpened() and not self._selection.is_past(self._number + 1):
@@ -46,7 +48,7 @@ class WebcamSource(Source):
                 raise SourceError(f"{self._label}: breaks off after frame {self._number}")
             self._number += 1
             if self._number in self._selection:
-                yield Frame(self._number, image)  # type: ignore[arg-type]
+                yield Frame(self._number, image, *self._clock.now())  # type: ignore[arg-type]
 
     def close(self) -> None:
         """Releases the webcam."""

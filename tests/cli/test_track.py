@@ -53,6 +53,8 @@ def test_a_video_and_its_detections(run: Run, scene: Any, tmp_path: Path) -> Non
     header, *csv_lines = (out / "tracks.csv").read_text().splitlines()
     assert header.split(",") == list(table) == list(lines[0])
     assert len(csv_lines) == 120
+    assert table["time"] == pytest.approx([(frame - 1) / 25 for frame in table["frame"]])
+    assert table["wall_clock"] == [None] * 120
 
 
 def test_the_summary_says_what_was_done(run: Run, scene: Any, tmp_path: Path) -> None:

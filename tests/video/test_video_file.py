@@ -35,6 +35,8 @@ def test_info_and_frames(video: Path, clips: Any) -> None:
     assert [clips.number_of(frame.image) for frame in frames] == list(range(1, 21))
     assert frames[0].image.shape == (48, 64, 3)
     assert frames[0].image.dtype == np.uint8
+    assert [frame.time for frame in frames] == pytest.approx([n / 25 for n in range(20)])
+    assert {frame.wall_clock for frame in frames} == {None}
 
 
 def test_colours_are_bgr(tmp_path: Path, clips: Any) -> None:
@@ -48,6 +50,7 @@ def test_start_stop_stride_are_exact(video: Path, clips: Any) -> None:
         assert source.info.frame_count == 3
         frames = list(source)
     assert [frame.number for frame in frames] == [4, 9, 14]
+    assert [frame.time for frame in frames] == pytest.approx([3 / 25, 8 / 25, 13 / 25])
     assert [clips.number_of(frame.image) for frame in frames] == [4, 9, 14]
 
 

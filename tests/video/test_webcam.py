@@ -1,4 +1,5 @@
 import math
+import time
 from pathlib import Path
 
 import cv2
@@ -21,6 +22,8 @@ def test_webcam_ends_at_stop() -> None:
         assert source.info == SourceInfo("webcam3", "webcam", 64, 48, 25.0, 3, live=True)
         frames = list(source)
     assert [frame.number for frame in frames] == [2, 5, 8]
+    assert 0 <= frames[0].time < frames[1].time < frames[2].time
+    assert abs(frames[-1].wall_clock - time.time()) < 10
     assert frames[0].image.shape == (48, 64, 3)
 
 

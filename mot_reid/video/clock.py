@@ -1,0 +1,78 @@
+"""The time of frames: seconds of the source since its first frame, strictly ascending."""
+
+from __future__ import annotations
+
+import time
+
+__all__ = ["LiveClock", "StampClock"]
+
+_LEAST_STEP = 1e-4  # seconds; two frames never share a time
+_NEW_COUNT = 1.0  # seconds; a stamp so far back begins a new count, one less far back is out of order
+_MOST_DRIFT = 2.0  # seconds by which a live source's own stamps may leave the wall clock
+
+
+class StampClock:
+    """Times of a recording's frames, by their time stamps.
+
+    A frame without a time stamp is one frame interval later than the frame before, and so is one whose stamp
+    lies far before it (recordings put together, a counter that begins again): the frames behind it go on from
+    there.
+
+    Args:
+        fps: frames a second, for frames without a time stamp.
+        by_rate: leave time stamps aside and count by ``fps`` alone.
+    """
+
+    def __init__(self, fps: float, by_rate: bool = False) -> None:
+        self._fps, self._by_rate = fps, by_rate
+        self._origin: float | None = None  # what is taken from a stamp to have a time
+        self._last, self._last_number = 0.0, 1
+
+    def at(self, number: int, stamp: float | None) -> float:
+        """The time of a frame.
+
+        Args:
+            number: the frame's, from 1; ascending from call to call.
+            stamp: seconds on the source's own clock, None where it has none.
+        """
+        if self._by_rate:
+            return (number - 1) / self._fps
+        expected = self._last + (number - self._last_number) / self._fps
+        if stamp is None:
+            time_ = expected
+        else:
+            if self._origin is None or stamp - self._origin < self._last - _NEW_COUNT:
+                self._origin = stamp - expected
+            time_ = max(stamp - self._origin, self._last + (_LEAST_STEP if number > 1 else 0))
+        self._last, self._last_number = time_, number
+        return time_
+
+
+class LiveClock:
+    """Times of a live source's frames, and when they came.
+
+    The source's own stamps are more even than the moments at which frames come; but a clock that runs wrong,
+    or begins again, is left for the wall clock for good.
+    """
+
+    def __init__(self) -> None:
+        self._begin: float | None = None  # monotonic
+        self._origin: float | None = None  # of the source's stamps
+        self._last = -_LEAST_STEP
+
+    def now(self, stamp: float | None = None) -> tuple[float, float]:
+        """The time of a frame that came just now, and the wall clock, seconds since 1970 UTC.
+
+        Args:
+            stamp: seconds on the source's own clock, None where it has none that means anything.
+        """
+        came = time.monotonic()
+        if self._begin is None:
+            self._begin, self._origin = came, stamp
+        passed = came - self._begin
+        if stamp is None or self._origin is None or abs(stamp - self._origin - passed) > _MOST_DRIFT:
+            self._origin = None
+        else:
+            passed = stamp - self._origin
+        self._last = max(passed, self._last + _LEAST_STEP)
+        return self._last, time.time()
