@@ -96,7 +96,7 @@ def memory_table(frames: int) -> Table:
                 }
             )
 
-    config = load_config(overrides=["output.csv=yes"])
+    config = load_config(overrides=["output.formats=[mot,csv,video]"])
     stand_in = StandIn()
     with tempfile.TemporaryDirectory() as folder:
         track_source(Crowd(frames), Tracker(stand_in, stand_in, config=config), folder, on_frame=look)

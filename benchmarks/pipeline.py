@@ -102,9 +102,9 @@ def contenders(chosen: argparse.Namespace) -> list[Contender]:
     common = {"detector": weights, "image_size": DetectorConfig().image_size, "score": DetectorConfig().score}
     ours = {
         FORWARD: {"set": [], "forward": True},
-        OFF: {"set": ["output.video=no", "embedder.weights=none"]},
-        SELECTIVE: {"set": ["output.video=no"]},
-        FULL: {"set": ["output.video=no", "association.embed_share=1"]},
+        OFF: {"set": ["output.formats=[mot]", "embedder.weights=none"]},
+        SELECTIVE: {"set": ["output.formats=[mot]"]},
+        FULL: {"set": ["output.formats=[mot]", "association.embed_share=1"]},
         f"{SELECTIVE}, video drawn and written": {"set": []},
         f"{SELECTIVE}, video too, stages in turn": {"set": ["pipeline.overlap=no"]},
     }

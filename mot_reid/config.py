@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from mot_reid.settings import Settings, SettingsTree, load_settings, setting
 
@@ -168,10 +169,9 @@ class PipelineConfig(Settings):
 class OutputConfig(Settings):
     """Settings of what is written and drawn."""
 
-    video: bool = setting(True, "write the annotated video tracks.mp4")
-    jsonl: bool = setting(False, "write tracks.jsonl")
-    csv: bool = setting(False, "write tracks.csv")
-    parquet: bool = setting(False, "write tracks.parquet (needs pyarrow)")
+    formats: tuple[str, ...] = setting(
+        ("mot", "video"), "what is written, of the formats that `mot-reid track --help` lists"
+    )
     offline: bool = setting(
         False, "write tracks_offline.txt at the end: the tracks with hindsight; memory grows with the video"
     )
@@ -195,6 +195,11 @@ class Config(SettingsTree):
     offline: OfflineConfig = field(default_factory=OfflineConfig)
     pipeline: PipelineConfig = field(default_factory=PipelineConfig)
     output: OutputConfig = field(default_factory=OutputConfig)
+
+    renamed: ClassVar[Mapping[str, str]] = {
+        f"output.{name}": f"output.formats is the list of what is written, such as [mot, {name}]"
+        for name in ("video", "jsonl", "csv", "parquet")
+    }
 
     @property
     def embeds(self) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Self, TypeVar, get_type_hints
+from typing import Any, ClassVar, Self, TypeVar, get_type_hints
 
 import yaml
 
@@ -103,10 +103,16 @@ def _check_range(value: Any, item: dataclasses.Field[Any]) -> None:
 class SettingsTree(_Checked):
     """Base of whole configurations: parts, and settings of their own.
 
+    Attributes:
+        renamed: for each setting that has gone, such as ``association.min_iou``, what to write instead: a
+            setting's name, or a sentence that has one.
+
     Raises:
         TypeError: a value has the wrong type.
         ValueError: a value lies outside its range.
     """
+
+    renamed: ClassVar[Mapping[str, str]] = {}
 
     def replace(self, **parts: Any) -> Self:
         """A copy with whole parts replaced, such as ``association=AssociationConfig(...)``."""
@@ -181,6 +187,7 @@ def with_settings(config: Tree, settings: Mapping[str, Any], origin: str = "") -
     """
     changes: dict[str, Any] = {}
     for name, value in settings.items():
+        _require_current(name, config, origin)
         _require_known(name, config, f"{origin}setting")
         part = getattr(config, name)
         if not isinstance(part, Settings):
@@ -191,6 +198,7 @@ def with_settings(config: Tree, settings: Mapping[str, Any], origin: str = "") -
                 f"{origin}{name}: expected settings below it, such as {name}.{fields(part)[0].name}"
             )
         for key in value:
+            _require_current(f"{name}.{key}", config, origin)
             _require_known(key, part, f"{origin}setting", prefix=f"{name}.")
         try:
             changes[name] = replace(part, **value)
@@ -200,6 +208,13 @@ def with_settings(config: Tree, settings: Mapping[str, Any], origin: str = "") -
         return replace(config, **changes)
     except TypeError as error:
         raise TypeError(f"{origin}{error}") from None
+
+
+def _require_current(name: Any, config: SettingsTree, origin: str) -> None:
+    """Names what has become of a setting of earlier versions."""
+    if name in config.renamed:
+        now = config.renamed[name]
+        raise ValueError(f"{origin}setting {name} has gone; {now if ' ' in now else f'it is {now} now'}")
 
 
 def _require_known(name: Any, part: Any, what: str, prefix: str = "") -> None:

@@ -54,7 +54,12 @@ def test_an_empty_file_leaves_the_defaults(tmp_path: Path) -> None:
         ("association.max_age=abc", TypeError, "association.max_age: expected int, got str 'abc'"),
         ("association.max_age=1.5", TypeError, "association.max_age: expected int, got float"),
         ("association.max_age=true", TypeError, "association.max_age: expected int, got bool"),
-        ("output.video=3", TypeError, "output.video: expected bool"),
+        ("output.labels=3", TypeError, "output.labels: expected bool"),
+        (
+            "output.video=no",
+            ValueError,
+            r"video has gone; output.formats is .* \[mot, video\]",
+        ),
         ("detector.classes=person", TypeError, r"expected a list such as \[person, 3\]"),
         ("device=3", TypeError, "device: expected str"),
         ("association.max_age", ValueError, "expected NAME=VALUE"),

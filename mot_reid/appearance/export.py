@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import warnings
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from mot_reid.appearance.mgn import MGN
 from mot_reid.appearance.network import EmbeddingNetwork
 from mot_reid.appearance.osnet import OSNet
 from mot_reid.appearance.wide import widened
+from mot_reid.files import atomic
 from mot_reid.resources import ONNX_ORIGIN
 
 __all__ = ["export_onnx", "export_safetensors"]
@@ -68,14 +68,13 @@ def export_onnx(checkpoint: Path, path: Path, untold: Untold | None = None) -> N
         raise ImportError("export needs the package onnx: pip install 'mot_reid[train]'") from None
     network = load_checkpoint(checkpoint, untold=untold)
     height, width = network.input_size
-    partial = path.with_name(f"{path.stem}.partial.onnx")
-    try:
+    with atomic(path) as part:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the exporter's advice to use another exporter
             torch.onnx.export(
                 widened(network.module),
                 (torch.zeros(2, 3, height, width),),
-                str(partial),
+                str(part),
                 dynamo=False,
                 opset_version=_OPSET,
                 input_names=["images"],
@@ -83,16 +82,13 @@ def export_onnx(checkpoint: Path, path: Path, untold: Untold | None = None) -> N
                 dynamic_axes={"images": {0: "n"}, "embeddings": {0: "n"}},
             )
         # Shapes tell ONNX Runtime which maps are alike, so that it can add one to another in a convolution.
-        model = onnx.shape_inference.infer_shapes(onnx.load(str(partial)), data_prop=True)
+        model = onnx.shape_inference.infer_shapes(onnx.load(str(part)), data_prop=True)
         properties = {"mean": json.dumps(network.mean), "std": json.dumps(network.std)}
         if not (untold and any(untold)):
             properties[ONNX_ORIGIN] = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
         onnx.helper.set_model_props(model, properties)
-        onnx.save(model, str(partial))
-        _require_equal(network, partial)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+        onnx.save(model, str(part))
+        _require_equal(network, part)
 
 
 def _require_equal(network: EmbeddingNetwork, exported: Path) -> None:

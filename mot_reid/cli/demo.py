@@ -62,7 +62,7 @@ def demo(
     from mot_reid.video.sources import open_source
 
     with usage_errors():
-        config = build_config(None, {"device": device, "output.csv": True}, [])
+        config = build_config(None, {"device": device, "output.formats": ["mot", "csv", "video"]}, [])
         tracker = Tracker(config=config, threads=network_threads(config, live=False, detects=True))
         tracker.load()
     folder = prepare_output_folder(output)

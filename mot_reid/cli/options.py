@@ -15,6 +15,7 @@ from rich.console import Console
 from mot_reid.config import Config
 from mot_reid.evaluation.tables import Table
 from mot_reid.settings import SettingsTree, Tree, load_settings, with_settings
+from mot_reid.video.formats import FORMATS
 
 __all__ = [
     "HalfOption",
@@ -25,8 +26,10 @@ __all__ = [
     "SplitOption",
     "build_config",
     "build_settings",
+    "format_option",
     "print_table",
     "setting_option",
+    "with_formats",
 ]
 
 
@@ -90,6 +93,25 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(entry) for entry in value]
     return str(value) if isinstance(value, Path) else value
+
+
+def format_option(name: str) -> Any:
+    """The switch of a format of ``output.formats``, such as ``--csv/--no-csv``."""
+    entry, default = FORMATS[name], name in Config().output.formats
+    text = rf"Write {entry.file}: {entry.help}. \[default: {'yes' if default else 'no'}]"
+    names = f"--{name}/--no-{name}"
+    return typer.Option(names, help=text, show_default=False, rich_help_panel="Outputs")
+
+
+def with_formats(config: Config, switches: Mapping[str, bool | None]) -> Config:
+    """The configuration with formats switched on or off; None leaves one as it is."""
+    on = dict.fromkeys(config.output.formats)
+    for name, switch in switches.items():
+        if switch:
+            on[name] = None
+        elif switch is False:
+            on.pop(name, None)
+    return with_settings(config, {"output": {"formats": tuple(on)}})
 
 
 EVALUATED = "What is scored"

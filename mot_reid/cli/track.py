@@ -8,14 +8,14 @@ from typing import Annotated
 import typer
 
 from mot_reid.cli.errors import FAILED, UsageError, usage_errors
-from mot_reid.cli.options import build_config, setting_option
+from mot_reid.cli.options import build_config, format_option, setting_option, with_formats
 from mot_reid.cli.runs import Runs
 from mot_reid.detection.motchallenge import read_detections
 from mot_reid.pipeline.outputs import OUTPUT_FILES
 from mot_reid.pipeline.run import network_threads
 from mot_reid.tracker import NONE, Tracker
+from mot_reid.video.formats import chosen_formats
 from mot_reid.video.frames import Selection
-from mot_reid.video.sinks import import_pyarrow
 from mot_reid.video.sources import is_live, source_name
 
 __all__ = ["track"]
@@ -79,12 +79,10 @@ def track(
         int | None, typer.Option(help="Last frame, included.", show_default="the end", rich_help_panel=FRAMES)
     ] = None,
     stride: Annotated[int, typer.Option(help="Take each n-th frame.", rich_help_panel=FRAMES)] = 1,
-    video: Annotated[bool | None, setting_option("output.video", "--video/--no-video", panel=OUTPUTS)] = None,
-    jsonl: Annotated[bool | None, setting_option("output.jsonl", "--jsonl/--no-jsonl", panel=OUTPUTS)] = None,
-    csv: Annotated[bool | None, setting_option("output.csv", "--csv/--no-csv", panel=OUTPUTS)] = None,
-    parquet: Annotated[
-        bool | None, setting_option("output.parquet", "--parquet/--no-parquet", panel=OUTPUTS)
-    ] = None,
+    video: Annotated[bool | None, format_option("video")] = None,
+    jsonl: Annotated[bool | None, format_option("jsonl")] = None,
+    csv: Annotated[bool | None, format_option("csv")] = None,
+    parquet: Annotated[bool | None, format_option("parquet")] = None,
     offline: Annotated[
         bool | None, setting_option("output.offline", "--offline/--no-offline", panel=OUTPUTS)
     ] = None,
@@ -122,10 +120,6 @@ def track(
         else [entry.strip() for entry in classes.split(",") if entry.strip()],
         "detector.score": score,
         "detector.image_size": image_size,
-        "output.video": video,
-        "output.jsonl": jsonl,
-        "output.csv": csv,
-        "output.parquet": parquet,
         "output.offline": offline,
         "output.labels": labels,
         "output.trail": trail,
@@ -135,6 +129,8 @@ def track(
     with usage_errors():
         Selection(start, stop, stride)
         settings = build_config(config, options, set_ or [])
+        switches = {"video": video, "jsonl": jsonl, "csv": csv, "parquet": parquet}
+        settings = with_formats(settings, switches)
         motion_file = None if settings.camera.motion in ("flow", NONE) else settings.camera.motion
         if motion_file is not None and len(sources) > 1:
             raise UsageError(f"--camera-motion: one file cannot serve {len(sources)} sources")
@@ -150,8 +146,7 @@ def track(
             for option, value in unused.items():
                 if value is not None:
                     raise UsageError(f"{option}: has no effect with --detections, which runs no detector")
-        if tracker.config.output.parquet:
-            import_pyarrow()
+        chosen_formats(tracker.config.output.formats)
         given = None if detections is None else read_detections(detections)
         tracker.load(detector=detections is None)
     folders = (

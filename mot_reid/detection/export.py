@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import warnings
 from copy import deepcopy
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 from mot_reid.detection.decoding import Rows
 from mot_reid.detection.onnx_yolo import OnnxYolo, Suppression
 from mot_reid.detection.yolo import import_ultralytics, load_ultralytics
+from mot_reid.files import atomic
 from mot_reid.resources import ONNX_ORIGIN
 
 __all__ = ["export_detector"]
@@ -61,21 +61,17 @@ def export_detector(weights: Path, path: Path) -> None:
         "license": "AGPL-3.0 (https://ultralytics.com/license)",
         ONNX_ORIGIN: hashlib.sha256(weights.read_bytes()).hexdigest(),
     }
-    partial = path.with_name(f"{path.stem}.partial.onnx")
-    try:
-        _trace(model.model, partial)
-        graph = onnx.load(str(partial))
+    with atomic(path) as part:
+        _trace(model.model, part)
+        graph = onnx.load(str(part))
         onnx.helper.set_model_props(graph, properties)
         halved = _halved(graph)
-        onnx.save(halved, str(partial))
-        if _different_boxes(model, partial):
-            onnx.save(graph, str(partial))
-            different = _different_boxes(model, partial)
+        onnx.save(halved, str(part))
+        if _different_boxes(model, part):
+            onnx.save(graph, str(part))
+            different = _different_boxes(model, part)
             if different:
                 raise ValueError(f"{weights}: {different} boxes of the export are not the checkpoint's")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _trace(network: Any, path: Path) -> None:

@@ -17,6 +17,7 @@ from mot_reid.evaluation.motchallenge import BoxRows
 from mot_reid.evaluation.parallel import map_tasks
 from mot_reid.evaluation.scoring import score_rows
 from mot_reid.evaluation.sequences import Sequence
+from mot_reid.files import atomic
 from mot_reid.offline.refine import refine_tracks
 from mot_reid.offline.rows import TrackRows
 from mot_reid.structures import Tracks
@@ -225,11 +226,9 @@ def track_inputs(sequence: Sequence, inputs: SequenceInputs, config: Config) -> 
 
 def write_results(path: Path, tracks: dict[int, Tracks]) -> None:
     """Writes results in MOTChallenge's format, whole or not at all."""
-    partial = path.with_suffix(".partial")
-    with MotSink(partial) as sink:
+    with atomic(path) as part, MotSink(part) as sink:
         for number, seen in tracks.items():
             sink.write(number, None, seen)
-    partial.replace(path)
 
 
 def _input_settings(config: Config) -> Config:

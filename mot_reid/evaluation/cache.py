@@ -6,18 +6,16 @@ import hashlib
 import io
 import json
 import logging
-import os
 import re
-import time
-import uuid
 import zipfile
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from mot_reid.files import atomic, clear_abandoned
 
 __all__ = ["ArrayCache", "Arrays"]
 
@@ -25,8 +23,6 @@ Arrays = dict[str, NDArray[Any]]
 
 _FORMAT = 1
 _HEAD = "key.json"
-_PARTIAL = ".partial"
-_ABANDONED = 24 * 3600.0  # seconds after which a partial file is one that a killed run has left
 
 _log = logging.getLogger(__name__)
 
@@ -73,27 +69,16 @@ class ArrayCache:
             ValueError: an array holds Python objects, or the key a number that is not finite.
         """
         path, text = self.path(name, key), _as_json(key)
-        partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}{_PARTIAL}")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._clear_abandoned()
-            _write(partial, text, arrays)
-            os.replace(partial, path)
+            clear_abandoned(self.folder)
+            with atomic(path) as part:
+                _write(part, text, arrays)
         except OSError as error:
             if self._usable:
                 reason = error.strerror or str(error)
                 _log.warning("cache folder %s: cannot be written (%s); going on without", self.folder, reason)
             self._usable = False
-        finally:
-            with suppress(OSError):
-                partial.unlink(missing_ok=True)
-
-    def _clear_abandoned(self) -> None:
-        """Removes what killed runs have left; a partial file of a run that goes on is younger."""
-        for partial in self.folder.glob(f"*{_PARTIAL}"):
-            with suppress(OSError):
-                if time.time() - partial.stat().st_mtime > _ABANDONED:
-                    partial.unlink()
 
 
 def _as_json(key: Mapping[str, Any]) -> str:

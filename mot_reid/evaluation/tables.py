@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import math
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
+
+from mot_reid.files import atomic
 
 __all__ = ["Column", "Table"]
 
@@ -73,12 +74,8 @@ class Table:
         paths = []
         for suffix, text in texts.items():
             path = folder / f"{stem}.{suffix}"
-            partial = path.with_name(path.name + ".partial")
-            try:
-                partial.write_text(text, encoding="utf-8")
-                os.replace(partial, path)
-            finally:
-                partial.unlink(missing_ok=True)
+            with atomic(path) as part:
+                part.write_text(text, encoding="utf-8")
             paths.append(path)
         return paths
 

@@ -2,46 +2,33 @@
 
 from __future__ import annotations
 
-import os
+import shutil
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from mot_reid.config import OfflineConfig, OutputConfig
+from mot_reid.config import OfflineConfig
+from mot_reid.files import atomic
 from mot_reid.offline.recorder import Recorder
-from mot_reid.video.sinks import CsvSink, JsonLinesSink, MotSink, ParquetSink, Sink
+from mot_reid.video.formats import FORMATS, Format, SinkInfo, files_of
+from mot_reid.video.sinks import MotSink, Sink
 
 __all__ = ["OFFLINE_FILE", "OUTPUT_FILES", "open_sinks", "sole_writer", "whole", "write_refined"]
 
 OFFLINE_FILE = "tracks_offline.txt"
-OUTPUT_FILES = (
-    "tracks.txt",
-    OFFLINE_FILE,
-    "tracks.jsonl",
-    "tracks.csv",
-    "tracks.parquet",
-    "tracks.arrows",
-    "tracks.mp4",
-    "summary.json",
-)
+OUTPUT_FILES = (*files_of(FORMATS.values()), OFFLINE_FILE, "summary.json")
 """The files that a run writes, or removes if an earlier run left them."""
 
 
 def write_refined(path: Path, recorder: Recorder, config: OfflineConfig, fps: float) -> None:
     """Writes the tracks with hindsight, whole or not at all; Ctrl-C waits, for this is the end of the run."""
-    partial = path.with_name(path.name + ".partial")
-    with whole():
-        try:
-            with MotSink(partial) as sink:
-                for number, tracks in recorder.refined(config, fps).items():
-                    sink.write(number, None, tracks)
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
+    with whole(), atomic(path) as part, MotSink(part) as sink:
+        for number, tracks in recorder.refined(config, fps).items():
+            sink.write(number, None, tracks)
 
 
 @contextmanager
@@ -64,31 +51,25 @@ def whole() -> Iterator[None]:
 
 
 def open_sinks(
-    output: OutputConfig, folder: Path, fps: float, names: Mapping[int, str], stack: ExitStack
+    formats: Mapping[str, Format], folder: Path, info: SinkInfo, stack: ExitStack
 ) -> list[tuple[Path, Sink]]:
-    """The sinks asked for and their files; text first: a full disk shall not cost the tracks."""
-    (folder / "tracks.arrows").unlink(missing_ok=True)  # left over where a run was killed
-    makers: dict[str, tuple[bool, Callable[[Path], Sink]]] = {
-        "tracks.txt": (True, MotSink),
-        "tracks.jsonl": (output.jsonl, lambda path: JsonLinesSink(path, names)),
-        "tracks.csv": (output.csv, lambda path: CsvSink(path, names)),
-        "tracks.parquet": (output.parquet, lambda path: ParquetSink(path, names)),
-        "tracks.mp4": (output.video, lambda path: _video_sink(path, fps, output.crf)),
-    }
-    sinks = []
-    for name, (wanted, make) in makers.items():
-        path = folder / name
-        if wanted:
-            sinks.append((path, stack.enter_context(make(path))))
-        else:
-            path.unlink(missing_ok=True)  # an earlier run's would pass for this one's
-    return sinks
+    """The sinks of formats and their files; an earlier run's files would pass for this one's, and go."""
+    wanted = {entry.file for entry in formats.values()}
+    for name in files_of(FORMATS.values()):
+        if name not in wanted:
+            _clear(folder / name)
+    return [
+        (folder / entry.file, stack.enter_context(entry.open(folder / entry.file, info)))
+        for entry in formats.values()
+    ]
 
 
-def _video_sink(path: Path, fps: float, crf: int) -> Sink:
-    from mot_reid.video.video_sink import VideoSink
-
-    return VideoSink(path, fps, crf)
+def _clear(path: Path) -> None:
+    """Removes a file, or a folder and the files that lie in it, if an earlier run left it."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def sole_writer(folder: Path) -> ExitStack:

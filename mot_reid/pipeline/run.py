@@ -26,6 +26,7 @@ from mot_reid.timing import Stopwatch
 from mot_reid.tracker import Tracker
 from mot_reid.typing import Affine, Image
 from mot_reid.video.files import prepare_output_folder
+from mot_reid.video.formats import SinkInfo, chosen_formats
 from mot_reid.video.frames import Frame, Source
 
 __all__ = ["OUTPUT_FILES", "Summary", "network_threads", "track_source"]
@@ -137,7 +138,9 @@ def _run(
     fps = source.info.fps / stride
     start = time.perf_counter()
     with ExitStack() as stack:
-        sinks = open_sinks(output, folder, fps, names, stack)
+        formats = chosen_formats(output.formats)
+        about = SinkInfo(fps, names, source.info.name, source.info.width, source.info.height, output.crf)
+        sinks = open_sinks(formats, folder, about, stack)
         summary.outputs[:] = [path.name for path, _ in sinks]
         (folder / OFFLINE_FILE).unlink(missing_ok=True)  # an earlier run's would pass for this one's
         recorder = Recorder() if output.offline else None
@@ -153,7 +156,7 @@ def _run(
         if ahead > 1 and not source.info.live and tracker.config.association.embed_share == 1:
             steps = overlap.ahead(_embedded(steps, tracker, ahead))
         steps = overlap.ahead(_tracked(steps, tracker))
-        if output.video:
+        if any(entry.pictures for entry in formats.values()):
             steps = overlap.ahead(_drawn(steps, tracker, names))
         for step in steps:
             if recorder is not None:

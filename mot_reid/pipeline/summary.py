@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mot_reid.files import atomic
 from mot_reid.provenance import versions
 from mot_reid.structures import Tracks
 from mot_reid.tracker import Tracker
@@ -100,11 +100,9 @@ class Summary:
 
 def write_summary(summary: Summary, tracker: Tracker, folder: Path) -> None:
     """Writes ``summary.json``, whole or not at all: written beside its place and moved there."""
-    partial = folder / "summary.json.partial"
     try:
-        partial.write_text(json.dumps(summary.to_dict(tracker), indent=2) + "\n", encoding="utf-8")
-        os.replace(partial, folder / "summary.json")
+        with atomic(folder / "summary.json") as part:
+            part.write_text(json.dumps(summary.to_dict(tracker), indent=2) + "\n", encoding="utf-8")
     except OSError:
-        partial.unlink(missing_ok=True)
         if summary.error is None:  # else the disk is full, say, and the run has said so already
             raise

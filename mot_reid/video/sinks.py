@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
 
+from mot_reid.files import atomic
 from mot_reid.structures import Tracks
 from mot_reid.typing import Image
 from mot_reid.video.files import AppendOnlyFile, prepare_output_folder
@@ -260,26 +261,21 @@ def convert_spool(spool: str | Path, path: str | Path) -> None:
     pa = import_pyarrow()
     import pyarrow.parquet as pq
 
-    unfinished = Path(f"{path}.unfinished")
-    try:
-        with (
-            pa.OSFile(str(spool)) as stream,
-            pa.ipc.open_stream(stream) as reader,
-            pq.ParquetWriter(unfinished, reader.schema) as writer,
-        ):
-            batches: list[Any] = []
-            rows = 0
-            for batch in reader:
-                batches.append(batch)
-                rows += len(batch)
-                if rows >= _ROWS_IN_GROUP:
-                    writer.write_table(pa.Table.from_batches(batches))
-                    batches, rows = [], 0
-            writer.write_table(pa.Table.from_batches(batches, reader.schema))
-        unfinished.replace(path)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
+    with (
+        atomic(path) as part,
+        pa.OSFile(str(spool)) as stream,
+        pa.ipc.open_stream(stream) as reader,
+        pq.ParquetWriter(part, reader.schema) as writer,
+    ):
+        batches: list[Any] = []
+        rows = 0
+        for batch in reader:
+            batches.append(batch)
+            rows += len(batch)
+            if rows >= _ROWS_IN_GROUP:
+                writer.write_table(pa.Table.from_batches(batches))
+                batches, rows = [], 0
+        writer.write_table(pa.Table.from_batches(batches, reader.schema))
 
 
 def import_pyarrow() -> Any:

@@ -9,13 +9,13 @@ from typing import Any, get_args, get_type_hints
 import pytest
 
 from mot_reid import Config, Tracker
-from mot_reid.cli.options import build_config, setting_option
+from mot_reid.cli.options import build_config, format_option, setting_option, with_formats
 from mot_reid.cli.track import track
 from mot_reid.resources import shipped
 
 
 def test_python_yaml_and_command_line_agree_on_every_default() -> None:
-    nothing_given = build_config(None, {"detector.score": None, "output.video": None, "device": None}, [])
+    nothing_given = build_config(None, {"detector.score": None, "output.trail": None, "device": None}, [])
     assert nothing_given == Config() == Tracker().config
     assert build_config(shipped("configs") / "default.yaml", {}, []) == Config()
 
@@ -34,7 +34,16 @@ def test_help_shows_the_settings_own_words() -> None:
     assert setting_option("detector.score", "--score").help == (
         r"lowest score of a detection that reaches the tracker \[default: 0.1]"
     )
-    assert setting_option("output.video", "--video/--no-video").help.endswith(r"\[default: yes]")
+    assert setting_option("output.labels", "--labels/--no-labels").help.endswith(r"\[default: yes]")
+
+
+def test_switches_of_formats_change_the_list() -> None:
+    assert (
+        format_option("video").help == r"Write tracks.mp4: the video with the tracks drawn. \[default: yes]"
+    )
+    assert format_option("csv").help.endswith(r"\[default: no]")
+    changed = with_formats(Config(), {"csv": True, "video": False, "jsonl": None})
+    assert changed.output.formats == ("mot", "csv")
 
 
 def test_help_names_every_default(run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:

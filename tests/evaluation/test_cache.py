@@ -244,7 +244,7 @@ def test_an_interrupted_write_leaves_nothing(cache: ArrayCache, monkeypatch: pyt
 
 def test_leftovers_of_killed_runs_are_removed(cache: ArrayCache) -> None:
     cache.folder.mkdir(parents=True)
-    old, young = cache.folder / "a.npz.1.partial", cache.folder / "b.npz.2.partial"
+    old, young = cache.folder / ".a.1.part.npz", cache.folder / ".b.2.part.npz"
     old.touch()
     young.touch()
     os.utime(old, (0, 0))

@@ -36,7 +36,7 @@ ALL = ("detect", "embed", "camera motion")
         ("camera.corners=50", ("detect", "embed")),
         ("association.high_share=0.7", ALL),
         ("motion.position_std=0.1", ALL),
-        ("output.video=false", ALL),
+        ("output.formats=[mot]", ALL),
         ("device=cuda:1", ()),
     ],
 )

@@ -94,7 +94,7 @@ class MeanColour:
 
 
 def run(folder: Path, source: Source | None = None, *settings: str, **models: Any) -> Any:
-    config = load_config(None, ["output.csv=yes", "association.embed_share=1", *settings])
+    config = load_config(None, ["output.formats=[mot,csv,video]", "association.embed_share=1", *settings])
     models = {"detector": ByColour(), "embedder": MeanColour()} | models
     return track_source(source or Walk(), Tracker(config=config, **models), folder)
 
@@ -253,7 +253,7 @@ def test_the_camera_of_each_frame_reaches_the_tracks_and_hindsight(tmp_path: Pat
         left += jerks.get(number, 0)
         if not 22 <= number <= 28:
             given[number] = Detections([[left, 20, left + 16, 60]])
-    settings = (f"camera.motion={tmp_path / 'gmc.txt'}", "output.offline=yes", "output.video=no")
+    settings = (f"camera.motion={tmp_path / 'gmc.txt'}", "output.offline=yes", "output.formats=[mot]")
     settings += ("offline.smooth_position=0", "offline.smooth_size=0")
     tracker = Tracker(detector="none", embedder="none", config=load_config(None, settings))
     track_source(Every(), tracker, tmp_path / "out", stride=3, detections=given)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import importlib.util
 import math
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from mot_reid.files import atomic
 
 __all__ = ["EpochMetrics", "Logbook"]
 
@@ -64,10 +65,8 @@ class Logbook:
         self.history.append(metrics)
         if not write:
             return
-        part = self.folder / "metrics.csv.part"
-        with part.open("w", newline="") as file:
+        with atomic(self.folder / "metrics.csv") as part, part.open("w", newline="") as file:
             csv.writer(file).writerows([EpochMetrics._fields, *self.history])
-        os.replace(part, self.folder / "metrics.csv")
         if not self.tensorboard:
             return
         if self._writer is None:

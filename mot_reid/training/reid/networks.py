@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ from torch import Tensor, nn
 from mot_reid.appearance.backbones import HEAD_PREFIXES, build_backbone, split_backbone
 from mot_reid.appearance.checkpoints import IMAGENET_MEAN, IMAGENET_STD, save_checkpoint
 from mot_reid.appearance.mgn import GLOBAL_HEADS, MGN, MGNOutput, Pooling
+from mot_reid.files import atomic
 from mot_reid.training.reid.settings import NetworkSettings
 
 __all__ = [
@@ -150,12 +150,11 @@ def save_embedder(path: Path, network: nn.Module, size: tuple[int, int], notes: 
     Raises:
         ImportError: onnx is needed and not installed.
     """
-    part = path.with_name(f"{path.name}.part")
-    if isinstance(network, MGN):
-        save_checkpoint(part, network, input_size=size, notes=notes)
-    else:
-        _export(part, copy.deepcopy(network).cpu(), size, notes)
-    os.replace(part, path)
+    with atomic(path) as part:
+        if isinstance(network, MGN):
+            save_checkpoint(part, network, input_size=size, notes=notes)
+        else:
+            _export(part, copy.deepcopy(network).cpu(), size, notes)
 
 
 def _export(path: Path, network: nn.Module, size: tuple[int, int], notes: Mapping[str, Any]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mot_reid.appearance.backends import normalisation
+from mot_reid.files import atomic
 from mot_reid.sessions import open_session
 from mot_reid.training.reid.unlabelled import CropSource
 from mot_reid.typing import Crops, Embeddings, Floats32
@@ -91,10 +91,10 @@ def cached_embeddings(
         kept = folder / f"teacher_{_key(path, crops)}.npy"
         if not kept.exists():
             folder.mkdir(parents=True, exist_ok=True)
-            part = kept.with_suffix(".part.npy")
             name = path.name
-            np.save(part, teacher_embeddings(path, crops, lambda done, name=name: on_embed(name, done)))  # type: ignore[misc]
-            os.replace(part, kept)
+            rows = teacher_embeddings(path, crops, lambda done, name=name: on_embed(name, done))  # type: ignore[misc]
+            with atomic(kept) as part:
+                np.save(part, rows)
         columns.append(np.load(kept))
     return np.asarray(np.concatenate(columns, axis=1) / np.sqrt(len(columns)), np.float32)
 

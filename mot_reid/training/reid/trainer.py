@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from mot_reid.appearance.checkpoints import IMAGENET_MEAN, IMAGENET_STD, EmbeddingNetwork
 from mot_reid.appearance.mgn import MGN
+from mot_reid.files import atomic
 from mot_reid.training.reid.augmentation import augmented_batch, normalise
 from mot_reid.training.reid.centring import centred
 from mot_reid.training.reid.data import Progress, TrainingData
@@ -241,7 +241,6 @@ class Trainer:
         self.group.wait()
 
     def _save(self, path: Path) -> None:
-        part = path.with_suffix(".part")
         state = {
             "settings": portable(self.settings),
             "trainee": self.trainee.state_dict(),
@@ -251,8 +250,8 @@ class Trainer:
             "scaler": self.scaler.state_dict(),
             "history": [tuple(metrics) for metrics in self.history],
         }
-        torch.save(state, part)
-        os.replace(part, path)
+        with atomic(path) as part:
+            torch.save(state, part)
 
     def _resume(self, path: Path) -> None:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)

@@ -1,0 +1,67 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import glob
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+__all__ = ["atomic", "clear_abandoned"]
+
+_ABANDONED = 24 * 3600.0  # seconds after which a part is one that a killed run has left
+
+
+@contextmanager
+def atomic(path: str | Path) -> Iterator[Path]:
+    """Gives the block a file beside ``path`` to write, and moves it there when the block has ended.
+
+    Whoever reads ``path`` meanwhile, or after a kill or on a full disk, finds what was there before. Runs
+    side by side that write the same file do not mix: the last one to end wins. What killed runs have left
+    beside ``path`` is removed after a day.
+
+    Args:
+        path: the file to write or replace; its folder must be there.
+
+    Yields:
+        The file to write: in the same folder, of the same suffix, hidden.
+
+    Raises:
+        OSError: it cannot be written; the message names ``path``.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     with atomic(f"{folder}/notes.txt") as part:
+        ...         _ = part.write_text("whole")
+        ...     print((Path(folder) / "notes.txt").read_text())
+        whole
+    """
+    path = Path(path)
+    clear_abandoned(path.parent, f"{glob.escape(path.stem)}.*.part{glob.escape(path.suffix)}")
+    part = path.with_name(f".{path.stem}.{uuid.uuid4().hex}.part{path.suffix}")
+    try:
+        yield part
+        part.replace(path)
+    except OSError as error:
+        if error.filename is not None and Path(error.filename) == part:
+            raise type(error)(error.errno, error.strerror, str(path)) from None
+        raise
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def clear_abandoned(folder: Path, names: str = "*.part*") -> None:
+    """Removes the parts that killed runs have left in a folder; those of a run that goes on are younger.
+
+    Args:
+        folder: where they lie; it may be missing.
+        names: a pattern of the parts meant, without the dot that they begin with.
+    """
+    for part in folder.glob(f".{names}"):
+        with suppress(OSError):
+            if time.time() - part.stat().st_mtime > _ABANDONED:
+                part.unlink()
