@@ -8,23 +8,20 @@ from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid import kernels
+from mot_reid.appearance.base import Embedder, as_embedder
 from mot_reid.association.associator import Associator, Embed
 from mot_reid.config import Config, load_config
-from mot_reid.devices import resolve_device
+from mot_reid.detection.base import Detector, as_detector
 from mot_reid.motion.camera import load_camera_motion
 from mot_reid.structures import Detections, Tracks, unit_rows
 from mot_reid.timing import Stopwatch
 from mot_reid.typing import Affine, Embeddings, Image, Indices
-
-if TYPE_CHECKING:
-    from mot_reid.appearance.embedder import Embedder
-    from mot_reid.detection.base import Detector
 
 __all__ = ["Tracker"]
 
@@ -42,7 +39,7 @@ class Tracker:
         detector: weights that Ultralytics loads, ``"none"``, or an object with ``detect`` and
             ``class_names`` (see `mot_reid.detection.base.Detector`); by default what the configuration names.
         embedder: a checkpoint, an ONNX export, ``"none"``, or an object with ``embed``
-            (see `mot_reid.appearance.embedder.Embedder`); by default what the configuration names.
+            (see `mot_reid.appearance.base.Embedder`); by default what the configuration names.
         camera_motion: ``"flow"``, ``"none"`` or a file; by default what the configuration names.
         config: a configuration, or the path of a YAML file.
         device: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"`` or ``"auto"``.
@@ -75,10 +72,6 @@ class Tracker:
         threads: int | None = None,
         fps: float | None = None,
     ) -> None:
-        if detector is not None and not isinstance(detector, str | Path) and not hasattr(detector, "detect"):
-            raise TypeError(f"detector: expected weights or an object with detect, got {detector!r}")
-        if embedder is not None and not isinstance(embedder, str | Path) and not hasattr(embedder, "embed"):
-            raise TypeError(f"embedder: expected weights or an object with embed, got {embedder!r}")
         if config is not None and not isinstance(config, Config | str | Path):
             raise TypeError(f"config: expected a Config or a YAML file, got {type(config).__name__}")
         settings = config if isinstance(config, Config) else load_config(config)
@@ -95,8 +88,9 @@ class Tracker:
         self.config = settings
         self._fps: float | None = None
         self.stopwatch = Stopwatch()
-        self._detector = None if isinstance(detector, str | Path) else detector
-        self._embedder = None if isinstance(embedder, str | Path) else embedder
+        named = str | Path | None
+        self._detector = None if isinstance(detector, named) else as_detector(detector)
+        self._embedder = None if isinstance(embedder, named) else as_embedder(embedder)
         self._camera = load_camera_motion(settings.camera)
         self._has_detector = self._detector is not None or settings.detector.weights != NONE
         given = self._embedder is not None
@@ -163,10 +157,10 @@ class Tracker:
     def model_names(self) -> dict[str, str]:
         """What detects, embeds and estimates camera motion, for reports."""
 
-        def name(model: object, has_one: bool, configured: str) -> str:
+        def name(model: Detector | Embedder | None, has_one: bool, configured: str) -> str:
             if not has_one:
                 return NONE
-            return str(getattr(model, "name", configured if model is None else type(model).__name__))
+            return configured if model is None else model.name
 
         return {
             "detector": name(self._detector, self._has_detector, self.config.detector.weights),
@@ -269,11 +263,11 @@ class Tracker:
         Worth it on an accelerator, and only where all confident detections are embedded anyway.
 
         Raises:
-            ValueError: an embedding is zero or not finite, or there is no embedder that has ``embed_batch``.
+            ValueError: an embedding is zero or not finite, or there is no embedder.
         """
-        embedder: Any = self.embedder
-        if not hasattr(embedder, "embed_batch"):
-            raise ValueError("embed_batch: this tracker has no embedder, or one without embed_batch")
+        embedder = self.embedder
+        if embedder is None:
+            raise ValueError("embed_batch: this tracker has no embedder")
         with self.stopwatch("embed"):
             rows = embedder.embed_batch(frames, [found.xyxy for found in detections])
         return [
@@ -310,18 +304,16 @@ class Tracker:
 
     def _loaded_detector(self) -> Detector:
         if self._detector is None:
-            from mot_reid.detection.yolo import YoloDetector
+            from mot_reid.detection.loading import load_detector
 
-            device = resolve_device(self.config.device)
-            self._detector = YoloDetector(self.config.detector, device, self.config.pipeline.threads)
+            self._detector = load_detector(self.config)
         return self._detector
 
     def _loaded_embedder(self) -> Embedder:
         if self._embedder is None:
-            from mot_reid.appearance.embedder import NetworkEmbedder
+            from mot_reid.appearance.loading import load_embedder
 
-            device = resolve_device(self.config.device)
-            self._embedder = NetworkEmbedder(self.config.embedder, device, self.config.pipeline.threads)
+            self._embedder = load_embedder(self.config)
         return self._embedder
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 import numpy as np
 
-from mot_reid.appearance.crops import normalised
+from mot_reid.appearance.crops import IMAGENET_MEAN, IMAGENET_STD, normalised
 from mot_reid.devices import exclusive
 from mot_reid.resources import export_of
 from mot_reid.sessions import CUDA, open_session
@@ -31,10 +31,6 @@ RUNTIMES: tuple[Runtime, ...] = get_args(Runtime)
 
 CHECKPOINTS = (".safetensors", ".pth", ".pt", ".tar")
 """How the names of checkpoints end."""
-
-# Mean and deviation of ImageNet's pictures, RGB in 0..1, which exports of ReID networks expect by custom.
-_IMAGENET_MEAN = (0.485, 0.456, 0.406)
-_IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 class Backend(Protocol):
@@ -170,7 +166,7 @@ def normalisation(session: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:
         ValueError: the metadata hold something else.
     """
     metadata = session.get_modelmeta().custom_metadata_map
-    return _channels(metadata.get("mean"), _IMAGENET_MEAN), _channels(metadata.get("std"), _IMAGENET_STD)
+    return _channels(metadata.get("mean"), IMAGENET_MEAN), _channels(metadata.get("std"), IMAGENET_STD)
 
 
 def _channels(metadata: str | None, default: tuple[float, ...]) -> tuple[float, ...]:

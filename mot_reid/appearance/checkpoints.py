@@ -13,15 +13,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from mot_reid.appearance.crops import IMAGENET_MEAN, IMAGENET_STD
 from mot_reid.appearance.fit import abridged, not_finite, require_fit
 from mot_reid.appearance.layouts import Untold, load_foreign
 from mot_reid.appearance.mgn import MGN
-from mot_reid.appearance.network import IMAGENET_MEAN, IMAGENET_STD, EmbeddingNetwork
+from mot_reid.appearance.network import EmbeddingNetwork
 from mot_reid.appearance.osnet import OSNet
 
 __all__ = [
-    "IMAGENET_MEAN",
-    "IMAGENET_STD",
     "EmbeddingNetwork",
     "load_checkpoint",
     "save_checkpoint",

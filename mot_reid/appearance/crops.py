@@ -7,7 +7,13 @@ import numpy as np
 from mot_reid.boxes import clip
 from mot_reid.typing import Boxes, Crops, Floats32, Image, Indices
 
-__all__ = ["crop_batch", "normalised", "pixel_bounds"]
+__all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "crop_batch", "normalised", "pixel_bounds"]
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+"""Mean of ImageNet's pictures, RGB in 0..1, which networks of ReID expect by custom."""
+
+IMAGENET_STD = (0.229, 0.224, 0.225)
+"""Their standard deviation."""
 
 
 def pixel_bounds(xyxy: Boxes, width: int, height: int) -> Indices:

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
 from mot_reid.appearance.backends import CHECKPOINTS, RUNTIMES, Backend, Runtime, load_backend
+from mot_reid.appearance.base import Embedder
 from mot_reid.appearance.crops import crop_batch
 from mot_reid.concurrency import available_cores
 from mot_reid.config import EmbedderConfig
@@ -18,28 +18,7 @@ __all__ = ["Embedder", "NetworkEmbedder"]
 _FRAMES_AT_ONCE = 8  # on an accelerator
 
 
-class Embedder(Protocol):
-    """Turns the people in a frame into appearance embeddings. Bring your own by having this method.
-
-    One that gains from the boxes of several frames in one call also has `NetworkEmbedder.embed_batch` and
-    ``frames_at_once``, how many frames it takes best; one that may be called from several threads at the same
-    time says so by ``calls_at_once`` above 1.
-    """
-
-    def embed(self, frame: Image, xyxy: Boxes) -> Embeddings:
-        """Embeds all boxes of a frame at once.
-
-        Args:
-            frame: ``(H, W, 3)`` uint8 BGR.
-            xyxy: boxes ``(N, 4)`` float32 in pixels, N > 0.
-
-        Returns:
-            ``(N, D)`` float32, L2-normalised.
-        """
-        ...
-
-
-class NetworkEmbedder:
+class NetworkEmbedder(Embedder):
     """Embeds crops with a checkpoint, ours or of a known project, or an ONNX export; one batch a frame.
 
     On a CPU people are cut out and resized by OpenCV. On an accelerator a checkpoint runs in torch,
@@ -87,15 +66,7 @@ class NetworkEmbedder:
         return self._embed([frame], [xyxy])
 
     def embed_batch(self, frames: Sequence[Image], xyxy: Sequence[Boxes]) -> list[Embeddings]:
-        """Embeds the boxes of several frames at once.
-
-        Args:
-            frames: ``(H, W, 3)`` uint8 BGR each, all of one size.
-            xyxy: boxes ``(N, 4)`` float32 of each frame in pixels.
-
-        Returns:
-            ``(N, D)`` float32 of each frame, L2-normalised; ``(0, 0)`` for all where no frame has a box.
-        """
+        """See `Embedder.embed_batch`. One batch on the device, whatever frame the boxes are of."""
         counts = [len(boxes) for boxes in xyxy]
         if not sum(counts):
             return [np.zeros((0, 0), np.float32)] * len(counts)

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from mot_reid.appearance.crops import IMAGENET_MEAN, IMAGENET_STD
 from mot_reid.appearance.fit import abridged, require_fit
 from mot_reid.appearance.mgn import HEADS, MGN, Pooling, StemPool
-from mot_reid.appearance.network import IMAGENET_MEAN, IMAGENET_STD, EmbeddingNetwork
+from mot_reid.appearance.network import EmbeddingNetwork
 from mot_reid.appearance.osnet import OSNet
 
 __all__ = ["LAYOUTS", "Layout", "Untold", "load_foreign"]

@@ -9,10 +9,7 @@ from torch import nn
 
 from mot_reid.appearance.mgn import MGN, check_height
 
-__all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "EmbeddingNetwork"]
-
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
+__all__ = ["EmbeddingNetwork"]
 
 
 @dataclass(frozen=True)

@@ -1,29 +1,35 @@
 """What a detector is."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol, TypeGuard
 
 from mot_reid.structures import Detections
 from mot_reid.typing import Image
 
-__all__ = ["Detector", "frames_at_once"]
+__all__ = ["Detector", "as_detector"]
 
 
 class Detector(Protocol):
-    """Finds people, or other objects, in frames. Bring your own by having these members.
+    """Finds people, or other objects, in frames.
 
-    It may have ``batch_size`` too, the number of frames that it takes best in one call of `detect`
-    (see `frames_at_once`), and ``calls_at_once``, how many threads best call it at the same time (without, it
-    is never called by two).
+    A detector of your own needs `detect` and `class_names`. What it can do besides is stated by the other
+    members, which have the defaults below where a class leaves them out (`as_detector`); a subclass of this
+    one inherits them. `mot_reid.testing.check_detector` says what is wrong with one.
+
+    Attributes:
+        class_names: the name of each class number that it can give.
+        name: for reports; empty for the class's.
+        batch_size: how many frames it takes best in one call of `detect`.
+        calls_at_once: how many threads best call it at the same time; 1 where two never may.
     """
 
-    @property
-    def class_names(self) -> Mapping[int, str]:
-        """The name of each class number it can give."""
-        ...
+    class_names: Mapping[int, str]
+    name: str = ""
+    batch_size: int = 1
+    calls_at_once: int = 1
 
     def detect(self, frames: Sequence[Image]) -> list[Detections]:
-        """Detections of each frame, in order: the same, but for rounding, however frames are batched.
+        """Finds what is in each frame, in order: the same, but for rounding, however frames are batched.
 
         Args:
             frames: a batch of frames ``(H, W, 3)`` uint8 BGR, any number of them, not all of one shape
@@ -32,6 +38,44 @@ class Detector(Protocol):
         ...
 
 
-def frames_at_once(detector: Detector) -> int:
-    """How many frames a detector takes best in one call of `Detector.detect`: its ``batch_size``, or 1."""
-    return max(1, int(getattr(detector, "batch_size", 1)))
+class _Adapted(Detector):
+    """A detector that leaves some members out, with their defaults."""
+
+    def __init__(self, detector: Any) -> None:
+        self._detector = detector
+        for member in ("name", "batch_size", "calls_at_once"):
+            setattr(self, member, getattr(detector, member, getattr(Detector, member)))
+        self.name = self.name or type(detector).__name__
+
+    @property
+    def class_names(self) -> Mapping[int, str]:  # type: ignore[override]
+        """The detector's own, also where they change."""
+        names: Mapping[int, str] = self._detector.class_names
+        return names
+
+    def detect(self, frames: Sequence[Image]) -> list[Detections]:
+        """See `Detector.detect`."""
+        found: list[Detections] = self._detector.detect(frames)
+        return found
+
+
+def _is_complete(detector: object) -> TypeGuard[Detector]:
+    members = ("class_names", "detect", "name", "batch_size", "calls_at_once")
+    return all(hasattr(detector, member) for member in members) and bool(getattr(detector, "name", ""))
+
+
+def as_detector(detector: object) -> Detector:
+    """A detector with all members of `Detector`: itself where it has them, or else in a thin wrapper.
+
+    Raises:
+        TypeError: it has no ``detect`` or no ``class_names``, or a number of its is none above 0.
+    """
+    for member in ("detect", "class_names"):
+        if not hasattr(detector, member):
+            raise TypeError(f"detector: expected weights or an object with {member}, got {detector!r}")
+    whole = detector if _is_complete(detector) else _Adapted(detector)
+    for member in ("batch_size", "calls_at_once"):
+        value = getattr(whole, member)
+        if not isinstance(value, int) or value < 1:
+            raise TypeError(f"detector.{member}: expected a whole number from 1, got {value!r}")
+    return whole

@@ -32,7 +32,7 @@ from mot_reid.timing import Stopwatch
 from mot_reid.typing import Affine, Embeddings
 
 if TYPE_CHECKING:
-    from mot_reid.appearance.embedder import Embedder
+    from mot_reid.appearance.base import Embedder
     from mot_reid.detection.base import Detector
     from mot_reid.video.frames import Frame
 

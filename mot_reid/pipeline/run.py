@@ -10,7 +10,6 @@ from pathlib import Path
 
 from mot_reid.concurrency import Overlap, batched, side_by_side
 from mot_reid.config import Config
-from mot_reid.detection.base import frames_at_once
 from mot_reid.offline.recorder import Recorder
 from mot_reid.pipeline.outputs import (
     OFFLINE_FILE,
@@ -151,7 +150,7 @@ def _run(
         overlap = stack.enter_context(Overlap(depth, threads=config.overlap))
         frames = overlap.ahead(_decoded(source, watch), newest=source.info.live)
         steps = overlap.ahead(_detected(frames, tracker, detections, live=source.info.live))
-        ahead = int(getattr(tracker.embedder, "frames_at_once", 1))
+        ahead = 1 if tracker.embedder is None else tracker.embedder.frames_at_once
         # What is worth embedding selectively shows only when the frames before are tracked.
         if ahead > 1 and not source.info.live and tracker.config.association.embed_share == 1:
             steps = overlap.ahead(_embedded(steps, tracker, ahead))
@@ -195,7 +194,7 @@ def _detected(
     if given is not None:
         return (_Step(frame, given.get(frame.number, Detections.empty())) for frame in frames)
     # A live source's frames shall be answered one by one, as fast as can be.
-    batch_size = 1 if live else frames_at_once(tracker.detector)
+    batch_size = 1 if live else tracker.detector.batch_size
     if batch_size > 1:
 
         def detected(batch: list[Frame]) -> list[_Step]:
@@ -203,7 +202,7 @@ def _detected(
 
         return batched(detected, frames, batch_size)
     one_by_one = live or not tracker.config.pipeline.overlap
-    workers = 1 if one_by_one else int(getattr(tracker.detector, "calls_at_once", 1))
+    workers = 1 if one_by_one else tracker.detector.calls_at_once
     return side_by_side(lambda frame: _Step(frame, tracker.detect(frame.image)), frames, workers)
 
 

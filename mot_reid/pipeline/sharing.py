@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 
-from mot_reid.detection.base import frames_at_once
+from mot_reid.appearance.base import Embedder, as_embedder
+from mot_reid.detection.base import Detector, as_detector
 from mot_reid.structures import Detections
 from mot_reid.typing import Boxes, Embeddings, Image
-
-if TYPE_CHECKING:
-    from mot_reid.appearance.embedder import Embedder
-    from mot_reid.detection.base import Detector
 
 __all__ = ["Combiner", "SharedDetector", "SharedEmbedder"]
 
@@ -83,7 +80,7 @@ class Combiner(Generic[Request, Answer]):
                     self._answer_batch([entry])
 
 
-class SharedDetector:
+class SharedDetector(Detector):
     """A detector that several runs use at the same time; frames of one size go into batches together.
 
     Args:
@@ -97,26 +94,21 @@ class SharedDetector:
     """
 
     def __init__(self, detector: Detector, runs: int) -> None:
-        self._detector = detector
-        self.name = str(getattr(detector, "name", type(detector).__name__))
-        self.batch_size = frames_at_once(detector)
-        at_once = int(getattr(detector, "calls_at_once", 1))
+        detector = as_detector(detector)
+        self.name, self.class_names = detector.name, detector.class_names
+        self.batch_size = detector.batch_size
+        at_once = detector.calls_at_once
         self.calls_at_once = max(1, at_once // runs)
         self._detect: Callable[[Sequence[Image]], list[Detections]] = detector.detect
         if at_once <= 1:
             self._detect = Combiner(detector.detect, self.batch_size, lambda frame: frame.shape)
-
-    @property
-    def class_names(self) -> Mapping[int, str]:
-        """See `Detector.class_names`."""
-        return self._detector.class_names
 
     def detect(self, frames: Sequence[Image]) -> list[Detections]:
         """See `Detector.detect`."""
         return self._detect(frames)
 
 
-class SharedEmbedder:
+class SharedEmbedder(Embedder):
     """An embedder that several runs use at the same time; people of several runs go into one batch.
 
     Args:
@@ -128,10 +120,9 @@ class SharedEmbedder:
     """
 
     def __init__(self, embedder: Embedder) -> None:
-        self._embedder: Any = embedder
-        self.name = str(getattr(embedder, "name", type(embedder).__name__))
-        self.frames_at_once = max(1, int(getattr(embedder, "frames_at_once", 1)))
-        self._direct = int(getattr(embedder, "calls_at_once", 1)) > 1
+        self._embedder = embedder = as_embedder(embedder)
+        self.name, self.frames_at_once = embedder.name, embedder.frames_at_once
+        self._direct = embedder.calls_at_once > 1
         self._embed = Combiner(self._of_pairs, self.frames_at_once, lambda pair: pair[0].shape)
 
     def embed(self, frame: Image, xyxy: Boxes) -> Embeddings:
@@ -141,7 +132,7 @@ class SharedEmbedder:
         return self._embed([(frame, xyxy)])[0]
 
     def embed_batch(self, frames: Sequence[Image], xyxy: Sequence[Boxes]) -> list[Embeddings]:
-        """See `NetworkEmbedder.embed_batch`."""
+        """See `Embedder.embed_batch`."""
         return self._embed(list(zip(frames, xyxy, strict=True)))
 
     def _of_pairs(self, pairs: list[tuple[Image, Boxes]]) -> Sequence[Embeddings]:

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from mot_reid.appearance.backbones import HEAD_PREFIXES, build_backbone, split_backbone
-from mot_reid.appearance.checkpoints import IMAGENET_MEAN, IMAGENET_STD, save_checkpoint
+from mot_reid.appearance.checkpoints import save_checkpoint
+from mot_reid.appearance.crops import IMAGENET_MEAN, IMAGENET_STD
 from mot_reid.appearance.mgn import GLOBAL_HEADS, MGN, MGNOutput, Pooling
 from mot_reid.files import atomic
 from mot_reid.training.reid.settings import NetworkSettings

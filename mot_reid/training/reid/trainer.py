@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from mot_reid.appearance.checkpoints import IMAGENET_MEAN, IMAGENET_STD, EmbeddingNetwork
+from mot_reid.appearance.checkpoints import EmbeddingNetwork
+from mot_reid.appearance.crops import IMAGENET_MEAN, IMAGENET_STD
 from mot_reid.appearance.mgn import MGN
 from mot_reid.files import atomic
 from mot_reid.training.reid.augmentation import augmented_batch, normalise
