@@ -1,11 +1,15 @@
 """Multi-object tracking with appearance re-identification.
 
-`Tracker` turns frames, or `Detections` of your own, into `Tracks`; a `Config`, read by `load_config`, has its
-settings::
+`track` goes through a source; `Tracker` turns frames, or `Detections` of your own, into `Tracks`::
 
-    tracker = Tracker()
+    for frame, tracks in mot_reid.track("street.mp4"):
+        print(frame.time, tracks.ids, tracks.xyxy)
+
+    tracker = mot_reid.Tracker()
     tracks = tracker.update(frame)  # (H, W, 3) uint8 BGR
-    print(tracks.ids, tracks.xyxy)
+
+A `Config`, read by `load_config`, has the settings; `Detector` and `Embedder` say what models of your own
+need; `Gallery` remembers who was seen and finds them again; `evaluate` scores results.
 
 The public names are loaded when first asked for, so that ``import mot_reid`` stays light.
 """
@@ -14,22 +18,43 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mot_reid.appearance.base import Embedder as Embedder
     from mot_reid.config import Config as Config
     from mot_reid.config import load_config as load_config
+    from mot_reid.detection.base import Detector as Detector
+    from mot_reid.evaluation.evaluate import evaluate as evaluate
     from mot_reid.structures import Detections as Detections
     from mot_reid.structures import Tracks as Tracks
     from mot_reid.tracker import Tracker as Tracker
+    from mot_reid.tracking import track as track
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Config": "mot_reid.config",
     "Detections": "mot_reid.structures",
+    "Detector": "mot_reid.detection.base",
+    "Embedder": "mot_reid.appearance.base",
+    "Gallery": "mot_reid.gallery.gallery",
     "Tracker": "mot_reid.tracker",
     "Tracks": "mot_reid.structures",
+    "evaluate": "mot_reid.evaluation.evaluate",
     "load_config": "mot_reid.config",
+    "track": "mot_reid.tracking",
 }
-__all__ = ["Config", "Detections", "Tracker", "Tracks", "__version__", "load_config"]
+__all__ = [
+    "Config",
+    "Detections",
+    "Detector",
+    "Embedder",
+    "Gallery",
+    "Tracker",
+    "Tracks",
+    "__version__",
+    "evaluate",
+    "load_config",
+    "track",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 from collections.abc import Iterable
 from contextlib import suppress
@@ -23,6 +24,8 @@ __all__ = [
 ]
 
 _PACKAGE = Path(__file__).parents[1]
+_NAME = __name__.partition(".")[0]
+_SETTINGS = {f"{_NAME}.config", f"{_NAME}.settings"}  # their values stand in a key by themselves
 _OPENCV = (
     "opencv-python",
     "opencv-python-headless",
@@ -75,11 +78,41 @@ def package_versions(*packages: str) -> dict[str, str]:
 
 
 @lru_cache
-def code_digest(*parts: str) -> str:
-    """SHA-256 of our own files or folders that compute a stage: to change them makes old results stale."""
+def code_digest(*modules: str, alone: tuple[str, ...] = ()) -> str:
+    """SHA-256 of our own code that computes a stage: to change it makes old results stale.
+
+    Args:
+        modules: what computes it, such as ``mot_reid.detection.loading``; all of ours that these import count
+            too, at once or when called, one from the other.
+        alone: modules that count without what they import.
+    """
     digest = hashlib.sha256()
-    for part in parts:
-        place = _PACKAGE / part
-        for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
-            digest.update(path.read_bytes())
+    for module in sorted({*_imported(modules), *alone}):
+        digest.update(module.encode())
+        digest.update(_file_of(module).read_bytes())
     return digest.hexdigest()
+
+
+def _imported(modules: Iterable[str]) -> set[str]:
+    """These modules and all of ours that they import, directly or not."""
+    found: set[str] = set()
+    waiting = list(modules)
+    while waiting:
+        module = waiting.pop()
+        if module in found or module in _SETTINGS:
+            continue
+        found.add(module)
+        for node in ast.walk(ast.parse(_file_of(module).read_bytes())):
+            if isinstance(node, ast.ImportFrom) and node.module is not None:
+                names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            elif isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            else:
+                continue
+            waiting += [name for name in names if name.startswith(f"{_NAME}.") and _file_of(name).is_file()]
+    return found
+
+
+def _file_of(module: str) -> Path:
+    place = _PACKAGE.joinpath(*module.split(".")[1:])
+    return place / "__init__.py" if place.is_dir() else place.with_suffix(".py")

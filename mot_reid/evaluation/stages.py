@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 import numpy as np
 
 from mot_reid.appearance.backends import CHECKPOINTS
+from mot_reid.appearance.loading import load_embedder
 from mot_reid.config import CameraConfig, Config, DetectorConfig, EmbedderConfig
+from mot_reid.detection.loading import load_detector
 from mot_reid.devices import resolve_device
 from mot_reid.evaluation.cache import Arrays
 from mot_reid.evaluation.fingerprints import (
@@ -52,14 +54,9 @@ Progress = Callable[[str, int, int], None]
 """Told what is computed, how many frames are done, and of how many."""
 Result = TypeVar("Result")
 
-_COMMON = (
-    "evaluation/sequence_frames.py",
-    "evaluation/stages.py",
-    "structures.py",
-    "video/pictures.py",
-    "video/video_file.py",
-)
-_DETECTION = tuple(f"detection/{name}.py" for name in ("decoding", "letterbox", "onnx_yolo", "yolo"))
+_FRAMES = "mot_reid.evaluation.sequence_frames"
+_DETECTION, _APPEARANCE = "mot_reid.detection.loading", "mot_reid.appearance.loading"
+_CAMERA = "mot_reid.motion.camera"
 
 
 class Stage(ABC, Generic[Result]):
@@ -132,14 +129,14 @@ class DetectStage(Stage[Detections]):
         return {
             **self._network,
             "versions": package_versions("ultralytics", *NETWORK_PACKAGES),
-            "code": code_digest(*_DETECTION, "boxes.py", *_COMMON),
+            "code": code_digest(_DETECTION, _FRAMES, alone=(__name__,)),
         }
 
     def load(self) -> str:
         """See `Stage.load`."""
         device = resolve_device(self._device)
         self._detector = _load_detector(self._config, device, self._network["weights"])
-        return str(getattr(self._detector, "name", self._config.weights))
+        return self._detector.name
 
     def take(self, frame: Frame, detections: Detections) -> Detections:
         """See `Stage.take`."""
@@ -188,7 +185,7 @@ class EmbedStage(Stage[Embeddings]):
         return {
             **self._network,
             "versions": package_versions(*NETWORK_PACKAGES),
-            "code": code_digest("appearance", "boxes.py", *_COMMON),
+            "code": code_digest(_APPEARANCE, _FRAMES, alone=(__name__,)),
             "boxes": boxes_digest(self.chosen(frame) for frame in detections),
         }
 
@@ -196,7 +193,7 @@ class EmbedStage(Stage[Embeddings]):
         """See `Stage.load`."""
         device = resolve_device(self._device)
         self._embedder = _load_embedder(self._config, device, self._network["weights"])
-        return str(getattr(self._embedder, "name", self._config.weights))
+        return self._embedder.name
 
     def take(self, frame: Frame, detections: Detections) -> Embeddings:
         """See `Stage.take`: ``(K, D)``, one batch a frame."""
@@ -233,7 +230,7 @@ class FlowStage(Stage["Affine | None"]):
         return {
             "settings": asdict(self._config),
             "versions": package_versions(*IMAGE_PACKAGES),
-            "code": code_digest("motion/camera.py", *_COMMON),
+            "code": code_digest(_CAMERA, _FRAMES, alone=(__name__,)),
             "boxes": boxes_digest(detections),
         }
 
@@ -346,16 +343,12 @@ def unpack(stage: Stage[Any], arrays: Arrays) -> Outcome:
 @lru_cache(maxsize=1)
 def _load_detector(config: DetectorConfig, device: str, weights_digest: str) -> Detector:
     """Loaded once for all sequences; anew if the weights have changed."""
-    from mot_reid.detection.yolo import YoloDetector
-
-    return YoloDetector(config, device)
+    return load_detector(Config(detector=config, device=device))
 
 
 @lru_cache(maxsize=1)
 def _load_embedder(config: EmbedderConfig, device: str, weights_digest: str) -> Embedder:
-    from mot_reid.appearance.embedder import NetworkEmbedder
-
-    return NetworkEmbedder(config, device)
+    return load_embedder(Config(embedder=config, device=device))
 
 
 def _network_key(config: DetectorConfig | EmbedderConfig, device: str, path: Path) -> dict[str, Any]:

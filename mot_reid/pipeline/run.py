@@ -28,7 +28,15 @@ from mot_reid.video.files import prepare_output_folder
 from mot_reid.video.formats import SinkInfo, chosen_formats
 from mot_reid.video.frames import Frame, Source
 
-__all__ = ["OUTPUT_FILES", "Summary", "network_threads", "track_source"]
+__all__ = [
+    "OUTPUT_FILES",
+    "Step",
+    "Summary",
+    "network_threads",
+    "open_overlap",
+    "track_source",
+    "tracked_steps",
+]
 
 
 def network_threads(config: Config, *, live: bool, detects: bool) -> int:
@@ -112,8 +120,16 @@ def _conclude(summary: Summary, source: Source, tracker: Tracker, folder: Path) 
 
 
 @dataclass(eq=False)
-class _Step:
-    """One frame on its way through the stages."""
+class Step:
+    """One frame on its way through the stages.
+
+    Attributes:
+        frame: as the source gives it, with its time.
+        found: its detections.
+        tracks: its tracks, once it is tracked.
+        affine: camera motion ``(2, 3)`` since the frame before, or None where it is not known.
+        picture: what is drawn of it, where anything is.
+    """
 
     frame: Frame
     found: Detections
@@ -132,7 +148,7 @@ def _run(
     cancelled: Callable[[], bool],
     on_frame: Callable[[Summary], None] | None,
 ) -> None:
-    watch, output, config = tracker.stopwatch, tracker.config.output, tracker.config.pipeline
+    watch, output = tracker.stopwatch, tracker.config.output
     names = {0: "person"} if detections is not None else tracker.class_names
     fps = source.info.fps / stride
     start = time.perf_counter()
@@ -146,15 +162,8 @@ def _run(
         if recorder is not None:
             summary.outputs.append(OFFLINE_FILE)
             stack.callback(write_refined, folder / OFFLINE_FILE, recorder, tracker.config.offline, fps)
-        depth = 1 if source.info.live else config.queue
-        overlap = stack.enter_context(Overlap(depth, threads=config.overlap))
-        frames = overlap.ahead(_decoded(source, watch), newest=source.info.live)
-        steps = overlap.ahead(_detected(frames, tracker, detections, live=source.info.live))
-        ahead = 1 if tracker.embedder is None else tracker.embedder.frames_at_once
-        # What is worth embedding selectively shows only when the frames before are tracked.
-        if ahead > 1 and not source.info.live and tracker.config.association.embed_share == 1:
-            steps = overlap.ahead(_embedded(steps, tracker, ahead))
-        steps = overlap.ahead(_tracked(steps, tracker))
+        overlap = stack.enter_context(open_overlap(source, tracker))
+        steps = tracked_steps(source, tracker, overlap, detections)
         if any(entry.pictures for entry in formats.values()):
             steps = overlap.ahead(_drawn(steps, tracker, names))
         for step in steps:
@@ -175,6 +184,33 @@ def _run(
                 raise KeyboardInterrupt
 
 
+def open_overlap(source: Source, tracker: Tracker) -> Overlap:
+    """The threads of a run, as ``tracker.config.pipeline`` has it; a live source's newest frame counts."""
+    config = tracker.config.pipeline
+    return Overlap(1 if source.info.live else config.queue, threads=config.overlap)
+
+
+def tracked_steps(
+    source: Source, tracker: Tracker, overlap: Overlap, detections: Mapping[int, Detections] | None = None
+) -> Iterator[Step]:
+    """Decodes, detects, embeds and tracks, each ahead of the other in `Overlap`.
+
+    Args:
+        source: open.
+        tracker: reset; its stopwatch takes the times.
+        overlap: entered; it drops frames of a live source.
+        detections: of each frame number, instead of the tracker's detector; frames left out have none.
+    """
+    live = source.info.live
+    frames = overlap.ahead(_decoded(source, tracker.stopwatch), newest=live)
+    steps = overlap.ahead(_detected(frames, tracker, detections, live=live))
+    ahead = 1 if tracker.embedder is None else tracker.embedder.frames_at_once
+    # What is worth embedding selectively shows only when the frames before are tracked.
+    if ahead > 1 and not live and tracker.config.association.embed_share == 1:
+        steps = overlap.ahead(_embedded(steps, tracker, ahead))
+    return overlap.ahead(_tracked(steps, tracker))
+
+
 def _decoded(source: Source, watch: Stopwatch) -> Iterator[Frame]:
     frames = iter(source)
     while True:
@@ -190,26 +226,26 @@ def _decoded(source: Source, watch: Stopwatch) -> Iterator[Frame]:
 
 def _detected(
     frames: Iterator[Frame], tracker: Tracker, given: Mapping[int, Detections] | None, *, live: bool
-) -> Iterator[_Step]:
+) -> Iterator[Step]:
     if given is not None:
-        return (_Step(frame, given.get(frame.number, Detections.empty())) for frame in frames)
+        return (Step(frame, given.get(frame.number, Detections.empty())) for frame in frames)
     # A live source's frames shall be answered one by one, as fast as can be.
     batch_size = 1 if live else tracker.detector.batch_size
     if batch_size > 1:
 
-        def detected(batch: list[Frame]) -> list[_Step]:
-            return list(map(_Step, batch, tracker.detect_batch([frame.image for frame in batch])))
+        def detected(batch: list[Frame]) -> list[Step]:
+            return list(map(Step, batch, tracker.detect_batch([frame.image for frame in batch])))
 
         return batched(detected, frames, batch_size)
     one_by_one = live or not tracker.config.pipeline.overlap
     workers = 1 if one_by_one else tracker.detector.calls_at_once
-    return side_by_side(lambda frame: _Step(frame, tracker.detect(frame.image)), frames, workers)
+    return side_by_side(lambda frame: Step(frame, tracker.detect(frame.image)), frames, workers)
 
 
-def _embedded(steps: Iterator[_Step], tracker: Tracker, ahead: int) -> Iterator[_Step]:
+def _embedded(steps: Iterator[Step], tracker: Tracker, ahead: int) -> Iterator[Step]:
     """Embeds everybody in several frames at once; what `Tracker.update` would leave out is cheap enough."""
 
-    def embedded(batch: list[_Step]) -> list[_Step]:
+    def embedded(batch: list[Step]) -> list[Step]:
         without = [step for step in batch if step.found.embeddings is None]
         found = tracker.embed_batch([step.frame.image for step in without], [step.found for step in without])
         for step, with_looks in zip(without, found, strict=True):
@@ -219,7 +255,7 @@ def _embedded(steps: Iterator[_Step], tracker: Tracker, ahead: int) -> Iterator[
     return batched(embedded, steps, ahead)
 
 
-def _tracked(steps: Iterator[_Step], tracker: Tracker) -> Iterator[_Step]:
+def _tracked(steps: Iterator[Step], tracker: Tracker) -> Iterator[Step]:
     for step in steps:
         step.tracks = tracker.update(step.frame.image, step.found, frame_number=step.frame.number)
         step.affine = tracker.affine
@@ -227,7 +263,7 @@ def _tracked(steps: Iterator[_Step], tracker: Tracker) -> Iterator[_Step]:
         del step
 
 
-def _drawn(steps: Iterator[_Step], tracker: Tracker, names: Mapping[int, str]) -> Iterator[_Step]:
+def _drawn(steps: Iterator[Step], tracker: Tracker, names: Mapping[int, str]) -> Iterator[Step]:
     from mot_reid.video.overlay import Overlay
 
     output = tracker.config.output

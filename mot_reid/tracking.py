@@ -1,0 +1,186 @@
+"""One call for a whole source: `track`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+from mot_reid.config import Config, load_config
+from mot_reid.detection.motchallenge import read_detections
+from mot_reid.pipeline.run import network_threads, open_overlap, track_source, tracked_steps
+from mot_reid.structures import Detections, Tracks
+from mot_reid.tracker import NONE, Tracker
+from mot_reid.video.formats import chosen_formats
+from mot_reid.video.frames import Frame, Source
+from mot_reid.video.sources import open_source
+
+if TYPE_CHECKING:
+    from mot_reid.appearance.base import Embedder
+    from mot_reid.detection.base import Detector
+    from mot_reid.pipeline.summary import Summary
+
+__all__ = ["track"]
+
+Given = Mapping[int, Detections] | str | Path | None
+
+
+@overload
+def track(
+    source: str | Path | int | Source,
+    output: None = None,
+    *,
+    tracker: Tracker | None = None,
+    detections: Given = None,
+    start: int = 1,
+    stop: int | None = None,
+    stride: int = 1,
+    formats: Sequence[str] | None = None,
+    detector: Detector | str | Path | None = None,
+    embedder: Embedder | str | Path | None = None,
+    camera_motion: str | Path | None = None,
+    config: Config | str | Path | None = None,
+    device: str | None = None,
+) -> Iterator[tuple[Frame, Tracks]]: ...
+
+
+@overload
+def track(
+    source: str | Path | int | Source,
+    output: str | Path,
+    *,
+    tracker: Tracker | None = None,
+    detections: Given = None,
+    start: int = 1,
+    stop: int | None = None,
+    stride: int = 1,
+    formats: Sequence[str] | None = None,
+    detector: Detector | str | Path | None = None,
+    embedder: Embedder | str | Path | None = None,
+    camera_motion: str | Path | None = None,
+    config: Config | str | Path | None = None,
+    device: str | None = None,
+) -> Summary: ...
+
+
+def track(
+    source: str | Path | int | Source,
+    output: str | Path | None = None,
+    *,
+    tracker: Tracker | None = None,
+    detections: Given = None,
+    start: int = 1,
+    stop: int | None = None,
+    stride: int = 1,
+    formats: Sequence[str] | None = None,
+    **settings: Any,
+) -> Iterator[tuple[Frame, Tracks]] | Summary:
+    """Tracks through a source: frame by frame in a loop, or into files.
+
+    Without ``output`` it gives each frame with its tracks, as soon as there are any; with ``output`` it
+    writes there what ``mot-reid track`` writes, and returns when all is written::
+
+        for frame, tracks in mot_reid.track("street.mp4"):
+            print(frame.number, frame.time, tracks.ids)
+
+        summary = mot_reid.track("street.mp4", output="out", formats=["mot", "csv"])
+
+    Decoding, detection and tracking run ahead of the loop, each in a thread. Whoever leaves the loop early
+    ends them; the source is closed then.
+
+    Args:
+        source: a video file, a folder of pictures, a MOTChallenge sequence, a webcam's number, a URL, or an
+            open `Source`, which is not closed here.
+        output: a folder for the results.
+        tracker: what tracks; it is reset first. By default one is made of the settings below.
+        detections: of each frame number, or a file in MOTChallenge's format, instead of the detector.
+        start: first frame wanted, from 1.
+        stop: last frame wanted, included; None for all there are.
+        stride: take each ``stride``-th frame; an open source brings its own selection, so that here it says
+            what that was.
+        formats: what is written, such as ``["mot", "csv"]``; by default ``output.formats`` of the settings.
+        settings: ``detector``, ``embedder``, ``camera_motion``, ``config`` and ``device``, as `Tracker`
+            takes them.
+
+    Returns:
+        An iterator of frames, each with its number, time and image, and their tracks; or, with ``output``,
+        the summary that ``summary.json`` holds.
+
+    Raises:
+        FileNotFoundError: weights, a configuration or a file of detections does not exist.
+        OSError: an output cannot be written, or another run is writing there.
+        SourceError: the source cannot be opened, or breaks off.
+        TypeError: an argument has the wrong type, or settings are given beside a tracker.
+        ValueError: a setting is out of range or does not exist.
+    """
+    if tracker is not None and any(value is not None for value in settings.values()):
+        names = ", ".join(name for name, value in settings.items() if value is not None)
+        raise TypeError(f"{names}: the tracker brings its own; give either it or these")
+    if formats is not None and output is None:
+        raise TypeError("formats: they are written to a folder; give output=")
+    given = read_detections(Path(detections)) if isinstance(detections, str | Path) else detections
+    detections_from = f"{Path(detections).name} (file)" if isinstance(detections, str | Path) else ""
+    frames: Iterator[tuple[Frame, Tracks]] | None = None
+    opened = source if isinstance(source, Source) else open_source(_name(source), start, stop, stride)
+    try:
+        made = tracker or _tracker(settings, live=opened.info.live, detects=given is None)
+        if output is None:
+            frames = _frames(opened, made, given, stride, close=opened is not source)
+            return frames
+        kept = made.config
+        try:
+            made.config = kept if formats is None else _with_formats(kept, formats)
+            return track_source(
+                opened, made, output, stride=stride, detections=given, detections_from=detections_from
+            )
+        finally:
+            made.config = kept
+    finally:
+        if frames is None and opened is not source:
+            opened.close()
+
+
+def _name(source: str | Path | int) -> str | Path:
+    if isinstance(source, bool) or not isinstance(source, str | Path | int):
+        raise TypeError(
+            f"source: expected a file, folder, webcam number, URL or Source, got {type(source).__name__}"
+        )
+    return str(source) if isinstance(source, int) else source
+
+
+def _tracker(settings: Mapping[str, Any], *, live: bool, detects: bool) -> Tracker:
+    """A tracker with its models loaded."""
+    if not detects and settings.get("detector") is None:
+        settings = {**settings, "detector": NONE}
+    config = settings.get("config")
+    read = config if isinstance(config, Config) else load_config(config)
+    threads = network_threads(read, live=live, detects=detects)
+    made = Tracker(**{**settings, "config": read}, threads=threads)
+    made.load(detector=detects)
+    return made
+
+
+def _with_formats(config: Config, formats: Sequence[str]) -> Config:
+    if isinstance(formats, str):
+        raise TypeError(f"formats: expected a list such as ['mot', 'csv'], got {formats!r}")
+    chosen_formats(formats)
+    return replace(config, output=replace(config.output, formats=tuple(formats)))
+
+
+def _frames(
+    source: Source,
+    tracker: Tracker,
+    detections: Mapping[int, Detections] | None,
+    stride: int,
+    *,
+    close: bool,
+) -> Iterator[tuple[Frame, Tracks]]:
+    tracker.reset(source.info.fps / stride)
+    try:
+        with open_overlap(source, tracker) as overlap:
+            for step in tracked_steps(source, tracker, overlap, detections):
+                yield step.frame, step.tracks
+    finally:
+        if close:
+            source.close()
