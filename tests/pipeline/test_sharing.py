@@ -73,11 +73,9 @@ def test_several_frames_of_one_run_stay_in_order() -> None:
     assert [len(batch) for batch in counting.shapes] == [4, 2]
 
 
-def test_numbers_below_one_are_taken_for_one() -> None:
-    counting = Counting(batch_size=0)
-    shared = SharedDetector(counting, runs=2)
-    assert shared.batch_size == 1
-    assert len(shared.detect([frame(1), frame(2)])) == 2
+def test_numbers_below_one_are_named() -> None:
+    with pytest.raises(TypeError, match=r"detector.batch_size: expected a whole number from 1, got 0"):
+        SharedDetector(Counting(batch_size=0), runs=2)
 
 
 def test_a_fault_is_its_owners_alone() -> None:
