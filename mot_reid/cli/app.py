@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from mot_reid import __version__
+from mot_reid.cli.batch import batch
 from mot_reid.cli.benchmark import benchmark
 from mot_reid.cli.config import config
 from mot_reid.cli.demo import demo
@@ -60,6 +61,7 @@ def _help(command: Callable[..., object]) -> str:
 
 _COMMANDS: dict[str, Callable[..., object]] = {
     "track": track,
+    "batch": batch,
     "demo": demo,
     "eval": eval_,
     "benchmark": benchmark,

@@ -1,0 +1,205 @@
+"""``mot-reid batch``: track many videos on this machine's cores or on a Ray cluster."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from mot_reid.cli.errors import FAILED, INTERRUPTED, usage_errors
+from mot_reid.cli.options import QuietOption, build_config, setting_option
+from mot_reid.cluster.batch import BATCH_FILE, LOGS, Batch, Plan
+from mot_reid.cluster.engines import Engine, LocalEngine, RayEngine
+from mot_reid.cluster.manifest import read_manifest
+from mot_reid.overlap import available_cores
+
+__all__ = ["batch"]
+
+WORK = "Work"
+MODELS = "Models"
+
+
+def batch(
+    manifest: Annotated[
+        str,
+        typer.Argument(
+            metavar="MANIFEST",
+            help="A CSV file (columns source, and if wanted name and camera), JSON lines with these keys, a "
+            "folder, or a quoted pattern; local, mounted, or in object storage (s3://... and the like).",
+        ),
+    ],
+    output: Annotated[
+        str, typer.Option("--output", "-o", help="Folder or URL for all results, a folder in it each.")
+    ] = "out",
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", "-c", help="YAML file with settings; `mot-reid config` prints one."),
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Change any setting: NAME=VALUE, such as detector.score=0.2."),
+    ] = None,
+    quiet: QuietOption = False,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            help="Address of a Ray cluster (auto, HOST:PORT, ray://HOST:PORT), or local for one on this machine.",
+            show_default="processes on this machine, without Ray",
+            rich_help_panel=WORK,
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs",
+            "-j",
+            min=1,
+            help="Videos at the same time, without --ray.",
+            show_default="one a core",
+            rich_help_panel=WORK,
+        ),
+    ] = None,
+    cores: Annotated[int, typer.Option(min=1, help="Cores that each takes.", rich_help_panel=WORK)] = 1,
+    gpus: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            help="Accelerators that each takes with --ray; 0.25 lets four share one.",
+            rich_help_panel=WORK,
+        ),
+    ] = 0.0,
+    piece_minutes: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            help="Longer videos are cut into pieces of about this length, and their tracks stitched; 0 for never.",
+            rich_help_panel=WORK,
+        ),
+    ] = 10.0,
+    tries: Annotated[
+        int, typer.Option(min=1, help="How often a video that fails is tried.", rich_help_panel=WORK)
+    ] = 3,
+    detector: Annotated[str | None, setting_option("detector.weights", "--detector", panel=MODELS)] = None,
+    embedder: Annotated[str | None, setting_option("embedder.weights", "--embedder", panel=MODELS)] = None,
+    classes: Annotated[str | None, setting_option("detector.classes", "--classes", panel=MODELS)] = None,
+    device: Annotated[str | None, setting_option("device", "--device", panel=MODELS)] = None,
+    video: Annotated[
+        bool,
+        typer.Option(
+            "--video/--no-video", help="Write annotated videos too; then no video is cut into pieces."
+        ),
+    ] = False,
+) -> None:
+    r"""Track many videos, on this machine's cores or on a Ray cluster.
+
+    Each video gets a folder with the files that `mot-reid track` writes, when they are whole and not before.
+    What is complete is not done again: the same command goes on where an earlier one, or its machine,
+    stopped, and does anew what another video or another setting makes different. A worker that dies is
+    replaced; a video that fails is tried again and then set aside, and the others go on.
+
+    Writes batch.json (how far each video came, and why one failed) and logs/NAME.log. Exit codes: 0 done,
+    1 some failed, 2 usage, 130 interrupted.
+
+    For example
+
+    \b
+    mot-reid batch videos/ -o out
+    mot-reid batch "cameras/*/2026-11-*.mp4" -o out --jobs 8
+    mot-reid batch list.csv -o s3://bucket/tracks --ray auto --gpus 0.25
+    """
+    options = {
+        "detector.weights": detector,
+        "embedder.weights": embedder,
+        "detector.classes": None if classes is None else [c.strip() for c in classes.split(",") if c.strip()],
+        "device": device,
+        "output.video": video,
+    }
+    with usage_errors():
+        settings = build_config(config, options, set_ or [])
+        videos = read_manifest(manifest)
+        engine = _engine(ray, workers, cores, gpus)
+    plan = Plan(piece_seconds=60 * piece_minutes, tries=tries, cores=cores)
+    with engine, _Bar(quiet) as bar:
+        work = Batch(videos, output, settings, engine, plan, bar.show)
+        try:
+            work.run()
+        except KeyboardInterrupt:
+            typer.echo(
+                f"interrupted; {work.count('done', 'already done')} of {len(videos)} videos are complete in "
+                f"{output}; the same command goes on",
+                err=True,
+            )
+            raise typer.Exit(INTERRUPTED) from None
+    if not quiet:
+        _tell(work)
+    failed = [state for state in work.states if state.status == "failed"]
+    for state in failed:
+        typer.echo(f"error: {state.video.name}: {state.error} (tried {max(state.tries, 1)} times)", err=True)
+    if failed:
+        typer.echo(f"error: {len(failed)} of {len(videos)} videos failed; see {output}/{LOGS}", err=True)
+        raise typer.Exit(FAILED)
+
+
+def _engine(ray: str | None, workers: int | None, cores: int, gpus: float) -> Engine:
+    if ray is not None:
+        return RayEngine(ray, cores, gpus)
+    if gpus:
+        raise ValueError("--gpus: has no effect without --ray; --device chooses an accelerator here")
+    return LocalEngine(workers or max(1, available_cores() // cores))
+
+
+class _Bar:
+    """How far the batch is, on a terminal: videos, frames a second, failures, time left."""
+
+    def __init__(self, quiet: bool) -> None:
+        console = Console(stderr=True)
+        self._progress = Progress(
+            TextColumn("videos"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[speed]:.1f} frames/s, {task.fields[failed]} failed"),
+            TimeRemainingColumn(),
+            console=console,
+            disable=quiet or not os.isatty(2),
+        )
+        self._task = self._progress.add_task("", total=None, speed=0.0, failed=0)
+
+    def __enter__(self) -> "_Bar":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def show(self, work: Batch) -> None:
+        """Shows how far a batch is now."""
+        failed = work.count("failed")
+        self._progress.update(
+            self._task,
+            total=len(work.states),
+            completed=work.count("done", "already done") + failed,
+            speed=work.frames / max(work.seconds, 1e-9),
+            failed=failed,
+        )
+
+
+def _tell(work: Batch) -> None:
+    """The closing table; of many videos only what needs attention."""
+    table = Table()
+    for name in ("video", "status", "frames", "tracks", "pieces", "tries"):
+        table.add_column(name, justify="left" if name in ("video", "status") else "right")
+    shown = [state for state in work.states if state.status == "failed" or len(work.states) <= 40]
+    for state in shown:
+        figures = [str(state.figures.get(key, "-")) for key in ("frames", "tracks")]
+        pieces = str(state.pieces or state.figures.get("pieces", 1))
+        table.add_row(state.video.name, state.status, *figures, pieces, str(state.tries))
+    if shown:
+        Console().print(table)
+    typer.echo(
+        f"{work.count('done')} videos done, {work.count('already done')} already done, "
+        f"{work.count('failed')} failed; {work.frames} frames in {work.seconds:.0f} s, "
+        f"{work.frames / max(work.seconds, 1e-9):.1f} frames/s; written to {work.out} ({BATCH_FILE})"
+    )

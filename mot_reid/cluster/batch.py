@@ -1,0 +1,320 @@
+"""A batch of videos: what is still to do, who does it, what is tried again, and what came of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from filelock import FileLock, Timeout
+
+from mot_reid.cluster.engines import Engine, Report
+from mot_reid.cluster.manifest import Video
+from mot_reid.cluster.places import PARTIAL, is_remote, join, remote, remove
+from mot_reid.cluster.stitching import Piece, cut
+from mot_reid.cluster.work import (
+    Job,
+    done,
+    fingerprint,
+    probe,
+    settings_digest,
+    stitch_pieces,
+    track_piece,
+    track_whole,
+)
+from mot_reid.config import Config
+from mot_reid.provenance import versions
+
+__all__ = ["BATCH_FILE", "LOGS", "Batch", "Plan", "VideoState"]
+
+BATCH_FILE, LOGS = "batch.json", "logs"
+
+# Losses of whole machines are nobody's fault, but one video cannot use up a cluster for ever either.
+_MOST_BLAMELESS = 100
+_SAVE_SECONDS = 5.0
+
+Status = Literal["waiting", "running", "done", "already done", "failed"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a batch is done.
+
+    Attributes:
+        piece_seconds: longer videos are cut into pieces of about this length, seconds; 0 for never.
+        overlap_seconds: how far before its first frame a piece begins, seconds: at least as long as a lost
+            track can come back, so that nobody who would have been found again is lost at a seam.
+        tries: how often a video that fails, or whose worker dies, is tried in all.
+        cores: processor cores of one call.
+    """
+
+    piece_seconds: float = 600.0
+    overlap_seconds: float = 25.0
+    tries: int = 3
+    cores: int = 1
+
+
+@dataclass
+class VideoState:
+    """How far a video is.
+
+    Attributes:
+        video: which.
+        status: where it stands.
+        tries: failures so far.
+        losses: machines lost with it so far.
+        pieces: how many it is cut into; 0 while that is not known.
+        error: the last failure.
+        figures: frames, rows, tracks and seconds, once it is done.
+    """
+
+    video: Video
+    status: Status = "waiting"
+    tries: int = 0
+    losses: int = 0
+    pieces: int = 0
+    error: str | None = None
+    figures: dict[str, Any] = field(default_factory=dict)
+    missing: set[int] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class _Call:
+    """One call of one video."""
+
+    index: int
+    kind: Literal["probe", "whole", "piece", "stitch"]
+    piece: Piece | None = None
+
+
+class Batch:
+    """Tracks many videos on an engine; what is complete from an earlier run is left as it is.
+
+    Args:
+        videos: which.
+        out: folder or URL of all results: a folder in it for each video, ``logs/``, and ``batch.json``.
+        config: all settings.
+        engine: who does the work.
+        plan: how.
+        on_change: called whenever something has ended.
+
+    Attributes:
+        states: of each video, in their order.
+    """
+
+    def __init__(
+        self,
+        videos: Sequence[Video],
+        out: str,
+        config: Config,
+        engine: Engine,
+        plan: Plan | None = None,
+        on_change: Callable[[Batch], None] = lambda batch: None,
+    ) -> None:
+        self.states = [VideoState(video) for video in videos]
+        self.out, self.config, self.engine, self.plan = out, config, engine, plan or Plan()
+        self.frames = 0  # tracked by this run, pieces of unfinished videos included
+        self.started = time.time()
+        self._on_change = on_change
+        self._ready: deque[_Call] = deque()
+        self._jobs: dict[int, Job] = {}
+        self._pieces: dict[int, tuple[Piece, ...]] = {}
+        self._saved = 0.0
+
+    def run(self) -> None:
+        """Does all that is still to do.
+
+        However it ends, ``batch.json`` tells how far each video came, and the same batch goes on from there.
+
+        Raises:
+            OSError: the output cannot be written, or another batch is at work there.
+            KeyboardInterrupt: Ctrl-C; what is finished is kept.
+        """
+        with ExitStack() as stack:
+            stack.enter_context(_only_batch(self.out))
+            remove(join(self.out, PARTIAL))  # left over by workers that were killed
+            stack.callback(self._save, force=True)
+            self._plan_all()
+            self._on_change(self)
+            while self._ready or self.engine.busy:
+                while self._ready and self.engine.room > 0:
+                    self._submit(self._ready.popleft())
+                for call, report in self.engine.reports(timeout=0.5):
+                    self._take(call, report)
+                    self._on_change(self)
+                self._save()
+
+    def count(self, *statuses: Status) -> int:
+        """How many videos stand there."""
+        return sum(state.status in statuses for state in self.states)
+
+    @property
+    def seconds(self) -> float:
+        """Wall time since the batch was made."""
+        return time.time() - self.started
+
+    def _plan_all(self) -> None:
+        settings = settings_digest(self.config)
+        for index, state in enumerate(self.states):
+            try:
+                made_from = fingerprint(state.video, settings)
+            except (OSError, ImportError, ValueError) as error:
+                state.status, state.error = "failed", f"{state.video.source}: cannot be read ({error})"
+                continue
+            job = self._jobs[index] = Job(state.video, self.out, self.config, made_from)
+            figures = done(job.place, job.fingerprint)
+            if figures is not None:
+                state.status, state.figures = "already done", figures
+            else:
+                whole = self.plan.piece_seconds <= 0 or self.config.output.video
+                self._ready.append(_Call(index, "whole" if whole else "probe"))
+
+    def _submit(self, call: _Call) -> None:
+        job, cores = self._jobs[call.index], self.plan.cores
+        self.states[call.index].status = "running"
+        if call.kind == "probe":
+            self.engine.submit(call, probe, job.video.source)
+        elif call.kind == "whole":
+            self.engine.submit(call, track_whole, job, cores)
+        elif call.piece is not None:
+            self.engine.submit(call, track_piece, job, call.piece, cores)
+        else:
+            self.engine.submit(call, stitch_pieces, job, self._pieces[call.index])
+
+    def _take(self, call: _Call, report: Report) -> None:
+        """Takes in what came of a call: the next one of its video, another try, or its end."""
+        state = self.states[call.index]
+        self._log(state, call, report)
+        abandoned = call.kind in ("piece", "stitch") and call.index not in self._pieces
+        if state.status == "failed" or abandoned:  # for a sister piece; this one came too late
+            return
+        if report.error is not None:
+            self._try_again(state, call, report)
+        elif call.kind == "probe":
+            self._cut(call.index, *report.value)
+        elif call.piece is not None:
+            self.frames += report.value["frames"]
+            state.missing.discard(call.piece.number)
+            if not state.missing:
+                self._ready.append(_Call(call.index, "stitch"))
+        else:
+            state.status, state.figures, state.error = "done", report.value, None
+            self.frames += report.value["frames"] if call.kind == "whole" else 0
+
+    def _cut(self, index: int, frames: int | None, fps: float) -> None:
+        """Decides on the pieces of a video; those that are complete already are not done again."""
+        state, job, plan = self.states[index], self._jobs[index], self.plan
+        pieces = tuple(cut(frames, fps, plan.piece_seconds, plan.overlap_seconds)) if frames else ()
+        state.pieces = max(1, len(pieces))
+        if len(pieces) < 2:
+            self._ready.appendleft(_Call(index, "whole"))
+            return
+        self._pieces[index] = pieces
+        missing = [piece for piece in pieces if done(job.piece_place(piece), job.fingerprint) is None]
+        state.missing = {piece.number for piece in missing}
+        calls = [_Call(index, "piece", piece) for piece in missing] or [_Call(index, "stitch")]
+        self._ready.extendleft(reversed(calls))
+
+    def _try_again(self, state: VideoState, call: _Call, report: Report) -> None:
+        state.error = report.error
+        if call.kind == "piece" and not report.lost:  # it may be shorter than it says: the whole decides
+            self._drop(call.index)
+            del self._pieces[call.index]
+            state.pieces = 1
+            self._ready.append(_Call(call.index, "whole"))
+            return
+        if report.blameless:
+            state.losses += 1
+        else:
+            state.tries += 1
+        if state.tries >= self.plan.tries or state.losses >= _MOST_BLAMELESS:
+            state.status = "failed"
+            self._drop(call.index)
+        else:
+            self._ready.append(call)
+
+    def _drop(self, index: int) -> None:
+        """Takes the calls of a video that nobody has begun out."""
+        self._ready = deque(call for call in self._ready if call.index != index)
+
+    def _log(self, state: VideoState, call: _Call, report: Report) -> None:
+        """Adds what a worker had to say to the video's log; where the output is remote, only errors are kept."""
+        if is_remote(self.out):
+            return
+        part = f"piece {call.piece.number}" if call.piece is not None else call.kind
+        told = "done" if report.error is None else f"failed: {report.error}"
+        when = datetime.now(UTC).isoformat(timespec="seconds")
+        lines = [f"{when} {part} on {report.worker or 'a lost worker'}: {told}", *report.log]
+        lines += report.trace.splitlines() if report.error is not None else []
+        path = Path(self.out) / LOGS / f"{state.video.name}.log"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as file:
+            file.write("\n".join(lines) + "\n")
+
+    def report(self) -> dict[str, Any]:
+        """The batch as JSON can hold it: ``batch.json``."""
+        return {
+            "started": datetime.fromtimestamp(self.started, UTC).isoformat(timespec="seconds"),
+            "seconds": round(self.seconds, 1),
+            "engine": self.engine.name,
+            "plan": asdict(self.plan),
+            "videos": len(self.states),
+            "done": self.count("done"),
+            "already_done": self.count("already done"),
+            "failed": self.count("failed"),
+            "left": self.count("waiting", "running"),
+            "frames": self.frames,
+            "versions": versions(),
+            "configuration": asdict(self.config),
+            "results": [
+                {
+                    **asdict(state.video),
+                    "status": state.status,
+                    "pieces": state.pieces or state.figures.get("pieces", 1),
+                    "tries": state.tries,
+                    "machines_lost": state.losses,
+                    "error": state.error,
+                    **{
+                        key: state.figures[key]
+                        for key in ("frames", "rows", "tracks")
+                        if key in state.figures
+                    },
+                }
+                for state in self.states
+            ],
+        }
+
+    def _save(self, force: bool = False) -> None:
+        """Writes ``batch.json``, whole or not at all, every few seconds."""
+        if not force and time.monotonic() - self._saved < _SAVE_SECONDS:
+            return
+        self._saved = time.monotonic()
+        text = json.dumps(self.report(), indent=2) + "\n"
+        if is_remote(self.out):
+            system, path = remote(join(self.out, BATCH_FILE))
+            system.pipe_file(path, text.encode())
+            return
+        partial = Path(self.out) / f"{BATCH_FILE}.partial"
+        partial.write_text(text, encoding="utf-8")
+        os.replace(partial, Path(self.out) / BATCH_FILE)
+
+
+def _only_batch(out: str) -> ExitStack:
+    """Holds a local output against a second batch; object storage has no locks."""
+    stack = ExitStack()
+    if not is_remote(out):
+        Path(out).mkdir(parents=True, exist_ok=True)
+        lock = FileLock(Path(out) / ".batch.lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise OSError(f"output folder {out}: another batch is at work there") from None
+        stack.callback(lock.release)
+    return stack
