@@ -14,7 +14,7 @@ from mot_reid.cli.options import QuietOption, build_config, setting_option
 from mot_reid.cluster.batch import BATCH_FILE, LOGS, Batch, Plan
 from mot_reid.cluster.engines import Engine, LocalEngine, RayEngine
 from mot_reid.cluster.manifest import read_manifest
-from mot_reid.overlap import available_cores
+from mot_reid.concurrency import available_cores
 
 __all__ = ["batch"]
 
@@ -46,7 +46,7 @@ def batch(
     ray: Annotated[
         str | None,
         typer.Option(
-            help="Address of a Ray cluster (auto, HOST:PORT, ray://HOST:PORT), or local for one on this machine.",
+            help="A Ray cluster's address (auto, HOST:PORT, ray://HOST:PORT), or local: one on this machine.",
             show_default="processes on this machine, without Ray",
             rich_help_panel=WORK,
         ),
@@ -75,7 +75,7 @@ def batch(
         float,
         typer.Option(
             min=0,
-            help="Longer videos are cut into pieces of about this length, and their tracks stitched; 0 for never.",
+            help="Longer videos are cut into pieces of about this length, tracks stitched; 0 for never.",
             rich_help_panel=WORK,
         ),
     ] = 10.0,

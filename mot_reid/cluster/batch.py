@@ -245,7 +245,7 @@ class Batch:
         self._ready = deque(call for call in self._ready if call.index != index)
 
     def _log(self, state: VideoState, call: _Call, report: Report) -> None:
-        """Adds what a worker had to say to the video's log; where the output is remote, only errors are kept."""
+        """Adds what a worker had to say to the video's log; a remote output keeps errors alone."""
         if is_remote(self.out):
             return
         part = f"piece {call.piece.number}" if call.piece is not None else call.kind

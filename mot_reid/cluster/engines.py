@@ -1,4 +1,4 @@
-"""Who does the work: processes on this machine, or a Ray cluster. Both run one function call at a time each."""
+"""Who does the work: processes on this machine, or a Ray cluster; each worker one call at a time."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import platform
 import signal
+import socket
 import threading
 import traceback
 from abc import ABC, abstractmethod
@@ -245,6 +246,7 @@ class RayEngine(Engine):
         self.name = f"Ray cluster {address}"
         self._started = not ray.is_initialized()
         if self._started:
+            _require_answer(address)
             options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
             if address == "local":
                 options["include_dashboard"] = False
@@ -304,3 +306,14 @@ class RayEngine(Engine):
         self._running = {}
         if self._started:
             self._ray.shutdown()
+
+
+def _require_answer(address: str) -> None:
+    """Raises ConnectionError where nobody listens: Ray itself would wait for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not (host and port.isdigit()):
+        return  # a name that Ray looks up, such as auto
+    try:
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except (OSError, OverflowError) as error:
+        raise ConnectionError(f"--ray {address}: no Ray cluster answers ({error})") from None

@@ -20,7 +20,7 @@ _ENDINGS = (
     *("3gp", "asf", "avi", "flv", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts", "ogv", "ts"),
     *("vob", "webm", "wmv"),
 )
-VIDEO_SUFFIXES = frozenset((f".{ending}" for ending in _ENDINGS))
+VIDEO_SUFFIXES = frozenset(f".{ending}" for ending in _ENDINGS)
 _COLUMNS = ("source", "name", "camera")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,8 +71,8 @@ class Rows:
 
     def by_frame(self) -> Iterator[tuple[int, Rows]]:
         """The rows of each frame that has some, in order."""
-        starts = np.flatnonzero(np.diff(self.frames, prepend=-1))
-        for start, end in zip(starts, [*starts[1:], len(self)], strict=True):
+        borders = np.flatnonzero(np.diff(self.frames, prepend=-1, append=-2))
+        for start, end in pairwise(borders):
             part = (getattr(self, field.name)[start:end] for field in fields(self))
             yield int(self.frames[start]), Rows(*part)
 

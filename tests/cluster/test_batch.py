@@ -1,0 +1,297 @@
+"""The driver: what is done, tried again, set aside, taken up again; and whole batches end to end."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Hashable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mot_reid.cluster import batch as module
+from mot_reid.cluster.batch import BATCH_FILE, LOGS, Batch, Plan
+from mot_reid.cluster.engines import Engine, Report, _call
+from mot_reid.cluster.manifest import Video
+from mot_reid.cluster.stitching import Piece
+from mot_reid.cluster.work import DONE, Job
+from mot_reid.config import Config, OutputConfig
+
+TEXT_ONLY = Config(output=OutputConfig(video=False))
+LOST = Report(error="the worker process died", lost=True)
+MACHINE = Report(error="its machine was lost", lost=True, blameless=True)
+
+
+class InlineEngine(Engine):
+    """Calls at once, in this process; ``losses`` come first, instead of calls."""
+
+    name = "inline"
+
+    def __init__(self, *losses: Report) -> None:
+        self.losses = deque(losses)
+        self.ended: list[tuple[Any, Report]] = []
+        self.calls: list[str] = []
+
+    @property
+    def room(self) -> int:
+        return 2 - len(self.ended)
+
+    @property
+    def busy(self) -> int:
+        return len(self.ended)
+
+    def submit(self, key: Hashable, function: Callable[..., Any], *arguments: Any) -> None:
+        self.calls.append(function.__name__)
+        report = self.losses.popleft() if self.losses else _call(function, arguments)
+        self.ended.append((key, report))
+
+    def reports(self, timeout: float) -> list[tuple[Any, Report]]:
+        ended, self.ended = self.ended, []
+        return ended
+
+    def close(self) -> None:
+        self.ended = []
+
+
+def publish(place: str, job: Job) -> dict[str, Any]:
+    Path(place).mkdir(parents=True, exist_ok=True)
+    figures = {"fingerprint": job.fingerprint, "frames": 10, "rows": 5, "tracks": 1, "seconds": 0.1}
+    (Path(place) / DONE).write_text(json.dumps(figures))
+    return figures
+
+
+def probe(source: str) -> tuple[int | None, float]:
+    if "unreadable" in Path(source).stem:
+        raise ValueError(f"{source}: not a video")
+    return (3000 if "long" in source else 100), 10.0
+
+
+def track_whole(job: Job, cores: int) -> dict[str, Any]:
+    if "poison" in Path(job.video.source).stem:
+        raise ValueError("a poisonous video")
+    return publish(job.place, job)
+
+
+def track_piece(job: Job, piece: Piece, cores: int) -> dict[str, Any]:
+    if "shorter" in Path(job.video.source).stem and piece.number:
+        raise ValueError("has only 50 frames")
+    return publish(job.piece_place(piece), job)
+
+
+def stitch_pieces(job: Job, pieces: tuple[Piece, ...]) -> dict[str, Any]:
+    assert all((Path(job.piece_place(piece)) / DONE).is_file() for piece in pieces)
+    return publish(job.place, job)
+
+
+@pytest.fixture
+def work(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Batch]:
+    for function in (probe, track_whole, track_piece, stitch_pieces):
+        monkeypatch.setattr(module, function.__name__, function)
+
+    def run(*names: str, engine: Engine | None = None, **plan: Any) -> Batch:
+        videos = []
+        for name in names:
+            path = tmp_path / f"{name}.mp4"
+            if not path.exists() and name != "missing":
+                path.write_bytes(b"x")
+            videos.append(Video(str(path), name, name))
+        batch = Batch(videos, str(tmp_path / "out"), TEXT_ONLY, engine or InlineEngine(), Plan(**plan))
+        batch.run()
+        return batch
+
+    return run
+
+
+def statuses(batch: Batch) -> list[str]:
+    return [state.status for state in batch.states]
+
+
+def test_all_done_then_nothing_again(work: Callable[..., Batch], tmp_path: Path) -> None:
+    first = work("a", "b")
+    assert statuses(first) == ["done", "done"]
+    engine = InlineEngine()
+    assert statuses(work("a", "b", engine=engine)) == ["already done", "already done"]
+    assert engine.calls == []
+    (tmp_path / "a.mp4").write_bytes(b"another video")
+    assert statuses(work("a", "b")) == ["done", "already done"]
+
+
+def test_a_poisonous_video_is_tried_and_set_aside(work: Callable[..., Batch], tmp_path: Path) -> None:
+    engine = InlineEngine()
+    batch = work("poison", "a", "unreadable", "missing", engine=engine, tries=2)
+    assert statuses(batch) == ["failed", "done", "failed", "failed"]
+    assert engine.calls.count("track_whole") == 3
+    assert "poisonous" in (tmp_path / "out" / LOGS / "poison.log").read_text()
+    told = json.loads((tmp_path / "out" / BATCH_FILE).read_text())
+    assert [entry["status"] for entry in told["results"]] == statuses(batch)
+    assert told["results"][0]["error"] == "a poisonous video"
+    assert "missing" in told["results"][3]["error"]
+    assert (told["done"], told["failed"], told["left"]) == (1, 3, 0)
+
+
+def test_a_lost_worker_counts_and_a_lost_machine_does_not(work: Callable[..., Batch]) -> None:
+    assert statuses(work("a", engine=InlineEngine(*[LOST] * 3))) == ["failed"]
+    batch = work("b", engine=InlineEngine(*[MACHINE] * 20, LOST, LOST))
+    assert statuses(batch) == ["done"]
+    assert (batch.states[0].tries, batch.states[0].losses) == (2, 20)
+
+
+def test_a_machine_eating_video_ends_too(work: Callable[..., Batch]) -> None:
+    assert statuses(work("a", engine=InlineEngine(*[MACHINE] * 200))) == ["failed"]
+
+
+def test_a_long_video_goes_in_pieces_and_on_from_them(work: Callable[..., Batch]) -> None:
+    engine = InlineEngine()
+    batch = work("long", engine=engine, piece_seconds=100)
+    assert engine.calls == ["probe", "track_piece", "track_piece", "track_piece", "stitch_pieces"]
+    assert batch.states[0].pieces == 3
+    assert batch.frames == 30
+
+    # The first call is the probe; the pieces' workers are lost until the video is given up.
+    engine = InlineEngine(Report((3000, 10.0)), Report({"frames": 10}), LOST, LOST, LOST, LOST)
+    assert statuses(work("long2", engine=engine, piece_seconds=100)) == ["failed"]
+
+
+def test_finished_pieces_are_not_done_again(work: Callable[..., Batch]) -> None:
+    engine = InlineEngine()
+    submit = engine.submit
+
+    def until_third(key: Hashable, function: Callable[..., Any], *arguments: Any) -> None:
+        if len(engine.calls) == 3:
+            raise KeyboardInterrupt
+        submit(key, function, *arguments)
+
+    engine.submit = until_third  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        work("long", engine=engine, piece_seconds=100)
+    assert engine.calls == ["probe", "track_piece", "track_piece"]
+    engine = InlineEngine()
+    assert statuses(work("long", engine=engine, piece_seconds=100)) == ["done"]
+    assert engine.calls == ["probe", "track_piece", "stitch_pieces"]
+
+
+def test_a_video_shorter_than_it_says_is_tracked_as_a_whole(work: Callable[..., Batch]) -> None:
+    engine = InlineEngine()
+    assert statuses(work("long-shorter", engine=engine, piece_seconds=100)) == ["done"]
+    assert engine.calls[-1] == "track_whole"
+    assert "stitch_pieces" not in engine.calls
+
+
+def test_two_batches_do_not_share_an_output(work: Callable[..., Batch], tmp_path: Path) -> None:
+    class Second(InlineEngine):
+        def submit(self, key: Hashable, function: Callable[..., Any], *arguments: Any) -> None:
+            with pytest.raises(OSError, match="another batch"):
+                work("b")
+            super().submit(key, function, *arguments)
+
+    assert statuses(work("a", engine=Second())) == ["done"]
+
+
+@pytest.fixture(scope="module")
+def clips(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three short videos of PETS09-S2L1."""
+    import av
+
+    folder = tmp_path_factory.mktemp("clips")
+    with av.open(str(data / "pets09-s2l1/PETS09-S2L1.avi")) as container:
+        frames = [
+            frame.to_ndarray(format="rgb24")
+            for frame, _ in zip(container.decode(video=0), range(60), strict=False)
+        ]
+    for number in range(3):
+        with av.open(str(folder / f"clip{number}.mp4"), "w") as out:
+            stream = out.add_stream("libx264", 10)
+            stream.width, stream.height, stream.pix_fmt = 768, 576, "yuv420p"
+            for frame in frames[10 * number : 10 * number + 24]:
+                out.mux(stream.encode(av.VideoFrame.from_ndarray(frame, "rgb24")))
+            out.mux(stream.encode(None))
+    return folder
+
+
+PROGRAM = (sys.executable, "-c", "from mot_reid.cli import main; main()")
+FAST = ("--set", "detector.image_size=256", "--set", "camera.motion=none")
+
+
+def program(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    command = [*PROGRAM, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=400, check=False, **options)
+
+
+@pytest.mark.data
+def test_results_are_those_of_track_whatever_dies(clips: Path, tmp_path: Path) -> None:
+    """Workers and then the driver are killed in the middle; the same command goes on, to the same bytes."""
+    alone = program(
+        "track",
+        *map(str, sorted(clips.glob("*.mp4"))),
+        "-o",
+        str(tmp_path / "alone"),
+        *FAST,
+        "--no-video",
+        "-q",
+    )
+    assert alone.returncode == 0, alone.stderr
+    out = tmp_path / "out"
+    command = [*PROGRAM, "batch", str(clips), "-o", str(out), "-j", "2", *FAST]
+    driver = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        until = time.monotonic() + 200
+        while not list(out.glob("clip*")) and time.monotonic() < until:
+            time.sleep(0.05)
+        for worker in children(driver.pid):
+            os.kill(worker, signal.SIGKILL)
+        while len(list(out.glob("clip*"))) < 2 and time.monotonic() < until:
+            time.sleep(0.05)
+    finally:
+        driver.kill()
+        driver.wait()
+    again = program("batch", str(clips), "-o", str(out), "-j", "2", *FAST)
+    assert again.returncode == 0, again.stderr
+    assert "already done" in again.stdout
+    for number in range(3):
+        expected = (tmp_path / "alone" / f"clip{number}" / "tracks.txt").read_bytes()
+        assert expected
+        assert (out / f"clip{number}" / "tracks.txt").read_bytes() == expected
+    assert not list((out / ".partial").iterdir())
+
+
+def children(process: int) -> list[int]:
+    """The worker processes of a driver, without Python's resource tracker."""
+    text = Path(f"/proc/{process}/task/{process}/children").read_text()
+    return [
+        child
+        for child in map(int, text.split())
+        if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()
+    ]
+
+
+@pytest.mark.data
+def test_a_long_video_in_pieces_keeps_its_people(clips: Path, tmp_path: Path) -> None:
+    """Seconds in three pieces, each tracked from the beginning, are the tracks of the whole."""
+    plan = ("--piece-minutes", "0.0134", "-j", "1", *FAST)
+    pieces = program(
+        "batch", str(clips / "clip0.mp4").replace("clip0", "clip[0]"), "-o", str(tmp_path / "out"), *plan
+    )
+    assert pieces.returncode == 0, pieces.stderr
+    whole = program(
+        "track", str(clips / "clip0.mp4"), "-o", str(tmp_path / "alone"), *FAST, "--no-video", "-q"
+    )
+    assert whole.returncode == 0, whole.stderr
+    summary = json.loads((tmp_path / "out/clip0/summary.json").read_text())
+    assert summary["frames"] == 24
+    assert json.loads((tmp_path / "out/clip0" / DONE).read_text())["pieces"] == 3
+    assert not list((tmp_path / "out").glob(".pieces/*/*"))
+
+    def tracks(path: Path) -> dict[tuple[int, float, float], int]:
+        rows = [line.split(",") for line in path.read_text().splitlines()]
+        return {(int(row[0]), float(row[2]), float(row[3])): int(row[1]) for row in rows}
+
+    expected = tracks(tmp_path / "alone/tracks.txt")
+    got = tracks(tmp_path / "out/clip0/tracks.txt")
+    shared = expected.keys() & got.keys()
+    assert len(shared) > 0.9 * max(len(expected), len(got))
+    pairs = {(expected[key], got[key]) for key in shared}
+    assert len(pairs) == len({one for one, _ in pairs}) == len({other for _, other in pairs})
