@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from mot_reid.cli.errors import FAILED, INTERRUPTED, usage_errors
-from mot_reid.cli.options import QuietOption, build_config, setting_option
+from mot_reid.cli.options import QuietOption, build_config, setting_option, with_formats
 from mot_reid.cluster.batch import BATCH_FILE, LOGS, Batch, Plan
 from mot_reid.cluster.engines import Engine, LocalEngine, RayEngine
 from mot_reid.cluster.manifest import read_manifest
@@ -22,76 +22,91 @@ WORK = "Work"
 MODELS = "Models"
 
 
+ManifestArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="MANIFEST",
+        help="A CSV file (columns source, and if wanted name and camera), JSON lines with these keys, a "
+        "folder, or a quoted pattern; local, mounted, or in object storage (s3://... and the like).",
+    ),
+]
+OutputOption = Annotated[
+    str, typer.Option("--output", "-o", help="Folder or URL for all results, a folder in it each.")
+]
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help="YAML file with settings; `mot-reid config` prints one."),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Change any setting: NAME=VALUE, such as detector.score=0.2."),
+]
+RayOption = Annotated[
+    str | None,
+    typer.Option(
+        help="A Ray cluster's address (auto, HOST:PORT, ray://HOST:PORT), or local: one on this machine.",
+        show_default="processes on this machine, without Ray",
+        rich_help_panel=WORK,
+    ),
+]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        "-j",
+        min=1,
+        help="Videos at the same time, without --ray.",
+        show_default="one a core",
+        rich_help_panel=WORK,
+    ),
+]
+CoresOption = Annotated[int, typer.Option(min=1, help="Cores that each takes.", rich_help_panel=WORK)]
+GpusOption = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        help="Accelerators that each takes with --ray; 0.25 lets four share one.",
+        rich_help_panel=WORK,
+    ),
+]
+PieceOption = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        help="Longer videos are cut into pieces of about this length, tracks stitched; 0 for never.",
+        rich_help_panel=WORK,
+    ),
+]
+TriesOption = Annotated[
+    int, typer.Option(min=1, help="How often a video that fails is tried.", rich_help_panel=WORK)
+]
+DetectorOption = Annotated[str | None, setting_option("detector.weights", "--detector", panel=MODELS)]
+EmbedderOption = Annotated[str | None, setting_option("embedder.weights", "--embedder", panel=MODELS)]
+ClassesOption = Annotated[str | None, setting_option("detector.classes", "--classes", panel=MODELS)]
+DeviceOption = Annotated[str | None, setting_option("device", "--device", panel=MODELS)]
+VideoOption = Annotated[
+    bool,
+    typer.Option("--video/--no-video", help="Write annotated videos too; then no video is cut into pieces."),
+]
+
+
 def batch(
-    manifest: Annotated[
-        str,
-        typer.Argument(
-            metavar="MANIFEST",
-            help="A CSV file (columns source, and if wanted name and camera), JSON lines with these keys, a "
-            "folder, or a quoted pattern; local, mounted, or in object storage (s3://... and the like).",
-        ),
-    ],
-    output: Annotated[
-        str, typer.Option("--output", "-o", help="Folder or URL for all results, a folder in it each.")
-    ] = "out",
-    config: Annotated[
-        Path | None,
-        typer.Option("--config", "-c", help="YAML file with settings; `mot-reid config` prints one."),
-    ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Change any setting: NAME=VALUE, such as detector.score=0.2."),
-    ] = None,
+    manifest: ManifestArgument,
+    output: OutputOption = "out",
+    config: ConfigOption = None,
+    set_: SetOption = None,
     quiet: QuietOption = False,
-    ray: Annotated[
-        str | None,
-        typer.Option(
-            help="A Ray cluster's address (auto, HOST:PORT, ray://HOST:PORT), or local: one on this machine.",
-            show_default="processes on this machine, without Ray",
-            rich_help_panel=WORK,
-        ),
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            "--jobs",
-            "-j",
-            min=1,
-            help="Videos at the same time, without --ray.",
-            show_default="one a core",
-            rich_help_panel=WORK,
-        ),
-    ] = None,
-    cores: Annotated[int, typer.Option(min=1, help="Cores that each takes.", rich_help_panel=WORK)] = 1,
-    gpus: Annotated[
-        float,
-        typer.Option(
-            min=0,
-            help="Accelerators that each takes with --ray; 0.25 lets four share one.",
-            rich_help_panel=WORK,
-        ),
-    ] = 0.0,
-    piece_minutes: Annotated[
-        float,
-        typer.Option(
-            min=0,
-            help="Longer videos are cut into pieces of about this length, tracks stitched; 0 for never.",
-            rich_help_panel=WORK,
-        ),
-    ] = 10.0,
-    tries: Annotated[
-        int, typer.Option(min=1, help="How often a video that fails is tried.", rich_help_panel=WORK)
-    ] = 3,
-    detector: Annotated[str | None, setting_option("detector.weights", "--detector", panel=MODELS)] = None,
-    embedder: Annotated[str | None, setting_option("embedder.weights", "--embedder", panel=MODELS)] = None,
-    classes: Annotated[str | None, setting_option("detector.classes", "--classes", panel=MODELS)] = None,
-    device: Annotated[str | None, setting_option("device", "--device", panel=MODELS)] = None,
-    video: Annotated[
-        bool,
-        typer.Option(
-            "--video/--no-video", help="Write annotated videos too; then no video is cut into pieces."
-        ),
-    ] = False,
+    ray: RayOption = None,
+    workers: WorkersOption = None,
+    cores: CoresOption = 1,
+    gpus: GpusOption = 0.0,
+    piece_minutes: PieceOption = 10.0,
+    tries: TriesOption = 3,
+    detector: DetectorOption = None,
+    embedder: EmbedderOption = None,
+    classes: ClassesOption = None,
+    device: DeviceOption = None,
+    video: VideoOption = False,
 ) -> None:
     r"""Track many videos, on this machine's cores or on a Ray cluster.
 
@@ -115,10 +130,9 @@ def batch(
         "embedder.weights": embedder,
         "detector.classes": None if classes is None else [c.strip() for c in classes.split(",") if c.strip()],
         "device": device,
-        "output.video": video,
     }
     with usage_errors():
-        settings = build_config(config, options, set_ or [])
+        settings = with_formats(build_config(config, options, set_ or []), {"video": video})
         videos = read_manifest(manifest)
         engine = _engine(ray, workers, cores, gpus)
     plan = Plan(piece_seconds=60 * piece_minutes, tries=tries, cores=cores)

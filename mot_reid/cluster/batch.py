@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -30,7 +29,9 @@ from mot_reid.cluster.work import (
     track_whole,
 )
 from mot_reid.config import Config
+from mot_reid.files import atomic
 from mot_reid.provenance import versions
+from mot_reid.video.formats import chosen_formats
 
 __all__ = ["BATCH_FILE", "LOGS", "Batch", "Plan", "VideoState"]
 
@@ -162,6 +163,8 @@ class Batch:
 
     def _plan_all(self) -> None:
         settings = settings_digest(self.config)
+        pictures = any(entry.pictures for entry in chosen_formats(self.config.output.formats).values())
+        whole = self.plan.piece_seconds <= 0 or pictures  # drawn videos are not put together from pieces
         for index, state in enumerate(self.states):
             try:
                 made_from = fingerprint(state.video, settings)
@@ -173,7 +176,6 @@ class Batch:
             if figures is not None:
                 state.status, state.figures = "already done", figures
             else:
-                whole = self.plan.piece_seconds <= 0 or self.config.output.video
                 self._ready.append(_Call(index, "whole" if whole else "probe"))
 
     def _submit(self, call: _Call) -> None:
@@ -301,9 +303,8 @@ class Batch:
             system, path = remote(join(self.out, BATCH_FILE))
             system.pipe_file(path, text.encode())
             return
-        partial = Path(self.out) / f"{BATCH_FILE}.partial"
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, Path(self.out) / BATCH_FILE)
+        with atomic(Path(self.out) / BATCH_FILE) as part:
+            part.write_text(text, encoding="utf-8")
 
 
 def _only_batch(out: str) -> ExitStack:

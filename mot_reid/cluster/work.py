@@ -28,6 +28,7 @@ from mot_reid.pipeline.summary import Summary, write_summary
 from mot_reid.resources import find_weights
 from mot_reid.structures import Tracks
 from mot_reid.tracker import Tracker
+from mot_reid.video.formats import SinkInfo, chosen_formats
 from mot_reid.video.frames import SourceInfo
 from mot_reid.video.sources import open_source
 
@@ -161,7 +162,8 @@ def track_piece(job: Job, piece: Piece, cores: int) -> dict[str, Any]:
             info, counted, last = source.info, 0, 0
             for frame in source:
                 tracks = tracker.update(frame.image, frame_number=frame.number)
-                found.append((frame.number, frame.number / info.fps, tracks))
+                seconds = (frame.number - 1) / info.fps if frame.time is None else frame.time
+                found.append((frame.number, seconds, tracks))
                 counted, last = counted + (frame.number >= piece.first), frame.number
         rows = _rows(found)
         np.savez(folder / _ROWS, **{item.name: getattr(rows, item.name) for item in fields(rows)})
@@ -198,15 +200,18 @@ def stitch_pieces(job: Job, pieces: tuple[Piece, ...]) -> dict[str, Any]:
     tracker = _tracker(job.config, 1)
     with _workplace(job) as folder:
         with ExitStack() as stack:
-            output = replace(job.config.output, video=False)
-            sinks = open_sinks(output, folder, summary.source.fps, tracker.class_names, stack)
+            wanted = chosen_formats(job.config.output.formats)
+            formats = {name: entry for name, entry in wanted.items() if not entry.pictures}
+            source = summary.source
+            described = SinkInfo(source.fps, tracker.class_names, source.name, source.width, source.height)
+            sinks = open_sinks(formats, folder, described, stack)
             summary.outputs[:] = [path.name for path, _ in sinks]
             for rows in stitched((piece, _read_rows(job, piece)) for piece in pieces):
                 for number, frame in rows.by_frame():
                     tracks = _tracks(frame)
                     summary.count(number, tracks)
                     for _, sink in sinks:
-                        sink.write(number, None, tracks)
+                        sink.write(number, None, tracks, float(frame.times[0]))
         summary.frames, summary.last_frame = summary.source.frame_count or 0, figures[-1]["last_frame"]
         for name in ("seconds", "damaged", "embedded", "embeddable"):
             setattr(summary, name, sum(part[name] for part in figures))

@@ -21,7 +21,7 @@ from mot_reid.cluster.stitching import Piece
 from mot_reid.cluster.work import DONE, Job
 from mot_reid.config import Config, OutputConfig
 
-TEXT_ONLY = Config(output=OutputConfig(video=False))
+TEXT_ONLY = Config(output=OutputConfig(formats=("mot",)))
 LOST = Report(error="the worker process died", lost=True)
 MACHINE = Report(error="its machine was lost", lost=True, blameless=True)
 
