@@ -91,7 +91,7 @@ def cut(frames: int, fps: float, piece_seconds: float, overlap_seconds: float) -
         [(1, 1, 500), (451, 501, None)]
     """
     length = piece_seconds * fps
-    count = max(1, round(frames / length)) if length > 0 else 1
+    count = min(frames, max(1, round(frames / length))) if length > 0 else 1
     firsts = [1 + frames * number // count for number in range(count)]
     overlap = math.ceil(overlap_seconds * fps)
     lasts = [first - 1 for first in firsts[1:]]
