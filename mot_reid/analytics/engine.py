@@ -85,10 +85,10 @@ class Analytics:
         events: list[Event] = []
         for line in self.lines.values():
             events += line.update(batch)
-        for name, zone in self.zones.items():
+        for zone in self.zones.values():
             happened, inside = zone.update(batch)
             events += happened
-            self.series.add_inside(name, batch, inside)
+            self.series.add_inside(zone.zone, batch, inside)
         for queue in self.queues.values():
             stays = self.zones[queue.queue.zone].stays
             events += queue.update(stays, list(events), now)

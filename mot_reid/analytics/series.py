@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from mot_reid.analytics.events import Event
 from mot_reid.analytics.observations import Batch
+from mot_reid.analytics.scene import Zone
 
 __all__ = ["Series"]
 
@@ -21,11 +22,10 @@ class Series:
 
     Args:
         interval: seconds.
-        patience: a gap longer than this many seconds adds no time inside.
     """
 
-    def __init__(self, interval: float, patience: float = 2.0) -> None:
-        self.interval, self._patience = interval, patience
+    def __init__(self, interval: float) -> None:
+        self.interval = interval
         self._counts: dict[int, dict[str, float]] = {}
 
     def add_events(self, events: list[Event]) -> None:
@@ -35,26 +35,26 @@ class Series:
             word = event.direction if event.direction is not None else words.get(event.kind, event.kind)
             self._add(int(event.time // self.interval), f"{event.place}.{word}", 1)
 
-    def add_inside(self, zone: str, batch: Batch, inside: NDArray[np.bool_]) -> None:
+    def add_inside(self, zone: Zone, batch: Batch, inside: NDArray[np.bool_]) -> None:
         """Adds who is inside: object-seconds (``till.seconds``) and the most at once (``till.most``)."""
         if not inside.any():
             return
         gaps = batch.gaps()
         before = np.roll(inside, 1)
-        spent = before & inside & (gaps <= self._patience)
+        spent = before & inside & (gaps <= zone.patience)
         bins = np.floor(batch.times / self.interval).astype(np.int64)
         seconds: dict[int, float] = defaultdict(float)
         places, where = np.unique(bins[spent], return_inverse=True)
         for place, total in zip(places.tolist(), np.bincount(where, gaps[spent]).tolist(), strict=True):
             seconds[place] = total
         for place, total in seconds.items():
-            self._add(place, f"{zone}.seconds", total)
+            self._add(place, f"{zone.name}.seconds", total)
         new = inside & ~batch.carried
         times, count = np.unique(batch.times[new], return_counts=True)
         for place in np.unique(np.floor(times / self.interval)).astype(np.int64).tolist():
             most = int(count[np.floor(times / self.interval) == place].max())
             row = self._row(place)
-            row[f"{zone}.most"] = max(row.get(f"{zone}.most", 0), most)
+            row[f"{zone.name}.most"] = max(row.get(f"{zone.name}.most", 0), most)
 
     def rows(self) -> list[dict[str, Any]]:
         """The rows in the order of time: ``start`` in seconds, and what is not 0."""
