@@ -177,6 +177,7 @@ class OutputConfig(Settings):
     )
     labels: bool = setting(True, "draw the id at each box")
     trail: int = setting(30, "frames of each track's trail; 0 for none", low=0)
+    analytics: str = setting("", "YAML file with lines and zones: writes events.jsonl and analytics.json")
     crf: int = setting(
         23, "quality of the video, H.264's constant rate factor, lower is better", low=0, high=51
     )

@@ -30,6 +30,7 @@ class Analytics:
     Args:
         scene: in the pixels of the video (`Scene.for_size`).
         source: which video or camera, for the events.
+        run: tells the runs of a live source apart, in the events' ids.
         identities: track ids to identities' numbers, where these are known.
 
     Attributes:
@@ -38,7 +39,12 @@ class Analytics:
     """
 
     def __init__(
-        self, scene: Scene, *, source: str = "", identities: Mapping[int, int] | None = None
+        self,
+        scene: Scene,
+        *,
+        source: str = "",
+        run: str = "",
+        identities: Mapping[int, int] | None = None,
     ) -> None:
         if scene.relative:
             raise ValueError("scene: its units are relative; Scene.for_size gives the one for a video")
@@ -47,14 +53,14 @@ class Analytics:
         self.zones = {name: ZoneCounter(zone) for name, zone in scene.zones.items()}
         self.queues = {name: QueueTimer(queue) for name, queue in scene.queues.items()}
         self.series = Series(scene.interval)
-        self.heat = None if scene.size is None else HeatMap(scene.size, scene.cell)
+        self.heat = None if scene.size is None else HeatMap(scene.size, scene.cell, min(2.0, scene.memory))
         self.without_id = 0
         self.twice = 0
         self._speeds = SpeedMeter(None if scene.ground is None else scene.ground.homography)
         self._speed_counts = np.zeros(len(_SPEED_BINS), np.int64)
         self._objects = Objects(identities, handover=scene.handover, memory=scene.memory)
         self._last = LastRows()
-        self._source = source
+        self._source, self._run = source, run
         self._now = -np.inf
         self._frame = 0
         self._most = 0
@@ -74,7 +80,7 @@ class Analytics:
         """
         if now is None:
             now = float(rows.times[-1]) if len(rows) else self._now
-        if len(rows) and (rows.times[0] <= self._now or rows.frames[0] <= self._frame):
+        if len(rows) and (rows.times[0] < self._now or rows.frames[0] <= self._frame):
             raise ValueError(
                 f"rows: expected frames after {self._frame} ({self._now:.3f} s), "
                 f"got {rows.frames[0]} ({rows.times[0]:.3f} s)"
@@ -171,7 +177,7 @@ class Analytics:
         }
 
     def _told(self, events: list[Event]) -> list[Event]:
-        named = [replace(event, source=self._source) for event in events]
+        named = [replace(event, source=self._source, run=self._run) for event in events]
         self.series.add_events(named)
         return sorted(named, key=lambda event: (event.time, event.kind, event.place, event.track))
 

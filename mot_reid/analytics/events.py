@@ -28,6 +28,7 @@ class Event:
         dwell: of ``leave``: seconds inside.
         reason: of ``leave``: ``left``, ``lost`` (not seen any more) or ``end`` (still inside at the end).
         source: which video or camera.
+        run: tells the runs of a live source apart, whose frame numbers begin anew.
     """
 
     kind: str
@@ -43,11 +44,12 @@ class Event:
     dwell: float | None = None
     reason: str | None = None
     source: str = ""
+    run: str = ""
 
     @property
     def id(self) -> str:
         """The same for the same thing in the same run's results, however often it is computed or sent."""
-        parts = (self.source, self.kind, self.place, self.direction, self.frame, self.track)
+        parts = (self.source, self.run, self.kind, self.place, self.direction, self.frame, self.track)
         return hashlib.sha256("\x1f".join(map(str, parts)).encode()).hexdigest()[:16]
 
     def to_dict(self) -> dict[str, Any]:
@@ -55,6 +57,8 @@ class Event:
         record = {"id": self.id} | {key: value for key, value in asdict(self).items() if value is not None}
         record["time"] = round(self.time, 3)
         record["x"], record["y"] = round(self.x, 1), round(self.y, 1)
+        if not self.run:
+            del record["run"]
         if self.dwell is not None:
             record["dwell"] = round(self.dwell, 3)
         return record

@@ -15,6 +15,7 @@ from mot_reid import __version__
 from mot_reid.cli.batch import batch
 from mot_reid.cli.benchmark import benchmark
 from mot_reid.cli.config import config
+from mot_reid.cli.count import count
 from mot_reid.cli.demo import demo
 from mot_reid.cli.errors import FAILED, INTERRUPTED, USAGE, UsageError, debugging, one_line
 from mot_reid.cli.eval import eval_
@@ -62,6 +63,7 @@ def _help(command: Callable[..., object]) -> str:
 _COMMANDS: dict[str, Callable[..., object]] = {
     "track": track,
     "batch": batch,
+    "count": count,
     "demo": demo,
     "eval": eval_,
     "benchmark": benchmark,

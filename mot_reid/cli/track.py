@@ -1,7 +1,7 @@
 """``mot-reid track``: follow people through videos, pictures, webcams and streams."""
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +11,7 @@ from mot_reid.cli.errors import FAILED, UsageError, usage_errors
 from mot_reid.cli.options import build_config, format_option, setting_option, with_formats
 from mot_reid.cli.runs import Runs
 from mot_reid.detection.motchallenge import read_detections
+from mot_reid.pipeline.counting import check_scene
 from mot_reid.pipeline.outputs import OUTPUT_FILES
 from mot_reid.pipeline.run import network_threads
 from mot_reid.tracker import NONE, Tracker
@@ -86,6 +87,9 @@ def track(
     offline: Annotated[
         bool | None, setting_option("output.offline", "--offline/--no-offline", panel=OUTPUTS)
     ] = None,
+    analytics: Annotated[
+        Path | None, setting_option("output.analytics", "--analytics", panel=OUTPUTS)
+    ] = None,
     labels: Annotated[
         bool | None, setting_option("output.labels", "--labels/--no-labels", panel=OUTPUTS)
     ] = None,
@@ -121,6 +125,7 @@ def track(
         "detector.score": score,
         "detector.image_size": image_size,
         "output.offline": offline,
+        "output.analytics": analytics,
         "output.labels": labels,
         "output.trail": trail,
     }
@@ -143,12 +148,11 @@ def track(
         if detections is not None:
             unused = {"--classes": classes, "--score": score, "--image-size": image_size}
             unused["--detector"] = None if detector == NONE else detector
-            for option, value in unused.items():
-                if value is not None:
-                    raise UsageError(f"{option}: has no effect with --detections, which runs no detector")
+            _refuse(unused)
         chosen_formats(tracker.config.output.formats)
         given = None if detections is None else read_detections(detections)
         tracker.load(detector=detections is None)
+        check_scene(settings, {0: "person"} if detections is not None else tracker.class_names)
     folders = (
         [output] if len(sources) == 1 else [output / name for name in _unique(map(source_name, sources))]
     )
@@ -161,6 +165,13 @@ def track(
         if len(sources) > 1:
             typer.echo(f"error: {failed} of {len(sources)} sources failed", err=True)
         raise typer.Exit(FAILED)
+
+
+def _refuse(options: Mapping[str, object]) -> None:
+    """Refuses options of the detector that were given where none runs."""
+    for option, value in options.items():
+        if value is not None:
+            raise UsageError(f"{option}: has no effect with --detections, which runs no detector")
 
 
 def _unique(names: Iterable[str]) -> list[str]:

@@ -14,13 +14,14 @@ from filelock import FileLock, Timeout
 from mot_reid.config import OfflineConfig
 from mot_reid.files import atomic
 from mot_reid.offline.recorder import Recorder
+from mot_reid.pipeline.counting import ANALYTICS_FILES
 from mot_reid.video.formats import FORMATS, Format, SinkInfo, files_of
 from mot_reid.video.sinks import MotSink, Sink
 
 __all__ = ["OFFLINE_FILE", "OUTPUT_FILES", "open_sinks", "sole_writer", "whole", "write_refined"]
 
 OFFLINE_FILE = "tracks_offline.txt"
-OUTPUT_FILES = (*files_of(FORMATS.values()), OFFLINE_FILE, "summary.json")
+OUTPUT_FILES = (*files_of(FORMATS.values()), OFFLINE_FILE, *ANALYTICS_FILES, "summary.json")
 """The files that a run writes, or removes if an earlier run left them."""
 
 

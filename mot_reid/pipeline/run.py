@@ -11,6 +11,7 @@ from pathlib import Path
 from mot_reid.concurrency import Overlap, batched, side_by_side
 from mot_reid.config import Config
 from mot_reid.offline.recorder import Recorder
+from mot_reid.pipeline.counting import AnalyticsSink
 from mot_reid.pipeline.outputs import (
     OFFLINE_FILE,
     OUTPUT_FILES,
@@ -156,6 +157,9 @@ def _run(
         formats = chosen_formats(output.formats)
         about = SinkInfo(fps, names, source.info.name, source.info.width, source.info.height, output.crf)
         sinks = open_sinks(formats, folder, about, stack)
+        if output.analytics:
+            counting = AnalyticsSink(output.analytics, folder, about, live=source.info.live)
+            sinks.append((folder / "events.jsonl", stack.enter_context(counting)))
         summary.outputs[:] = [path.name for path, _ in sinks]
         (folder / OFFLINE_FILE).unlink(missing_ok=True)  # an earlier run's would pass for this one's
         recorder = Recorder() if output.offline else None

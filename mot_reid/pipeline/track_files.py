@@ -1,0 +1,233 @@
+"""Reading finished tracks, from any of the files that a run writes, or from a run's folder."""
+
+from __future__ import annotations
+
+import csv
+import json
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mot_reid.analytics import Observations
+from mot_reid.video.sinks import import_pyarrow
+
+__all__ = ["TrackFile", "read_tracks", "track_file_of"]
+
+_PREFERRED = ("tracks.parquet", "tracks.csv", "tracks.jsonl", "tracks.txt")
+_NEEDED = ("frame", "id", "x1", "y1", "x2", "y2")
+
+
+@dataclass(frozen=True)
+class TrackFile:
+    """Finished tracks and what is known of their video.
+
+    Attributes:
+        path: of the file that was read.
+        rows: all of them.
+        scores: ``(N,)`` float32 in the order of the rows; 1 where the file has none.
+        predicted: ``(N,)`` bool, rows without a detection behind them, where the file tells.
+        class_names: name of each class number.
+        source: short name of the video.
+        fps: frames a second; None where it is not known and not needed.
+        size: width and height of the picture, pixels; None where they are not known.
+        summary: the run's summary, empty where there is none.
+    """
+
+    path: Path
+    rows: Observations
+    scores: NDArray[np.float32]
+    predicted: NDArray[np.bool_]
+    class_names: Mapping[int, str]
+    source: str
+    fps: float | None
+    size: tuple[int, int] | None
+    summary: Mapping[str, Any] = field(default_factory=dict)
+
+
+def track_file_of(folder: Path) -> Path | None:
+    """The file of a run's folder that tells most; None if there is none."""
+    return next((folder / name for name in _PREFERRED if (folder / name).is_file()), None)
+
+
+def read_tracks(path: str | Path, fps: float | None = None) -> TrackFile:
+    """Reads finished tracks.
+
+    Args:
+        path: a run's folder, or a file: MOTChallenge text, CSV, JSON lines or Parquet.
+        fps: frames a second, for files without times; by default the run's own, from its ``summary.json``.
+
+    Raises:
+        FileNotFoundError: there is no such file, or no tracks in the folder.
+        ImportError: it is Parquet, and pyarrow is not installed.
+        ValueError: it is none of these, a row is broken, or times are not known; the message names the file.
+    """
+    path = Path(path)
+    if path.is_dir():
+        found = track_file_of(path)
+        if found is None:
+            raise FileNotFoundError(f"{path}: none of {', '.join(_PREFERRED)} is in it")
+        path = found
+    if not path.is_file():
+        raise FileNotFoundError(f"track file not found: {path}")
+    readers = {".parquet": _parquet, ".csv": _csv, ".jsonl": _json_lines, ".txt": _mot}
+    if path.suffix not in readers:
+        raise ValueError(f"{path}: expected one of {', '.join(readers)}")
+    summary = _summary(path.with_name("summary.json"))
+    source = summary.get("source") or {}
+    fps = fps or source.get("fps")
+    columns, names = readers[path.suffix](path)
+    n = len(columns["frame"])
+    times = columns.get("time")
+    if times is None or np.isnan(times).any():
+        if fps is None and n:
+            raise ValueError(f"{path}: it has no times; frames a second are needed (--fps)")
+        times = (columns["frame"] - 1) / (fps or 1.0)
+    order = np.lexsort((columns["id"], columns["frame"]))
+    boxes = np.column_stack([columns[name] for name in _NEEDED[2:]]).reshape(-1, 4)
+    try:
+        rows = Observations.from_arrays(
+            columns["frame"][order],
+            times[order],
+            columns["id"][order],
+            boxes[order],
+            columns.get("class_id", np.zeros(n))[order],
+        )
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    width, height = source.get("width"), source.get("height")
+    return TrackFile(
+        path,
+        rows,
+        columns.get("score", np.ones(n))[order].astype(np.float32),
+        columns.get("detection_index", np.zeros(n))[order] < 0,
+        names or {0: "person"},
+        str(source.get("name") or path.parent.name or path.stem),
+        fps,
+        (int(width), int(height)) if width and height else None,
+        summary,
+    )
+
+
+def _summary(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _mot(path: Path) -> tuple[dict[str, NDArray[Any]], dict[int, str]]:
+    try:
+        empty = path.stat().st_size < 100 and not path.read_bytes().strip()
+        table = (
+            np.zeros((0, 7))
+            if empty
+            else np.loadtxt(path, delimiter=",", ndmin=2, usecols=range(7), comments=None)
+        )
+    except ValueError as error:
+        raise ValueError(f"{path}: not MOTChallenge's text: {error}") from None
+    frame, track, left, top, width, height, score = table.T
+    columns = {"frame": frame, "id": track, "x1": left, "y1": top, "score": score}
+    return columns | {"x2": left + width, "y2": top + height}, {}
+
+
+def _csv(path: Path) -> tuple[dict[str, NDArray[Any]], dict[int, str]]:
+    with open(path, newline="", encoding="utf-8") as file:
+        header = next(csv.reader(file), [])
+        _check_columns(path, header)
+        named: dict[int, str] = {}
+        if {"class_id", "class_name"} <= set(header):
+            number, name = header.index("class_id"), header.index("class_name")
+            named = {int(row[number]): row[name] for row in csv.reader(file) if len(row) == len(header)}
+    wanted = [name for name in header if name not in ("class_name", "wall_clock")]
+    places = [header.index(name) for name in wanted]
+    blank: dict[int | str, Callable[[str], float]] = {}
+    if "time" in wanted:
+        blank[header.index("time")] = _or_nan
+    try:
+        try:
+            table = _loaded(path, places, {})
+        except ValueError:  # times of runs that did not know them are blank
+            table = _loaded(path, places, blank)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    table = table.reshape(-1, len(wanted))
+    return dict(zip(wanted, table.T, strict=True)), named
+
+
+def _loaded(
+    path: Path, places: list[int], converters: Mapping[int | str, Callable[[str], float]]
+) -> NDArray[np.float64]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a run that found nobody has a header and no row
+        return np.loadtxt(
+            path,
+            np.float64,
+            comments=None,
+            delimiter=",",
+            converters=converters or None,
+            skiprows=1,
+            usecols=places,
+            ndmin=2,
+            encoding="utf-8",
+            quotechar='"',
+        )
+
+
+def _or_nan(text: str) -> float:
+    return float(text) if text else np.nan
+
+
+def _json_lines(path: Path) -> tuple[dict[str, NDArray[Any]], dict[int, str]]:
+    named: dict[int, str] = {}
+    rows: list[tuple[Any, ...]] = []
+    wanted = (*_NEEDED, "score", "class_id", "detection_index", "time")
+    with open(path, encoding="utf-8") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.strip():
+                continue
+            try:
+                entry = json.loads(line)
+                rows.append(tuple(entry.get(name) for name in wanted))
+                named.setdefault(entry.get("class_id") or 0, entry.get("class_name") or "")
+            except (ValueError, AttributeError):
+                raise ValueError(f"{path}:{number}: not a line of JSON with {', '.join(_NEEDED)}") from None
+    try:
+        table = np.array(rows, np.float64).reshape(-1, len(wanted))
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path}: {error}") from None
+    if len(table) and np.isnan(table[:, :6]).any():
+        raise ValueError(f"{path}: a line lacks one of {', '.join(_NEEDED)}")
+    kept = [place for place in range(len(wanted)) if place < 6 or not np.isnan(table[:, place]).any()]
+    return {wanted[place]: table[:, place] for place in kept}, named
+
+
+def _parquet(path: Path) -> tuple[dict[str, NDArray[Any]], dict[int, str]]:
+    import_pyarrow()
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path)
+    except Exception as error:  # pyarrow has exceptions of its own for each kind of damage
+        raise ValueError(f"{path}: not a Parquet file that can be read: {error}") from None
+    _check_columns(path, table.column_names)
+    named: dict[int, str] = {}
+    if {"class_id", "class_name"} <= set(table.column_names):
+        pairs = table.select(["class_id", "class_name"]).group_by(["class_id", "class_name"]).aggregate([])
+        named = dict(zip(*(pairs[name].to_pylist() for name in ("class_id", "class_name")), strict=True))
+    wanted = (*_NEEDED, "score", "class_id", "detection_index", "time")
+    columns = {
+        name: table[name].to_numpy().astype(np.float64) for name in wanted if name in table.column_names
+    }
+    return columns, named
+
+
+def _check_columns(path: Path, columns: list[str]) -> None:
+    missing = [name for name in _NEEDED if name not in columns]
+    if missing:
+        raise ValueError(f"{path}: no column {missing[0]}; expected {', '.join(_NEEDED)}")

@@ -1,0 +1,119 @@
+"""``mot-reid count`` and ``mot-reid track --analytics``."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+SCENE = """
+size: [320, 240]
+lines:
+  door: {from: [0, 150], to: [320, 150], directions: [down, up]}
+zones:
+  yard: {polygon: [[0, 160], [320, 160], [320, 240], [0, 240]]}
+"""
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Path:
+    path = tmp_path / "shop.yaml"
+    path.write_text(SCENE)
+    return path
+
+
+@pytest.fixture
+def tracks(tmp_path: Path) -> Path:
+    path = tmp_path / "gt.txt"
+    path.write_text("".join(f"{f},{1},{50},{f * 4},{30},{60},1,-1,-1,-1\n" for f in range(1, 41)))
+    return path
+
+
+def test_counts_are_printed(run: Callable[..., Any], tracks: Path, scene: Path) -> None:
+    outcome = run("count", tracks, scene, "--fps", 10)
+    assert outcome.code == 0
+    cells = [line.replace("│", " ").split() for line in outcome.out.splitlines()]
+    assert ["door", "down", "1", "1"] in cells
+    assert ["door", "up", "0", "0"] in cells
+
+
+def test_counts_and_events_are_written(
+    run: Callable[..., Any], tracks: Path, scene: Path, tmp_path: Path
+) -> None:
+    outcome = run(
+        "count", tracks, scene, "--fps", 10, "--size", "320x240", "-o", tmp_path / "out", "--events"
+    )
+    assert outcome.code == 0
+    printed = [json.loads(line) for line in outcome.out.splitlines()]
+    logged = [json.loads(line) for line in (tmp_path / "out" / "events.jsonl").read_text().splitlines()]
+    assert printed == logged
+    assert [event["kind"] for event in logged] == ["cross", "enter", "leave"]
+    summary = json.loads((tmp_path / "out" / "analytics.json").read_text())
+    assert summary["lines"]["door"] == {"down": 1, "up": 0, "objects": {"down": 1, "up": 0}}
+
+
+def test_a_scene_drawn_on_another_size_fits(run: Callable[..., Any], tracks: Path, scene: Path) -> None:
+    scene.write_text(SCENE.replace("[320, 240]", "[640, 480]").replace("150]", "300]"))
+    outcome = run("count", tracks, scene, "--fps", 10, "--size", "320x240", "--events")
+    events = [json.loads(line) for line in outcome.out.splitlines()]
+    assert [event["direction"] for event in events if event["place"] == "door"] == ["down"]
+
+
+def test_identities_count_once(run: Callable[..., Any], tracks: Path, scene: Path, tmp_path: Path) -> None:
+    again = "".join(f"{f + 400},{2},{50},{f * 4},{30},{60},1,-1,-1,-1\n" for f in range(1, 41))
+    tracks.write_text(tracks.read_text() + again)
+    (tmp_path / "who.csv").write_text("id,identity\n1,9\n2,9\n")
+    outcome = run("count", tracks, scene, "--fps", 10, "--identities", tmp_path / "who.csv")
+    assert ["door", "down", "2", "1"] in [line.replace("│", " ").split() for line in outcome.out.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere.txt"], "track file not found"),
+        (["{tracks}"], "--fps"),
+        (["{tracks}", "--fps", "10", "--size", "wide"], "--size: expected"),
+        (["{tracks}", "--fps", "10", "--size", "320x320"], "another shape"),
+    ],
+)
+def test_what_cannot_be_counted_is_a_usage_error(
+    run: Callable[..., Any], tracks: Path, scene: Path, arguments: list[str], message: str
+) -> None:
+    filled = [argument.format(tracks=tracks) for argument in arguments]
+    outcome = run("count", filled[0], scene, *filled[1:])
+    assert outcome.code == 2
+    assert message in outcome.err
+
+
+def test_a_run_counts_as_it_goes(run: Callable[..., Any], scene: Path, tmp_path: Path) -> None:
+    pictures = tmp_path / "walk"
+    pictures.mkdir()
+    boxes = []
+    for frame in range(1, 31):
+        cv2.imwrite(str(pictures / f"{frame:06d}.png"), np.zeros((240, 320, 3), np.uint8))
+        boxes.append(f"{frame},-1,50,{20 + frame * 5},30,60,0.9\n")
+    (tmp_path / "det.txt").write_text("".join(boxes))
+    outcome = run(
+        *("track", pictures, "-o", tmp_path / "out", "--detections", tmp_path / "det.txt", "--no-video"),
+        *("--embedder", "none", "--camera-motion", "none", "--analytics", scene),
+    )
+    assert outcome.code == 0, outcome.err
+    live = [json.loads(line) for line in (tmp_path / "out" / "events.jsonl").read_text().splitlines()]
+    assert [event["kind"] for event in live] == ["cross", "enter", "leave"]
+    assert "events.jsonl" in json.loads((tmp_path / "out" / "summary.json").read_text())["outputs"]
+    outcome = run("count", tmp_path / "out", scene, "--events")
+    assert [json.loads(line)["id"] for line in outcome.out.splitlines()] == [event["id"] for event in live]
+
+
+def test_a_scene_that_is_wrong_stops_the_run_before_it_begins(
+    run: Callable[..., Any], tmp_path: Path
+) -> None:
+    scene = tmp_path / "shop.yaml"
+    scene.write_text("lines: {door: {from: [0, 0]}}")
+    (tmp_path / "det.txt").write_text("1,-1,50,20,30,60,0.9\n")
+    outcome = run("track", "nowhere.mp4", "--detections", tmp_path / "det.txt", "--analytics", scene)
+    assert outcome.code == 2
+    assert "line door: to is missing" in outcome.err
