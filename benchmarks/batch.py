@@ -5,11 +5,12 @@
     MOT_REID_DATA=DIR python benchmarks/batch.py pieces [--frames 20000] [-o FOLDER]
     python benchmarks/batch.py scale [--videos 10000] [--workers 100] [-o FOLDER]
 
-kills: a Ray cluster of several node processes on this machine; one is killed at a random moment again and again and
-another one takes its place. The results must be those of one process, byte for byte, and no call may have ended well
-twice. overhead: the same videos in this process, in one worker process and on a Ray cluster of one core, in turn.
-pieces: PETS09-S2L1 played forward and back, whole on one core and in pieces on two. scale: calls that sleep a
-hundredth of what a video of a minute takes, on as many workers as asked for; real scheduler, real driver.
+kills: a Ray cluster of several node processes on this machine; one is killed at a random moment again and
+again and another one takes its place. The results must be those of one process, byte for byte, and no call may
+have ended well twice. overhead: the same videos in this process, in one worker process and on a Ray cluster of
+one core, in turn. pieces: PETS09-S2L1 played forward and back, whole on one core and in pieces on two. scale:
+calls that sleep a hundredth of what a video of a minute takes, on as many workers as asked for, with the real
+scheduler and the real driver.
 """
 
 from __future__ import annotations
