@@ -5,9 +5,9 @@
     MOT_REID_DATA=DIR python benchmarks/batch.py pieces [--frames 20000] [-o FOLDER]
     python benchmarks/batch.py scale [--videos 10000] [--workers 100] [-o FOLDER]
 
-kills: a Ray cluster of several node processes on this machine; one is killed at a random moment again and
-again and another one takes its place. The results must be those of one process, byte for byte, and no call may
-have ended well twice. overhead: the same videos in this process, in one worker process and on a Ray cluster of
+kills: a Ray cluster of several node processes on this machine; one is killed at random moments
+and another one takes its place. The results must be those of one process, byte for byte; no call may
+have ended well twice. overhead: the same videos in this process, in one worker process and on a cluster of
 one core, in turn. pieces: PETS09-S2L1 played forward and back, whole on one core and in pieces on two. scale:
 calls that sleep a hundredth of what a video of a minute takes, on as many workers as asked for, with the real
 scheduler and the real driver.
