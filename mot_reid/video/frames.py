@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from mot_reid.typing import Image
+
+if TYPE_CHECKING:
+    from mot_reid.video.sound import Sound
 
 __all__ = ["DEFAULT_FPS", "Frame", "Selection", "Source", "SourceError", "SourceInfo", "SourceKind"]
 
 SourceKind = Literal["video", "images", "sequence", "webcam", "stream"]
+
+_log = logging.getLogger(__name__)
 
 DEFAULT_FPS = 30.0  # where the source does not say
 
@@ -109,10 +115,25 @@ class Source(ABC):
     Attributes:
         info: what is known of the source.
         damaged: how many frames so far could not be decoded and were left out.
+        notes: what a user should know of it, found out so far, a sentence each.
     """
 
     info: SourceInfo
     damaged: int = 0
+    notes: tuple[str, ...] = ()
+
+    def tell(self, text: str) -> None:
+        """Adds to `notes`, and to the log as a warning.
+
+        Args:
+            text: one sentence, without the source's name.
+        """
+        self.notes += (text,)
+        _log.warning("%s: %s", getattr(self, "_label", None) or self.info.name, text)
+
+    def sound(self) -> Sound | None:
+        """What was heard beside the frames, for the video made of them; None where there is none."""
+        return None
 
     @abstractmethod
     def __iter__(self) -> Iterator[Frame]:

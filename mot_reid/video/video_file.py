@@ -3,38 +3,45 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import chain
-from typing import TYPE_CHECKING, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import av
-import numpy as np
-from av.stream import Disposition
 
-from mot_reid.typing import Image
 from mot_reid.video.clock import LiveClock, StampClock
+from mot_reid.video.container import (
+    declared_length,
+    frame_rate,
+    has_time_stamps,
+    is_cut,
+    open_container,
+    reason,
+)
 from mot_reid.video.frames import DEFAULT_FPS, Frame, Selection, Source, SourceError, SourceInfo, SourceKind
+from mot_reid.video.numbering import FrameNumbers, Piece
+from mot_reid.video.pixels import PixelReader
+from mot_reid.video.sound import Sound
 
 if TYPE_CHECKING:
-    from av.container import InputContainer
     from av.packet import Packet
     from av.video.frame import VideoFrame
-    from av.video.stream import VideoStream
 
 __all__ = ["VideoSource"]
 
 # How far a whole file may end before its declared end: declared lengths are inexact.
 _SLACK_FRAMES, _SLACK_SHARE = 3, 0.02
-
-_NO_TIMESTAMPS = 0x80  # FFmpeg's AVFMT_NOTIMESTAMPS: formats whose data has no time stamps
+# So many packets tell the frame rate; they are held until they are decoded.
+_LOOKED_AT, _LOOKED_AT_BYTES = 100, 1 << 25
 
 _log = logging.getLogger(__name__)
 av.logging.set_level(None)  # FFmpeg's own lines about damaged data; what matters comes as a SourceError
 
 
 class VideoSource(Source):
-    """A video file or stream, decoded frame by frame and turned upright where it says so.
+    """A video file or stream, decoded frame by frame: upright, with square pixels, and in ordinary colours.
 
     A frame that is damaged is skipped, with its number, if later ones can be decoded.
 
@@ -45,6 +52,7 @@ class VideoSource(Source):
         kind: ``"video"`` or ``"stream"``.
         selection: which frames are wanted.
         timeout: seconds without data after which the source counts as dead; None to wait for ever.
+        fps: frames a second, where header and time stamps are wrong; None to go by these.
 
     Raises:
         SourceError: it cannot be opened, is not a video, or no frame can be decoded.
@@ -58,48 +66,46 @@ class VideoSource(Source):
         kind: SourceKind,
         selection: Selection,
         timeout: float | None = None,
+        fps: float | None = None,
     ) -> None:
-        self._label, self._selection, self._timeout = label, selection, timeout
-        # UDP loses packets, and a lost packet tears pictures.
-        options = {"rtsp_flags": "prefer_tcp"} if url.startswith("rtsp") else {}
+        self._url, self._label, self._selection, self._timeout = url, label, selection, timeout
+        self._container, self._stream = open_container(url, label, timeout)
         try:
-            self._container: InputContainer = av.open(url, timeout=timeout, options=options)
-        except av.FFmpegError as error:
-            raise SourceError(f"{label}: {_reason(error, timeout)}") from error
-        try:
-            self._stream = _video_stream(self._container, label)
-            self._length = _declared_length(self._container, self._stream)
             self._failure = ""
             self._closed = False
+            self._length = declared_length(self._container, self._stream)
+            live = kind == "stream" and self._length == (None, None)
+            self._packets = self._demuxed()
+            self._fps = self._frame_rate(fps, look=kind == "video")
+            self._numbers = FrameNumbers(self._fps, self._length[0])
+            self._pixels = PixelReader(self._stream.sample_aspect_ratio, self.tell)
+            self._clock = StampClock(self._fps, by_rate=fps is not None)
+            self._live_clock = LiveClock() if live else None
+            self._stamped = not live or has_time_stamps(self._container)
             decoder = self._decode()
             first = next(decoder, None)
             if first is None:
                 raise SourceError(f"{label}: not one frame can be decoded")
+            # Only a decoded frame tells the size for certain, and which way is up.
+            height, width = self._pixels.read(first[1]).shape[:2]
         except BaseException:
             self._container.close()
             raise
+        self._begin = self._seconds(first[1].pts) or 0.0
+        self._sounds = kind == "video" and fps is None
         self._decoded = chain([first], decoder)
-        rate = self._stream.average_rate or self._stream.guessed_rate
-        self._fps = float(rate) if rate else DEFAULT_FPS
         frames, seconds = self._length
         if frames is None and seconds is not None:
             frames = round(seconds * self._fps)
-        # Only a decoded frame tells the size for certain, and which way is up.
-        height, width = _upright(first[1]).shape[:2]
-        live = kind == "stream" and frames is None
         self.info = SourceInfo(name, kind, width, height, self._fps, selection.count(frames), live)
-        self._clock = StampClock(self._fps)
-        self._live_clock = LiveClock() if live else None
-        # FFmpeg makes up the stamps of streams that have none, from a rate that it makes up as well.
-        self._stamped = not live or not self._container.format.flags & _NO_TIMESTAMPS
 
     def __iter__(self) -> Iterator[Frame]:
         if self._closed:
             return
         for number, picture in self._decoded:
-            times = self._times(number, picture.time)
+            times = self._times(number, self._seconds(picture.pts))
             if number in self._selection:
-                image = _upright(picture)
+                image = self._pixels.read(picture)
                 height, width = image.shape[:2]
                 if (width, height) != (self.info.width, self.info.height):
                     raise SourceError(
@@ -111,50 +117,123 @@ class VideoSource(Source):
             if self._closed or self._selection.is_past(number + 1):
                 return
 
+    def close(self) -> None:
+        """Closes the file or connection."""
+        self._closed = True
+        self._container.close()
+
+    def sound(self) -> Sound | None:
+        """The file's sound; None for streams, and where a frame rate is given, which sound does not keep."""
+        if not self._sounds or not self._container.streams.audio:
+            return None
+        try:
+            return Sound(self._url, self._begin)
+        except av.FFmpegError:  # it is no longer there, say; the pictures will tell
+            return None
+
+    def _frame_rate(self, given: float | None, look: bool) -> float:
+        if given is not None:
+            return given
+        held: list[Packet[Any]] = []
+        while look and len(held) < _LOOKED_AT and sum(packet.size for packet in held) < _LOOKED_AT_BYTES:
+            packet = next(self._packets, None)
+            if packet is None:
+                break
+            held.append(packet)
+        self._packets = chain(held, self._packets)
+        stamps = [
+            float(packet.pts * packet.time_base)
+            for packet in held
+            if packet.pts is not None and packet.stream_index == self._stream.index
+        ]
+        declared = self._stream.average_rate or self._stream.guessed_rate
+        rate = frame_rate(declared, stamps) or DEFAULT_FPS
+        if declared and abs(float(declared) - rate) > 0.2 * rate and look:
+            _log.info("%s: declares %.4g frames/s, its time stamps say %.4g", self._label, declared, rate)
+        return rate
+
+    def _seconds(self, stamp: int | None) -> float | None:
+        """A time stamp in seconds on the source's own clock."""
+        if stamp is None or self._stream.time_base is None:
+            return None
+        return float(stamp * self._stream.time_base)
+
     def _times(self, number: int, stamp: float | None) -> tuple[float, float | None]:
         """The time of a frame, and its wall clock where the source is live."""
         if self._live_clock is None:
             return self._clock.at(number, stamp), None
         return self._live_clock.now(stamp if self._stamped else None)
 
-    def close(self) -> None:
-        """Closes the file or connection."""
-        self._closed = True
-        self._container.close()
-
     def _decode(self) -> Iterator[tuple[int, VideoFrame]]:
         """Yields the frames that can be decoded with their numbers, and judges the end when it comes."""
-        number = last = 0
+        last = 0
         seconds: float | None = None
-        for packet in self._packets():
-            try:
-                pictures = self._stream.decode(packet)
-            except av.FFmpegError:
-                number += 1  # the lost frame keeps its number, so that those behind it keep theirs
-                self.damaged += 1
-                continue
+        for pictures in self._decoded_packets():
             for picture in pictures:
-                number += 1
                 if picture.is_corrupt:
-                    self.damaged += 1
+                    self._numbers.failed()
                     continue
-                last, seconds = number, picture.time
-                yield number, picture
-        if last and (self._failure or self._falls_short(last, seconds)):
+                stamp = self._seconds(picture.pts)
+                number = self._numbers.next(stamp, bool(picture.key_frame))
+                if number is not None:
+                    last, seconds = number, stamp
+                    self.damaged = self._numbers.lost
+                    yield number, picture
+        self._numbers.end()
+        self.damaged = self._numbers.lost
+        self._judge_the_end(last, seconds)
+
+    def _decoded_packets(self) -> Iterator[list[VideoFrame]]:
+        """Yields the pictures that each packet brings."""
+        unread = Unread()
+        for packet in self._packets:
+            between = unread.before(packet)
+            if packet.stream_index != self._stream.index:
+                continue
+            if packet.size:
+                shown, decoded = self._seconds(packet.pts), self._seconds(packet.dts)
+                self._numbers.demuxed(Piece(shown, decoded, packet.size, between, packet.is_corrupt))
+            try:
+                yield self._stream.decode(packet)
+            except av.FFmpegError:
+                self._numbers.failed()
+        if self._failure:
+            with suppress(av.FFmpegError):
+                yield self._stream.decode(None)  # what the decoder still holds
+
+    def _demuxed(self) -> Iterator[Packet[Any]]:
+        """Yields the packets of all streams, at the end an empty one of each."""
+        try:
+            yield from self._container.demux()
+        except av.FFmpegError as error:
+            self._failure = f": {reason(error, self._timeout)}"
+
+    def _judge_the_end(self, last: int, seconds: float | None) -> None:
+        """Says what is wrong if this is not the end that was declared.
+
+        Raises:
+            SourceError: the source breaks off, or ends before the first frame that is wanted.
+        """
+        short = bool(last) and self._falls_short(last, seconds)
+        if last and (self._failure or (short and (self.damaged or self._is_cut()))):
             declared = "" if self._length[0] is None else f" of {self._length[0]} declared"
             raise SourceError(f"{self._label}: breaks off after frame {last}{declared}{self._failure}")
         if last and last < self._selection.start:
             raise SourceError(f"{self._label}: has only {last} frames, start is {self._selection.start}")
+        if short:
+            frames, duration = self._length
+            length = f"{frames} frames" if frames is not None else f"{duration:.4g} s"
+            self.tell(f"declares {length}; its {last} frames are all that are in it")
         if self.damaged:
-            _log.warning("%s: damaged frames skipped: %d", self._label, self.damaged)
+            self.tell(f"damaged frames skipped: {self.damaged}")
 
-    def _packets(self) -> Iterator[Packet[VideoStream] | None]:
-        """Yields packets, last an empty one or None, with which the decoder gives out what it still holds."""
+    def _is_cut(self) -> bool:
+        if self.info.kind != "video":
+            return True  # a stream that ends early has lost its connection
         try:
-            yield from self._container.demux(self._stream)
-        except av.FFmpegError as error:
-            self._failure = f": {_reason(error, self._timeout)}"
-            yield None
+            return is_cut(Path(self._url))
+        except OSError:
+            return True
 
     def _falls_short(self, last: int, seconds: float | None) -> bool:
         """Whether the last good frame, by all that the file declares, lies clearly before its end.
@@ -173,45 +252,16 @@ class VideoSource(Source):
         return bool(short) and all(short)
 
 
-def _video_stream(container: InputContainer, label: str) -> VideoStream:
-    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
-    # FFmpeg draws any .txt file as a film of its letters.
-    if not streams or container.format.name == "tty":
-        raise SourceError(f"{label}: not a video (no video stream in it)")
-    stream = streams[0]
-    if stream.codec_context is None:
-        raise SourceError(f"{label}: no decoder for its video stream")
-    stream.thread_type = "AUTO"
-    return stream
+class Unread:
+    """Follows packets through a file, and tells how many bytes between them belong to none."""
 
+    def __init__(self) -> None:
+        self._end: int | None = None
 
-def _declared_length(container: InputContainer, stream: VideoStream) -> tuple[int | None, float | None]:
-    """What the file says of its length: frames and seconds, None for what it does not say."""
-    frames = stream.frames or None
-    if container.format.name == "avi":
-        # FFmpeg takes an AVI's duration from the size of the file, so a cut file would look whole.
-        return frames, None
-    seconds: float | None = None
-    if stream.duration is not None and stream.time_base is not None:
-        seconds = float(stream.duration * stream.time_base)
-    elif match := re.fullmatch(r"(\d+):(\d+):(\d+\.?\d*)", stream.metadata.get("DURATION", "")):  # Matroska
-        hours, minutes, rest = match.groups()
-        seconds = int(hours) * 3600 + int(minutes) * 60 + float(rest)
-    elif container.duration is not None and len(container.streams) == 1:  # else the sound may be the longer
-        seconds = container.duration / av.time_base
-    return frames, seconds
-
-
-def _upright(picture: VideoFrame) -> Image:
-    """The picture as ``(H, W, 3)`` BGR, turned by the quarter turns that phones write beside the video."""
-    image = cast("Image", picture.to_ndarray(format="bgr24"))
-    turns = round(picture.rotation / 90) % 4  # counter-clockwise, as in np.rot90
-    return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
-
-
-def _reason(error: av.FFmpegError, timeout: float | None) -> str:
-    if isinstance(error, av.error.ExitError) and timeout is not None:
-        return f"no data for {timeout:g} s"
-    if isinstance(error, av.error.InvalidDataError):
-        return "not a video, damaged, or cut off before its index was written"
-    return error.strerror or str(error)
+    def before(self, packet: Packet[Any]) -> int:
+        """The bytes between the last packet, of whatever stream, and this one; 0 where that is not known."""
+        if packet.pos is None or packet.pos < 0:
+            return 0
+        between = 0 if self._end is None else packet.pos - self._end
+        self._end = packet.pos + packet.size
+        return max(between, 0)

@@ -1,0 +1,175 @@
+"""What a video file or stream says of itself, and how far that can be believed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from statistics import fmean, median
+from typing import TYPE_CHECKING, Any
+
+import av
+from av.stream import Disposition
+
+from mot_reid.video.frames import SourceError
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+__all__ = ["declared_length", "frame_rate", "has_time_stamps", "is_cut", "open_container", "reason"]
+
+_NO_TIMESTAMPS = 0x80  # FFmpeg's AVFMT_NOTIMESTAMPS: formats whose data has no time stamps
+_SAME_RATE = 0.1  # as far as this from what the time stamps say a declared rate is believed
+_REGULAR = 0.6  # share of the frames that come at one interval where the rate is one
+_PAUSE = 5  # an interval so many times the usual one says nothing of the rate
+_MOST_FPS = 1000.0
+
+
+def open_container(url: str, label: str, timeout: float | None) -> tuple[InputContainer, VideoStream]:
+    """Opens what FFmpeg can read, and its first video.
+
+    Args:
+        url: what FFmpeg opens.
+        label: what error messages call it.
+        timeout: seconds without data after which it counts as dead; None to wait for ever.
+
+    Raises:
+        SourceError: it cannot be opened, or is not a video.
+    """
+    # UDP loses packets, and a lost packet tears pictures.
+    options = {"rtsp_flags": "prefer_tcp"} if url.startswith("rtsp") else {}
+    try:
+        # Titles and the like may be in any encoding, and nobody reads them here.
+        container: Any = av.open(url, timeout=timeout, options=options, metadata_errors="replace")
+    except av.FFmpegError as error:
+        raise SourceError(f"{label}: {reason(error, timeout)}") from error
+    try:
+        return container, _video_stream(container, label)
+    except BaseException:
+        container.close()
+        raise
+
+
+def _video_stream(container: InputContainer, label: str) -> VideoStream:
+    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    # FFmpeg draws any .txt file as a film of its letters.
+    if not streams or container.format.name == "tty":
+        raise SourceError(f"{label}: not a video (no video stream in it)")
+    stream = streams[0]
+    if stream.codec_context is None:
+        raise SourceError(f"{label}: no decoder for its video stream")
+    stream.thread_type = "AUTO"
+    return stream
+
+
+def has_time_stamps(container: InputContainer) -> bool:
+    """Whether the data have time stamps; where not, FFmpeg makes them up from a rate it makes up as well."""
+    return not container.format.flags & _NO_TIMESTAMPS
+
+
+def frame_rate(declared: Fraction | None, stamps: Sequence[float]) -> float | None:
+    """The frames a second of a video, by its header and by the time stamps of its first frames.
+
+    A header that contradicts the time stamps is not believed: browsers write 1000 for what is about 30. Where
+    most frames come at one interval, as those of a phone that slows down in the dark, that interval counts;
+    else the mean.
+
+    Args:
+        declared: what the header says, None for nothing.
+        stamps: seconds, in any order.
+
+    Returns:
+        The rate, None where neither says one.
+    """
+    said = float(declared) if declared and 0 < declared <= _MOST_FPS else None
+    steps = [later - earlier for earlier, later in pairwise(sorted(set(stamps))) if later > earlier]
+    if len(steps) < 2:
+        return said
+    usual = median(steps)
+    near = [step for step in steps if abs(step - usual) <= usual * _SAME_RATE + 0.001]  # stamps in ms
+    if len(near) < _REGULAR * len(steps):
+        near = [step for step in steps if step <= _PAUSE * usual]
+    seen = min(1 / fmean(near), _MOST_FPS)
+    return said if said is not None and abs(said - seen) <= _SAME_RATE * seen else seen
+
+
+def declared_length(container: InputContainer, stream: VideoStream) -> tuple[int | None, float | None]:
+    """What a file says of its length: frames and seconds, None for what it does not say."""
+    frames = stream.frames or None
+    if container.format.name == "avi":
+        # FFmpeg takes an AVI's duration from the size of the file, so a cut file would look whole.
+        return frames, None
+    seconds: float | None = None
+    if stream.duration is not None and stream.time_base is not None:
+        seconds = float(stream.duration * stream.time_base)
+    elif match := re.fullmatch(r"(\d+):(\d+):(\d+\.?\d*)", stream.metadata.get("DURATION", "")):  # Matroska
+        hours, minutes, rest = match.groups()
+        seconds = int(hours) * 3600 + int(minutes) * 60 + float(rest)
+    elif container.duration is not None and len(container.streams) == 1:  # else the sound may be the longer
+        seconds = container.duration / av.time_base
+    return frames, seconds
+
+
+def is_cut(path: Path) -> bool:
+    """Whether a file, by the sizes of its outermost parts, should be longer than it is.
+
+    Read are the boxes of MP4 and MOV, the chunks of AVI, and the segment of Matroska and WebM; of other files
+    nothing is known.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    end = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(12)
+        if head[:4] == b"RIFF":
+            size = int.from_bytes(head[4:8], "little")
+            return size != 0 and 8 + size > end + 1
+        if head[:4] == b"\x1a\x45\xdf\xa3":
+            return _segment_end(head, file.read(4096)) > end
+        place = 0
+        while head[4:8].isalnum() and place + 8 <= end:
+            size, head_size = int.from_bytes(head[:4], "big"), 8
+            if size == 1:
+                file.seek(place + 8)
+                size, head_size = int.from_bytes(file.read(8), "big"), 16
+            if size == 0:  # to the end of the file
+                return False
+            if size < head_size:
+                return True
+            place += size
+            file.seek(place)
+            head = file.read(8)
+        return place > end
+    return False
+
+
+def _segment_end(head: bytes, more: bytes) -> int:
+    """Where the segment of a Matroska file ends; 0 where that is not said."""
+    content = head + more
+    length, size = _ebml_number(content, 4)
+    place = 4 + length + size
+    if content[place : place + 4] != b"\x18\x53\x80\x67":
+        return 0
+    length, size = _ebml_number(content, place + 4)
+    return 0 if size == (1 << 7 * length) - 1 else place + 4 + length + size
+
+
+def _ebml_number(content: bytes, place: int) -> tuple[int, int]:
+    """The length in bytes and the value of a variable-length number."""
+    first = content[place] if place < len(content) else 0
+    length = 9 - first.bit_length()
+    value = int.from_bytes(content[place : place + length], "big") & ((1 << 7 * length) - 1)
+    return length, value
+
+
+def reason(error: av.FFmpegError, timeout: float | None) -> str:
+    """Why FFmpeg failed, for a person."""
+    if isinstance(error, av.error.ExitError) and timeout is not None:
+        return f"no data for {timeout:g} s"
+    if isinstance(error, av.error.InvalidDataError):
+        return "not a video, damaged, or cut off before its index was written"
+    return error.strerror or str(error)

@@ -1,0 +1,156 @@
+"""The numbers of a video's frames, true behind what is damaged."""
+
+from __future__ import annotations
+
+from bisect import bisect_right, insort
+from collections import deque
+from dataclasses import dataclass
+
+__all__ = ["FrameNumbers", "Piece"]
+
+_OFF_GRID = 0.25  # of a frame interval
+_REGULAR = 0.9  # share of the frames that come one interval after the one before, where the rate is one
+_NEW_COUNT = 10.0  # seconds; a time stamp so far back begins a new count
+_WITHOUT_CLEAN = 300  # frames behind a hole that are left out before those that need others are taken as well
+_REMEMBERED = 1024  # packets whose frames have not come
+_HOLE = 0.25  # of the bytes that the missing frames would have: with fewer unread, they never were there
+_HEADERS = 2000  # bytes between two packets that a container may need for itself
+_FULLEST = 50.0  # times smaller than usual that frames in a hole can be
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A packet of a video, as far as numbering needs it.
+
+    Attributes:
+        stamp: when its frame is shown, seconds; None where that is not known.
+        decoded: when it is decoded, seconds, ascending; None where that is not known.
+        size: its bytes.
+        unread: bytes between what was read before it and itself.
+        torn: whether the container marks it as damaged.
+    """
+
+    stamp: float | None
+    decoded: float | None
+    size: int
+    unread: int = 0
+    torn: bool = False
+
+
+class FrameNumbers:
+    """Counts decoded frames, and behind damage goes by time stamps, or by packets, instead.
+
+    A video that is whole is counted frame by frame, whatever its time stamps: a recorder that drops frames,
+    or a rate that varies, leaves no hole. Damage shows as errors of the decoder, packets marked as torn, and
+    bytes between packets that belong to none where time is missing as well. From there to the next frame that
+    needs no other one, a frame's number comes from its time stamp if the rate is one, and else from the
+    packets and errors since the last one.
+
+    Args:
+        fps: frames a second.
+        most: frames that the file can have, where that is known.
+
+    Attributes:
+        lost: frames that are missing up to here.
+    """
+
+    def __init__(self, fps: float, most: int | None = None) -> None:
+        self.lost = 0
+        self._interval, self._most = 1 / fps, most
+        self._number = 0
+        self._last: float | None = None
+        self._waiting: list[float] = []  # stamps of packets whose frames have not come, ascending
+        self._errors = self._passed = self._left_out = 0  # since the last frame
+        self._damage = False
+        self._steps: deque[bool] = deque(maxlen=200)  # of clean frames: whether they were on the grid
+        self._decoded: float | None = None  # when the last packet is decoded
+        self._sizes, self._packets, self._hole = 0, 0, 0
+
+    def demuxed(self, piece: Piece) -> None:
+        """Takes note of a packet before it is decoded."""
+        if piece.stamp is not None:
+            insort(self._waiting, piece.stamp)
+            del self._waiting[:-_REMEMBERED]
+        missing = 0.0
+        if piece.decoded is not None and self._decoded is not None:
+            missing = (piece.decoded - self._decoded) / self._interval - 1
+        self._decoded = piece.decoded if piece.decoded is not None else self._decoded
+        mean = self._sizes / max(self._packets, 1)
+        if missing > 0.5 and piece.unread > max(_HOLE * mean * missing, _HEADERS):
+            self._hole += piece.unread
+            self._damage = True
+        self._sizes += piece.size
+        self._packets += 1
+        self._damage |= piece.torn
+
+    def failed(self) -> None:
+        """Takes note of a packet or picture that cannot be decoded."""
+        self._errors += 1
+        self._damage = True
+
+    def next(self, stamp: float | None, clean: bool) -> int | None:
+        """The number of the next frame; None for one that is to be left out.
+
+        Behind a hole those frames are left out that are made from frames in the hole, and those that come out
+        of order.
+
+        Args:
+            stamp: when it is shown, seconds; None where that is not known.
+            clean: whether it was decoded without any other frame.
+        """
+        if stamp is not None:
+            passed = bisect_right(self._waiting, stamp + self._interval / 100)
+            del self._waiting[:passed]
+            self._passed += passed
+        if self._damage and self._is_left_out(stamp, clean):
+            self._errors += 1
+            self._left_out += 1
+            return None
+        step = self._step(stamp) if self._damage else 1
+        if not self._damage and stamp is not None and self._last is not None:
+            self._steps.append(abs(stamp - self._last - self._interval) < _OFF_GRID * self._interval)
+        if clean:
+            self._damage, self._hole = False, 0
+        self._number += step
+        self.lost += step - 1
+        self._errors = self._passed = self._left_out = 0
+        if stamp is not None:
+            self._last = stamp
+        return self._number
+
+    def _is_left_out(self, stamp: float | None, clean: bool) -> bool:
+        if self._hole and not clean and self._left_out < _WITHOUT_CLEAN:
+            return True
+        return stamp is not None and self._last is not None and 0 <= self._last - stamp < _NEW_COUNT
+
+    def end(self) -> None:
+        """Takes note that no frame comes any more: what failed since the last one is lost."""
+        self.lost += self._errors
+        self._errors = 0
+
+    @property
+    def _is_regular(self) -> bool:
+        return len(self._steps) >= 3 and sum(self._steps) >= _REGULAR * len(self._steps)
+
+    def _step(self, stamp: float | None) -> int:
+        """How many numbers a frame behind damage lies behind the last good one."""
+        counted = max(self._passed, 1)
+        if stamp is None or self._last is None:
+            return self._within(1 + self._errors)
+        by_time = round((stamp - self._last) / self._interval)
+        if by_time < 1:  # the clock began again
+            return self._within(counted)
+        if self._is_regular:
+            return self._within(by_time, counted)
+        if self._hole:  # a varying rate: what is missing is known about as well as the mean rate is
+            return self._within(max(by_time, counted), counted)
+        return self._within(counted)
+
+    def _within(self, step: int, least: int = 1) -> int:
+        """``step``, unless a damaged time stamp makes it absurd."""
+        mean = self._sizes / max(self._packets, 1)
+        if self._most is not None and self._number + step > self._most:
+            step = min(step, max(least, 1))
+        if self._hole and mean and step > least + _FULLEST * self._hole / mean:
+            step = least
+        return max(step, 1)
