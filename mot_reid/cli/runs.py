@@ -32,6 +32,7 @@ class Runs:
         detections: of each frame number, instead of the tracker's detector.
         detections_file: where they come from.
         quiet: no progress and no closing lines.
+        fps: frames a second of the sources; None for what they say.
     """
 
     tracker: Tracker
@@ -39,6 +40,7 @@ class Runs:
     detections: Mapping[int, Detections] | None = None
     detections_file: Path | None = None
     quiet: bool = False
+    fps: float | None = None
 
     def one_by_one(self, sources: Sequence[tuple[str, Path]]) -> int:
         """Tracks through each source and its folder in turn.
@@ -102,7 +104,7 @@ class Runs:
         wanted = self.selection
         given = "" if self.detections_file is None else f"{self.detections_file.name} (file)"
         try:
-            with open_source(name, wanted.start, wanted.stop, wanted.stride) as source:
+            with open_source(name, wanted.start, wanted.stop, wanted.stride, fps=self.fps) as source:
                 summary = run_source(
                     source,
                     tracker,

@@ -17,7 +17,7 @@ from mot_reid.pipeline.run import network_threads
 from mot_reid.tracker import NONE, Tracker
 from mot_reid.video.formats import chosen_formats
 from mot_reid.video.frames import Selection
-from mot_reid.video.sources import is_live, source_name
+from mot_reid.video.sources import check_fps, is_live, source_name
 
 __all__ = ["track"]
 
@@ -80,6 +80,14 @@ def track(
         int | None, typer.Option(help="Last frame, included.", show_default="the end", rich_help_panel=FRAMES)
     ] = None,
     stride: Annotated[int, typer.Option(help="Take each n-th frame.", rich_help_panel=FRAMES)] = 1,
+    fps: Annotated[
+        float | None,
+        typer.Option(
+            help="Frames a second: of a folder of pictures, or where a video says them wrong.",
+            show_default="what the source says; 30 for pictures",
+            rich_help_panel=FRAMES,
+        ),
+    ] = None,
     video: Annotated[bool | None, format_option("video")] = None,
     jsonl: Annotated[bool | None, format_option("jsonl")] = None,
     csv: Annotated[bool | None, format_option("csv")] = None,
@@ -133,6 +141,7 @@ def track(
         raise UsageError(f"--detections: one file cannot serve {len(sources)} sources")
     with usage_errors():
         Selection(start, stop, stride)
+        check_fps(fps, live=any(map(is_live, sources)))
         settings = build_config(config, options, set_ or [])
         switches = {"video": video, "jsonl": jsonl, "csv": csv, "parquet": parquet}
         settings = with_formats(settings, switches)
@@ -157,7 +166,9 @@ def track(
         [output] if len(sources) == 1 else [output / name for name in _unique(map(source_name, sources))]
     )
     _keep_inputs(folders, [*sources, *(path for path in (detections, motion_file) if path)])
-    runs = Runs(tracker, Selection(start, stop, stride), given, None if given is None else detections, quiet)
+    runs = Runs(
+        tracker, Selection(start, stop, stride), given, None if given is None else detections, quiet, fps
+    )
     at_once = min(jobs or (len(sources) if live else 1), len(sources))
     pairs = list(zip(sources, folders, strict=True))
     failed = runs.one_by_one(pairs) if at_once == 1 else runs.side_by_side(pairs, at_once)

@@ -115,7 +115,7 @@ def track_source(
 def _conclude(summary: Summary, source: Source, tracker: Tracker, folder: Path) -> None:
     """Writes the summary; Ctrl-C waits."""
     with whole():
-        summary.damaged = source.damaged
+        summary.damaged, summary.notes = source.damaged, list(source.notes)
         summary.embedded, summary.embeddable = tracker.embedding_counts
         write_summary(summary, tracker, folder)
 
@@ -155,7 +155,9 @@ def _run(
     start = time.perf_counter()
     with ExitStack() as stack:
         formats = chosen_formats(output.formats)
-        about = SinkInfo(fps, names, source.info.name, source.info.width, source.info.height, output.crf)
+        about = SinkInfo(
+            fps, names, source.info.name, source.info.width, source.info.height, output.crf, source.sound
+        )
         sinks = open_sinks(formats, folder, about, stack)
         if output.analytics:
             counting = AnalyticsSink(output.analytics, folder, about, live=source.info.live)

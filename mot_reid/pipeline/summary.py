@@ -32,7 +32,8 @@ class Summary:
         tracks: how many tracks there were; ids count from 1, so it is the highest.
         people_in_view: tracks seen in the last frame.
         dropped: frames of a live source that came too fast.
-        damaged: frames of a video that could not be decoded.
+        damaged: frames of a video, or pictures, that could not be decoded.
+        notes: what a user should know of the source, a sentence each.
         detections: where the detections come from, if not from the tracker's detector.
         embedded: detections whose appearance was looked at.
         embeddable: detections of which it could have been, all confident ones.
@@ -50,6 +51,7 @@ class Summary:
     people_in_view: int = 0
     dropped: int = 0
     damaged: int = 0
+    notes: list[str] = field(default_factory=list)
     detections: str | None = None
     embedded: int = 0
     embeddable: int = 0
@@ -85,6 +87,7 @@ class Summary:
             "last_frame": self.last_frame,
             "frames_dropped": self.dropped,
             "frames_damaged": self.damaged,
+            "notes": self.notes,
             "tracks": self.tracks,
             "rows": self.rows,
             "embeddings": {"made": self.embedded, "possible": self.embeddable},

@@ -26,6 +26,7 @@ _SAME_RATE = 0.1  # as far as this from what the time stamps say a declared rate
 _REGULAR = 0.6  # share of the frames that come at one interval where the rate is one
 _PAUSE = 5  # an interval so many times the usual one says nothing of the rate
 _MOST_FPS = 1000.0
+_FIRST_BOXES = (b"ftyp", b"styp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot")  # of MP4 and MOV
 
 
 def open_container(url: str, label: str, timeout: float | None) -> tuple[InputContainer, VideoStream]:
@@ -131,7 +132,7 @@ def is_cut(path: Path) -> bool:
         if head[:4] == b"\x1a\x45\xdf\xa3":
             return _segment_end(head, file.read(4096)) > end
         place = 0
-        while head[4:8].isalnum() and place + 8 <= end:
+        while (place or head[4:8] in _FIRST_BOXES) and place + 8 <= end:
             size, head_size = int.from_bytes(head[:4], "big"), 8
             if size == 1:
                 file.seek(place + 8)

@@ -9,8 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mot_reid.video.sinks import CsvSink, JsonLinesSink, MotSink, ParquetSink, Sink, import_pyarrow
+
+if TYPE_CHECKING:
+    from mot_reid.video.sound import Sound
 
 __all__ = ["FORMATS", "Format", "SinkInfo", "chosen_formats", "files_of"]
 
@@ -26,6 +30,7 @@ class SinkInfo:
         width: of every frame, pixels; 0 where it is not known.
         height: of every frame, pixels; 0 where it is not known.
         crf: quality of videos, H.264's constant rate factor.
+        sound: opens what shall be heard in videos; None where there is nothing.
     """
 
     fps: float = 30.0
@@ -34,6 +39,7 @@ class SinkInfo:
     width: int = 0
     height: int = 0
     crf: int = 23
+    sound: Callable[[], Sound | None] = lambda: None
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,7 @@ class Format:
 def _video(path: Path, info: SinkInfo) -> Sink:
     from mot_reid.video.video_sink import VideoSink
 
-    return VideoSink(path, info.fps, info.crf)
+    return VideoSink(path, info.fps, info.crf, sound=info.sound())
 
 
 FORMATS: dict[str, Format] = {

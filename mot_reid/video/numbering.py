@@ -109,7 +109,7 @@ class FrameNumbers:
         step = self._step(stamp) if self._damage else 1
         if not self._damage and stamp is not None and self._last is not None:
             self._steps.append(abs(stamp - self._last - self._interval) < _OFF_GRID * self._interval)
-        if clean:
+        if clean or self._left_out >= _WITHOUT_CLEAN:
             self._damage, self._hole = False, 0
         self._number += step
         self.lost += step - 1

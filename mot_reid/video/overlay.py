@@ -72,7 +72,8 @@ class Overlay:
         """
         canvas = image.copy()
         height, width = canvas.shape[:2]
-        line = max(1, round(height / 360))
+        # A line of one pixel loses its colour in video, which keeps colours at half the resolution.
+        line = max(2, round(height / 360))
         self._remember(tracks)
         # Who stands lower stands nearer to the camera and is drawn over the others.
         order = np.argsort(tracks.xyxy[:, 3], kind="stable")

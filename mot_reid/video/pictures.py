@@ -70,17 +70,17 @@ class PictureSource(Source):
         self._closed = True
 
 
-def open_folder(folder: Path, name: str, selection: Selection) -> PictureSource:
+def open_folder(folder: Path, name: str, selection: Selection, fps: float | None = None) -> PictureSource:
     """Opens a folder of pictures, numbered from 1 in the natural order of their names (2 before 10)."""
     paths = _pictures_in(folder, PICTURE_SUFFIXES)
     if not paths:
         kinds = ", ".join(suffix.removeprefix(".") for suffix in PICTURE_SUFFIXES)
         raise SourceError(f"{folder}: no pictures in this folder (looked for {kinds})")
     paths.sort(key=lambda path: _natural_key(path.name))
-    return PictureSource(list(enumerate(paths, start=1)), name, "images", DEFAULT_FPS, selection)
+    return PictureSource(list(enumerate(paths, start=1)), name, "images", fps or DEFAULT_FPS, selection)
 
 
-def open_sequence(folder: Path, name: str, selection: Selection) -> PictureSource:
+def open_sequence(folder: Path, name: str, selection: Selection, fps: float | None = None) -> PictureSource:
     """Opens a MOTChallenge sequence; each frame has the number in its picture's name.
 
     There may be fewer pictures than ``seqLength`` in ``seqinfo.ini`` says.
@@ -90,7 +90,7 @@ def open_sequence(folder: Path, name: str, selection: Selection) -> PictureSourc
     """
     try:
         settings = read_seqinfo(folder)
-        rate = frame_rate(folder, settings)
+        rate = fps or frame_rate(folder, settings)
     except ValueError as error:
         raise SourceError(str(error)) from None
     pictures = picture_folder(folder, settings)

@@ -113,6 +113,8 @@ def deinterlaced(image: Image) -> Image:
     """
     upper = image[::2]
     lower = image[1::2]
+    if not len(lower):
+        return image
     above, below = upper[: len(lower)], np.concatenate([upper[1:], upper[-1:]])[: len(lower)]
     grey, grey_above, grey_below = (
         cv2.cvtColor(np.ascontiguousarray(part), cv2.COLOR_BGR2GRAY).astype(np.int16)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -23,7 +24,14 @@ STREAM_SCHEMES = ("http", "https", "rtmp", "rtmps", "rtsp", "rtsps", "udp")
 STREAM_TIMEOUT = 10.0  # seconds without data after which a stream counts as dead
 
 
-def open_source(source: str | Path, start: int = 1, stop: int | None = None, stride: int = 1) -> Source:
+def open_source(
+    source: str | Path,
+    start: int = 1,
+    stop: int | None = None,
+    stride: int = 1,
+    *,
+    fps: float | None = None,
+) -> Source:
     """Opens a source of frames.
 
     Args:
@@ -33,50 +41,76 @@ def open_source(source: str | Path, start: int = 1, stop: int | None = None, str
         stop: last frame wanted, included; None for all there are.
         stride: take each ``stride``-th frame; the frames keep the numbers they have in the source.
 
+        fps: frames a second: of a folder of pictures, which does not say, or where the header and the time
+            stamps of a video are wrong. None for what the source says.
+
     Returns:
         The open source: iterate over it for its frames, and close it (it is a context manager).
 
     Raises:
         SourceError: the source does not exist, cannot be opened, or holds no frame that can be read.
-        ValueError: ``start``, ``stop`` or ``stride`` is below 1, or ``stop`` before ``start``.
+        ValueError: ``start``, ``stop`` or ``stride`` is below 1, ``stop`` before ``start``, or ``fps`` is not
+            positive, or given for a webcam or a stream.
         TypeError: ``start``, ``stop`` or ``stride`` is not an integer.
     """
     selection = Selection(start, stop, stride)
-    if isinstance(source, str):
-        if source.isascii() and source.isdigit():
+    check_fps(fps, live=is_live(source))
+    if is_live(source):
+        source = str(source)
+        if "://" not in source:
             from mot_reid.video.webcam import WebcamSource
 
             return WebcamSource(int(source), selection)
-        if "://" in source:
-            return _open_stream(source, selection)
-        if not source:
-            raise SourceError("source: expected a file, folder, webcam number or URL, got an empty string")
-    return _open_path(Path(source), selection)
+        return _open_stream(source, selection)
+    if not str(source):
+        raise SourceError("source: expected a file, folder, webcam number or URL, got an empty string")
+    return _open_path(Path(source), selection, fps)
+
+
+def check_fps(fps: float | None, live: bool = False) -> None:
+    """Checks a frame rate that a user gives.
+
+    Raises:
+        ValueError: it is not a positive number, or given for a live source.
+    """
+    if fps is None:
+        return
+    if not 0 < fps < math.inf:
+        raise ValueError(f"fps: expected a positive number of frames a second, got {fps}")
+    if live:
+        raise ValueError(
+            "fps: has no effect on a webcam or stream, whose frames have the time at which they come"
+        )
 
 
 def source_name(source: str | Path) -> str:
     """The short name that a source has when it is opened, safe as a folder's name."""
-    if isinstance(source, str) and source.isascii() and source.isdigit():
-        return f"webcam{source}"
-    if isinstance(source, str) and "://" in source:
-        return safe_name(_address(source))
+    if is_live(source):
+        return safe_name(_address(str(source))) if "://" in str(source) else f"webcam{source}"
     path = Path(source).resolve()
     return safe_name(path.stem if path.is_file() else path.name)
 
 
-def is_live(source: str) -> bool:
-    """Whether a source, by its name, may never end: a webcam or a stream."""
-    return (source.isascii() and source.isdigit()) or "://" in source
+def is_live(source: str | Path) -> bool:
+    """Whether a source, by its name, may never end: a webcam or a stream.
+
+    A number is a webcam's unless a file or folder of that name is there (KITTI calls its folders 0000).
+    """
+    if not isinstance(source, str):
+        return False
+    if source.isascii() and source.isdigit():
+        return not Path(source).exists()
+    return "://" in source
 
 
-def _open_path(path: Path, selection: Selection) -> Source:
+def _open_path(path: Path, selection: Selection, fps: float | None) -> Source:
     name = source_name(path)
     try:
         if path.is_dir():
             from mot_reid.video.pictures import open_folder, open_sequence
 
             opener = open_sequence if (path / "seqinfo.ini").is_file() else open_folder
-            return opener(path, name, selection)
+            return opener(path, name, selection, fps)
         if path.stat().st_size == 0 and path.is_file():
             raise SourceError(f"{path}: the file is empty (0 bytes)")
     except FileNotFoundError:
@@ -86,7 +120,7 @@ def _open_path(path: Path, selection: Selection) -> Source:
     from mot_reid.video.video_file import VideoSource
 
     # Absolute, because FFmpeg takes what stands before a colon in a relative name for a protocol.
-    return VideoSource(str(path.absolute()), str(path), name, "video", selection)
+    return VideoSource(str(path.absolute()), str(path), name, "video", selection, fps=fps)
 
 
 def _open_stream(url: str, selection: Selection) -> Source:
