@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Sound"]
 
-# What an MP4 file may hold, and players know; anything else is encoded anew.
-_COPIED = ("aac", "ac3", "alac", "eac3", "flac", "mp3", "opus")
+# What an MP4 file in fragments may hold, and browsers know; anything else is encoded anew.
+_COPIED = ("aac", "alac", "flac", "mp3", "opus")
 _AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
 _AAC_RATE = 48000  # where AAC knows none of the source's
 

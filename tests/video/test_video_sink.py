@@ -229,7 +229,7 @@ def pitch(sound: np.ndarray, rate: int, begin: float, end: float) -> float:
         ("avi", "pcm_s16le", "mono", 8_000, "aac"),
         ("mov", "pcm_s16le", "mono", 44_100, "aac"),
         ("ts", "mp2", "mono", 32_000, "aac"),
-        ("mkv", "ac3", "stereo", 48_000, "ac3"),
+        ("mkv", "ac3", "stereo", 48_000, "aac"),
     ],
 )
 def test_sound_is_copied_at_its_time(
