@@ -8,7 +8,7 @@ from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from statistics import fmean, median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import av
 from av.stream import Disposition
@@ -44,7 +44,7 @@ def open_container(url: str, label: str, timeout: float | None) -> tuple[InputCo
     options = {"rtsp_flags": "prefer_tcp"} if url.startswith("rtsp") else {}
     try:
         # Titles and the like may be in any encoding, and nobody reads them here.
-        container: Any = av.open(url, timeout=timeout, options=options, metadata_errors="replace")
+        container = av.open(url, timeout=timeout, options=options, metadata_errors="replace")
     except av.FFmpegError as error:
         raise SourceError(f"{label}: {reason(error, timeout)}") from error
     try:
@@ -60,7 +60,7 @@ def _video_stream(container: InputContainer, label: str) -> VideoStream:
     if not streams or container.format.name == "tty":
         raise SourceError(f"{label}: not a video (no video stream in it)")
     stream = streams[0]
-    if stream.codec_context is None:
+    if not stream.codec_context:
         raise SourceError(f"{label}: no decoder for its video stream")
     stream.thread_type = "AUTO"
     return stream
@@ -145,7 +145,6 @@ def is_cut(path: Path) -> bool:
             file.seek(place)
             head = file.read(8)
         return place > end
-    return False
 
 
 def _segment_end(head: bytes, more: bytes) -> int:

@@ -70,7 +70,7 @@ class PixelReader:
             image = _square(image, self._aspect)
         matrix = picture.side_data.get("DISPLAYMATRIX")
         if matrix is not None:
-            image = turned(image, np.frombuffer(bytes(matrix), np.int32))
+            image = turned(image, np.frombuffer(cast("memoryview", matrix), np.int32))
         return image
 
     def _tone_mapped(self, picture: VideoFrame) -> Image:

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Sound"]
 
-# What an MP4 file in fragments may hold, and browsers know; anything else is encoded anew.
-_COPIED = ("aac", "alac", "flac", "mp3", "opus")
+# What MP4 in fragments holds and browsers know, and the bytes that its track needs beside the packets. FFmpeg
+# crashes on some others (AC-3), so what is not here is encoded anew.
+_COPIED = {"aac": 2, "mp3": 0, "opus": 19}
 _AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
 _AAC_RATE = 48000  # where AAC knows none of the source's
 
@@ -26,7 +27,7 @@ _log = logging.getLogger(__name__)
 class Sound:
     """Reads the first sound track of a file beside its pictures, and gives it out piece by piece.
 
-    Sound that an MP4 file can hold is copied; other sound, such as PCM, is encoded as AAC. Damaged sound ends
+    AAC, MP3 and Opus are copied; other sound, such as PCM, is encoded as AAC. Damaged sound ends
     the sound and nothing else.
 
     Args:
@@ -52,7 +53,9 @@ class Sound:
         if self._stream is None:
             return
         start += self._begin
-        if self._stream.codec_context.name.split("_")[0].removeprefix("lib") in _COPIED:
+        context = self._stream.codec_context
+        needed = _COPIED.get(context.codec.canonical_name)
+        if needed is not None and len(context.extradata or b"") >= needed:
             self._pieces = self._copied(container.add_stream_from_template(self._stream), start)
         else:
             self._pieces = self._encoded(container, start)
@@ -81,7 +84,7 @@ class Sound:
     def _copied(self, stream: AudioStream, start: float) -> Iterator[Packet[Any]]:
         last = -1
         for packet in self._container.demux(self._stream):
-            if packet.pts is None or packet.dts is None:
+            if packet.pts is None or packet.dts is None or not packet.size:
                 continue
             shift = round(start / packet.time_base)
             packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
@@ -103,9 +106,11 @@ class Sound:
         self, encoder: AudioStream, resampler: av.AudioResampler, start: float
     ) -> Iterator[Packet[Any]]:
         for frame in self._container.decode(self._stream):
-            if frame.time is None or frame.time < start:
+            if not isinstance(frame, av.AudioFrame) or frame.pts is None or not frame.time_base:
                 continue
-            frame.pts = frame.pts - round(start / frame.time_base)
+            frame.pts -= round(start / frame.time_base)
+            if frame.pts < 0:
+                continue
             for piece in resampler.resample(frame):
                 yield from encoder.encode(piece)
         for piece in resampler.resample(None):

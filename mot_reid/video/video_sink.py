@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterable
 from fractions import Fraction
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 __all__ = ["VideoSink"]
+
+_log = logging.getLogger(__name__)
 
 # A fragment needs nothing that comes after it, and FFmpeg gives each out as a whole.
 _MUXER_OPTIONS = {"movflags": "frag_keyframe+empty_moov+default_base_moof", "max_interleave_delta": "1000000"}
@@ -191,8 +194,16 @@ class VideoSink(Sink):
         return stream
 
     def _mux_sound(self, seconds: float) -> None:
-        if self._sound is not None:
-            self._mux(self._sound.until(seconds))
+        if self._sound is None:
+            return
+        try:
+            packets = list(self._sound.until(seconds))
+            for packet in packets:
+                self._container.mux(packet)
+        except (av.FFmpegError, ValueError) as error:
+            _log.warning("%s: goes on without sound: %s", self.path, error)
+            self._sound.close()
+            self._sound = None
 
     def _mux(self, packets: Iterable[Packet[Any]]) -> None:
         for packet in packets:
