@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["evaluate_reid"]
 
-RETRIEVAL, FIGURE, SEQUENCES = "Retrieval", "Figure", "Sequences"
+RETRIEVAL, FIGURE, CAMERAS, SEQUENCES = "Retrieval", "Figure", "Across cameras", "Sequences"
 
 
 def evaluate_reid(
@@ -78,6 +78,15 @@ def evaluate_reid(
     ] = None,
     queries: Annotated[int, typer.Option(help="Queries to draw.", min=1, rich_help_panel=FIGURE)] = 8,
     top: Annotated[int, typer.Option(help="Crops to draw for each.", min=1, rich_help_panel=FIGURE)] = 10,
+    cameras: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="People known across cameras, pairs of two cameras only: a folder of MOTChallenge "
+            "sequences that share their ids, Market-1501 (tracklets of held-out identities), or "
+            "PERSON/CAMERA_NUMBER.png.",
+            rich_help_panel=CAMERAS,
+        ),
+    ] = None,
     sequence: Annotated[
         list[Path] | None,
         typer.Option(
@@ -120,7 +129,9 @@ def evaluate_reid(
 
     With --data by the protocol of Market-1501: mean average precision (mAP) and the share of queries with a
     true match among the first 1, 5 and 10. Junk and the query's own camera do not count. With --sequence on
-    the ground truth of a tracking sequence: rank-1 and AUC of the same against different people.
+    the ground truth of a tracking sequence: rank-1 and AUC of the same against different people. With
+    --cameras over pairs of two cameras: rank-1, mAP, AUC, and the share of true pairs that are found when 1 %
+    and 0.1 % of the false ones are let through.
 
     For example
 
@@ -129,9 +140,10 @@ def evaluate_reid(
     mot-reid evaluate-reid ours.safetensors theirs.onnx --data market1501 --rerank -o scores
     mot-reid evaluate-reid ours.safetensors --data market1501 --figure galleries.png
     mot-reid evaluate-reid ours.safetensors --sequence pets09-s2l1 --sequence adl-rundle-6
+    mot-reid evaluate-reid ours.safetensors --cameras campus4 --cameras market1501
     """
-    if data is None and not sequence:
-        raise UsageError("nothing to do: give --data, --sequence or both")
+    if data is None and not sequence and not cameras:
+        raise UsageError("nothing to do: give --data, --cameras or --sequence")
     if figure is not None and (data is None or len(weights) > 1):
         raise UsageError("--figure: needs --data and one embedder")
     if figure is not None and figure.suffix not in (".png", ".jpg"):
@@ -155,6 +167,13 @@ def evaluate_reid(
         for folder in sequence or []:
             if not (folder / "seqinfo.ini").is_file():
                 raise FileNotFoundError(f"{folder}: no seqinfo.ini, so no MOTChallenge sequence")
+        for folder in cameras or []:
+            if not folder.is_dir():
+                raise FileNotFoundError(f"no such folder: {folder}")
+        crossings = [
+            f"{file_stem(name)}-cameras-{label.replace('/', '-')}"
+            for label in short_names([folder.resolve() for folder in cameras or []])
+        ]
         excluded = [
             read_exclusions(without, sequence_name(folder, read_seqinfo(folder))) if without else ()
             for folder in sequence or []
@@ -173,6 +192,8 @@ def evaluate_reid(
                 figure=(figure, queries, top),
                 progress=progress,
             )
+        for folder, stem in zip(cameras or [], crossings, strict=True):
+            tables[stem] = _across_cameras(embedders, folder, (every, hidden, held_out, seed), progress)
         for folder, stem, spans in zip(sequence or [], stems, excluded, strict=True):
             tables[stem] = _separability(embedders, folder, (gap, every, hidden), spans, progress)
     for stem, table in tables.items():
@@ -260,6 +281,54 @@ def _draw(path: Path, trial: Any, similarity: Any, queries: int, top: int) -> No
     path.parent.mkdir(parents=True, exist_ok=True)
     if not cv2.imwrite(str(path), picture):
         raise OSError(f"{path}: cannot be written")
+
+
+def _across_cameras(
+    embedders: dict[str, tuple["Embed", tuple[int, int]]],
+    folder: Path,
+    choice: tuple[float, float, int, int],
+    progress: WorkProgress,
+) -> "Table":
+    from mot_reid.evaluation.tables import Column, Table
+    from mot_reid.training.reid.across_cameras import (
+        FALSE_RATES,
+        CameraTrial,
+        assess_across_cameras,
+        read_camera_trial,
+    )
+
+    every, hidden, held_out, seed = choice
+    trials: dict[tuple[int, int], CameraTrial] = {}
+    rows: list[dict[str, Any]] = []
+    found = [f"found at {100 * rate:g} %" for rate in FALSE_RATES]
+    for label, (embed, size) in embedders.items():
+        with usage_errors():
+            if size not in trials:
+                trials[size] = read_camera_trial(
+                    folder, size, every=every, hidden=hidden, held_out=held_out, seed=seed
+                )
+            trial = trials[size]
+            total = len(trial.crops)
+            scores = assess_across_cameras(
+                embed,
+                trial,
+                lambda done, name=label, all_=total: progress(name, done, all_),  # type: ignore[misc]
+            )
+        shares = dict(zip(found, (100 * share for share in scores.found), strict=True))
+        rows.append(
+            {
+                "embedder": label,
+                "rank-1": 100 * scores.rank1,
+                "mAP": 100 * scores.mean_average_precision,
+                "AUC": 100 * scores.auc,
+                **shares,
+            }
+        )
+    columns = [Column("embedder"), *(Column(name, digits=1) for name in ("rank-1", "mAP"))]
+    columns += [Column("AUC", digits=2), *(Column(name, digits=1) for name in found)]
+    title = f"{folder.resolve().name}, {trial.name}: {scores.queries} queries, pairs of two cameras only"
+    note = f"{scores.true_pairs} true and {scores.false_pairs} false pairs; found: share of the true ones."
+    return Table(title, columns, rows, provenance(), [note])
 
 
 def _separability(
