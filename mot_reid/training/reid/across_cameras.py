@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from mot_reid.training.reid.crops import CropSet, IntArray, hold_out
+from mot_reid.training.reid.crops import CropSet, hold_out
 from mot_reid.training.reid.datasets import list_crops, list_unlabelled, read_crops, read_pictures
 from mot_reid.training.reid.evaluation import Embed, embed_crops
 from mot_reid.training.reid.retrieval import score_retrieval
 from mot_reid.training.reid.separability import sequence_crops
+from mot_reid.typing import Floats32, Ints
 
 __all__ = [
     "FALSE_RATES",
@@ -70,13 +70,11 @@ class CameraTrial(NamedTuple):
     """
 
     crops: CropSet
-    tracklets: IntArray
+    tracklets: Ints
     name: str
 
 
-def score_across_cameras(
-    embeddings: NDArray[np.float32], identities: IntArray, cameras: IntArray
-) -> AcrossCameras:
+def score_across_cameras(embeddings: Floats32, identities: Ints, cameras: Ints) -> AcrossCameras:
     """Compare the entries of each camera with those of all the others.
 
     With two cameras, those of the lower number ask and the others answer ("all of camera 1 against all of
@@ -128,8 +126,8 @@ def _weighted(means: Sequence[tuple[float, int]]) -> float:
 
 
 def group_tracklets(
-    identities: IntArray, cameras: IntArray, sequences: IntArray, frames: IntArray, gap: int = TRACKLET_GAP
-) -> IntArray:
+    identities: Ints, cameras: Ints, sequences: Ints, frames: Ints, gap: int = TRACKLET_GAP
+) -> Ints:
     """Group crops into tracklets: one person in one camera and recording, without a longer gap.
 
     Args:
@@ -254,7 +252,7 @@ def assess_across_cameras(
     return score_trial(embeddings, trial)
 
 
-def score_trial(embeddings: NDArray[np.float32], trial: CameraTrial) -> AcrossCameras:
+def score_trial(embeddings: Floats32, trial: CameraTrial) -> AcrossCameras:
     """Average the embeddings of each tracklet and compare them across cameras.
 
     Args:
