@@ -147,6 +147,7 @@ _BACKBONES: dict[str, tuple[Callable[[], nn.Module], Callable[[nn.Module], Backb
         for width in (1.0, 0.75, 0.5, 0.25)
     },
     "osnet_lct_x0_5": (partial(OSNet, 0.5, 256, lct=True), _split_osnet),
+    "osnet_lct_x1_0": (partial(OSNet, 1.0, 256, lct=True), _split_osnet),
     "efficientnet_lite0": (EfficientNetLite0, _split_efficientnet),
     "mobilenet_v3_small": (partial(_mobilenet, "small"), partial(_split_mobilenet, end=5)),
     "mobilenet_v3_large": (partial(_mobilenet, "large"), partial(_split_mobilenet, end=8)),

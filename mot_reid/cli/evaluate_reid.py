@@ -81,9 +81,8 @@ def evaluate_reid(
     cameras: Annotated[
         list[Path] | None,
         typer.Option(
-            help="People known across cameras, pairs of two cameras only: a folder of MOTChallenge "
-            "sequences that share their ids, Market-1501 (tracklets of held-out identities), or "
-            "PERSON/CAMERA_NUMBER.png.",
+            help="People known across cameras: MOTChallenge sequences that share their ids, Market-1501 "
+            "(tracklets of held-out identities), or PERSON/CAMERA_NUMBER.png.",
             rich_help_panel=CAMERAS,
         ),
     ] = None,
@@ -160,20 +159,9 @@ def evaluate_reid(
         place = resolve_device(device)
         texts = dict.fromkeys(weights)
         embedders = {label: _open(text, place) for label, text in zip(short_names(texts), texts, strict=True)}
-        stems = [
-            f"{file_stem(name)}-{label.replace('/', '-')}"
-            for label in short_names([folder.resolve() for folder in sequence or []])
-        ]
-        for folder in sequence or []:
-            if not (folder / "seqinfo.ini").is_file():
-                raise FileNotFoundError(f"{folder}: no seqinfo.ini, so no MOTChallenge sequence")
-        for folder in cameras or []:
-            if not folder.is_dir():
-                raise FileNotFoundError(f"no such folder: {folder}")
-        crossings = [
-            f"{file_stem(name)}-cameras-{label.replace('/', '-')}"
-            for label in short_names([folder.resolve() for folder in cameras or []])
-        ]
+        stems = _stems(name, sequence)
+        crossings = _stems(f"{name}-cameras", cameras)
+        _check_folders(sequence or [], cameras or [])
         excluded = [
             read_exclusions(without, sequence_name(folder, read_seqinfo(folder))) if without else ()
             for folder in sequence or []
@@ -183,19 +171,33 @@ def evaluate_reid(
     tables: dict[str, Table] = {}
     with WorkProgress(quiet) as progress:
         if data is not None:
+            choice, drawn = (pattern, held_out, seed), (figure, queries, top)
             tables[name] = _retrieval(
-                embedders,
-                data,
-                (pattern, held_out, seed),
-                flip=flip,
-                rerank=rerank,
-                figure=(figure, queries, top),
-                progress=progress,
+                embedders, data, choice, flip=flip, rerank=rerank, figure=drawn, progress=progress
             )
         for folder, stem in zip(cameras or [], crossings, strict=True):
             tables[stem] = _across_cameras(embedders, folder, (every, hidden, held_out, seed), progress)
         for folder, stem, spans in zip(sequence or [], stems, excluded, strict=True):
             tables[stem] = _separability(embedders, folder, (gap, every, hidden), spans, progress)
+    _report(tables, output, figure)
+
+
+def _check_folders(sequences: list[Path], cameras: list[Path]) -> None:
+    for folder in sequences:
+        if not (folder / "seqinfo.ini").is_file():
+            raise FileNotFoundError(f"{folder}: no seqinfo.ini, so no MOTChallenge sequence")
+    for folder in cameras:
+        if not folder.is_dir():
+            raise FileNotFoundError(f"no such folder: {folder}")
+
+
+def _stems(name: str, folders: list[Path] | None) -> list[str]:
+    """Names of the files with the tables of some folders."""
+    labels = short_names([folder.resolve() for folder in folders or []])
+    return [f"{file_stem(name)}-{label.replace('/', '-')}" for label in labels]
+
+
+def _report(tables: dict[str, "Table"], output: Path | None, figure: Path | None) -> None:
     for stem, table in tables.items():
         print_table(table)
         if output is not None:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from mot_reid.appearance.backbones import OSNet, build_backbone
 from mot_reid.appearance.checkpoints import load_checkpoint
 from mot_reid.training.reid.networks import Network
+from mot_reid.training.reid.openvino_weights import osnet_state_from_openvino
 
 
 def start_from(model: Network, path: Path | str, samples: Iterable[Tensor] = ()) -> None:
@@ -24,10 +25,11 @@ def start_from(model: Network, path: Path | str, samples: Iterable[Tensor] = ())
         model: the network to start.
         path: by its suffix: `.safetensors`, a checkpoint of ours with the same architecture; `.onnx`, an
             exported OSNet for all three branches (with the tensors' own names for `osnet_lct_x0_5`, as
-            Intel's person-reidentification-retail-0267 has them); anything else, a PyTorch state dict of the
-            plain backbone.
+            Intel's person-reidentification-retail-0267 has them); `.xml`, OpenVINO's IR of an OSNet with
+            normalised images (`osnet_lct_x1_0`: Intel's person-reidentification-retail-0277); anything else,
+            a PyTorch state dict of the plain backbone.
         samples: batches (N, 3, H, W) of normalised images, to measure what the batch normalisations see; used
-            only for ONNX, where they were folded away.
+            only for ONNX and OpenVINO, where they were folded away.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -44,6 +46,13 @@ def start_from(model: Network, path: Path | str, samples: Iterable[Tensor] = ())
             )
         elif path.suffix == ".onnx" and model.backbone.startswith("osnet_lct"):
             model.load_backbone(_named_state(path, model.backbone))
+        elif path.suffix == ".xml":
+            network = build_backbone(model.backbone)
+            if not isinstance(network, OSNet) or not network.lct:
+                raise ValueError(f"{path}: holds an OSNet with normalised images, not {model.backbone}")
+            network.load_state_dict(network.state_dict() | osnet_state_from_openvino(path, network))
+            restore_batch_norm(network, samples)
+            model.load_backbone(network.state_dict())
         elif path.suffix == ".onnx":
             network = osnet_from_onnx(path)
             restore_batch_norm(network, samples)
