@@ -14,6 +14,7 @@ need; `Gallery` remembers who was seen and finds them again; `evaluate` scores r
 The public names are loaded when first asked for, so that ``import mot_reid`` stays light.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
     from mot_reid.tracking import track as track
 
 __version__ = "0.1.0"
+
+# ONNX Runtime's official builds report to their maker, and keep an identity of the machine for that in the
+# user's cache folder. It reads this once, when it is imported; what the user has set stays.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 _HOMES = {
     "Config": "mot_reid.config",

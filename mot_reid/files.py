@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["atomic", "clear_abandoned"]
+__all__ = ["atomic", "clear_abandoned", "spreadsheet_text"]
 
 _ABANDONED = 24 * 3600.0  # seconds after which a part is one that a killed run has left
 
@@ -65,3 +65,12 @@ def clear_abandoned(folder: Path, names: str = "*.part*") -> None:
         with suppress(OSError):
             if time.time() - part.stat().st_mtime > _ABANDONED:
                 part.unlink()
+
+
+_RUNS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # the last four are their wide forms
+
+
+def spreadsheet_text(text: str) -> str:
+    """A text out of a file, for a cell of a CSV: one that a spreadsheet would run gets an apostrophe."""
+    runs = text.lstrip().startswith(_RUNS) or text.startswith(("\t", "\r", "\n"))
+    return f"'{text}" if runs else text

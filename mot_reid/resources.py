@@ -1,7 +1,12 @@
 """Where the files lie that ship with the package, and where it may keep files of its own."""
 
+import atexit
 import hashlib
+import logging
 import os
+import shutil
+import tempfile
+from functools import lru_cache
 from pathlib import Path
 
 __all__ = ["ONNX_ORIGIN", "cache_folder", "export_of", "find_weights", "shipped"]
@@ -10,6 +15,8 @@ ONNX_ORIGIN = "checkpoint_sha256"
 """The entry of an export's metadata that names the checkpoint's content."""
 
 _PACKAGE = Path(__file__).parent
+_WEIGHTS = (".onnx", ".pt", ".safetensors")
+_log = logging.getLogger(__name__)
 
 
 def shipped(folder: str) -> Path:
@@ -19,7 +26,10 @@ def shipped(folder: str) -> Path:
 
 
 def find_weights(name: str | Path, suffixes: tuple[str, ...]) -> Path:
-    """The file that ``name`` means: a path as it is, or else the name of weights that ship with us.
+    """The file that ``name`` means: the name of weights that ship with us, or else a path.
+
+    A file of the current folder that is named like shipped weights is not taken for them, or whoever runs a
+    command in somebody's folder would run with that person's weights: ``./NAME`` means it.
 
     Args:
         name: a path or a shipped file's name.
@@ -29,10 +39,13 @@ def find_weights(name: str | Path, suffixes: tuple[str, ...]) -> Path:
         FileNotFoundError: it is neither.
     """
     path = Path(name).expanduser()
+    ours = shipped("weights") / path.name
+    if str(name) == path.name and ours.suffix in _WEIGHTS and ours.is_file():
+        if path.exists() and not path.samefile(ours):
+            _log.warning("%s: the shipped weights; ./%s means the file in this folder", name, name)
+        return ours
     if str(name) and path.exists():
         return path
-    if path == Path(path.name) and (shipped("weights") / path).is_file():
-        return shipped("weights") / path
     known = sorted(entry.name for entry in shipped("weights").glob("*") if entry.suffix in suffixes)
     raise FileNotFoundError(
         f"weights not found: {name} (nothing is downloaded; shipped: {', '.join(known) or 'none'})"
@@ -49,8 +62,32 @@ def export_of(checkpoint: Path) -> Path | None:
 
 
 def cache_folder() -> Path:
-    """Our own cache folder, ``$XDG_CACHE_HOME/mot_reid`` or ``~/.cache/mot_reid``; made if need be."""
+    """Our own cache folder, ``$XDG_CACHE_HOME/mot_reid`` or ``~/.cache/mot_reid``; made if need be.
+
+    Where it cannot be written, as in containers without a home, it is a temporary folder of this process.
+    """
     base = os.environ.get("XDG_CACHE_HOME")
-    folder = (Path(base) if base else Path.home() / ".cache") / "mot_reid"
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder = (Path(base) if base else Path.home() / ".cache") / "mot_reid"
+    except RuntimeError:  # a user without a home
+        return _temporary_cache("there is no home folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):  # permissions say nothing of read-only disks, or to root
+            pass
+    except OSError as error:
+        return _temporary_cache(f"{folder}: {error.strerror}")
+    return folder
+
+
+@lru_cache(maxsize=1)
+def _temporary_cache(reason: str) -> Path:
+    """A cache folder for this process alone, with one warning."""
+    folder = Path(tempfile.mkdtemp(prefix="mot_reid-cache-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    _log.warning(
+        "nowhere to keep a cache (%s): what is kept goes with this run; "
+        "set XDG_CACHE_HOME to a folder that can be written",
+        reason,
+    )
     return folder

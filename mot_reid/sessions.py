@@ -27,6 +27,7 @@ def open_session(path: Path, device: str = "cpu", threads: int = 0) -> Any:
     """
     import onnxruntime
 
+    onnxruntime.disable_telemetry_events()  # where somebody has imported it before this package
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors only; they come as exceptions
     options.intra_op_num_threads = threads

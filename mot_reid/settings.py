@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
+import reprlib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar, get_type_hints
 
 import yaml
+
+from mot_reid.yaml_text import read_yaml
 
 __all__ = [
     "Settings",
@@ -66,20 +69,27 @@ class Settings(_Checked):
     """
 
 
+def _short(value: Any) -> str:
+    """A value for a message, of a file that may hold anything."""
+    form = reprlib.Repr()
+    form.maxlevel, form.maxstring, form.maxother, form.maxlong = 2, 80, 80, 40
+    return form.repr(value)
+
+
 def _checked_type(value: Any, expected: Any, name: str) -> Any:
     if expected == tuple[float, ...]:
         if isinstance(value, list | tuple):
             return tuple(_checked_type(entry, float, name) for entry in value)
-        raise TypeError(f"{name}: expected a list such as [0.5, 0.8], got {value!r}")
+        raise TypeError(f"{name}: expected a list such as [0.5, 0.8], got {_short(value)}")
     if expected == tuple[str, ...]:
         if isinstance(value, list | tuple) and all(isinstance(entry, str | int) for entry in value):
             return tuple(str(entry) for entry in value)
-        raise TypeError(f"{name}: expected a list such as [person, 3], got {value!r}")
+        raise TypeError(f"{name}: expected a list such as [person, 3], got {_short(value)}")
     if expected is float and isinstance(value, int | str) and not isinstance(value, bool):
         with suppress(ValueError, OverflowError):
             return float(value)  # YAML 1.1 takes 1e-1 for text
     if not isinstance(value, expected) or (isinstance(value, bool) and expected is not bool):
-        raise TypeError(f"{name}: expected {expected.__name__}, got {type(value).__name__} {value!r}")
+        raise TypeError(f"{name}: expected {expected.__name__}, got {type(value).__name__} {_short(value)}")
     return value
 
 
@@ -96,7 +106,7 @@ def _check_range(value: Any, item: dataclasses.Field[Any]) -> None:
         raise ValueError(f"{item.name}: expected a multiple of {step}, got {value}")
     choices = item.metadata.get("choices")
     if choices is not None and value not in choices:
-        raise ValueError(f"{item.name}: expected one of {', '.join(choices)}, got {value!r}")
+        raise ValueError(f"{item.name}: expected one of {', '.join(choices)}, got {_short(value)}")
 
 
 @dataclass(frozen=True)
@@ -147,13 +157,15 @@ def load_settings(config: Tree, path: str | Path | None = None, overrides: Itera
 
 def _read_yaml(path: Path) -> Mapping[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise FileNotFoundError(f"configuration file not found: {path}") from None
     except OSError as error:
         raise ValueError(f"{path}: cannot be read ({error.strerror})") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise ValueError(f"{path}: not a YAML file: {' '.join(str(error).split())}") from None
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
     if content is None:
         return {}
     if not isinstance(content, dict):
@@ -163,8 +175,8 @@ def _read_yaml(path: Path) -> Mapping[str, Any]:
 
 def _parse(text: str) -> Any:
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
+        return read_yaml(text)
+    except ValueError:
         return text
 
 
@@ -220,7 +232,8 @@ def _require_current(name: Any, config: SettingsTree, origin: str) -> None:
 def _require_known(name: Any, part: Any, what: str, prefix: str = "") -> None:
     known = [item.name for item in fields(part)]
     if name not in known:
-        close = difflib.get_close_matches(str(name), known, n=1)
+        name = str(name)[:80]
+        close = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {prefix}{close[0]}?" if close else f"known: {', '.join(known)}"
         raise ValueError(f"{what} {prefix}{name} does not exist; {hint}")
 

@@ -348,7 +348,7 @@ def test_weights_that_fit_nothing_are_named(tmp_path: object) -> None:
         Tracker(detector="none", embedder=path, camera_motion="none").load()
     path = tmp_path / "broken.pt"  # type: ignore[operator]
     path.write_bytes(b"not a network")
-    with pytest.raises(ValueError, match=r"broken\.pt: Ultralytics cannot load these weights"):
+    with pytest.raises(ValueError, match=r"broken\.pt: cannot be loaded: not a PyTorch checkpoint"):
         Tracker(detector=path, embedder="none", camera_motion="none").load()
 
 

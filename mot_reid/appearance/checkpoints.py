@@ -23,6 +23,7 @@ from mot_reid.appearance.osnet import OSNet
 __all__ = [
     "EmbeddingNetwork",
     "load_checkpoint",
+    "read_tensors",
     "save_checkpoint",
 ]
 
@@ -98,7 +99,7 @@ def load_checkpoint(
     if not path.is_file():
         raise ValueError(f"{path}: not a file")
     metadata, tensors = (
-        _read_safetensors(path) if path.suffix == ".safetensors" else (None, _read_pickle(path))
+        _read_safetensors(path) if path.suffix == ".safetensors" else (None, read_tensors(path))
     )
     # Copies: what safetensors gives is mapped onto the file and would change with it under a running tracker.
     tensors = {
@@ -166,8 +167,14 @@ _SCALARS: list[Any] = [
 ]
 
 
-def _read_pickle(path: Path) -> dict[str, Tensor]:
-    """The state dict in a file of `torch.save`: the whole, or its entry "model" or "state_dict"."""
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """The state dict in a file of `torch.save`: the whole, or its entry "model" or "state_dict".
+
+    Nothing but tensors and plain values is unpickled.
+
+    Raises:
+        ValueError: there is none in it; the message names the file.
+    """
     try:
         with torch.serialization.safe_globals(_SCALARS):
             content = torch.load(path, map_location="cpu", weights_only=True)

@@ -20,9 +20,11 @@ from mot_reid.cli.options import (
     QuietOption,
     SequenceOption,
     SplitOption,
+    TrustOption,
     build_config,
     print_table,
     setting_option,
+    trust,
 )
 from mot_reid.cli.progress import WorkProgress
 from mot_reid.config import Config
@@ -137,6 +139,7 @@ def benchmark(
         ),
     ] = False,
     jobs: JobsOption = 0,
+    trust_weights: TrustOption = False,
     quiet: QuietOption = False,
 ) -> None:
     r"""Track a data set, score it by MOTChallenge's protocol, and write one table.
@@ -157,6 +160,7 @@ def benchmark(
     from mot_reid.evaluation.sequences import find_sequences, one_of_each
     from mot_reid.evaluation.sweep import grid, read_search, require_metric, split_values, sweep_table
 
+    trust(trust_weights)
     with usage_errors():
         if scores not in SCORE_MAPS:
             raise ValueError(f"--scores {scores!r} is not known; known: {', '.join(SCORE_MAPS)}")

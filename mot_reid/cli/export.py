@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from mot_reid.cli.errors import usage_errors
+from mot_reid.cli.options import TrustOption, trust
 
 if TYPE_CHECKING:
     from mot_reid.appearance.layouts import Untold
@@ -60,6 +61,7 @@ def export(
             rich_help_panel=UNTOLD,
         ),
     ] = None,
+    trust_weights: TrustOption = False,
 ) -> None:
     r"""Write an embedder or a detector as ONNX, checked against torch; beside its checkpoint a CPU uses it.
 
@@ -75,6 +77,7 @@ def export(
     mot-reid export runs/reid/embedder.safetensors
     mot-reid export models/yolo11m.pt
     """
+    trust(trust_weights)
     with usage_errors():
         from mot_reid.appearance.backends import CHECKPOINTS
         from mot_reid.appearance.layouts import Untold

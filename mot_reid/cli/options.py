@@ -3,6 +3,7 @@
 Those that stand for settings take help, range and default from the configuration.
 """
 
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import Field, fields
@@ -14,6 +15,7 @@ from rich.console import Console
 
 from mot_reid.config import Config
 from mot_reid.evaluation.tables import Table
+from mot_reid.pickles import TRUST
 from mot_reid.settings import SettingsTree, Tree, load_settings, with_settings
 from mot_reid.video.formats import FORMATS
 
@@ -24,11 +26,13 @@ __all__ = [
     "QuietOption",
     "SequenceOption",
     "SplitOption",
+    "TrustOption",
     "build_config",
     "build_settings",
     "format_option",
     "print_table",
     "setting_option",
+    "trust",
     "with_formats",
 ]
 
@@ -146,7 +150,20 @@ ProtocolOption = Annotated[
 JobsOption = Annotated[
     int, typer.Option("--jobs", "-j", help="Most processes side by side; 0 for one a core.", min=0)
 ]
+TrustOption = Annotated[
+    bool,
+    typer.Option(
+        "--trust-weights",
+        help="Load a detector's weights that could run code of their maker's; without it they are refused.",
+    ),
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
+
+
+def trust(weights: bool) -> None:
+    """Lets weights run code in this program and those it starts, where the user says so."""
+    if weights:
+        os.environ[TRUST] = "1"
 
 
 def print_table(table: Table) -> None:

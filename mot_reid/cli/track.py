@@ -3,12 +3,20 @@
 import itertools
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from stat import S_ISREG
 from typing import Annotated
 
 import typer
 
 from mot_reid.cli.errors import FAILED, UsageError, usage_errors
-from mot_reid.cli.options import build_config, format_option, setting_option, with_formats
+from mot_reid.cli.options import (
+    TrustOption,
+    build_config,
+    format_option,
+    setting_option,
+    trust,
+    with_formats,
+)
 from mot_reid.cli.runs import Runs
 from mot_reid.detection.motchallenge import read_detections
 from mot_reid.pipeline.counting import check_scene
@@ -21,6 +29,7 @@ from mot_reid.video.sources import check_fps, is_live, source_name
 
 __all__ = ["track"]
 
+_MOST_LOOKED_AT = 100_000  # files of a folder that is read
 MODELS, FRAMES, OUTPUTS = "Models", "Frames", "Outputs"
 
 
@@ -50,6 +59,7 @@ def track(
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="No progress bar and no closing line.")
     ] = False,
+    trust_weights: TrustOption = False,
     detector: Annotated[str | None, setting_option("detector.weights", "--detector", panel=MODELS)] = None,
     detections: Annotated[
         Path | None,
@@ -137,6 +147,7 @@ def track(
         "output.labels": labels,
         "output.trail": trail,
     }
+    trust(trust_weights)
     if detections is not None and len(sources) > 1:
         raise UsageError(f"--detections: one file cannot serve {len(sources)} sources")
     with usage_errors():
@@ -165,7 +176,8 @@ def track(
     folders = (
         [output] if len(sources) == 1 else [output / name for name in _unique(map(source_name, sources))]
     )
-    _keep_inputs(folders, [*sources, *(path for path in (detections, motion_file) if path)])
+    read = (detections, motion_file, config, settings.detector.weights, settings.embedder.weights)
+    _keep_inputs(folders, [*sources, *(path for path in read if path)])
     runs = Runs(
         tracker, Selection(start, stop, stride), given, None if given is None else detections, quiet, fps
     )
@@ -196,7 +208,24 @@ def _unique(names: Iterable[str]) -> list[str]:
 
 def _keep_inputs(folders: list[Path], inputs: list[str | Path]) -> None:
     """Refuses folders in which one of the runs would write over what it or another one reads."""
-    written = {(folder / name).resolve() for folder in folders for name in OUTPUT_FILES}
+    written = [folder / name for folder in folders for name in OUTPUT_FILES]
+    names = {path.resolve() for path in written}
+    taken = {identity for path in written if (identity := _identity(path))}  # hard links have other names
     for path in inputs:
-        if Path(path).resolve() in written:
-            raise UsageError(f"{path}: would be overwritten by the results; choose another --output folder")
+        files = [Path(path)]
+        if taken and files[0].is_dir():  # of pictures, or a sequence
+            files += itertools.islice(files[0].rglob("*"), _MOST_LOOKED_AT)
+        for file in files:
+            if file.resolve() in names or (taken and _identity(file) in taken):
+                raise UsageError(
+                    f"{file}: would be overwritten by the results; choose another --output folder"
+                )
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What a file's names, hard links, have in common; None where there is no such file."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):  # a webcam's number, a URL
+        return None
+    return (status.st_dev, status.st_ino) if S_ISREG(status.st_mode) else None

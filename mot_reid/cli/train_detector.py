@@ -9,7 +9,7 @@ import typer
 
 from mot_reid.cli.errors import INTERRUPTED, usage_errors
 from mot_reid.cli.labels import file_stem, short_names
-from mot_reid.cli.options import QuietOption, print_table, setting_option
+from mot_reid.cli.options import QuietOption, TrustOption, print_table, setting_option, trust
 from mot_reid.cli.progress import WorkProgress
 from mot_reid.config import Config, DetectorConfig
 from mot_reid.provenance import provenance
@@ -84,6 +84,7 @@ def train_detector(
         bool, typer.Option("--resume", help="Go on after the last epoch in --work, with its settings.")
     ] = False,
     threads: ThreadsOption = None,
+    trust_weights: TrustOption = False,
     quiet: QuietOption = False,
 ) -> None:
     r"""Fine-tune a detector to people: Ultralytics' training loop on pictures and MOTChallenge frames.
@@ -121,6 +122,7 @@ def train_detector(
         "tuned_share": tuned_share,
         "seed": seed,
     }
+    trust(trust_weights)
     with usage_errors():
         if output.suffix != ".pt":
             raise ValueError(f"{output}: expected a name that ends in .pt")
@@ -184,6 +186,7 @@ def evaluate_detector(
         Path | None, typer.Option("--output", "-o", help="Save the table there as JSON, CSV and Markdown.")
     ] = None,
     name: Annotated[str, typer.Option(help="Name of the saved files.")] = "detectors",
+    trust_weights: TrustOption = False,
     quiet: QuietOption = False,
 ) -> None:
     r"""Score detectors on labelled pictures: AP50, recall at a low score, and the time of a picture.
@@ -198,6 +201,7 @@ def evaluate_detector(
     from mot_reid.training.detector import scores as detection_scores
     from mot_reid.training.detector.pictures import MotFrames, convert_mot
 
+    trust(trust_weights)
     with tempfile.TemporaryDirectory(prefix="mot_reid-") as temporary:
         with usage_errors():
             lengths = _sizes(sizes)

@@ -14,7 +14,9 @@ import numpy as np
 from mot_reid.config import DetectorConfig
 from mot_reid.detection.decoding import Rows
 from mot_reid.detection.onnx_yolo import OnnxYolo, Suppression
+from mot_reid.detection.silence import silence_ultralytics
 from mot_reid.devices import exclusive
+from mot_reid.pickles import require_data_only
 from mot_reid.resources import cache_folder, export_of, find_weights
 from mot_reid.structures import Detections
 from mot_reid.typing import Image
@@ -31,11 +33,13 @@ __all__ = [
 _SUFFIXES = (".pt", ".onnx", ".torchscript", ".engine")
 _RUNTIMES = ("auto", "torch", "onnxruntime")
 _ACCELERATOR_BATCH = 8
+_DATA_ONLY = (".onnx", "_openvino_model")
+"""How the names of exports end that cannot hold code."""
 _MAY_FETCH = os.environ.get("YOLO_OFFLINE", "false").lower() not in ("1", "true", "yes", "on")
 
 
 def import_ultralytics() -> Any:
-    """The ultralytics package, told first to stay offline, install nothing, and write to our cache only.
+    """The ultralytics package, told to stay offline, report and install nothing, and write to our cache only.
 
     What the user has set in the environment stays.
     """
@@ -45,6 +49,7 @@ def import_ultralytics() -> Any:
     os.environ.setdefault("YOLO_CONFIG_DIR", str(cache_folder()))
     import ultralytics
 
+    silence_ultralytics()
     return ultralytics
 
 
@@ -140,6 +145,8 @@ class YoloDetector:
         config: weights, runtime, image size, thresholds and classes.
         device: such as ``cpu`` or ``cuda:0``; half precision on CUDA.
         threads: of one pass through an export on a CPU; 0 for one each core.
+        trust: whether weights may run code of their own; None for what the environment says
+            (`mot_reid.pickles.TRUST`).
 
     Attributes:
         config: its settings.
@@ -151,14 +158,21 @@ class YoloDetector:
 
     Raises:
         FileNotFoundError: there are no such weights.
+        mot_reid.pickles.UntrustedError: the file could run code, and is not trusted.
         ValueError: the file cannot be loaded, it is no detector, a class is not known, or the runtime cannot
             run it.
     """
 
-    def __init__(self, config: DetectorConfig | None = None, device: str = "cpu", threads: int = 0) -> None:
+    def __init__(
+        self,
+        config: DetectorConfig | None = None,
+        device: str = "cpu",
+        threads: int = 0,
+        trust: bool | None = None,
+    ) -> None:
         self.config = config or DetectorConfig()
         self.path: Path = find_detector(self.config.weights)
-        self._backend = _load_backend(self.path, device, self.config.runtime, threads)
+        self._backend = _load_backend(self.path, device, self.config.runtime, threads, trust)
         self.class_names: Mapping[int, str] = self._backend.class_names
         # Exports have a batch of their own, most often of one frame.
         batched = (
@@ -185,14 +199,14 @@ class YoloDetector:
         return [_detections(rows) for rows in self._backend(frames, self.config.image_size, self._keep)]
 
 
-def _load_backend(path: Path, device: str, runtime: str, threads: int) -> _Backend:
+def _load_backend(path: Path, device: str, runtime: str, threads: int, trust: bool | None) -> _Backend:
     if runtime not in _RUNTIMES:
         raise ValueError(f"detector.runtime {runtime!r} is not known; known: {', '.join(_RUNTIMES)}")
     if path.suffix == ".onnx":
         if runtime == "torch":
             raise ValueError(f"{path}: torch cannot run an ONNX export; use detector.runtime auto")
         on_cpu = device == "cpu" or runtime == "onnxruntime"
-        return OnnxYolo(path, threads) if on_cpu else _UltralyticsYolo(path, device)
+        return OnnxYolo(path, threads) if on_cpu else _UltralyticsYolo(path, device, trust)
     export = export_of(path) if path.suffix == ".pt" and runtime != "torch" else None
     if runtime == "onnxruntime" and export is None:
         raise ValueError(
@@ -201,7 +215,7 @@ def _load_backend(path: Path, device: str, runtime: str, threads: int) -> _Backe
         )
     if export is not None and (device == "cpu" or runtime == "onnxruntime"):
         return OnnxYolo(export, threads)
-    return _UltralyticsYolo(path, device)
+    return _UltralyticsYolo(path, device, trust)
 
 
 class _UltralyticsYolo:
@@ -209,11 +223,11 @@ class _UltralyticsYolo:
 
     calls_at_once = 1
 
-    def __init__(self, path: Path, device: str) -> None:
+    def __init__(self, path: Path, device: str, trust: bool | None) -> None:
         import torch
 
         self.name = f"ultralytics {device}"
-        self._model = load_ultralytics(path)
+        self._model = load_ultralytics(path, trust)
         self.class_names: Mapping[int, str] = dict(self._model.names)
         self._turn = exclusive(device)
         self._options = {
@@ -247,13 +261,23 @@ def _half_precision() -> dict[str, Any]:
     return {"quantize": 16} if "quantize" in DEFAULT_CFG_DICT else {"half": True}
 
 
-def load_ultralytics(path: Path) -> Any:
+def load_ultralytics(path: Path, trust: bool | None = None) -> Any:
     """An ``ultralytics.YOLO`` of a detector on disk.
 
+    Args:
+        path: its weights.
+        trust: see `YoloDetector`.
+
     Raises:
+        mot_reid.pickles.UntrustedError: the file could run code, and is not trusted.
         ValueError: Ultralytics cannot load it, or it is no detector.
     """
     ultralytics = import_ultralytics()
+    if path.suffix in (".yaml", ".yml"):
+        raise ValueError(f"{path}: describes a network, but holds no weights")
+    if not path.name.endswith(_DATA_ONLY):
+        require_data_only(path, trust)
+    path = path.absolute()  # or else Ultralytics may take another file of this name
     try:
         model = ultralytics.YOLO(str(path), task=None if path.suffix == ".pt" else "detect", verbose=False)
         names = model.names

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from mot_reid.files import atomic
+from mot_reid.files import atomic, spreadsheet_text
 
 __all__ = ["Column", "Table"]
 
@@ -98,7 +98,7 @@ class Table:
         writer.writerow([column.name for column in self.columns])
         for row in self.rows:
             plain = _plain(row)
-            writer.writerow(["" if plain.get(c.name) is None else plain[c.name] for c in self.columns])
+            writer.writerow([_cell(plain.get(column.name)) for column in self.columns])
         return text.getvalue()
 
     def to_markdown(self) -> str:
@@ -147,6 +147,13 @@ def _markdown_table(columns: Sequence[Column], rows: Iterable[Mapping[str, Any]]
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
     """NaN is nothing in JSON and in CSV."""
     return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()}
+
+
+def _cell(value: Any) -> Any:
+    """A cell of a CSV; texts, which may come out of files, are no formulas."""
+    if value is None:
+        return ""
+    return spreadsheet_text(value) if isinstance(value, str) else value
 
 
 def _provenance_lines(provenance: Mapping[str, Any]) -> list[str]:

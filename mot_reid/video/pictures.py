@@ -91,9 +91,9 @@ def open_sequence(folder: Path, name: str, selection: Selection, fps: float | No
     try:
         settings = read_seqinfo(folder)
         rate = fps or frame_rate(folder, settings)
+        pictures = picture_folder(folder, settings)
     except ValueError as error:
         raise SourceError(str(error)) from None
-    pictures = picture_folder(folder, settings)
     extension = settings.get("imExt", ".jpg")
     paths = _pictures_in(pictures, (extension.lower(),)) if pictures.is_dir() else []
     if not paths:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from mot_reid.video.frames import DEFAULT_FPS
 
-__all__ = ["frame_rate", "picture_folder", "read_seqinfo", "sequence_name"]
+__all__ = ["frame_rate", "is_plain_name", "picture_folder", "read_seqinfo", "sequence_name"]
 
+_LONGEST_NAME = 200  # bytes; a suffix comes behind it
+_DEVICES = {"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(1, 10))}
 _MOST = 1e6  # frames a second; settings in seconds become numbers of frames
 
 
@@ -52,10 +54,41 @@ def frame_rate(folder: Path, info: SectionProxy) -> float:
 
 
 def sequence_name(folder: Path, info: SectionProxy) -> str:
-    """The name of a sequence by its ``info``; its folder's where it does not say."""
-    return info.get("name", "").strip() or folder.resolve().name
+    """The name of a sequence by its ``info``; its folder's where it does not say.
+
+    Files are written and looked for by it, so it has to be a plain name.
+
+    Raises:
+        ValueError: it is a path, or no file could have it; the message names the file.
+    """
+    name = info.get("name", "").strip()
+    if not name:
+        return folder.resolve().name
+    if not is_plain_name(name):
+        raise ValueError(f"{folder / 'seqinfo.ini'}: name: expected a plain name, got {name[:80]!r}")
+    return name
+
+
+def is_plain_name(name: str) -> bool:
+    """Whether a name out of a file can be that of a file, of no folder, on every system."""
+    return (
+        0 < len(name.encode()) <= _LONGEST_NAME
+        and name.strip() == name
+        and not name.endswith(".")
+        and not any(letter in '/\\:*?"<>|' or ord(letter) < 32 or ord(letter) == 127 for letter in name)
+        and name.partition(".")[0].upper() not in _DEVICES
+    )
 
 
 def picture_folder(folder: Path, info: SectionProxy) -> Path:
-    """Where the pictures of a sequence lie by its ``info``."""
-    return folder / info.get("imDir", "img1")
+    """Where the pictures of a sequence lie by its ``info``: in its folder.
+
+    Raises:
+        ValueError: they lie elsewhere; the message names the file.
+    """
+    name = info.get("imDir", "img1").strip().rstrip("/")
+    if not all(is_plain_name(part) for part in name.split("/")):
+        raise ValueError(
+            f"{folder / 'seqinfo.ini'}: imDir: expected a folder in the sequence's own, got {name[:80]!r}"
+        )
+    return folder / name

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
 
-from mot_reid.files import atomic
+from mot_reid.files import atomic, spreadsheet_text
 from mot_reid.structures import Tracks
 from mot_reid.typing import Image
 from mot_reid.video.files import AppendOnlyFile, prepare_output_folder
@@ -158,7 +158,11 @@ class MotSink(_TextSink):
 
 
 class CsvSink(_TextSink):
-    """CSV with a header; ``COLUMNS``, coordinates rounded to 0.01 pixels, scores to 0.0001, times to 1 ms."""
+    """CSV with a header; ``COLUMNS``, coordinates rounded to 0.01 pixels, scores to 0.0001, times to 1 ms.
+
+    Class names come out of a model's file: one that a spreadsheet would run gets an apostrophe before it
+    (`mot_reid.files.spreadsheet_text`).
+    """
 
     def __init__(self, path: str | Path, class_names: Mapping[int, str] | None = None) -> None:
         super().__init__(path, class_names)
@@ -166,7 +170,8 @@ class CsvSink(_TextSink):
 
     def _text(self, rows: list[Row]) -> str:
         text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows(_rounded(rows))
+        safe = [(*row[:8], spreadsheet_text(row[8]), *row[9:]) for row in _rounded(rows)]
+        csv.writer(text, lineterminator="\n").writerows(safe)
         return text.getvalue()
 
 

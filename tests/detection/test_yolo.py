@@ -73,7 +73,7 @@ def test_only_checkpoints_take_several_frames_on_an_accelerator(
     name: str, batch_size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Stub(yolo._UltralyticsYolo):
-        def __init__(self, path: Path, device: str) -> None:
+        def __init__(self, path: Path, device: str, trust: bool | None) -> None:
             self.name, self.class_names = device, {0: "person"}
 
         def __call__(self, frames: Sequence[np.ndarray], size: int, keep: Suppression) -> list[np.ndarray]:
@@ -110,7 +110,7 @@ def test_classes_by_name_and_number() -> None:
 
 def test_what_is_no_detector_is_named(tmp_path: Path) -> None:
     for name, words in (
-        ("broken.pt", "Ultralytics cannot load these"),
+        ("broken.pt", "cannot be loaded: not a PyTorch"),
         ("broken.onnx", "ONNX Runtime cannot"),
     ):
         (tmp_path / name).write_bytes(b"not a network")

@@ -24,6 +24,7 @@ import torch
 import yaml
 
 from mot_reid.detection.yolo import import_ultralytics, keep_torch_threads, load_ultralytics
+from mot_reid.pickles import require_data_only
 from mot_reid.training.detector.crowds import Scene
 from mot_reid.training.detector.cutouts import load_cutouts, read_cutouts, save_cutouts
 from mot_reid.training.detector.keeping import KeepingLoss
@@ -123,7 +124,13 @@ def last_epoch(work: Path, run: int = 0) -> Path:
 
 def _weights(checkpoint: Path) -> torch.nn.Module:
     """The moving average in a checkpoint of Ultralytics' loop."""
-    return torch.load(checkpoint, map_location="cpu", weights_only=False)["ema"].float()
+    return _loaded(checkpoint)["ema"].float()
+
+
+def _loaded(checkpoint: Path) -> dict[str, Any]:
+    """A checkpoint of Ultralytics' loop; the work folder may be somebody else's."""
+    require_data_only(checkpoint)
+    return torch.load(checkpoint, map_location="cpu", weights_only=False)
 
 
 def _gather(
@@ -193,7 +200,7 @@ def _fine_tune(
     """
     last = last_epoch(work, run)
     resumed = last.is_file()
-    if resumed and torch.load(last, map_location="cpu", weights_only=False)["epoch"] + 1 >= settings.epochs:
+    if resumed and _loaded(last)["epoch"] + 1 >= settings.epochs:
         return
     material = _material(work, run)
     import_ultralytics()

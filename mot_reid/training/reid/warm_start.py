@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from mot_reid.appearance.backbones import OSNet, build_backbone
-from mot_reid.appearance.checkpoints import load_checkpoint
+from mot_reid.appearance.checkpoints import load_checkpoint, read_tensors
 from mot_reid.training.reid.networks import Network
 from mot_reid.training.reid.openvino_weights import osnet_state_from_openvino
 
@@ -65,9 +65,7 @@ def start_from(model: Network, path: Path | str, samples: Iterable[Tensor] = ())
 
 def plain_state(path: Path) -> dict[str, Tensor]:
     """The tensors of a PyTorch state dict of a plain backbone (torchreid's names), classifiers left out."""
-    content = torch.load(path, map_location="cpu", weights_only=True)
-    state = content.get("state_dict", content)
-    tensors = {name.removeprefix("module."): tensor for name, tensor in state.items()}
+    tensors = {name.removeprefix("module."): tensor for name, tensor in read_tensors(path).items()}
     return {
         name: tensor.float() if tensor.is_floating_point() else tensor
         for name, tensor in tensors.items()
