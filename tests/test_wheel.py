@@ -73,4 +73,4 @@ def test_the_installed_program_tracks(environment: Path, tmp_path: Path) -> None
     assert len({row.split(",")[1] for row in rows}) >= 3
     assert len(rows) >= 9
     assert {path.name for path in tmp_path.iterdir()} <= {"pictures", "out", "home", "matplotlib"}
-    assert {path.name for path in (tmp_path / "home").iterdir()} == {".cache"}
+    assert {path.name for path in tmp_path.glob("home/*")} <= {".cache"}
