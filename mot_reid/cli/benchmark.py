@@ -24,7 +24,6 @@ from mot_reid.cli.options import (
     build_config,
     print_table,
     setting_option,
-    trust,
 )
 from mot_reid.cli.progress import WorkProgress
 from mot_reid.config import Config
@@ -160,7 +159,6 @@ def benchmark(
     from mot_reid.evaluation.sequences import find_sequences, one_of_each
     from mot_reid.evaluation.sweep import grid, read_search, require_metric, split_values, sweep_table
 
-    trust(trust_weights)
     with usage_errors():
         if scores not in SCORE_MAPS:
             raise ValueError(f"--scores {scores!r} is not known; known: {', '.join(SCORE_MAPS)}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from mot_reid.cli.errors import usage_errors
-from mot_reid.cli.options import TrustOption, trust
+from mot_reid.cli.options import TrustOption
 
 if TYPE_CHECKING:
     from mot_reid.appearance.layouts import Untold
@@ -77,7 +77,6 @@ def export(
     mot-reid export runs/reid/embedder.safetensors
     mot-reid export models/yolo11m.pt
     """
-    trust(trust_weights)
     with usage_errors():
         from mot_reid.appearance.backends import CHECKPOINTS
         from mot_reid.appearance.layouts import Untold

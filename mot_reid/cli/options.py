@@ -32,7 +32,6 @@ __all__ = [
     "format_option",
     "print_table",
     "setting_option",
-    "trust",
     "with_formats",
 ]
 
@@ -150,20 +149,24 @@ ProtocolOption = Annotated[
 JobsOption = Annotated[
     int, typer.Option("--jobs", "-j", help="Most processes side by side; 0 for one a core.", min=0)
 ]
+
+
+def _trust(weights: bool) -> bool:
+    """Lets weights run code in this program and those it starts, where the user says so."""
+    if weights:
+        os.environ[TRUST] = "1"
+    return weights
+
+
 TrustOption = Annotated[
     bool,
     typer.Option(
         "--trust-weights",
         help="Load a detector's weights that could run code of their maker's; without it they are refused.",
+        callback=_trust,
     ),
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
-
-
-def trust(weights: bool) -> None:
-    """Lets weights run code in this program and those it starts, where the user says so."""
-    if weights:
-        os.environ[TRUST] = "1"
 
 
 def print_table(table: Table) -> None:

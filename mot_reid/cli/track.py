@@ -14,7 +14,6 @@ from mot_reid.cli.options import (
     build_config,
     format_option,
     setting_option,
-    trust,
     with_formats,
 )
 from mot_reid.cli.runs import Runs
@@ -147,7 +146,6 @@ def track(
         "output.labels": labels,
         "output.trail": trail,
     }
-    trust(trust_weights)
     if detections is not None and len(sources) > 1:
         raise UsageError(f"--detections: one file cannot serve {len(sources)} sources")
     with usage_errors():

@@ -9,7 +9,7 @@ import typer
 
 from mot_reid.cli.errors import INTERRUPTED, usage_errors
 from mot_reid.cli.labels import file_stem, short_names
-from mot_reid.cli.options import QuietOption, TrustOption, print_table, setting_option, trust
+from mot_reid.cli.options import QuietOption, TrustOption, print_table, setting_option
 from mot_reid.cli.progress import WorkProgress
 from mot_reid.config import Config, DetectorConfig
 from mot_reid.provenance import provenance
@@ -122,7 +122,6 @@ def train_detector(
         "tuned_share": tuned_share,
         "seed": seed,
     }
-    trust(trust_weights)
     with usage_errors():
         if output.suffix != ".pt":
             raise ValueError(f"{output}: expected a name that ends in .pt")
@@ -201,7 +200,6 @@ def evaluate_detector(
     from mot_reid.training.detector import scores as detection_scores
     from mot_reid.training.detector.pictures import MotFrames, convert_mot
 
-    trust(trust_weights)
     with tempfile.TemporaryDirectory(prefix="mot_reid-") as temporary:
         with usage_errors():
             lengths = _sizes(sizes)
