@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Mapping, Sequence
-from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,11 @@ from numpy.typing import NDArray
 from mot_reid import kernels
 from mot_reid.appearance.base import Embedder, as_embedder
 from mot_reid.association.associator import Associator, Embed
+from mot_reid.association.cascade import CASCADE, Stage, checked_cascade
 from mot_reid.config import Config, load_config
 from mot_reid.detection.base import Detector, as_detector
 from mot_reid.motion.camera import load_camera_motion
+from mot_reid.rollback import unchanged_on_failure
 from mot_reid.structures import Detections, Tracks, unit_rows
 from mot_reid.timing import Stopwatch
 from mot_reid.typing import Affine, Embeddings, Image, Indices
@@ -46,9 +47,12 @@ class Tracker:
         threads: CPU threads of one pass through a network that is loaded here; None for what the
             configuration says, or else one for each core.
         fps: frames a second of the video, if known: times in seconds count only then.
+        cascade: the stages of matching, with gates and cost terms of the caller's own if need be
+            (see `mot_reid.association.cascade`).
 
     Attributes:
         config: its settings.
+        cascade: its stages of matching.
         stopwatch: seconds spent in each stage.
         affine: camera motion ``(2, 3)`` into the last frame, or None where it is not known.
 
@@ -71,6 +75,7 @@ class Tracker:
         device: str | None = None,
         threads: int | None = None,
         fps: float | None = None,
+        cascade: Sequence[Stage] = CASCADE,
     ) -> None:
         if config is not None and not isinstance(config, Config | str | Path):
             raise TypeError(f"config: expected a Config or a YAML file, got {type(config).__name__}")
@@ -86,6 +91,7 @@ class Tracker:
         if threads is not None:
             settings = replace(settings, pipeline=replace(settings.pipeline, threads=threads))
         self.config = settings
+        self.cascade = checked_cascade(cascade)
         self._fps: float | None = None
         self.stopwatch = Stopwatch()
         named = str | Path | None
@@ -110,7 +116,9 @@ class Tracker:
         if fps is not None and not 0 < fps < math.inf:
             raise ValueError(f"fps: expected a positive number of frames a second, got {fps}")
         self._fps = self._fps if fps is None else fps
-        self._associator = Associator(self.config.association, self.config.motion, self._fps)
+        self._associator = Associator(
+            self.config.association, self.config.motion, self._fps, cascade=self.cascade
+        )
         self._frame_number = 0
         self._shape: tuple[int, ...] | None = None
         self.affine: Affine | None = None
@@ -224,13 +232,14 @@ class Tracker:
         elif not isinstance(detections, Detections):
             raise TypeError(f"detections: expected Detections, got {type(detections).__name__}")
         embed = self._embed_callable(frame, detections)
-        camera, affine = copy(self._camera), None  # a frame that fails must leave no trace
-        if camera is not None:
-            with self.stopwatch("camera motion"):
-                affine = camera.estimate(frame, detections.xyxy, number)
-        with self.stopwatch("associate"):
-            tracks = self._associator.step(detections, affine, embed)
-        self._camera, self.affine, self._frame_number = camera, affine, int(number)
+        camera, affine = self._camera, None
+        with unchanged_on_failure(camera):
+            if camera is not None:
+                with self.stopwatch("camera motion"):
+                    affine = camera.estimate(frame, detections.xyxy, number)
+            with self.stopwatch("associate"):
+                tracks = self._associator.step(detections, affine, embed)
+        self.affine, self._frame_number = affine, int(number)
         if frame is not None:
             self._shape = frame.shape
         return tracks

@@ -81,26 +81,20 @@ def test_a_scene_has_people() -> None:
         frames(people=0, count=1)
 
 
-def test_the_stages_of_ours_are_timed_and_left_as_they_were() -> None:
-    import time
-
+def test_the_stages_of_ours_are_timed_frame_by_frame(tmp_path: Path) -> None:
     from peers.ours import CONTENDERS
-    from peers.profile import StageClock
+    from peers.scene import save_frames
+    from peers.worker import Task, run
 
-    from mot_reid.association.associator import Associator
+    from mot_reid.association.cascade import CASCADE
 
-    before = dict(vars(Associator))
-    runner = CONTENDERS[0].make()
-    clock = StageClock(time.perf_counter)
-    with clock.installed():
-        for frame in frames(people=10, count=3):
-            clock.start_frame()
-            ids, boxes = runner.read(runner.step(runner.prepare(frame)))
-            assert len(ids) == len(boxes)
-    assert dict(vars(Associator)) == before
-    assert len(clock.frames) == 3
-    assert len(clock.frames[-1]) > 3
-    assert all(seconds >= 0 for times in clock.frames for seconds in times.values())
+    save_frames(frames(people=10, count=3), tmp_path / "scene.npz")
+    timing = run(CONTENDERS[0], Task(tmp_path / "scene.npz", budget=60, clock="wall", profile=True))
+    assert len(timing.stages) == len(timing.answers) == 3
+    parts = {"state", "embeddings", "update", "report", "retire"}
+    for times, whole in zip(timing.stages, timing.seconds, strict=True):
+        assert set(times) >= parts | {stage.name for stage in CASCADE}
+        assert 0 < sum(times.values()) <= whole
 
 
 def test_a_long_run_tells_how_far_it_is_what_it_holds_and_what_it_takes() -> None:

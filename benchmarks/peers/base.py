@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import mot_reid
+from mot_reid.timing import Stopwatch
 from peers.scene import HEIGHT, WIDTH, SceneFrame
 
 __all__ = ["BLANK", "Answer", "Contender", "GivenCamera", "Runner"]
@@ -45,6 +46,7 @@ class Contender:
         make: gives a fresh tracker with its own defaults; ImportError where it is not installed.
         appearance: whether it gets the embeddings.
         camera: whether it gets the camera motion; without, it is told that there is none.
+        timed: as ``make``, with a stopwatch that is told of each stage of a frame; None where there is none.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Contender:
     make: Callable[[], Runner]
     appearance: bool = False
     camera: bool = False
+    timed: Callable[[Stopwatch], Runner] | None = None
 
     @property
     def version(self) -> str:

@@ -4,6 +4,7 @@ import numpy as np
 
 from mot_reid import Detections, Tracks
 from mot_reid.association.associator import Associator
+from mot_reid.timing import Stopwatch
 from peers.base import Answer, Contender, Runner
 from peers.scene import SceneFrame
 
@@ -14,8 +15,8 @@ Given = tuple[Detections, np.ndarray]
 OURS = "mot_reid"
 
 
-def ours(appearance: bool) -> Runner:
-    associator = Associator()
+def ours(appearance: bool, stopwatch: Stopwatch | None = None) -> Runner:
+    associator = Associator(stopwatch=stopwatch)
 
     def prepare(frame: SceneFrame) -> Given:
         embeddings = frame.embeddings if appearance else None
@@ -32,6 +33,13 @@ def ours(appearance: bool) -> Runner:
 
 
 CONTENDERS = (
-    Contender(OURS, "mot_reid", lambda: ours(True), appearance=True, camera=True),
+    Contender(
+        OURS,
+        "mot_reid",
+        lambda: ours(True),
+        appearance=True,
+        camera=True,
+        timed=lambda stopwatch: ours(True, stopwatch),
+    ),
     Contender(f"{OURS}, no appearance", "mot_reid", lambda: ours(False), camera=True),
 )

@@ -7,7 +7,7 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mot_reid.timing import Stopwatch
 from peers import CONTENDERS, Contender
 from peers.base import Answer, Runner
-from peers.profile import StageClock
 from peers.scene import Scene, SceneFrame, load_frames
 
 __all__ = ["CLOCKS", "Endurance", "Failed", "LongTask", "Progress", "Ready", "Task", "Timing", "serve"]
@@ -147,32 +147,28 @@ def _answer(contender: Contender, task: Task | LongTask, pipe: Connection) -> Ti
 
 def run(contender: Contender, task: Task) -> Timing:
     """Times a fresh tracker frame by frame; what it takes in is prepared before."""
-    runner = contender.make()
+    stopwatch = Stopwatch() if task.profile and contender.timed is not None else None
+    runner = contender.make() if stopwatch is None else contender.timed(stopwatch)
     given = [runner.prepare(frame) for frame in load_frames(task.scene)]
-    stages = StageClock(CLOCKS[task.clock])
     gc.collect()
-    if not task.profile:
-        return _timed(runner, given, task)
-    with stages.installed():
-        timing = _timed(runner, given, task, stages.start_frame)
-    return replace(timing, stages=stages.frames)
+    return _timed(runner, given, task, stopwatch)
 
 
-def _timed(
-    runner: Runner, given: list[object], task: Task, start_frame: Callable[[], None] = lambda: None
-) -> Timing:
+def _timed(runner: Runner, given: list[object], task: Task, stopwatch: Stopwatch | None) -> Timing:
     clock, step = CLOCKS[task.clock], runner.step
     began = time.perf_counter()
-    seconds, answers = [], []
+    seconds, answers, stages = [], [], []
     for frame in given:
-        start_frame()
         start = clock()
         answer = step(frame)
         seconds.append(clock() - start)
         answers.append(runner.read(answer))
+        if stopwatch is not None:
+            stages.append(dict(stopwatch.seconds))
+            stopwatch.seconds.clear()
         if time.perf_counter() - began > task.budget:
             break
-    return Timing(np.array(seconds), answers, time.perf_counter() - began)
+    return Timing(np.array(seconds), answers, time.perf_counter() - began, stages)
 
 
 def endure(contender: Contender, task: LongTask, pipe: Connection) -> Endurance:

@@ -11,7 +11,7 @@ _NO_RIVAL = 1.0  # strangers lie about 1 apart: who has no rival beats at best a
 
 
 def revival_confidence(distances: NDArray[np.float32], margins: NDArray[np.float32]) -> NDArray[np.float32]:
-    """How likely lost people who were brought back by their looks are the ones who were lost, ``(K,)``.
+    """Gives how likely tracks that appearance brought back are those that were lost, ``(K,)``.
 
     Logistic regression over the returns of PETS09-S2L1 and ADL-Rundle-6 with two detectors and embedders, at
     full and half frame rate, forwards and backwards; right means that the ground truth's person is the one
@@ -19,7 +19,7 @@ def revival_confidence(distances: NDArray[np.float32], margins: NDArray[np.float
     each other: `benchmarks/README.md` says how far the result carries to a video it has not seen.
 
     Args:
-        distances: ``(K,)`` of appearance, as `mot_reid.association.looks.Looks` gives them.
+        distances: ``(K,)`` of appearance, see `mot_reid.association.appearance`.
         margins: ``(K,)`` by how much that beats the best rival, infinite where there is none.
 
     Returns:

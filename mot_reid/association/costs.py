@@ -1,30 +1,44 @@
-"""What a pair of a track and a detection costs."""
+"""Cost terms: what a pair of a tracklet and a detection costs. A stage adds its terms up."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid import kernels
-from mot_reid.config import AssociationConfig
+from mot_reid.association.state import FrameState, Pairs
 
-__all__ = ["fused_costs"]
+__all__ = ["appearance_cost", "fused_cost", "iou_cost", "lost_age_cost"]
 
 Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 
-def fused_costs(
-    overlaps: Array, distances: NDArray[np.float32], known: Mask, config: AssociationConfig
-) -> Array:
-    """Costs ``(K,)`` in [0, 1] of pairs by overlap and appearance together.
+def iou_cost(frame: FrameState, pairs: Pairs) -> Array:
+    """Gives 1 - overlap ``(K,)``."""
+    return 1 - pairs.overlaps
 
-    ``(1 - w) (1 - IoU) + w min(1, d / gate)``, with ``d`` the distance of appearance and ``w`` its weight;
-    where a track has no embedding yet, the overlap speaks alone.
 
-    Args:
-        overlaps: ``(K,)`` IoU.
-        distances: ``(K,)`` of appearance.
-        known: ``(K,)`` pairs whose track has an embedding.
-        config: the weight and the gate.
+def fused_cost(frame: FrameState, pairs: Pairs) -> Array:
+    """Gives the cost ``(K,)`` in [0, 1] of overlap and appearance together.
+
+    ``(1 - w) (1 - overlap) + w min(1, d / gate)``, with ``d`` the distance of appearance and ``w`` its
+    weight; where the appearance of one of the two is not known, the overlap speaks alone.
     """
-    gate = max(config.appearance_gate, 1e-9)
-    return kernels.fused_costs(overlaps, distances, known, config.appearance_weight, gate)
+    if frame.appearance is None:
+        return iou_cost(frame, pairs)
+    settings = frame.settings
+    gate = max(settings.appearance_gate, 1e-9)
+    return kernels.fused_costs(pairs.overlaps, pairs.distances, settings.appearance_weight, gate)
+
+
+def lost_age_cost(frame: FrameState, pairs: Pairs) -> Array:
+    """Gives what time adds ``(K,)``.
+
+    Where a lost track and one in view are candidates for the same detection, the longer loss is the weaker.
+    """
+    settings = frame.settings
+    a_frame = np.float64(settings.age_cost / max(settings.max_age, 1))
+    return np.multiply(a_frame, pairs.ages - 1, dtype=np.float64)
+
+
+def appearance_cost(frame: FrameState, pairs: Pairs) -> Array:
+    """Gives half the distance of appearance ``(K,)``: in [0, 1]."""
+    return pairs.distances.astype(np.float64) / 2

@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from mot_reid.config import AssociationConfig
 
-__all__ = ["UsualScore", "start_shares"]
+__all__ = ["UsualScore", "activation_shares"]
 
-# What is believed before anything is seen, and how much: as much as 30 people at that score in one frame.
+# What is believed before anything is seen, and how much: as much as 30 objects at that score in one frame.
 _PRIOR_SCORE = 0.8
 _PRIOR_WEIGHT = 20.0
 # How fast the past is forgotten, a frame; half of it in 70 frames.
@@ -22,7 +22,7 @@ _LEAST = 0.5
 class UsualScore:
     """A running mean of the scores, each weighted by its square, so that false positives hardly count.
 
-    People in plain view dominate it whatever the detector calls them; thresholds taken as shares of it mean
+    Objects in plain view dominate it whatever the detector calls them; thresholds taken as shares of it mean
     the same for a detector that gives them 0.95 as for one that gives them 0.7.
 
     Attributes:
@@ -46,17 +46,17 @@ class UsualScore:
         return UsualScore(_DECAY * self.weight + weight, _DECAY * self.total + total)
 
 
-def start_shares(
-    at_edge: NDArray[np.bool_], known_by_looks: bool, config: AssociationConfig
+def activation_shares(
+    at_edge: NDArray[np.bool_], appearance_known: bool, config: AssociationConfig
 ) -> NDArray[np.float64]:
-    """Which share of the usual score each detection ``(M,)`` needs to start a track soon.
+    """Gives the share of the usual score that each detection ``(M,)`` needs to start a track soon.
 
-    Where appearance is known, people who turn up in the middle of the picture are revived by their looks;
-    what is left there and looks like nobody must be more convincing than one who comes in at its edge.
+    Where appearance is known, what turns up in the middle of the picture is revived by it; what is left there
+    and looks like nothing known needs a higher score than what comes in at the edge.
 
     Args:
         at_edge: ``(M,)`` which lie at the picture's edge.
-        known_by_looks: whether there is anybody whose looks a detection could have.
+        appearance_known: whether there is anything whose appearance a detection could have.
         config: the two shares.
     """
-    return np.where(~at_edge & known_by_looks, config.new_share_inside, config.new_share)
+    return np.where(~at_edge & appearance_known, config.new_share_inside, config.new_share)

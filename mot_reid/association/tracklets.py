@@ -17,15 +17,15 @@ _ROW = np.dtype(
         ("id", np.int64),  # 0 while tentative: ids are given out on confirmation, so that none is wasted
         ("status", np.int8),
         ("class_id", np.int64),
-        ("hits", np.int64),  # detections so far, from the first convincing one on if there is one
-        ("convinced", np.bool_),  # one of them had the score that starts a track soon
+        ("hits", np.int64),  # detections so far, from the first activating one on if there is one
+        ("activated", np.bool_),  # one of them had the score that starts a track soon
         ("last_seen", np.int64),  # frame of the last detection
         ("score", np.float32),  # of the last detection
         ("has_embedding", np.bool_),
-        ("unlooked", np.int64),  # clear views of it since the last one whose embedding went in
+        ("unembedded_views", np.int64),  # clear ones since the last one whose embedding went in
         ("drift", np.float64, 2),  # what the camera's motion made of the place since then, pixels
         ("carried", np.float64),  # the furthest that it was, heights
-        ("id_confidence", np.float32),  # that this is still the person who got the id
+        ("id_confidence", np.float32),  # that this is still the object that got the id
         ("at_edge", np.bool_),  # the last detection was cut off by the picture's edge, or nearly
     ],
     align=True,
@@ -105,13 +105,17 @@ class TrackletTable:
         if dimension != self._embeddings.shape[1]:
             raise ValueError(f"embeddings: expected {self._embeddings.shape[1]} columns, got {dimension}")
 
-    def saved(self) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-        """Copies of the rows, as bytes, and of the Kalman states, for `restore`."""
-        return self.rows.view(np.uint8).copy(), self.states.values.copy()
+    def saved(self) -> tuple[NDArray[np.uint8], NDArray[np.float64], NDArray[np.float32]]:
+        """Gives copies of the rows, as bytes, and of the Kalman states, for `restore`.
 
-    def restore(self, saved: tuple[NDArray[np.uint8], NDArray[np.float64]]) -> None:
+        The embeddings are not copied: nothing is blended into them before all that can fail is over.
+        """
+        return self.rows.view(np.uint8).copy(), self.states.values.copy(), self._embeddings
+
+    def restore(self, saved: tuple[NDArray[np.uint8], NDArray[np.float64], NDArray[np.float32]]) -> None:
         """Puts back what `saved` gave, if no row has come or gone since."""
-        self.rows.view(np.uint8)[...], self.states.values[...] = saved
+        self.rows.view(np.uint8)[...], self.states.values[...], self._embeddings = saved
+        self._use(self._count)
 
     def blend_embeddings(
         self, rows: NDArray[np.intp], embeddings: NDArray[np.float32], momentum: NDArray[np.float32]

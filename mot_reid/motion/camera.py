@@ -1,11 +1,12 @@
 """Camera motion: where a still point of the last frame lies in this one, as an affine ``(2, 3)``."""
 
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from mot_reid.config import CameraConfig
+from mot_reid.rollback import KeepsAttributes
 from mot_reid.typing import Affine, Boxes, Floats32, Image, Mask
 
 __all__ = ["AT_REST", "CameraMotion", "MotionFile", "SparseFlow", "load_camera_motion"]
@@ -40,10 +41,19 @@ _LARGEST_SHIFT = 0.3
 class CameraMotion(Protocol):
     """Gives the motion of the camera between consecutive frames.
 
-    What it remembers is replaced, never written into: a shallow copy keeps its state.
+    Attributes:
+        needs_pixels: whether it must be given frames.
     """
 
     needs_pixels: bool
+
+    def saved(self) -> Any:
+        """Gives what `restore` needs to come back to here after a frame that failed."""
+        ...
+
+    def restore(self, saved: Any) -> None:
+        """Puts back what `saved` gave."""
+        ...
 
     def estimate(self, frame: Image | None, xyxy: Boxes, frame_number: int) -> Affine | None:
         """The affine ``(2, 3)`` from the last frame's pixels to this one's, or None where it is not known.
@@ -74,7 +84,7 @@ def load_camera_motion(config: CameraConfig) -> CameraMotion | None:
     return MotionFile(config.motion)
 
 
-class SparseFlow:
+class SparseFlow(KeepsAttributes):
     """Estimates camera motion by sparse optical flow on a reduced grey frame, boxes masked out.
 
     Corners (Shi-Tomasi) of an earlier frame are followed by pyramidal Lucas-Kanade; a similarity transform is
@@ -192,7 +202,7 @@ def _fit_affine(start: Points, end: Points, width: int, scale: float) -> Affine 
     return np.asarray(affine, np.float64) / [1, 1, scale]
 
 
-class MotionFile:
+class MotionFile(KeepsAttributes):
     """Camera motion read from a file in BoT-SORT's format: a line a frame, its index and six entries.
 
     Frames count from 1 and the file's index from 0: the line with index t - 1 maps frame t - 1 onto frame t.

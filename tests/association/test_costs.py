@@ -1,11 +1,9 @@
 import numpy as np
 
-from mot_reid.association.costs import fused_costs
-from mot_reid.config import AssociationConfig
+from mot_reid.kernels.plain.claims import fused_costs
 
 
 def test_fused_cost_by_hand() -> None:
-    config = AssociationConfig(appearance_weight=0.25, appearance_gate=0.4)
-    overlaps, distances = np.array([0.8, 0.5, 0.5]), np.array([0.1, 0.8, 0.8], np.float32)
-    seen = fused_costs(overlaps, distances, np.array([True, True, False]), config)
+    overlaps, distances = np.array([0.8, 0.5, 0.5]), np.array([0.1, 0.8, np.nan], np.float32)
+    seen = fused_costs(overlaps, distances, 0.25, 0.4)
     np.testing.assert_allclose(seen, [0.75 * 0.2 + 0.25 * 0.25, 0.75 * 0.5 + 0.25 * 1.0, 0.5], rtol=1e-6)

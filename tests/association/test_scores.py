@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mot_reid.association.scores import UsualScore, start_shares
+from mot_reid.association.scores import UsualScore, activation_shares
 from mot_reid.config import AssociationConfig
 
 
@@ -43,8 +43,8 @@ def test_a_flood_of_poor_detections_does_not_lower_it_for_ever() -> None:
     assert usual.after(np.zeros(0)).value == 0.5
 
 
-def test_who_turns_up_in_the_middle_must_be_more_convincing() -> None:
+def test_who_turns_up_in_the_middle_needs_a_higher_score() -> None:
     config = AssociationConfig(new_share=0.8, new_share_inside=0.9)
     at_edge = np.array([True, False])
-    assert start_shares(at_edge, True, config).tolist() == [0.8, 0.9]
-    assert start_shares(at_edge, False, config).tolist() == [0.8, 0.8]
+    assert activation_shares(at_edge, True, config).tolist() == [0.8, 0.9]
+    assert activation_shares(at_edge, False, config).tolist() == [0.8, 0.8]

@@ -118,12 +118,12 @@ def test_what_the_camera_carries(seed: int, count: int) -> None:
 def test_pairs_that_can_be_made(seed: int, pairs: int, tracks: int, detections: int) -> None:
     random = np.random.default_rng(seed)
     rows, columns = random.integers(0, tracks, pairs), random.integers(0, detections, pairs)
-    masks = [random.random(count) < 0.7 for count in (pairs, tracks, detections)]
-    taken = [random.integers(-3, 2, count).clip(-1) for count in (tracks, detections)]
-    same(lambda module: module.possible(rows, columns, *masks, *taken))
+    masks = [random.random(count) < 0.7 for count in (tracks, detections)]
+    same(lambda module: module.candidates(rows, columns, *masks))
     overlaps, distances = random.random(pairs), random.uniform(0, 2, pairs).astype(np.float32)
+    distances[random.random(pairs) < 0.3] = np.nan
     same(lambda module: module.leads(rows, columns, np.round(overlaps, 1)))
-    same(lambda module: module.fused_costs(overlaps, distances, masks[0], 0.7, 0.6))
+    same(lambda module: module.fused_costs(overlaps, distances, 0.7, 0.6))
 
 
 @given(SEEDS, COUNTS)

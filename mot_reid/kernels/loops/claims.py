@@ -21,7 +21,7 @@ from mot_reid.kernels.loops.compiling import (
     taken,
 )
 
-__all__ = ["fused_costs", "leads", "possible", "retire", "within_reach"]
+__all__ = ["candidates", "fused_costs", "leads", "retire", "within_reach"]
 
 # numba takes numbers from outside, not classes.
 _TENTATIVE, _CONFIRMED, _LOST = Status.TENTATIVE, Status.CONFIRMED, Status.LOST
@@ -82,24 +82,23 @@ def leads(rows, columns, costs):
     return found
 
 
-@compiled(FOUND, ROWS, ROWS, MASKS, MASKS, MASKS, ROWS, ROWS)
-def possible(rows, columns, alike, tracks, detections, detection_of, track_of):
+@compiled(FOUND, ROWS, ROWS, MASKS, MASKS)
+def candidates(rows, columns, tracks, detections):
     pairs = np.empty(len(rows), np.intp)
     count = 0
     for k in range(len(rows)):
-        m, n = rows[k], columns[k]
-        if alike[k] and tracks[m] and detections[n] and detection_of[m] < 0 and track_of[n] < 0:
+        if tracks[rows[k]] and detections[columns[k]]:
             pairs[count] = k
             count += 1
     return pairs[:count]
 
 
-@compiled(types.Array(F8, 1, "C"), FLOATS, SINGLES, MASKS, F8, F8)
-def fused_costs(overlaps, distances, known, weight, gate):
+@compiled(types.Array(F8, 1, "C"), FLOATS, SINGLES, F8, F8)
+def fused_costs(overlaps, distances, weight, gate):
     costs = np.empty(len(overlaps))
     for k in range(len(overlaps)):
-        share = weight if known[k] else 0.0
-        costs[k] = (1 - share) * (1 - overlaps[k]) + share * min(
-            distances[k] / np.float32(gate), np.float32(1)
-        )
+        costs[k] = 1 - overlaps[k]
+        if not math.isnan(distances[k]):
+            dissimilarity = min(distances[k] / np.float32(gate), np.float32(1))
+            costs[k] = (1 - weight) * costs[k] + weight * dissimilarity
     return costs

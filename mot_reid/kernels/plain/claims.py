@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from mot_reid.kernels.constants import LEAST_SIDE, Status
 
-__all__ = ["fused_costs", "leads", "possible", "retire", "within_reach"]
+__all__ = ["candidates", "fused_costs", "leads", "retire", "within_reach"]
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -13,28 +13,23 @@ Mask = NDArray[np.bool_]
 Vectors = NDArray[np.float32]
 
 
-def possible(
-    rows: Rows, columns: Rows, alike: Mask, tracks: Mask, detections: Mask, detection_of: Rows, track_of: Rows
-) -> Rows:
-    """Numbers ``(K,)`` of the pairs that can be made.
+def candidates(rows: Rows, columns: Rows, tracks: Mask, detections: Mask) -> Rows:
+    """Numbers ``(K,)`` of the pairs of some tracklets and some detections.
 
     Args:
         rows: ``(P,)`` the tracklet of each pair.
         columns: ``(P,)`` its detection.
-        alike: ``(P,)`` pairs that are alike enough.
-        tracks: ``(T,)`` tracklets that may be matched.
-        detections: ``(M,)`` detections that may be.
-        detection_of: ``(T,)`` the detection that each has already, or -1.
-        track_of: ``(M,)`` the tracklet that each has already, or -1.
+        tracks: ``(T,)`` which tracklets.
+        detections: ``(M,)`` which detections.
     """
-    tracks, detections = tracks & (detection_of < 0), detections & (track_of < 0)
-    pairs: Rows = (alike & tracks[rows] & detections[columns]).nonzero()[0]
+    pairs: Rows = (tracks[rows] & detections[columns]).nonzero()[0]
     return pairs
 
 
-def fused_costs(overlaps: Array, distances: Vectors, known: Mask, weight: float, gate: float) -> Array:
-    """``(1 - w) (1 - overlap) + w min(1, d / gate)`` ``(K,)``, with ``w`` 0 where looks are not known."""
-    dissimilarity = np.minimum(distances / gate, 1)
+def fused_costs(overlaps: Array, distances: Vectors, weight: float, gate: float) -> Array:
+    """``(1 - w) (1 - overlap) + w min(1, d / gate)`` ``(K,)``, with ``w`` 0 where a distance is nan."""
+    known = ~np.isnan(distances)
+    dissimilarity = np.minimum(np.where(known, distances, 0) / gate, 1)
     weights = weight * known
     return (1 - weights) * (1 - overlaps) + weights * dissimilarity
 

@@ -6,13 +6,13 @@ from numpy.typing import NDArray
 from mot_reid import kernels
 from mot_reid.kernels.constants import OUTWARDS
 
-__all__ = ["View"]
+__all__ = ["ImageBorder"]
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 
-class View:
+class ImageBorder:
     """The edges of the picture: the furthest that boxes ever reached, where many of them ended alike.
 
     Until enough boxes were cut off at an edge, that edge is not known, and nothing lies at it.
@@ -33,5 +33,13 @@ class View:
         kernels.extend(self._furthest, self._touches, self.xyxy, xyxy)
 
     def at_edge(self, xyxy: Array, margin: float) -> Mask:
-        """Which boxes ``(N, 4)`` end nearer to an edge than ``margin`` of their own widths, or beyond."""
+        """Tells which boxes ``(N, 4)`` end nearer to an edge than ``margin`` of their widths, or beyond."""
         return kernels.at_edge(self.xyxy, xyxy, margin)
+
+    def saved(self) -> tuple[Array, NDArray[np.int64], Array]:
+        """Gives copies of its arrays, for `restore`."""
+        return self._furthest.copy(), self._touches.copy(), self.xyxy.copy()
+
+    def restore(self, saved: tuple[Array, NDArray[np.int64], Array]) -> None:
+        """Puts back what `saved` gave."""
+        self._furthest, self._touches, self.xyxy = saved

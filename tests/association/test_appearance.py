@@ -2,19 +2,19 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mot_reid.association.looks import Looks
+from mot_reid.association.appearance import AppearanceDistances
 
 ALL = np.ones(3, bool)
 
 
-def matrix(looks: Looks, tracks: int, detections: int) -> np.ndarray:
-    return looks.distances(np.arange(tracks), np.arange(detections))
+def matrix(appearance: AppearanceDistances, tracks: int, detections: int) -> np.ndarray:
+    return appearance.each_with_each(np.arange(tracks), np.arange(detections))
 
 
 def test_cosine_by_hand() -> None:
     tracks = np.array([[1, 0], [0.6, 0.8]], np.float32)
-    looks = Looks(tracks, np.array([[0, 1]], np.float32), ALL[:1], np.zeros(2, bool))
-    np.testing.assert_allclose(matrix(looks, 2, 1), [[1], [0.2]], atol=1e-6)
+    appearance = AppearanceDistances(tracks, np.array([[0, 1]], np.float32), ALL[:1], np.zeros(2, bool))
+    np.testing.assert_allclose(matrix(appearance, 2, 1), [[1], [0.2]], atol=1e-6)
 
 
 def test_what_everybody_shares_does_not_count() -> None:
@@ -23,8 +23,8 @@ def test_what_everybody_shares_does_not_count() -> None:
     assert (people @ people.T > 0.2).all()
     crowd = np.tile(people, (50, 1))
     expected = [[0, 2, 1, 1], [2, 0, 1, 1], [1, 1, 0, 2], [1, 1, 2, 0]]
-    looks = Looks(crowd, people, np.ones(4, bool), np.ones(len(crowd), bool))
-    np.testing.assert_allclose(matrix(looks, 4, 4), expected, atol=1e-3)
+    appearance = AppearanceDistances(crowd, people, np.ones(4, bool), np.ones(len(crowd), bool))
+    np.testing.assert_allclose(matrix(appearance, 4, 4), expected, atol=1e-3)
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
@@ -39,11 +39,12 @@ def test_equals_the_definition(seed: int, tracks: int, detections: int) -> None:
     a, b = unit(random.normal(size=(tracks, 6)) + 0.7), unit(random.normal(size=(detections, 6)) + 0.7)
     remembered = random.random(tracks) < 0.7
     usual = a[remembered].sum(axis=0) / (remembered.sum() + 2)
-    looks = Looks(a.astype(np.float32), b[known].astype(np.float32), known, remembered)
+    appearance = AppearanceDistances(a.astype(np.float32), b[known].astype(np.float32), known, remembered)
     columns = np.flatnonzero(known)
     expected = 1 - unit(a - usual) @ unit(b - usual).T
-    seen = looks.distances(np.arange(tracks), columns)
+    seen = appearance.each_with_each(np.arange(tracks), columns)
     np.testing.assert_allclose(seen, expected[:, columns], atol=1e-4)
     rows, picked = np.repeat(np.arange(tracks), len(columns)), np.tile(columns, tracks)
-    np.testing.assert_allclose(looks.pair_distances(rows, picked), seen.ravel(), atol=1e-5)
-    np.testing.assert_array_equal(looks.of_detections(columns[::-1]), b.astype(np.float32)[columns[::-1]])
+    pairs = np.where(remembered[:, None], seen, np.nan)  # nobody compares with what is not remembered
+    np.testing.assert_allclose(appearance.of_pairs(rows, picked), pairs.ravel(), atol=1e-5)
+    np.testing.assert_array_equal(appearance.embeddings(columns[::-1]), b.astype(np.float32)[columns[::-1]])

@@ -1,4 +1,4 @@
-"""Which looks are asked for: leads against brute force, the allowance by hand, doubts in small scenes."""
+"""Which looks are asked for: leads against brute force, the budget by hand, ambiguity in small scenes."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from mot_reid import Detections
 from mot_reid.association.associator import Associator
-from mot_reid.association.selection import _RESERVE, Allowance
+from mot_reid.association.budget import _RESERVE, EmbeddingBudget
 from mot_reid.config import AssociationConfig
 from mot_reid.kernels.plain.claims import leads
 
@@ -51,18 +51,18 @@ def test_leads_agree_with_brute_force(pairs: list[tuple[int, int, int]]) -> None
     np.testing.assert_array_equal(leads(rows, columns, costs), brute_force_leads(rows, columns, costs))
 
 
-def test_doubts_come_first_and_benefits_leave_a_reserve() -> None:
-    allowance = Allowance(0.25)
+def test_ambiguity_come_first_and_gain_leave_a_reserve() -> None:
+    budget = EmbeddingBudget(0.25)
     worth = np.array([True, True, True, True, False])
     clear, useful = np.full(5, np.inf), np.array([0, 4.0, 3.0, 2.0, 9.0])
-    doubts = np.array([0.1, 0.2, np.inf, np.inf, 0])
-    first = allowance.choose(worth, doubts, useful)
+    ambiguity = np.array([0.1, 0.2, np.inf, np.inf, 0])
+    first = budget.choose(worth, ambiguity, useful)
     assert first.tolist() == [True, True, False, False, False]  # 21 are saved, 20 of them the reserve
-    assert allowance.choose(worth, clear, useful).tolist() == [False, True, False, False, False]  # full again
-    assert not allowance.choose(worth, clear, useful / 2).any()  # for these it would have to be twice that
-    assert allowance.choose(worth, clear, 2 * useful).tolist() == [False, True, True, False, False]
+    assert budget.choose(worth, clear, useful).tolist() == [False, True, False, False, False]  # full again
+    assert not budget.choose(worth, clear, useful / 2).any()  # for these it would have to be twice that
+    assert budget.choose(worth, clear, 2 * useful).tolist() == [False, True, True, False, False]
     for _ in range(30):  # four a frame go out, one comes in
-        last = allowance.choose(worth, np.array([0.2, 0.1, 0, 0.3, 0]), useful)
+        last = budget.choose(worth, np.array([0.2, 0.1, 0, 0.3, 0]), useful)
     assert last.tolist() == [False, False, True, False, False]
 
 
@@ -71,10 +71,10 @@ def test_doubts_come_first_and_benefits_leave_a_reserve() -> None:
 def test_no_more_than_the_share_and_the_reserve_is_ever_asked_for(
     share: float, counts: list[int], seed: int
 ) -> None:
-    random, allowance, asked = np.random.default_rng(seed), Allowance(share), 0
+    random, budget, asked = np.random.default_rng(seed), EmbeddingBudget(share), 0
     for count in counts:
-        doubts = np.where(random.random(count) < 0.5, random.random(count), np.inf)
-        chosen = allowance.choose(np.ones(count, bool), doubts, random.random(count))
+        ambiguity = np.where(random.random(count) < 0.5, random.random(count), np.inf)
+        chosen = budget.choose(np.ones(count, bool), ambiguity, random.random(count))
         asked += int(chosen.sum())
     first = next((count for count in counts if count), 0)
     assert asked <= share * (sum(counts) + _RESERVE * first) + 1e-9
@@ -82,12 +82,12 @@ def test_no_more_than_the_share_and_the_reserve_is_ever_asked_for(
 
 def test_savings_outlast_an_empty_scene() -> None:
     """Who comes back when nobody was there for long is looked at as fully as anybody."""
-    allowance, nobody = Allowance(0.2), np.zeros(0)
+    budget, nobody = EmbeddingBudget(0.2), np.zeros(0)
     everybody = np.ones(10, bool)
-    allowance.choose(everybody, np.full(10, np.inf), np.zeros(10))
+    budget.choose(everybody, np.full(10, np.inf), np.zeros(10))
     for _ in range(20_000):
-        assert not allowance.choose(np.zeros(0, bool), nobody, nobody).any()
-    assert allowance.choose(everybody, np.zeros(10), np.zeros(10)).all()
+        assert not budget.choose(np.zeros(0, bool), nobody, nobody).any()
+    assert budget.choose(everybody, np.zeros(10), np.zeros(10)).all()
 
 
 def test_a_share_of_one_asks_for_every_confident_detection() -> None:
@@ -175,11 +175,11 @@ def test_an_embedder_that_fails_leaves_everything_as_it_was() -> None:
         )
         detections = Detections(np.hstack([corners, corners + SIZE]))
         looks = np.eye(3, 8, dtype=np.float32)
-        before = troubled._frame
+        before = troubled._number
         try:
             troubled.step(detections, embed=failing)
         except RuntimeError:
-            assert troubled._frame == before
+            assert troubled._number == before
             b = troubled.step(detections, embed=lambda rows, looks=looks: looks[rows])
             a = clean.step(detections, embed=lambda rows, looks=looks: looks[rows])
             np.testing.assert_array_equal(a.ids, b.ids)
@@ -212,17 +212,17 @@ def test_embeddings_that_detections_carry_are_all_used() -> None:
 
 def test_savings_have_a_bound() -> None:
     """After a long calm, a crowd in doubt is looked at in full for a while, not for ever."""
-    allowance, everybody = Allowance(0.2), np.ones(10, bool)
+    budget, everybody = EmbeddingBudget(0.2), np.ones(10, bool)
     for _ in range(5000):
-        allowance.choose(everybody, np.full(10, np.inf), np.zeros(10))
-    asked = [int(allowance.choose(everybody, np.zeros(10), np.zeros(10)).sum()) for _ in range(40)]
+        budget.choose(everybody, np.full(10, np.inf), np.zeros(10))
+    asked = [int(budget.choose(everybody, np.zeros(10), np.zeros(10)).sum()) for _ in range(40)]
     assert asked[:10] == [10] * 10
     assert sum(asked[20:]) == 20 * 2
 
 
 def test_a_tiny_share_still_looks_at_somebody_in_the_end() -> None:
-    allowance, one = Allowance(0.001), np.ones(1, bool)
-    asked = sum(int(allowance.choose(one, np.zeros(1), np.zeros(1)).sum()) for _ in range(5000))
+    budget, one = EmbeddingBudget(0.001), np.ones(1, bool)
+    asked = sum(int(budget.choose(one, np.zeros(1), np.zeros(1)).sum()) for _ in range(5000))
     assert asked == 5
 
 
@@ -243,7 +243,7 @@ def test_an_embedding_stands_for_no_more_views_than_are_usual() -> None:
     watched = Watched(embed_share=0.2)
     for _ in range(5):
         watched.step((0, 0, RED), (600, 0, GREEN))
-    watched.tracker._table.rows["unlooked"][0] = 500  # the others were in doubt all the time
+    watched.tracker._table.rows["unembedded_views"][0] = 500  # the others were ambiguous all the time
     watched.step((0, 0, BLUE), (600, 0, GREEN))
     assert watched.asked[-1] == [0]
     assert watched.tracker._table.embeddings[0] @ RED > 0.9

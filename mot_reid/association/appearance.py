@@ -1,0 +1,71 @@
+"""How far apart tracklets and detections are in appearance, once what a whole video shares is taken off."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mot_reid import kernels
+
+__all__ = ["AppearanceDistances"]
+
+Rows = NDArray[np.intp]
+Mask = NDArray[np.bool_]
+Vectors = NDArray[np.float32]
+
+
+class AppearanceDistances:
+    """The embeddings of one frame's tracklets and detections, compared where somebody asks.
+
+    The distance is the cosine distance, in [0, 2], after the mean of the tracklets' embeddings is taken off.
+    What all objects in a video share (light, camera, background) brings all embeddings together, more with
+    one embedder than with another. Without it strangers lie about 1 apart whatever the embedder and the
+    video, so that one gate serves all. (Centring by the mean of the domain: Sun et al. 2017, arXiv
+    1612.01939, section 3, in its first moment only.)
+
+    Args:
+        tracks: ``(T, D)``, L2-normalised.
+        detections: ``(K, D)`` likewise, of the detections that have one, in their order.
+        known: ``(M,)`` which of the detections have an embedding.
+        remembered: ``(T,)`` which of the tracklets have one.
+
+    Attributes:
+        known: the same.
+    """
+
+    def __init__(self, tracks: Vectors, detections: Vectors, known: Mask, remembered: Mask) -> None:
+        self.known = known
+        self._remembered = remembered
+        self._tracks, self._detections = tracks, np.ascontiguousarray(detections, np.float32)
+        self._place = known.cumsum() - 1  # of each detection among those known
+        # (a - u)(b - u) = ab - au - bu + uu: the embeddings themselves need not be copied.
+        self._along_tracks, self._along_detections, self._rest = kernels.along_usual(
+            tracks, self._detections, remembered
+        )
+
+    def embeddings(self, detections: Rows) -> Vectors:
+        """Gives the embeddings ``(C, D)`` of some known detections ``(C,)``."""
+        return self._detections[self._place[detections]]
+
+    def of_pairs(self, tracks: Rows, detections: Rows) -> Vectors:
+        """Gives the distances ``(K,)`` of tracklets ``(K,)`` from detections ``(K,)``, pair by pair.
+
+        Where one of the two has no embedding, the distance is nan.
+        """
+        known = self.known[detections] & self._remembered[tracks]
+        if known.all():
+            return self._of_known(tracks, detections)
+        distances = np.full(len(tracks), np.nan, np.float32)
+        distances[known] = self._of_known(tracks[known], detections[known])
+        return distances
+
+    def _of_known(self, tracks: Rows, detections: Rows) -> Vectors:
+        along = self._along_tracks, self._along_detections
+        places = self._place[detections]
+        return kernels.pair_distances(self._tracks, self._detections, tracks, places, *along, self._rest)
+
+    def each_with_each(self, tracks: Rows, detections: Rows) -> Vectors:
+        """Gives the distances ``(R, C)`` of tracklets ``(R,)`` from detections ``(C,)``, all known."""
+        places = self._place[detections]
+        products: Vectors = self._tracks[tracks] @ self._detections[places].T
+        return kernels.centred(
+            products, self._along_tracks[tracks], self._along_detections[places], self._rest
+        )

@@ -1,0 +1,175 @@
+"""The candidates of a stage: its tracklets, its detections, the pairs to begin with, and its gates."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mot_reid import kernels
+from mot_reid.association.state import FrameState, Pairs
+from mot_reid.association.tracklets import Status
+
+__all__ = [
+    "alike",
+    "clear_of_rivals",
+    "close_to_tentative",
+    "close_to_track",
+    "confident",
+    "confirmed",
+    "confirmed_lately",
+    "confirmed_of_known_appearance",
+    "embedded",
+    "no_stranger",
+    "overlapping",
+    "reachable",
+    "tentative",
+    "weak",
+    "weak_close_to_track",
+    "within_reach",
+]
+
+Rows = NDArray[np.intp]
+Mask = NDArray[np.bool_]
+
+# Heights by which the camera must have moved on for edges to say nothing about who went through them.
+_CARRIED_AWAY = 0.5
+
+
+# Which tracklets (T,).
+
+
+def confirmed(frame: FrameState) -> Mask:
+    """Selects the tracklets that were confirmed once and are not gone for too long for overlap to count."""
+    return ~frame.tentative & (frame.ages <= max(frame.settings.max_age, 1))
+
+
+def confirmed_lately(frame: FrameState) -> Mask:
+    """Selects those that were seen a moment ago."""
+    return ~frame.tentative & (frame.ages <= frame.settings.weak_age)
+
+
+def confirmed_of_known_appearance(frame: FrameState) -> Mask:
+    """Selects those with an embedding, as long as appearance may bring them back."""
+    known: Mask = ~frame.tentative & frame.tracklets.rows["has_embedding"]
+    return known & (frame.ages <= frame.settings.revive_age)
+
+
+def tentative(frame: FrameState) -> Mask:
+    """Selects those that wait for confirmation."""
+    return frame.tentative
+
+
+# Which detections (M,).
+
+
+def confident(frame: FrameState) -> Mask:
+    """Selects the detections with a score that is high for this detector."""
+    return frame.confident
+
+
+def weak(frame: FrameState) -> Mask:
+    """Selects the others."""
+    return ~frame.confident
+
+
+def embedded(frame: FrameState) -> Mask:
+    """Selects the confident ones with an embedding."""
+    if frame.appearance is None:
+        return np.zeros(len(frame.confident), bool)
+    return frame.confident & frame.appearance.known
+
+
+# Which pairs to begin with.
+
+
+def overlapping(frame: FrameState, tracks: Mask, detections: Mask) -> Pairs:
+    """Pairs tracklets ``(T,)`` and detections ``(M,)`` of one class whose boxes share some area."""
+    rows, columns, overlaps = frame.overlapping
+    chosen = kernels.candidates(rows, columns, tracks, detections)
+    return Pairs(frame, rows[chosen], columns[chosen], overlaps[chosen])
+
+
+def within_reach(frame: FrameState, tracks: Mask, detections: Mask) -> Pairs:
+    """Pairs those ``(T,)`` and ``(M,)`` that time, distance, size and class allow, all of known appearance.
+
+    Overlap has no say. Each pair knows by how much it beats its rivals, which are the others within reach.
+    """
+    if frame.appearance is None:
+        return Pairs.none(frame)
+    rows, columns = tracks.nonzero()[0], detections.nonzero()[0]
+    possible = reachable(frame, rows, columns)
+    near = possible.any(axis=1)
+    if not near.any():
+        return Pairs.none(frame)
+    rows, possible = rows[near], possible[near]
+    distances = frame.appearance.each_with_each(rows, columns)
+    margins = kernels.margins(distances, possible)
+    some, others = possible.nonzero()
+    return Pairs(
+        frame, rows[some], columns[others], distances=distances[some, others], margins=margins[some, others]
+    )
+
+
+def reachable(frame: FrameState, tracks: Rows, detections: Rows) -> Mask:
+    """Tells which tracklets ``(R,)`` and detections ``(C,)`` are near enough for the time that has passed.
+
+    Returns:
+        The pairs ``(R, C)`` that are also alike in height and of one class.
+    """
+    settings, rows = frame.settings, frame.tracklets.rows
+    return kernels.within_reach(
+        frame.tracklets.states.position[tracks],
+        frame.measured[detections],
+        frame.ages[tracks],
+        rows["class_id"][tracks],
+        frame.detections.classes[detections],
+        frame.border,
+        settings.revive_speed,
+        settings.revive_reach,
+        settings.revive_size_ratio,
+    )
+
+
+# Gates: which of some pairs (K,) may be matched.
+
+
+def close_to_track(frame: FrameState, pairs: Pairs) -> Mask:
+    """Keeps pairs that overlap enough for a confident detection."""
+    return pairs.overlaps > frame.settings.min_iou
+
+
+def no_stranger(frame: FrameState, pairs: Pairs) -> Mask:
+    """Keeps pairs that do not look like strangers, or overlap enough all the same."""
+    if frame.appearance is None:
+        return np.ones(len(pairs), bool)
+    settings = frame.settings
+    strange = pairs.distances >= settings.stranger_distance
+    return ~(strange & (pairs.overlaps < settings.stranger_iou))
+
+
+def weak_close_to_track(frame: FrameState, pairs: Pairs) -> Mask:
+    """Keeps pairs that overlap enough for a weak detection; more for a lost track than for one in view."""
+    settings = frame.settings
+    lost = frame.tracklets.rows["status"][pairs.tracks] == Status.LOST
+    return pairs.overlaps > np.where(lost, settings.weak_lost_min_iou, settings.weak_min_iou)
+
+
+def close_to_tentative(frame: FrameState, pairs: Pairs) -> Mask:
+    """Keeps pairs that overlap enough for a track that is not confirmed yet."""
+    return pairs.overlaps > frame.settings.tentative_min_iou
+
+
+def clear_of_rivals(frame: FrameState, pairs: Pairs) -> Mask:
+    """Keeps pairs whose appearance beats every rival's by a margin."""
+    return pairs.margins >= frame.settings.revive_margin
+
+
+def alike(frame: FrameState, pairs: Pairs) -> Mask:
+    """Keeps pairs that look alike.
+
+    What turns up in the middle of the picture was hidden there, and so was the track that vanished there;
+    through the picture's edge strangers come and go, and appearance must agree more. Unless it was the camera
+    that left.
+    """
+    settings, rows = frame.settings, frame.tracklets.rows
+    through_edge = rows["at_edge"][pairs.tracks] | frame.at_edge[pairs.detections]
+    through_edge &= rows["carried"][pairs.tracks] < _CARRIED_AWAY
+    return pairs.distances <= np.where(through_edge, settings.revive_edge_gate, settings.revive_gate)

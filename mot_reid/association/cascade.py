@@ -1,0 +1,208 @@
+"""The method on one screen: which tracklets are matched with which detections, in which order, by what.
+
+Each stage takes what the stages before it left. A gate of a user's own, or a cost term, is one more function
+in a stage::
+
+    cascade = with_terms(CASCADE, "confident", gates=[same_depth], costs=[colour_cost])
+    tracker = Tracker(cascade=cascade)
+
+A selector is given the frame's state and says which tracklets ``(T,)`` or detections ``(M,)`` take part; a
+gate is given the state and some pairs, and says which of them may be matched ``(K,)``; a cost term says what
+each costs ``(K,)``. See `mot_reid.association.state` for what a frame and a pair know.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mot_reid.association.candidates import (
+    alike,
+    clear_of_rivals,
+    close_to_tentative,
+    close_to_track,
+    confident,
+    confirmed,
+    confirmed_lately,
+    confirmed_of_known_appearance,
+    embedded,
+    no_stranger,
+    overlapping,
+    tentative,
+    weak,
+    weak_close_to_track,
+    within_reach,
+)
+from mot_reid.association.costs import appearance_cost, fused_cost, iou_cost, lost_age_cost
+from mot_reid.association.state import FrameState, Pairs
+
+__all__ = ["CASCADE", "Candidates", "Cost", "Gate", "Selector", "Stage", "checked_cascade", "with_terms"]
+
+Mask = NDArray[np.bool_]
+Selector = Callable[[FrameState], Mask]
+Candidates = Callable[[FrameState, Mask, Mask], Pairs]
+Gate = Callable[[FrameState, Pairs], Mask]
+Cost = Callable[[FrameState, Pairs], NDArray[np.floating]]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One assignment of tracklets to detections.
+
+    Attributes:
+        name: of the stage, in times and messages; its settings are ``association.NAME``.
+        tracks: selects the tracklets; those that were matched before are left out.
+        detections: selects the detections; likewise.
+        gates: a pair must pass all of them, one after the other.
+        costs: what a pair costs is the sum of these; pairs that cost 1 or more are not made.
+        candidates: the pairs to begin with, of the tracklets and detections given.
+        asks: whether the embedder is asked before this stage, for the detections that are worth it here. The
+            first such stage of a cascade asks.
+        revives: whether a match brings back a track that was out of sight: its motion starts anew, and how
+            sure its id is follows from distances and margins of appearance.
+    """
+
+    name: str
+    tracks: Selector
+    detections: Selector
+    gates: tuple[Gate, ...]
+    costs: tuple[Cost, ...]
+    candidates: Candidates = overlapping
+    asks: bool = False
+    revives: bool = False
+
+    def pairs(self, frame: FrameState) -> Pairs:
+        """Gives the pairs that pass all gates, of tracklets and detections that are free.
+
+        Raises:
+            ValueError: a gate does not give one bool for each pair.
+        """
+        detections = self.detections(frame) & frame.free_detections
+        if not np.count_nonzero(detections):
+            return Pairs.none(frame)
+        tracks = self.tracks(frame) & frame.free_tracks
+        if not np.count_nonzero(tracks):
+            return Pairs.none(frame)
+        pairs = self.candidates(frame, tracks, detections)
+        for gate in self.gates:
+            if not len(pairs):
+                break
+            passed = gate(frame, pairs)
+            if getattr(passed, "shape", None) != (len(pairs),) or passed.dtype != bool:
+                raise ValueError(_wrong(self, "gate", gate, f"({len(pairs)},) bool", passed))
+            if np.count_nonzero(passed) < len(pairs):
+                pairs = pairs[passed]
+        return pairs
+
+    def cost(self, frame: FrameState, pairs: Pairs) -> NDArray[np.float64]:
+        """Gives the sum of the cost terms ``(K,)``; without embeddings, as far as motion alone tells.
+
+        Raises:
+            ValueError: a term does not give one number for each pair.
+        """
+        total: NDArray[np.floating] = np.zeros(0)
+        for number, term in enumerate(self.costs):
+            costs = term(frame, pairs)
+            if getattr(costs, "shape", None) != (len(pairs),) or costs.dtype.kind != "f":
+                raise ValueError(_wrong(self, "cost", term, f"({len(pairs)},) float", costs))
+            total = total + costs if number else costs
+        if len(pairs) and math.isnan(total.min()):
+            raise ValueError(f"cascade: the cost of a pair in stage {self.name!r} is nan")
+        return total.astype(np.float64, copy=False)
+
+    def match(self, frame: FrameState) -> None:
+        """Matches the stage's tracklets with its detections, in the frame's state."""
+        pairs = self.pairs(frame)
+        if len(pairs):
+            made = frame.match(pairs, self.cost(frame, pairs))
+            if self.revives:
+                frame.revived = pairs[made]
+
+
+CASCADE = (
+    Stage(
+        "confident",  # overlap and appearance together
+        tracks=confirmed,
+        detections=confident,
+        gates=(close_to_track, no_stranger),
+        costs=(fused_cost, lost_age_cost),
+        asks=True,
+    ),
+    Stage(
+        "weak",  # a dip of the score is bridged by overlap (ByteTrack: Zhang et al. 2022, arXiv 2110.06864)
+        tracks=confirmed_lately,
+        detections=weak,
+        gates=(weak_close_to_track,),
+        costs=(iou_cost,),
+    ),
+    Stage(
+        "revive",  # out of sight, and found again elsewhere by appearance alone
+        tracks=confirmed_of_known_appearance,
+        detections=embedded,
+        candidates=within_reach,
+        gates=(clear_of_rivals, alike),
+        costs=(appearance_cost,),
+        revives=True,
+    ),
+    Stage(
+        "tentative",  # a second sight confirms
+        tracks=tentative,
+        detections=confident,
+        gates=(close_to_tentative,),
+        costs=(iou_cost,),
+    ),
+)
+"""The cascade of `mot_reid.Tracker`, in the order in which the stages take their turns."""
+
+
+def with_terms(
+    cascade: Sequence[Stage], name: str, *, gates: Iterable[Gate] = (), costs: Iterable[Cost] = ()
+) -> tuple[Stage, ...]:
+    """Gives a cascade with further gates and cost terms in one of its stages.
+
+    Args:
+        cascade: such as `CASCADE`, which stays as it is.
+        name: the stage's.
+        gates: added behind those that are there.
+        costs: likewise.
+
+    Raises:
+        ValueError: there is no stage of this name.
+    """
+    if name not in [stage.name for stage in cascade]:
+        known = ", ".join(stage.name for stage in cascade)
+        raise ValueError(f"cascade: there is no stage {name!r}; known: {known}")
+    return tuple(
+        replace(stage, gates=(*stage.gates, *gates), costs=(*stage.costs, *costs))
+        if stage.name == name
+        else stage
+        for stage in cascade
+    )
+
+
+def checked_cascade(cascade: Sequence[Stage]) -> tuple[Stage, ...]:
+    """Gives the same as a tuple.
+
+    Raises:
+        TypeError: an entry is not a `Stage`.
+        ValueError: two stages have one name, or a stage has no cost term.
+    """
+    stages = tuple(cascade)
+    for stage in stages:
+        if not isinstance(stage, Stage):
+            raise TypeError(f"cascade: expected stages, got {type(stage).__name__} {stage!r}")
+        if not stage.costs:
+            raise ValueError(f"cascade: stage {stage.name!r} has no cost term")
+    names = [stage.name for stage in stages]
+    if len(set(names)) < len(names):
+        raise ValueError(f"cascade: expected a name for each stage, got {', '.join(names)}")
+    return stages
+
+
+def _wrong(stage: Stage, what: str, function: object, expected: str, given: object) -> str:
+    """Says which function of a user's gave what it should not."""
+    name = getattr(function, "__name__", repr(function))
+    got = f"{given.shape} {given.dtype}" if isinstance(given, np.ndarray) else type(given).__name__
+    return f"cascade: {what} {name} of stage {stage.name!r}: expected an array {expected}, got {got}"

@@ -1,0 +1,143 @@
+"""The lifecycle of tracklets, once a frame's matches are made: update, start, confirm, report, retire."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mot_reid import kernels
+from mot_reid.association.confidence import revival_confidence
+from mot_reid.association.state import UNMATCHED, FrameState
+from mot_reid.association.tracklets import Status
+from mot_reid.config import MotionConfig
+from mot_reid.motion import kalman
+from mot_reid.structures import Tracks
+
+__all__ = ["confirm", "report", "retire", "start", "update"]
+
+Rows = NDArray[np.intp]
+
+
+def update(frame: FrameState, motion: MotionConfig) -> None:
+    """Moves the matched tracklets to where their detections are, and remembers how these look."""
+    rows, states = frame.tracklets.rows, frame.tracklets.states
+    matched = (frame.detection_of != UNMATCHED).nonzero()[0]
+    if not matched.size:
+        return
+    chosen = frame.detection_of[matched]
+    measured, scores = frame.measured[chosen], frame.detections.scores[chosen]
+    if frame.revived is not None and len(frame.revived):
+        _revive(frame, motion)
+    kalman.update(states, matched, measured, motion, scores)
+    rows["score"][matched] = scores
+    rows["last_seen"][matched] = frame.number
+    rows["at_edge"][matched] = frame.at_edge[chosen]
+    newly = matched[frame.activating[chosen] & ~rows["activated"][matched]]
+    rows["activated"][newly], rows["hits"][newly] = True, 0
+    rows["drift"][matched], rows["carried"][matched] = 0, 0
+    rows["hits"][matched] += 1
+    lost = rows["status"][matched] == Status.LOST
+    if np.count_nonzero(lost):
+        rows["status"][matched[lost]] = Status.CONFIRMED
+    _remember_appearance(frame, matched, chosen)
+
+
+def _revive(frame: FrameState, motion: MotionConfig) -> None:
+    """Starts the motion of the revived anew: where they were says nothing about how they move now."""
+    revived = frame.revived
+    assert revived is not None
+    fresh = kalman.initiate(frame.measured[revived.detections], motion)
+    frame.tracklets.states.values[:, :, revived.tracks] = fresh.values
+    confidence = revival_confidence(revived.distances, revived.margins)
+    frame.tracklets.rows["id_confidence"][revived.tracks] *= confidence
+
+
+def _remember_appearance(frame: FrameState, rows: Rows, detections: Rows) -> None:
+    """Blends embeddings in where the view is clear; the first of a tracklet counts as it is."""
+    if not frame.appearance_share:
+        return
+    table = frame.tracklets
+    unembedded = table.rows["unembedded_views"]
+    hidden = frame.covered[detections] > frame.settings.max_occlusion
+    usable = frame.confident[detections] & ~(hidden & table.rows["has_embedding"][rows])
+    unembedded[rows[usable]] += 1
+    if frame.appearance is None:
+        return
+    usable &= frame.appearance.known[detections]
+    rows, embeddings = rows[usable], frame.appearance.embeddings(detections[usable])
+    # One embedding after five clear views stands for all five, but for no more than are usual.
+    views = np.minimum(unembedded[rows], 1 / frame.appearance_share)
+    momentum = (frame.settings.embedding_momentum**views).astype(np.float32)
+    table.blend_embeddings(rows, embeddings, momentum)
+    unembedded[rows] = 0
+
+
+def start(frame: FrameState, motion: MotionConfig) -> None:
+    """Starts tentative tracklets of free detections, unless they double a box that is already followed."""
+    table, detections, free = frame.tracklets, frame.detections, frame.free_detections
+    starting = (free & frame.confident).nonzero()[0]
+    if not starting.size:
+        return
+    shared = kernels.most_shared(detections.xyxy, detections.classes, starting, (~free).nonzero()[0])
+    starting = starting[shared <= frame.settings.duplicate_iou]
+    states = kalman.initiate(frame.measured[starting], motion)
+    rows = table.append(states, detections.classes[starting], detections.scores[starting], frame.number)
+    frame.track_of[starting] = rows
+    table.rows["at_edge"][rows] = frame.at_edge[starting]
+    table.rows["activated"][rows] = frame.activating[starting]
+    _remember_appearance(frame, rows, starting)
+
+
+def confirm(frame: FrameState) -> None:
+    """Gives ids to tentative tracklets seen often enough; to activated ones in the first frame at once."""
+    rows, settings = frame.tracklets.rows, frame.settings
+    waiting = (rows["status"] == Status.TENTATIVE) & (rows["last_seen"] == frame.number)
+    tentative = waiting.nonzero()[0]
+    if tentative.size:
+        soon = 1 if frame.number == 1 else settings.min_hits
+        late = max(settings.patient_hits, settings.min_hits)
+        enough = np.where(rows["activated"][tentative], soon, late)
+        frame.tracklets.confirm(tentative[rows["hits"][tentative] >= enough])
+
+
+def report(frame: FrameState) -> Tracks:
+    """Gives the confirmed tracks seen in this frame, then those just hidden by them."""
+    rows = frame.tracklets.rows
+    index = (frame.track_of != UNMATCHED).nonzero()[0]
+    chosen = frame.track_of[index]
+    reported = rows["status"][chosen] == Status.CONFIRMED
+    index, chosen = index[reported], chosen[reported]
+    position, share = frame.tracklets.states.position, frame.settings.smoothing
+    xyxy = kernels.smoothed(frame.measured, index, position, chosen, share)
+    detection_index = frame.original_rows[index]
+    hidden, hidden_boxes = _hidden(frame, xyxy)
+    if hidden.size:
+        chosen, xyxy = np.concatenate([chosen, hidden]), np.concatenate([xyxy, hidden_boxes])
+        detection_index = np.concatenate([detection_index, np.full(len(hidden), UNMATCHED)])
+    return Tracks(
+        ids=rows["id"][chosen],
+        xyxy=xyxy.astype(np.float32),
+        scores=rows["score"][chosen],
+        classes=rows["class_id"][chosen],
+        detection_index=detection_index.astype(np.int64, copy=False),
+        id_confidence=rows["id_confidence"][chosen],
+    )
+
+
+def _hidden(frame: FrameState, seen: NDArray[np.float64]) -> tuple[Rows, NDArray[np.float64]]:
+    """The tracklets that went behind a box of ``seen`` ``(K, 4)`` just now, and where they should be."""
+    settings, rows = frame.settings, frame.tracklets.rows
+    ages = frame.number - rows["last_seen"]
+    missed = (rows["status"] != Status.TENTATIVE) & (ages > 0)
+    candidates = (missed & (ages <= min(settings.hidden_age, settings.max_age))).nonzero()[0]
+    if not candidates.size:
+        return candidates, np.zeros((0, 4))
+    boxes = kernels.corners(frame.tracklets.states.position[candidates])
+    behind = kernels.covered_in_front(boxes, seen) >= settings.hidden_cover
+    return candidates[behind], boxes[behind]
+
+
+def retire(frame: FrameState) -> None:
+    """Removes tentative tracklets that were missed at once, lost ones when their time is up."""
+    rows, settings = frame.tracklets.rows, frame.settings
+    longest = settings.max_age, max(settings.max_age, settings.revive_age)
+    ages = frame.number - rows["last_seen"]
+    frame.tracklets.keep(kernels.retire(rows["status"], ages, rows["has_embedding"], *longest))

@@ -1,0 +1,179 @@
+"""The state of one frame: what is known about its tracklets and detections, and who was matched so far."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mot_reid import kernels
+from mot_reid.association.appearance import AppearanceDistances
+from mot_reid.association.tracklets import TrackletTable
+from mot_reid.config import AssociationConfig
+from mot_reid.structures import Detections
+
+__all__ = ["UNMATCHED", "FrameState", "Pairs"]
+
+Rows = NDArray[np.intp]
+Mask = NDArray[np.bool_]
+
+UNMATCHED = -1
+"""Stands for no detection, and for no tracklet."""
+_NONE = np.zeros(0, np.intp)
+
+
+@dataclass
+class FrameState:
+    """What is known and decided about one frame, for T tracklets and M detections.
+
+    Attributes:
+        settings: the associator's.
+        number: how many frames there were, this one included.
+        tracklets: the table of all of them, moved to where they are expected in this frame.
+        tentative: ``(T,)`` tracklets that were not confirmed before this frame.
+        ages: ``(T,)`` frames since each tracklet was last seen, 1 for those of the last frame.
+        detections: those of this frame that count.
+        original_rows: ``(M,)`` their row numbers as they came in.
+        xyxy: ``(M, 4)`` their boxes, in double precision.
+        measured: ``(M, 4)`` the same, centre x, centre y, width, height.
+        confident: ``(M,)`` those whose score is high for this detector; the others are weak.
+        activating: ``(M,)`` confident ones whose score is enough to start a track soon.
+        at_edge: ``(M,)`` those that the picture's edge cuts off, or nearly.
+        border: ``(4,)`` the edges of the picture, infinite where they are not known.
+        overlapping: the tracklet, the detection and the overlap ``(P,)`` of each pair of one class whose
+            boxes share some area, tracklets ascending. The overlap is IoU times the squared IoU of heights.
+        appearance_share: the share of the confident detections whose embeddings there are, all in all; 0 for
+            motion alone.
+        appearance: distances of appearance, or None: nobody has asked yet, or there are no embeddings.
+        detection_of: ``(T,)`` the detection of each tracklet so far, or `UNMATCHED`.
+        track_of: ``(M,)`` the tracklet of each detection so far, or `UNMATCHED`.
+        free_tracks: ``(T,)`` tracklets without a detection so far.
+        free_detections: ``(M,)`` detections without a tracklet so far.
+        revived: the pairs that a reviving stage matched, or None.
+    """
+
+    settings: AssociationConfig
+    number: int
+    tracklets: TrackletTable
+    tentative: Mask
+    ages: NDArray[np.int64]
+    detections: Detections
+    original_rows: Rows
+    xyxy: NDArray[np.float64]
+    measured: NDArray[np.float64]
+    confident: Mask
+    activating: Mask
+    at_edge: Mask
+    border: NDArray[np.float64]
+    overlapping: tuple[Rows, Rows, NDArray[np.float64]]
+    appearance_share: float = 0.0
+    appearance: AppearanceDistances | None = None
+    detection_of: Rows = field(init=False)
+    track_of: Rows = field(init=False)
+    free_tracks: Mask = field(init=False)
+    free_detections: Mask = field(init=False)
+    revived: "Pairs | None" = None
+
+    def __post_init__(self) -> None:
+        tracks, detections = len(self.ages), len(self.xyxy)
+        self.detection_of, self.track_of = np.full(tracks, UNMATCHED), np.full(detections, UNMATCHED)
+        self.free_tracks, self.free_detections = np.ones(tracks, bool), np.ones(detections, bool)
+
+    @cached_property
+    def covered(self) -> NDArray[np.floating]:
+        """The share ``(M,)`` of each detection's box that another one in front of it covers."""
+        return kernels.covered_in_front(self.xyxy, self.xyxy)
+
+    def match(self, pairs: "Pairs", costs: NDArray[np.float64]) -> Rows:
+        """Matches one to one, at the least sum of (cost - 1); what costs 1 or more is left apart.
+
+        Args:
+            pairs: of free tracklets and detections, tracklets ascending.
+            costs: ``(K,)``; infinite for never.
+
+        Returns:
+            The numbers of the pairs that were made.
+        """
+        made = kernels.assign_pairs(pairs.tracks, pairs.detections, costs, 1.0)
+        tracks, detections = pairs.tracks[made], pairs.detections[made]
+        self.detection_of[tracks], self.track_of[detections] = detections, tracks
+        self.free_tracks[tracks] = self.free_detections[detections] = False
+        return made
+
+
+class Pairs:
+    """K pairs of a tracklet and a detection in one frame, as a structure of arrays.
+
+    Args:
+        frame: the frame's state.
+        tracks: ``(K,)`` row numbers of tracklets, ascending.
+        detections: ``(K,)`` row numbers of detections.
+        overlaps: ``(K,)`` of their boxes, see `FrameState.overlapping`; nan where not given.
+        distances: ``(K,)`` of appearance; by default `AppearanceDistances.of_pairs` gives them.
+        margins: ``(K,)`` by how much the distance of each beats its best rival's; nan where not given.
+
+    Attributes:
+        tracks: the same.
+        detections: the same.
+    """
+
+    __slots__ = ("_distances", "_frame", "_margins", "_overlaps", "detections", "tracks")
+
+    def __init__(
+        self,
+        frame: FrameState,
+        tracks: Rows,
+        detections: Rows,
+        overlaps: NDArray[np.float64] | None = None,
+        distances: NDArray[np.float32] | None = None,
+        margins: NDArray[np.float32] | None = None,
+    ) -> None:
+        self._frame = frame
+        self.tracks, self.detections = tracks, detections
+        self._overlaps, self._distances, self._margins = overlaps, distances, margins
+
+    @classmethod
+    def none(cls, frame: FrameState) -> Self:
+        """No pair at all."""
+        return cls(frame, _NONE, _NONE, np.zeros(0))
+
+    def __len__(self) -> int:
+        return len(self.tracks)
+
+    def __getitem__(self, chosen: Mask | Rows) -> Self:
+        """Selects pairs by a mask or by their numbers."""
+        overlaps, distances, margins = self._overlaps, self._distances, self._margins
+        return type(self)(
+            self._frame,
+            self.tracks[chosen],
+            self.detections[chosen],
+            None if overlaps is None else overlaps[chosen],
+            None if distances is None else distances[chosen],
+            None if margins is None else margins[chosen],
+        )
+
+    @property
+    def overlaps(self) -> NDArray[np.float64]:
+        """How much the boxes overlap ``(K,)``, in [0, 1]; nan where nobody looked."""
+        return np.full(len(self), np.nan) if self._overlaps is None else self._overlaps
+
+    @property
+    def distances(self) -> NDArray[np.float32]:
+        """How far apart they are in appearance ``(K,)``, in [0, 2], strangers about 1; nan for not known."""
+        if self._distances is None:
+            appearance = self._frame.appearance
+            if appearance is None:
+                return np.full(len(self), np.nan, np.float32)
+            self._distances = appearance.of_pairs(self.tracks, self.detections)
+        return self._distances
+
+    @property
+    def margins(self) -> NDArray[np.float32]:
+        """By how much each distance beats the best rival of its tracklet and detection ``(K,)``; or nan."""
+        return np.full(len(self), np.nan, np.float32) if self._margins is None else self._margins
+
+    @property
+    def ages(self) -> NDArray[np.int64]:
+        """Frames since each pair's tracklet was last seen ``(K,)``."""
+        return self._frame.ages[self.tracks]
