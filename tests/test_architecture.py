@@ -19,7 +19,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         # Lowest first. A file imports from its own part, from floors below its own, and from the parts that
         # BESIDE names.
         "typing boxes structures settings config files concurrency devices extras resources sessions timing "
-        "pickles yaml_text",
+        "pickles rollback yaml_text",
         "provenance",
         "kernels",
         "motion appearance detection video",
