@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mot_reid.config import load_config as load_config
     from mot_reid.detection.base import Detector as Detector
     from mot_reid.evaluation.evaluate import evaluate as evaluate
+    from mot_reid.gallery.gallery import Gallery as Gallery
     from mot_reid.structures import Detections as Detections
     from mot_reid.structures import Tracks as Tracks
     from mot_reid.tracker import Tracker as Tracker

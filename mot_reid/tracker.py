@@ -55,6 +55,8 @@ class Tracker:
         cascade: its stages of matching.
         stopwatch: seconds spent in each stage.
         affine: camera motion ``(2, 3)`` into the last frame, or None where it is not known.
+        last_embeddings: rows of the last frame's detections ``(K,)`` that have embeddings, and those
+            ``(K, D)``: what was asked for, or came with the detections; None where there are none.
 
     Raises:
         FileNotFoundError: a configuration or camera motion file does not exist.
@@ -122,6 +124,7 @@ class Tracker:
         self._frame_number = 0
         self._shape: tuple[int, ...] | None = None
         self.affine: Affine | None = None
+        self.last_embeddings: tuple[NDArray[np.intp], NDArray[np.float32]] | None = None
         if self._camera is not None:
             self._camera.reset()
 
@@ -231,6 +234,9 @@ class Tracker:
             detections = self.detect(frame)
         elif not isinstance(detections, Detections):
             raise TypeError(f"detections: expected Detections, got {type(detections).__name__}")
+        self.last_embeddings = None
+        if detections.embeddings is not None and len(detections):
+            self.last_embeddings = np.arange(len(detections)), detections.embeddings
         embed = self._embed_callable(frame, detections)
         camera, affine = self._camera, None
         with unchanged_on_failure(camera):
@@ -307,7 +313,9 @@ class Tracker:
 
         def embed(rows: Indices) -> Embeddings:
             with self.stopwatch("embed"):
-                return unit_rows(embedder.embed(pixels, detections.xyxy[rows]), len(rows))
+                found = unit_rows(embedder.embed(pixels, detections.xyxy[rows]), len(rows))
+            self.last_embeddings = rows, found
+            return found
 
         return embed
 

@@ -21,6 +21,7 @@ from mot_reid.cli.errors import FAILED, INTERRUPTED, USAGE, UsageError, debuggin
 from mot_reid.cli.eval import eval_
 from mot_reid.cli.evaluate_reid import evaluate_reid
 from mot_reid.cli.export import export
+from mot_reid.cli.gallery import gallery
 from mot_reid.cli.progress import tell_of_compiling
 from mot_reid.cli.track import track
 from mot_reid.cli.train import train
@@ -72,6 +73,7 @@ _COMMANDS: dict[str, Callable[..., object]] = {
     "train-detector": train_detector,
     "evaluate-detector": evaluate_detector,
     "export": export,
+    "gallery": gallery,
     "config": config,
 }
 for _name, _command in _COMMANDS.items():

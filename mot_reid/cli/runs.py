@@ -11,6 +11,7 @@ import typer
 
 from mot_reid.cli.errors import INTERRUPTED, debugging, one_line
 from mot_reid.cli.progress import RunProgress
+from mot_reid.gallery.recorder import Recorder
 from mot_reid.pipeline.run import track_source
 from mot_reid.pipeline.sharing import SharedDetector, SharedEmbedder
 from mot_reid.pipeline.summary import Summary
@@ -33,6 +34,8 @@ class Runs:
         detections_file: where they come from.
         quiet: no progress and no closing lines.
         fps: frames a second of the sources; None for what they say.
+        remember: makes what takes in a source's tracks for a gallery: of the source, its folder and the
+            tracker; None where nothing shall be remembered.
     """
 
     tracker: Tracker
@@ -41,6 +44,7 @@ class Runs:
     detections_file: Path | None = None
     quiet: bool = False
     fps: float | None = None
+    remember: Callable[[str, Path, Tracker], Recorder] | None = None
 
     def one_by_one(self, sources: Sequence[tuple[str, Path]]) -> int:
         """Tracks through each source and its folder in turn.
@@ -113,6 +117,7 @@ class Runs:
                     stride=wanted.stride,
                     detections=self.detections,
                     detections_from=given,
+                    memory=None if self.remember is None else self.remember(name, folder, tracker),
                     cancelled=cancelled,
                 )
             self._warn_of_other_frames(summary, progress)
@@ -149,6 +154,7 @@ def run_source(
     stride: int = 1,
     detections: Mapping[int, Detections] | None = None,
     detections_from: str = "",
+    memory: Recorder | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Summary:
     """Runs one source with a line of progress; where it ends early, says what is kept.
@@ -173,6 +179,7 @@ def run_source(
             stride=stride,
             detections=detections,
             detections_from=detections_from,
+            memory=memory,
             on_frame=on_frame,
             cancelled=cancelled,
         )
@@ -189,7 +196,8 @@ def closing_line(summary: Summary, folder: Path) -> str:
     """What came of a run."""
     dropped = f" ({summary.dropped} more came too fast)" if summary.dropped else ""
     dropped += f" ({summary.damaged} damaged ones left out)" if summary.damaged else ""
-    embedded = f"{summary.embedded} of {summary.embeddable} detections embedded, " * bool(summary.embeddable)
+    embedded = f"{summary.remembered} tracklets remembered, " * bool(summary.remembered)
+    embedded += f"{summary.embedded} of {summary.embeddable} detections embedded, " * bool(summary.embeddable)
     return (
         f"{summary.source.name}: {summary.frames} frames{dropped}, {summary.tracks} tracks, {embedded}"
         f"{summary.frames_per_second:.1f} frames/s, written to {folder}"

@@ -16,6 +16,14 @@ from mot_reid.cli.options import (
     setting_option,
     with_formats,
 )
+from mot_reid.cli.remembering import (
+    CameraOption,
+    GalleryOption,
+    ReplaceOption,
+    StartedOption,
+    StoreOption,
+    remembering,
+)
 from mot_reid.cli.runs import Runs
 from mot_reid.detection.motchallenge import read_detections
 from mot_reid.pipeline.counting import check_scene
@@ -84,6 +92,11 @@ def track(
             show_default="1, with a webcam or stream all",
         ),
     ] = None,
+    gallery: GalleryOption = None,
+    camera: CameraOption = None,
+    started: StartedOption = None,
+    replace: ReplaceOption = False,
+    store: StoreOption = None,
     start: Annotated[int, typer.Option(help="First frame, counted from 1.", rich_help_panel=FRAMES)] = 1,
     stop: Annotated[
         int | None, typer.Option(help="Last frame, included.", show_default="the end", rich_help_panel=FRAMES)
@@ -130,6 +143,7 @@ def track(
     mot-reid track a.mp4 b.mp4 c.mp4 --jobs 3
     mot-reid track 0 --csv --no-video
     mot-reid track MOT17-02 --detections det.txt --set association.min_hits=3
+    mot-reid track door.mp4 yard.mp4 --gallery shop/
     """
     options = {
         "detector.weights": detector,
@@ -176,8 +190,20 @@ def track(
     )
     read = (detections, motion_file, config, settings.detector.weights, settings.embedder.weights)
     _keep_inputs(folders, [*sources, *(path for path in read if path)])
+    remember = None
+    if gallery is not None:
+        names = camera or _unique(map(source_name, sources))
+        remember = remembering(
+            gallery, tracker, dict(zip(folders, names, strict=False)), sources, started, replace, store
+        )
     runs = Runs(
-        tracker, Selection(start, stop, stride), given, None if given is None else detections, quiet, fps
+        tracker,
+        Selection(start, stop, stride),
+        given,
+        None if given is None else detections,
+        quiet,
+        fps,
+        remember,
     )
     at_once = min(jobs or (len(sources) if live else 1), len(sources))
     pairs = list(zip(sources, folders, strict=True))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mot_reid.concurrency import Overlap, batched, side_by_side
 from mot_reid.config import Config
+from mot_reid.gallery.recorder import Recorder as TrackletRecorder
 from mot_reid.offline.recorder import Recorder
 from mot_reid.pipeline.counting import AnalyticsSink
 from mot_reid.pipeline.outputs import (
@@ -60,6 +61,7 @@ def track_source(
     stride: int = 1,
     detections: Mapping[int, Detections] | None = None,
     detections_from: str = "",
+    memory: TrackletRecorder | None = None,
     on_frame: Callable[[Summary], None] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Summary:
@@ -80,6 +82,7 @@ def track_source(
         stride: the source's, so that the video plays at its own speed.
         detections: of each frame number, instead of the tracker's detector; frames left out have none.
         detections_from: where those come from, for the summary.
+        memory: takes in the tracks for a gallery; it is closed here.
         on_frame: called after each frame, in the caller's thread.
         cancelled: asked after each frame; True ends the run as Ctrl-C does. For runs outside the main thread,
             which Ctrl-C does not reach.
@@ -104,7 +107,12 @@ def track_source(
         (folder / "summary.json").unlink(missing_ok=True)  # an earlier run's would speak for this one
         stack.callback(_conclude, summary, source, tracker, folder)
         try:
-            _run(source, tracker, folder, stride, detections, summary, cancelled, on_frame)
+            try:
+                _run(source, tracker, folder, stride, detections, summary, cancelled, on_frame, memory)
+            finally:
+                if memory is not None:
+                    memory.close()
+                    summary.remembered = memory.written
         except BaseException as error:
             told = str(error) or type(error).__name__
             summary.error = "interrupted" if isinstance(error, KeyboardInterrupt) else told
@@ -148,6 +156,7 @@ def _run(
     summary: Summary,
     cancelled: Callable[[], bool],
     on_frame: Callable[[Summary], None] | None,
+    memory: TrackletRecorder | None,
 ) -> None:
     watch, output = tracker.stopwatch, tracker.config.output
     names = {0: "person"} if detections is not None else tracker.class_names
@@ -169,7 +178,7 @@ def _run(
             summary.outputs.append(OFFLINE_FILE)
             stack.callback(write_refined, folder / OFFLINE_FILE, recorder, tracker.config.offline, fps)
         overlap = stack.enter_context(open_overlap(source, tracker))
-        steps = tracked_steps(source, tracker, overlap, detections)
+        steps = tracked_steps(source, tracker, overlap, detections, memory)
         if any(entry.pictures for entry in formats.values()):
             steps = overlap.ahead(_drawn(steps, tracker, names))
         for step in steps:
@@ -197,7 +206,11 @@ def open_overlap(source: Source, tracker: Tracker) -> Overlap:
 
 
 def tracked_steps(
-    source: Source, tracker: Tracker, overlap: Overlap, detections: Mapping[int, Detections] | None = None
+    source: Source,
+    tracker: Tracker,
+    overlap: Overlap,
+    detections: Mapping[int, Detections] | None = None,
+    memory: TrackletRecorder | None = None,
 ) -> Iterator[Step]:
     """Decodes, detects, embeds and tracks, each ahead of the other in `Overlap`.
 
@@ -206,6 +219,7 @@ def tracked_steps(
         tracker: reset; its stopwatch takes the times.
         overlap: entered; it drops frames of a live source.
         detections: of each frame number, instead of the tracker's detector; frames left out have none.
+        memory: takes in the tracks for a gallery; None where nothing shall be remembered.
     """
     live = source.info.live
     frames = overlap.ahead(_decoded(source, tracker.stopwatch), newest=live)
@@ -214,7 +228,7 @@ def tracked_steps(
     # What is worth embedding selectively shows only when the frames before are tracked.
     if ahead > 1 and not live and tracker.config.association.embed_share == 1:
         steps = overlap.ahead(_embedded(steps, tracker, ahead))
-    return overlap.ahead(_tracked(steps, tracker))
+    return overlap.ahead(_tracked(steps, tracker, memory))
 
 
 def _decoded(source: Source, watch: Stopwatch) -> Iterator[Frame]:
@@ -261,10 +275,14 @@ def _embedded(steps: Iterator[Step], tracker: Tracker, ahead: int) -> Iterator[S
     return batched(embedded, steps, ahead)
 
 
-def _tracked(steps: Iterator[Step], tracker: Tracker) -> Iterator[Step]:
+def _tracked(steps: Iterator[Step], tracker: Tracker, memory: TrackletRecorder | None) -> Iterator[Step]:
     for step in steps:
-        step.tracks = tracker.update(step.frame.image, step.found, frame_number=step.frame.number)
+        number, image = step.frame.number, step.frame.image
+        step.tracks = tracker.update(image, step.found, frame_number=number)
         step.affine = tracker.affine
+        if memory is not None:
+            with tracker.stopwatch("remember"):
+                memory.update(step.tracks, image, number, step.frame.time or 0.0, tracker.last_embeddings)
         yield step
         del step
 

@@ -16,7 +16,7 @@ from mot_reid.video.frames import SourceInfo
 
 __all__ = ["STAGES", "Summary", "write_summary"]
 
-STAGES = ("decode", "detect", "embed", "camera motion", "associate", "draw", "write")
+STAGES = ("decode", "detect", "embed", "camera motion", "associate", "remember", "draw", "write")
 
 
 @dataclass
@@ -37,6 +37,7 @@ class Summary:
         detections: where the detections come from, if not from the tracker's detector.
         embedded: detections whose appearance was looked at.
         embeddable: detections of which it could have been, all confident ones.
+        remembered: tracklets that went into a gallery.
         seconds: wall time of the run so far.
         stages: seconds spent in each stage. Stages overlap: together they can be more than ``seconds``.
         error: why the run ended early; None if it did not.
@@ -55,6 +56,7 @@ class Summary:
     detections: str | None = None
     embedded: int = 0
     embeddable: int = 0
+    remembered: int = 0
     seconds: float = 0.0
     stages: Mapping[str, float] = field(default_factory=dict)
     error: str | None = None
@@ -91,6 +93,7 @@ class Summary:
             "tracks": self.tracks,
             "rows": self.rows,
             "embeddings": {"made": self.embedded, "possible": self.embeddable},
+            "tracklets_remembered": self.remembered,
             "seconds": round(self.seconds, 3),
             "frames_per_second": round(self.frames_per_second, 2),
             "milliseconds_per_frame": self.milliseconds(),

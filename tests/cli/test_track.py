@@ -65,8 +65,9 @@ def test_the_summary_says_what_was_done(run: Run, scene: Any, tmp_path: Path) ->
     assert (summary["frames"], summary["last_frame"], summary["tracks"], summary["rows"]) == (60, 60, 2, 120)
     assert summary["outputs"] == ["tracks.txt", "tracks.mp4"]
     stages = summary["milliseconds_per_frame"]
-    assert set(stages) == {"decode", "detect", "embed", "camera motion", "associate", "draw", "write"}
-    assert stages["detect"] == stages["embed"] == stages["camera motion"] == 0
+    names = {"decode", "detect", "embed", "camera motion", "associate", "remember", "draw", "write"}
+    assert set(stages) == names
+    assert stages["detect"] == stages["embed"] == stages["camera motion"] == stages["remember"] == 0
     assert min(stages[name] for name in ("decode", "associate", "draw", "write")) > 0
     assert sum(stages.values()) * 60 / 1000 <= summary["seconds"] * 1.01
     assert summary["configuration"]["embedder"]["weights"] == "none"

@@ -1,0 +1,196 @@
+"""``mot-reid gallery``: what is in a gallery; add, merge, forget, export."""
+
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from mot_reid.cli.errors import UsageError, usage_errors
+from mot_reid.cli.options import print_table
+from mot_reid.cli.remembering import clock_time, prepare_source, source_label
+
+__all__ = ["gallery"]
+
+_ACTIONS = {
+    "list": (0, ""),
+    "tracks": (0, ""),
+    "add": (2, "VIDEO TRACKS.txt"),
+    "merge": (1, "OTHER"),
+    "forget": (None, "CAMERA:ID ..."),
+    "export": (1, "FOLDER"),
+    "one": (2, "CAMERA:ID CAMERA:ID"),
+    "two": (2, "CAMERA:ID CAMERA:ID"),
+    "compact": (0, ""),
+}
+
+
+def gallery(
+    place: Annotated[str, typer.Argument(metavar="GALLERY", help="The gallery's folder or address.")],
+    action: Annotated[str, typer.Argument(metavar="|".join(_ACTIONS), help="What to do.")] = "list",
+    arguments: Annotated[
+        list[str] | None, typer.Argument(metavar="...", help="What to do it with.", show_default=False)
+    ] = None,
+    camera: Annotated[
+        str | None, typer.Option(help="add: the camera's name; tracks, forget: only this camera.")
+    ] = None,
+    started: Annotated[
+        str | None, typer.Option(help="add: date and time at which the video starts, if known.")
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="add: forget what the gallery has of this video.")
+    ] = False,
+    keep_days: Annotated[
+        float | None,
+        typer.Option(help="forget: all that was seen more than so many days ago.", min=0),
+    ] = None,
+) -> None:
+    r"""Show what is in a gallery, or change it: pictures and embeddings of people lie in it.
+
+    forget removes records with their pictures and embeddings for good. one and two say that two tracks are
+    one person or two: kept, and obeyed by the next identify.
+
+    For example
+
+    \b
+    mot-reid gallery shop/
+    mot-reid gallery shop/ tracks --camera door
+    mot-reid gallery shop/ add door.mp4 tracks.txt
+    mot-reid gallery shop/ merge branch/
+    mot-reid gallery shop/ forget door:17
+    mot-reid gallery shop/ forget --keep-days 30
+    mot-reid gallery shop/ export plain/
+    mot-reid gallery shop/ one door:17 yard:4
+    """
+    from mot_reid.gallery.gallery import Gallery
+
+    given = arguments or []
+    with usage_errors():
+        if action not in _ACTIONS:
+            raise UsageError(f"gallery: {action!r} is not known; known: {', '.join(_ACTIONS)}")
+        count, expected = _ACTIONS[action]
+        if (count is not None and len(given) != count) or (
+            count is None and not given and keep_days is None and camera is None
+        ):
+            raise UsageError(f"gallery GALLERY {action}: expected {expected or 'nothing more'}")
+    kept = Gallery(place)
+    if action == "list":
+        _list(kept)
+    elif action == "tracks":
+        _tracks(kept, camera)
+    elif action == "add":
+        _add(kept, given[0], Path(given[1]), camera, started, replace)
+    elif action == "merge":
+        typer.echo(f"{kept.merge(Gallery(given[0]))} tracklets taken in from {given[0]}")
+    elif action == "forget":
+        _forget(kept, given, keep_days, camera)
+    elif action == "export":
+        for path in kept.export(given[0]):
+            typer.echo(f"written: {path}")
+    elif action == "compact":
+        kept.store.compact()
+        typer.echo(f"{len(kept)} tracklets")
+    else:
+        _say(kept, action, given)
+    for line in kept.store.damaged:
+        typer.echo(f"warning: {line}", err=True)
+
+
+def _list(kept: Any) -> None:
+    """One line for each camera and source."""
+    from mot_reid.evaluation.tables import Column, Table
+
+    table, info = kept.table(), kept.store.info
+    rows = []
+    pairs = Counter(zip(table.camera.tolist(), table.source.tolist(), strict=True))
+    for (camera, source), count in sorted(pairs.items()):
+        own = (table.camera == camera) & (table.source == source)
+        rows.append(
+            {
+                "camera": camera,
+                "source": source,
+                "tracklets": count,
+                "boxes": int(table.boxes[own].sum()),
+                "from": _clock(float(table.start[own].min()), float(table.epoch[own][0])),
+                "to": _clock(float(table.end[own].max()), float(table.epoch[own][0])),
+            }
+        )
+    names = ("camera", "source", "tracklets", "boxes", "from", "to")
+    notes = [f"Embedder: {info.embedder}, {info.fingerprint[:12]}, {info.dimension} numbers"]
+    title = f"{kept.place}: {len(table)} tracklets of {len(set(table.camera.tolist()))} cameras"
+    print_table(Table(title, [Column(name) for name in names], rows, notes=notes))
+
+
+def _tracks(kept: Any, camera: str | None) -> None:
+    from mot_reid.evaluation.tables import Column, Table
+
+    table = kept.table()
+    if camera is not None:
+        table = table[table.camera == camera]
+    rows = [
+        {
+            "track": label,
+            "class": table.class_name[row],
+            "from": _clock(table.start[row], table.epoch[row]),
+            "to": _clock(table.end[row], table.epoch[row]),
+            "boxes": int(table.boxes[row]),
+            "views": int(table.views[row]),
+            "quality": float(table.quality[row]),
+            "confidence": float(table.confidence[row]),
+        }
+        for row, label in enumerate(table.labels())
+    ]
+    columns = [Column(name) for name in ("track", "class", "from", "to", "boxes", "views")]
+    columns += [Column("quality", 2), Column("confidence", 2)]
+    print_table(Table(f"{kept.place}: {len(rows)} tracklets", columns, rows))
+
+
+def _clock(seconds: float, epoch: float) -> str:
+    """A time as people read it: of the day where the clock is known, else from the source's start."""
+    if np.isfinite(epoch):
+        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(epoch + seconds))
+    return f"{int(seconds // 3600):02d}:{int(seconds // 60 % 60):02d}:{seconds % 60:04.1f}"
+
+
+def _forget(kept: Any, given: list[str], keep_days: float | None, camera: str | None) -> None:
+    gone = 0
+    if keep_days is not None:
+        gone += kept.forget_older(keep_days, time.time())
+    table = kept.table()
+    rows = [kept.find(label, table) for label in given]
+    if camera is not None and not given and keep_days is None:
+        rows.append(np.flatnonzero(table.camera == camera))
+    if rows:
+        gone += kept.forget(table.record[np.unique(np.concatenate(rows))].tolist())
+    typer.echo(f"{gone} tracklets forgotten, {len(kept)} left")
+
+
+def _say(kept: Any, kind: str, given: list[str]) -> None:
+    table = kept.table()
+    first, second = (kept.find(label, table) for label in given)
+    for one in table.record[first].tolist():
+        for other in table.record[second].tolist():
+            kept.say(kind, one, other)
+    told = "one person" if kind == "one" else "two people"
+    typer.echo(f"{given[0]} and {given[1]} are {told}: kept for the next identify")
+
+
+def _add(
+    kept: Any, video: str, results: Path, camera: str | None, started: str | None, replace: bool
+) -> None:
+    from mot_reid.gallery.results import record_results
+    from mot_reid.video.sources import open_source, source_name
+
+    with usage_errors():
+        epoch = float("nan") if started is None else clock_time(started)
+        kept.embedder  # noqa: B018  # a gallery of another embedder is refused before the work
+        prepare_source(kept, video, replace)
+    with open_source(video) as source:
+        recorder = kept.recorder(camera or source_name(video), source_label(video), epoch=epoch)
+        with recorder:
+            missing = record_results(source, results, recorder, kept.embedder)
+    typer.echo(f"{recorder.written} tracklets of {video} added to {kept.place}")
+    if missing:
+        typer.echo(f"warning: {missing} rows of {results} are of frames that {video} does not have", err=True)

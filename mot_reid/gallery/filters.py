@@ -1,0 +1,84 @@
+"""Which records a search may find: by camera, time and class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mot_reid.gallery.store import RecordTable
+
+__all__ = ["CLOCK", "Filter"]
+
+CLOCK = 1e8
+"""Times from here on are seconds since 1970, below it seconds from a source's start."""
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which records may be found; what is None is not asked for.
+
+    Attributes:
+        cameras: names of cameras.
+        after: seconds from the source's start, or since 1970 from `CLOCK` on, at which a tracklet must still
+            have been seen. Records whose clock is not known lie in no time since 1970.
+        before: likewise the time at which it must have been seen already.
+        class_id: class number.
+        without: names of records that may not be found.
+    """
+
+    cameras: Sequence[str] | None = None
+    after: float | None = None
+    before: float | None = None
+    class_id: int | None = None
+    without: Sequence[str] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether everything may be found."""
+        asked = (self.cameras, self.after, self.before, self.class_id)
+        return all(value is None for value in asked) and not self.without
+
+    def mask(self, table: RecordTable) -> NDArray[np.bool_]:
+        """Which rows of a table may be found, ``(N,)``."""
+        allowed = np.ones(len(table), bool)
+        if self.cameras is not None:
+            allowed &= np.isin(table.camera.astype(str), list(self.cameras))
+        with np.errstate(invalid="ignore"):
+            if self.after is not None:
+                allowed &= table.end + (table.epoch if self.after >= CLOCK else 0) >= self.after
+            if self.before is not None:
+                allowed &= table.start + (table.epoch if self.before >= CLOCK else 0) <= self.before
+        if self.class_id is not None:
+            allowed &= table.class_id == self.class_id
+        if self.without:
+            allowed &= ~np.isin(table.record.astype(str), list(self.without))
+        return allowed
+
+    def sql(self) -> str:
+        """The same as a condition in SQL, for LanceDB; empty where everything may be found."""
+        parts = []
+        if self.cameras is not None:
+            parts.append(f"camera IN ({_listed(self.cameras)})" if self.cameras else "false")
+        if self.after is not None:
+            parts.append(_time('"end"', self.after, ">="))
+        if self.before is not None:
+            parts.append(_time("start", self.before, "<="))
+        if self.class_id is not None:
+            parts.append(f"class_id = {int(self.class_id)}")
+        if self.without:
+            parts.append(f"record NOT IN ({_listed(self.without)})")
+        return " AND ".join(parts)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join("'" + name.replace("'", "''") + "'" for name in names)
+
+
+def _time(column: str, value: float, relation: str) -> str:
+    column = column.replace('"', "`")
+    if value >= CLOCK:
+        return f"(epoch IS NOT NULL AND epoch + {column} {relation} {value!r})"
+    return f"{column} {relation} {value!r}"

@@ -1,0 +1,394 @@
+"""A gallery as a folder: numpy for vectors, Parquet for the rest, exact search.
+
+::
+
+    shop/gallery.json              the embedder, its fingerprint
+    shop/parts/NAME/means.npy      (N, D) float32, one mean embedding a record
+    shop/parts/NAME/medoids.npy    (M, D) float16, those of a record one after the other
+    shop/parts/NAME/records.parquet, crops.parquet
+    shop/identities.csv, corrections.jsonl ...  documents
+
+A part is written beside its place and moved there as a whole, so that it is there or is not. Whoever appends
+makes a new part with a name that nobody else has: two processes need no lock for it. What removes or joins
+parts holds the folder's lock.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+
+from mot_reid.files import atomic
+from mot_reid.gallery.columns import (
+    arrow_types,
+    columns_of,
+    crop_columns,
+    crops_of,
+    record_table,
+    whole_records,
+)
+from mot_reid.gallery.filters import Filter
+from mot_reid.gallery.records import Tracklet
+from mot_reid.gallery.store import (
+    GalleryError,
+    GalleryInfo,
+    RecordTable,
+    Rows,
+    Store,
+    import_arrow,
+)
+
+__all__ = ["FolderStore"]
+
+Vectors = NDArray[np.float32]
+
+_INFO = "gallery.json"
+_FORGOTTEN = "forgotten.json"
+_SMALL_PARTS = 32
+"""So many parts of fewer than `_SMALL` records are joined into one."""
+_SMALL = 4096
+_BLOCK = 65_536  # records whose cosines are in memory at a time
+_STALE = 3600.0  # seconds after which an unfinished part of somebody else is taken for a dead run's
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """One part, its vectors mapped, not read."""
+
+    folder: Path
+    table: RecordTable
+    kept: NDArray[np.intp]  # rows of the files that are neither forgotten nor there twice
+    means: Vectors
+    medoids: NDArray[np.float16]
+    bounds: NDArray[np.intp]
+
+
+class FolderStore(Store):
+    """See the module.
+
+    Args:
+        folder: of the gallery.
+        info: makes the gallery if there is none; None to open one that exists.
+
+    Raises:
+        GalleryError: there is no gallery, or it cannot be read.
+        ImportError: pyarrow is not installed.
+        OSError: the folder cannot be written.
+    """
+
+    def __init__(self, folder: str | Path, info: GalleryInfo | None = None) -> None:
+        import_arrow()
+        self.folder = Path(folder)
+        self.place = str(folder)
+        self.damaged: list[str] = []
+        self._parts: dict[str, _Part] = {}
+        self._order: list[tuple[_Part, int]] = []
+        self._first: NDArray[np.intp] = np.zeros(1, np.intp)
+        self._table = RecordTable.empty()
+        path = self.folder / _INFO
+        if not path.is_file():
+            if info is None:
+                raise GalleryError(f"{folder}: no gallery there; `mot-reid track VIDEO --gallery` makes one")
+            (self.folder / "parts").mkdir(parents=True, exist_ok=True)
+            with self._lock():
+                if not path.is_file():
+                    _write_whole(path, json.dumps(info.to_dict(), indent=2) + "\n")
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise GalleryError(f"{path}: cannot be read ({error})") from None
+        self.info = GalleryInfo.from_dict(values, str(path))
+
+    def append(self, records: Sequence[Tracklet]) -> None:
+        """See `Store.append`."""
+        if records:
+            self._write_part(
+                np.stack([record.mean for record in records]),
+                np.concatenate([record.medoids for record in records]),
+                columns_of(records),
+                crop_columns(records),
+            )
+            if len(list((self.folder / "parts").glob("[!.]*"))) >= 4 * _SMALL_PARTS:
+                with suppress(GalleryError):  # another process is at it
+                    self.compact()
+
+    def table(self) -> RecordTable:
+        """See `Store.table`."""
+        forgotten, known = self._forgotten(), self._parts
+        self._parts, self.damaged = {}, []
+        seen: set[str] = set()
+        self._order, tables, first = [], [], [0]
+        for folder in sorted((self.folder / "parts").glob("[!.]*")):
+            part = known.get(folder.name) or self._read_part(folder)
+            if part is None:
+                continue
+            self._parts[folder.name] = part
+            names = part.table.record.tolist()
+            kept = [row for row, name in enumerate(names) if name not in seen and name not in forgotten]
+            seen.update(names)
+            part = _Part(folder, part.table, np.array(kept, np.intp), part.means, part.medoids, part.bounds)
+            self._order.append((part, first[-1]))
+            tables.append(part.table if len(kept) == len(names) else part.table[part.kept])
+            first.append(first[-1] + len(kept))
+        self._first = np.array(first, np.intp)
+        self._table = RecordTable.concatenated(tables)
+        return self._table
+
+    def means(self, rows: Rows | None = None) -> Vectors:
+        """See `Store.means`."""
+        if rows is None:
+            blocks = [_taken(part.means, part.kept) for part, _ in self._order]
+            return np.concatenate(blocks) if blocks else np.zeros((0, self.info.dimension), np.float32)
+        found = np.empty((len(rows), self.info.dimension), np.float32)
+        for part, inside, where in self._located(rows):
+            found[inside] = part.means[where]
+        return found
+
+    def medoids(self, rows: Rows) -> tuple[Vectors, NDArray[np.intp]]:
+        """See `Store.medoids`."""
+        blocks, owners = [], []
+        for part, inside, where in self._located(rows):
+            for owner, row in zip(inside.tolist(), where.tolist(), strict=True):
+                block = part.medoids[part.bounds[row] : part.bounds[row + 1]]
+                blocks.append(block)
+                owners.append(np.full(len(block), owner))
+        if not blocks:
+            return np.zeros((0, self.info.dimension), np.float32), np.zeros(0, np.intp)
+        return np.concatenate(blocks).astype(np.float32), np.concatenate(owners).astype(np.intp)
+
+    def nearest(
+        self, queries: Vectors, count: int, where: Filter | None = None
+    ) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+        """See `Store.nearest`: exact, a block at a time."""
+        allowed = None if where is None or where.is_empty else where.mask(self._table)
+        rows: list[NDArray[np.intp]] = []
+        cosines: list[NDArray[np.float32]] = []
+        for part, start in self._order:
+            for first in range(0, len(part.kept), _BLOCK):
+                own = np.arange(first, min(first + _BLOCK, len(part.kept)))
+                if allowed is not None:
+                    own = own[allowed[start + own]]
+                if own.size:
+                    found = queries @ _taken(part.means, part.kept[own]).T
+                    best = _best(found, count)
+                    rows.append((start + own)[best])
+                    cosines.append(np.take_along_axis(found, best, axis=1))
+        if not rows:
+            return np.zeros((len(queries), 0), np.intp), np.zeros((len(queries), 0), np.float32)
+        everything, likeness = np.concatenate(rows, axis=1), np.concatenate(cosines, axis=1)
+        order = np.lexsort((everything, -likeness), axis=1)[:, :count]
+        return np.take_along_axis(everything, order, axis=1), np.take_along_axis(likeness, order, axis=1)
+
+    def tracklets(self, rows: Rows, crops: bool = True) -> list[Tracklet]:
+        """See `Store.tracklets`."""
+        pq = import_arrow().parquet
+        found: list[Tracklet | None] = [None] * len(rows)
+        for part, inside, where in self._located(rows):
+            paths = (
+                pq.read_table(part.folder / "records.parquet", columns=["path"]).column("path").take(where)
+            )
+            pictures: list[Any] = [()] * len(where)
+            if crops:
+                pictures = list(
+                    crops_of(pq.read_table(part.folder / "crops.parquet").take(where).to_pydict())
+                )
+            looks = [
+                part.medoids[part.bounds[row] : part.bounds[row + 1]].astype(np.float32)
+                for row in where.tolist()
+            ]
+            whole = whole_records(
+                part.table[where], paths.to_pylist(), np.array(part.means[where]), looks, pictures
+            )
+            for place, record in zip(inside.tolist(), whole, strict=True):
+                found[place] = record
+        return [record for record in found if record is not None]
+
+    def remove(self, records: Sequence[str]) -> int:
+        """See `Store.remove`."""
+        with self._lock():
+            wanted = set(records)
+            present = wanted & set(self.table().record.tolist())
+            if wanted:
+                # From here on nobody sees them, whatever becomes of the rest.
+                names = sorted(self._forgotten() | wanted)
+                _write_whole(self.folder / _FORGOTTEN, json.dumps(names))
+            self._purge()
+        return len(present)
+
+    def compact(self) -> None:
+        """See `Store.compact`."""
+        with self._lock():
+            self._purge()
+            for folder in (self.folder / "parts").glob(".*"):
+                if time.time() - folder.stat().st_mtime > _STALE:
+                    shutil.rmtree(folder, ignore_errors=True)
+            self.table()
+            small = [part for part, _ in self._order if len(part.kept) < _SMALL]
+            if len(small) >= _SMALL_PARTS:
+                self._rewrite(small)
+
+    def read_document(self, name: str) -> str | None:
+        """See `Store.read_document`."""
+        path = self.folder / name
+        return path.read_text(encoding="utf-8") if path.is_file() else None
+
+    def write_document(self, name: str, text: str) -> None:
+        """See `Store.write_document`."""
+        _write_whole(self.folder / name, text)
+
+    def _lock(self) -> Any:
+        lock = FileLock(self.folder / ".lock", timeout=60)
+        try:
+            return lock.acquire()
+        except Timeout:
+            raise GalleryError(f"{self.place}: another process has held the gallery for a minute") from None
+
+    def _forgotten(self) -> set[str]:
+        text = self.read_document(_FORGOTTEN)
+        return set(json.loads(text)) if text else set()
+
+    def _purge(self) -> None:
+        """Finishes what `remove` began: rewrites the parts that hold what is forgotten."""
+        forgotten = self._forgotten()
+        if not forgotten:
+            return
+        self.table()
+        for part, _ in list(self._order):
+            if not forgotten.isdisjoint(part.table.record.tolist()):
+                self._rewrite([part])
+        (self.folder / _FORGOTTEN).unlink(missing_ok=True)
+
+    def _rewrite(self, parts: list[_Part]) -> None:
+        """Writes what is left of some parts as one, then removes them."""
+        pa = import_arrow()
+        kept = [part for part in parts if len(part.kept)]
+        if kept:
+            rows = [pa.parquet.read_table(part.folder / "records.parquet").take(part.kept) for part in kept]
+            crops = [pa.parquet.read_table(part.folder / "crops.parquet").take(part.kept) for part in kept]
+            medoids = [
+                part.medoids[part.bounds[row] : part.bounds[row + 1]]
+                for part in kept
+                for row in part.kept.tolist()
+            ]
+            self._write_part(
+                np.concatenate([_taken(part.means, part.kept) for part in kept]),
+                np.concatenate(medoids),
+                pa.concat_tables(rows),
+                pa.concat_tables(crops),
+                first=parts[0].folder.name,
+            )
+        for part in parts:
+            shutil.rmtree(part.folder)
+            self._parts.pop(part.folder.name, None)
+
+    def _write_part(
+        self, means: Vectors, medoids: NDArray[Any], records: Any, crops: Any, first: str | None = None
+    ) -> None:
+        """Writes a part whole; its name sorts by time, or beside the ``first`` of those it replaces."""
+        pa = import_arrow()
+        stamp = f"{time.time_ns():020d}" if first is None else first.partition("-")[0]
+        name = f"{stamp}-{uuid.uuid4().hex[:12]}"
+        unfinished = self.folder / "parts" / f".{name}"
+        try:
+            unfinished.mkdir(parents=True)
+            _save(unfinished / "means.npy", means.astype(np.float32))
+            _save(unfinished / "medoids.npy", medoids.astype(np.float16))
+            if isinstance(records, dict):
+                types = arrow_types()
+                records = pa.table({key: pa.array(records[key], types[key]) for key in types})
+                lists = [pa.list_(kind) for kind in (pa.binary(), pa.int64(), pa.float64(), pa.float64())]
+                crops = pa.table(
+                    {key: pa.array(crops[key], kind) for key, kind in zip(crops, lists, strict=True)}
+                )
+            pa.parquet.write_table(records, unfinished / "records.parquet", compression="zstd")
+            pa.parquet.write_table(crops, unfinished / "crops.parquet", compression="none")
+            for path in unfinished.iterdir():
+                _flush(path)
+            os.rename(unfinished, self.folder / "parts" / name)
+        except BaseException as error:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            if isinstance(error, OSError):
+                told = error.strerror or str(error)
+                raise OSError(
+                    error.errno or 0, f"cannot be written ({told}); nothing is lost", self.place
+                ) from None
+            raise
+        with suppress(OSError):
+            _flush(self.folder / "parts")
+
+    def _read_part(self, folder: Path) -> _Part | None:
+        """A part, or None where it has just gone, or is damaged: then `damaged` has a line about it."""
+        pq = import_arrow().parquet
+        try:
+            rows = pq.read_table(folder / "records.parquet", columns=[*arrow_types()])
+            table, counts = record_table(rows), rows.column("medoid_count").to_numpy()
+            means = np.load(folder / "means.npy", mmap_mode="r", allow_pickle=False)
+            medoids = np.load(folder / "medoids.npy", mmap_mode="r", allow_pickle=False)
+            pq.read_metadata(folder / "crops.parquet")
+            bounds = np.concatenate([[0], np.cumsum(counts)]).astype(np.intp)
+            expected = (len(table), self.info.dimension), (int(bounds[-1]), self.info.dimension)
+            if (means.shape, medoids.shape) != expected:
+                raise ValueError(f"vectors {means.shape} and {medoids.shape} for {len(table)} records")
+            if len(means) <= _BLOCK and not np.allclose(np.linalg.norm(means, axis=1), 1, atol=1e-2):
+                raise ValueError("embeddings that are none")
+        except Exception as error:
+            if folder.is_dir():
+                text = " ".join(str(error).split())
+                self.damaged.append(f"{folder}: damaged, its records are left out ({text})")
+            return None
+        return _Part(folder, table, np.arange(len(table)), means, medoids, bounds)
+
+    def _located(self, rows: Rows) -> list[tuple[_Part, NDArray[np.intp], NDArray[np.intp]]]:
+        """Each part that holds some of ``rows``, their places in ``rows``, and their rows in its files."""
+        found = []
+        number = np.searchsorted(self._first, rows, side="right") - 1
+        for place in np.unique(number).tolist():
+            part, start = self._order[place]
+            inside = np.flatnonzero(number == place)
+            found.append((part, inside, part.kept[rows[inside] - start]))
+        return found
+
+
+def _taken(means: Vectors, rows: Rows) -> Vectors:
+    """Rows of a mapped array, not copied where they are consecutive."""
+    if len(rows) and int(rows[-1]) - int(rows[0]) + 1 == len(rows):
+        return means[int(rows[0]) : int(rows[-1]) + 1]
+    return means[rows]
+
+
+def _best(cosines: NDArray[np.float32], count: int) -> NDArray[np.intp]:
+    """Columns of the ``count`` largest in each row, in no order."""
+    if cosines.shape[1] <= count:
+        return np.broadcast_to(np.arange(cosines.shape[1]), cosines.shape)
+    return np.argpartition(-cosines, count - 1, axis=1)[:, :count]
+
+
+def _save(path: Path, values: NDArray[Any]) -> None:
+    np.save(path, values, allow_pickle=False)
+
+
+def _flush(path: Path) -> None:
+    """Makes sure that a file or folder is on the disk."""
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+def _write_whole(path: Path, text: str) -> None:
+    with atomic(path) as part:
+        part.write_text(text, encoding="utf-8")
+        _flush(part)

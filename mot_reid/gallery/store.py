@@ -1,0 +1,194 @@
+"""What a gallery asks of the place where its records lie."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mot_reid.gallery.records import Tracklet
+
+if TYPE_CHECKING:
+    from mot_reid.gallery.filters import Filter
+
+__all__ = ["FORMAT", "GalleryError", "GalleryInfo", "RecordTable", "Rows", "Store", "import_arrow"]
+
+Rows = NDArray[np.intp]
+Vectors = NDArray[np.float32]
+
+FORMAT = 1
+"""Of the stored files; a gallery of a later format is refused."""
+
+
+class GalleryError(RuntimeError):
+    """A gallery cannot be used as asked; the message is one line that names it and says why."""
+
+
+@dataclass(frozen=True)
+class GalleryInfo:
+    """What all records of a gallery share.
+
+    Attributes:
+        embedder: name of what made the embeddings.
+        fingerprint: of its weights: embeddings of two fingerprints are never compared.
+        dimension: of its embeddings.
+        format: of the stored files.
+    """
+
+    embedder: str
+    fingerprint: str
+    dimension: int
+    format: int = FORMAT
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Any, place: str) -> GalleryInfo:
+        """Reads what `to_dict` gave.
+
+        Raises:
+            GalleryError: it is not that, or of a later format.
+        """
+        try:
+            info = cls(**{item.name: values[item.name] for item in fields(cls)})
+        except (KeyError, TypeError):
+            raise GalleryError(f"{place}: not a gallery's description") from None
+        if info.format > FORMAT:
+            raise GalleryError(f"{place}: format {info.format}; this version reads up to {FORMAT}")
+        return info
+
+
+@dataclass(frozen=True, eq=False)
+class RecordTable:
+    """All records of a gallery but their vectors and pictures, column by column, oldest first.
+
+    Attributes: each ``(N,)``, named as those of `mot_reid.gallery.records.Tracklet`; ``attributes`` is JSON.
+    """
+
+    record: NDArray[np.object_]
+    camera: NDArray[np.object_]
+    source: NDArray[np.object_]
+    run: NDArray[np.object_]
+    track_id: NDArray[np.int64]
+    part: NDArray[np.int64]
+    class_id: NDArray[np.int64]
+    class_name: NDArray[np.object_]
+    first_frame: NDArray[np.int64]
+    last_frame: NDArray[np.int64]
+    start: NDArray[np.float64]
+    end: NDArray[np.float64]
+    epoch: NDArray[np.float64]
+    added: NDArray[np.float64]
+    boxes: NDArray[np.int64]
+    views: NDArray[np.int64]
+    quality: NDArray[np.float64]
+    confidence: NDArray[np.float64]
+    attributes: NDArray[np.object_]
+
+    def __len__(self) -> int:
+        return len(self.record)
+
+    def __getitem__(self, rows: Any) -> RecordTable:
+        """Some of the rows, by index array or mask."""
+        return RecordTable(**{item.name: getattr(self, item.name)[rows] for item in fields(self)})
+
+    @classmethod
+    def empty(cls) -> RecordTable:
+        """No record at all."""
+        return cls(**{item.name: np.zeros(0, _dtype(item.type)) for item in fields(cls)})
+
+    @classmethod
+    def concatenated(cls, tables: Sequence[RecordTable]) -> RecordTable:
+        """Tables one after the other."""
+        if not tables:
+            return cls.empty()
+        return cls(
+            **{
+                item.name: np.concatenate([getattr(table, item.name) for table in tables])
+                for item in fields(cls)
+            }
+        )
+
+    def labels(self) -> list[str]:
+        """``camera:track`` or ``camera:track.part`` of each."""
+        columns = zip(self.camera.tolist(), self.track_id.tolist(), self.part.tolist(), strict=True)
+        return [f"{camera}:{track}" + (f".{part}" if part else "") for camera, track, part in columns]
+
+
+def _dtype(annotation: Any) -> Any:
+    text = str(annotation)
+    return np.int64 if "int64" in text else np.float64 if "float64" in text else object
+
+
+class Store(Protocol):
+    """Keeps records; several processes may use one place at the same time.
+
+    Attributes:
+        place: where it lies, for messages.
+        info: what all records share.
+        damaged: what could not be read at the last look, a line each; it is left out.
+    """
+
+    place: str
+    info: GalleryInfo
+    damaged: list[str]
+
+    def append(self, records: Sequence[Tracklet]) -> None:
+        """Adds records, all or none; what was there before stays readable whatever happens.
+
+        Raises:
+            OSError: they cannot be written.
+        """
+
+    def table(self) -> RecordTable:
+        """All records there are now; later calls of the other methods count its rows."""
+
+    def means(self, rows: Rows | None = None) -> Vectors:
+        """Mean embeddings ``(R, D)`` of rows of the last `table`, by default of all."""
+
+    def medoids(self, rows: Rows) -> tuple[Vectors, NDArray[np.intp]]:
+        """Medoids ``(M, D)`` of rows of the last `table` and which of ``rows`` each belongs to ``(M,)``."""
+
+    def nearest(
+        self, queries: Vectors, count: int, where: Filter | None = None
+    ) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+        """The rows whose means are most alike to each query.
+
+        Args:
+            queries: ``(Q, D)`` unit rows.
+            count: how many for each at the most.
+            where: which records may be found; None for all.
+
+        Returns:
+            Row numbers ``(Q, K)`` of the last `table`, the most alike first, and their cosines ``(Q, K)``.
+        """
+
+    def tracklets(self, rows: Rows, crops: bool = True) -> list[Tracklet]:
+        """Whole records of rows of the last `table`, with their pictures if wanted."""
+
+    def remove(self, records: Sequence[str]) -> int:
+        """Removes records by name for good, also from older versions; says how many there were."""
+
+    def read_document(self, name: str) -> str | None:
+        """A text that is kept beside the records, or None."""
+
+    def write_document(self, name: str, text: str) -> None:
+        """Keeps a text beside the records, whole or not at all."""
+
+    def compact(self) -> None:
+        """Puts many small pieces together, and makes the index if there are enough records."""
+
+
+def import_arrow() -> Any:
+    """The pyarrow package with Parquet; an ImportError says how to get it."""
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise ImportError("a gallery needs pyarrow: pip install 'mot_reid[gallery]'") from error
+    return pyarrow

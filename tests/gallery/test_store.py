@@ -1,0 +1,262 @@
+"""Both stores keep, find, remove and survive in the same way."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mot_reid.gallery.filters import Filter
+from mot_reid.gallery.folder_store import FolderStore
+from mot_reid.gallery.gallery import Gallery, open_store
+from mot_reid.gallery.store import GalleryError, GalleryInfo
+
+from .conftest import D, Made, people, tracklet, unit
+
+Make = Callable[..., Gallery]
+
+
+def test_what_goes_in_comes_out(make_gallery: Make) -> None:
+    gallery = make_gallery()
+    before = [
+        tracklet(np.arange(1, D + 1), attributes={"backpack": 0.9}, epoch=1.7e9, part=2, class_name="person"),
+        tracklet(-np.arange(1, D + 1), camera="b", medoids=unit(np.eye(D)[:3])),
+    ]
+    gallery.add(before)
+    gallery.table()
+    after = Gallery(gallery.place).store
+    table = after.table()
+    found = after.tracklets(np.array([1, 0]))
+    for one, other in zip(reversed(before), found, strict=True):
+        for name in ("record", "camera", "source", "run", "track_id", "part", "start", "end", "class_name"):
+            assert getattr(one, name) == getattr(other, name)
+        assert one.attributes == pytest.approx(other.attributes)
+        assert one.crops == other.crops
+        np.testing.assert_array_equal(one.mean, other.mean)
+        np.testing.assert_allclose(one.medoids, other.medoids, atol=1e-3)
+        np.testing.assert_array_equal(one.path, other.path)
+    assert table.epoch[0] == 1.7e9
+    assert np.isnan(table.epoch[1])
+    _, owners = after.medoids(np.array([0, 1]))
+    assert owners.tolist() == [0, 1, 1, 1]
+    np.testing.assert_array_equal(after.means(), np.stack([entry.mean for entry in before]))
+    np.testing.assert_array_equal(after.means(np.array([1])), before[1].mean[None])
+
+
+def test_both_find_the_same(tmp_path: Path) -> None:
+    records = people(40)
+    stores = []
+    for kind in ("folder", "lance"):
+        gallery = Gallery(tmp_path / kind, Made(), store=kind)
+        for first in range(0, len(records), 25):
+            gallery.add(records[first : first + 25])
+        gallery.table()
+        stores.append(gallery.store)
+    queries = unit(np.random.default_rng(1).normal(size=(5, D)))
+    means = np.stack([record.mean for record in records])
+    for where in (None, Filter(cameras=["b", "c"]), Filter(after=100.0, before=200.0), Filter(cameras=[])):
+        allowed = np.ones(120, bool) if where is None else where.mask(stores[0].table())
+        truth = np.where(allowed, queries @ means.T, -2)
+        for store in stores:
+            rows, cosines = store.nearest(queries, 7, where)
+            width = min(7, int(allowed.sum()))
+            assert rows.tolist() == np.argsort(-truth, axis=1)[:, :width].tolist()
+            np.testing.assert_allclose(cosines, -np.sort(-truth, axis=1)[:, :width], atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["folder", "lance"])
+def test_forgetting_leaves_nothing_on_the_disk(kind: str, tmp_path: Path) -> None:
+    gallery = Gallery(tmp_path / "shop", Made(), store=kind)  # type: ignore[arg-type]
+    secret = tracklet(np.ones(D), track_id=7, crops=(people(1)[0].crops[0],))
+    object.__setattr__(secret, "crops", (type(secret.crops[0])(os.urandom(64), 1, 0.0, 0.5),))
+    gallery.add([tracklet(np.eye(D)[place], track_id=place + 10) for place in range(3)] + [secret])
+    gallery.add([tracklet(np.eye(D)[5], track_id=20)])
+    gallery.say("one", secret.record, gallery.table().record[0])
+    traces = (secret.crops[0].jpeg, secret.record.encode())
+
+    def on_disk() -> list[bytes]:
+        content = b"".join(p.read_bytes() for p in (tmp_path / "shop").rglob("*") if p.is_file())
+        return [trace for trace in traces if trace in content]
+
+    assert on_disk() == list(traces)
+    assert gallery.forget([secret.record, "nobody"]) == 1
+    assert on_disk() == []
+    assert gallery.table().track_id.tolist() == [10, 11, 12, 20]
+    assert [entry.track_id for entry in gallery.tracklets([0, 3])] == [10, 20]
+    assert gallery.corrections() == {}
+    np.testing.assert_array_equal(gallery.store.means()[1], np.eye(D, dtype=np.float32)[1])
+
+
+def test_age(make_gallery: Make) -> None:
+    gallery = make_gallery()
+    day = 86_400.0
+    gallery.add(
+        [
+            tracklet(np.ones(D), track_id=1, epoch=100 * day, added=1000 * day),
+            tracklet(np.ones(D), track_id=2, epoch=109.5 * day, added=0),
+            tracklet(np.ones(D), track_id=3, added=99 * day),
+        ]
+    )
+    assert gallery.forget_older(5, now=110 * day) == 2
+    assert gallery.table().track_id.tolist() == [2]
+
+
+def _process(code: str, *arguments: object) -> subprocess.Popen[bytes]:
+    """Another Python that runs some code with what `conftest` has; LanceDB does not survive a fork."""
+    head = "import sys; sys.path.insert(0, sys.argv[1]); import numpy as np\nfrom conftest import *\n"
+    head += "gallery = Gallery(sys.argv[2], Made(), store=sys.argv[3])\n"
+    return subprocess.Popen(
+        [sys.executable, "-c", head + code, str(Path(__file__).parent), *map(str, arguments)]
+    )
+
+
+@pytest.mark.parametrize("kind", ["folder", "lance"])
+def test_two_processes_lose_nothing(kind: str, tmp_path: Path) -> None:
+    code = "for n in range(4): gallery.add([tracklet(np.ones(D), track_id=int(sys.argv[4]) + n)])"
+    workers = [_process(code, tmp_path / "shop", kind, start) for start in (0, 100)]
+    assert [worker.wait(120) for worker in workers] == [0, 0]
+    ids = Gallery(tmp_path / "shop").table().track_id.tolist()
+    assert sorted(ids) == [*range(4), *range(100, 104)]
+
+
+@pytest.mark.parametrize("kind", ["folder", "lance"])
+def test_a_kill_leaves_whole_records(kind: str, tmp_path: Path) -> None:
+    place = tmp_path / "shop"
+    code = (
+        "for n in range(0, 10**6, 2):\n"
+        "    gallery.add([tracklet(np.ones(D), track_id=n), tracklet(np.ones(D), track_id=n + 1)])"
+    )
+    worker = _process(code, place, kind)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        time.sleep(0.2)
+        if worker.poll() is not None or (place.is_dir() and _count(place) >= 4):
+            break
+    worker.kill()
+    worker.wait(30)
+    gallery = Gallery(place, Made())
+    ids = gallery.table().track_id.tolist()
+    assert len(ids) >= 4
+    assert ids == list(range(len(ids)))  # whole pairs, in order, none torn
+    assert len(ids) % 2 == 0
+    gallery.add([tracklet(np.ones(D), track_id=9999)])
+    assert gallery.table().track_id.tolist()[-1] == 9999
+
+
+def _count(place: Path) -> int:
+    try:
+        return len(Gallery(place))
+    except GalleryError:
+        return 0
+
+
+def test_forgetting_that_was_killed_is_finished_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gallery = Gallery(tmp_path / "shop", Made())
+    gallery.add([tracklet(np.ones(D), track_id=number) for number in range(4)])
+    gone = gallery.table().record[1]
+
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(FolderStore, "_rewrite", stop)
+        with pytest.raises(KeyboardInterrupt):
+            gallery.forget([gone])
+    again = Gallery(tmp_path / "shop", Made())
+    assert again.table().track_id.tolist() == [0, 2, 3]  # nobody sees it, though it lies there yet
+    again.store.compact()
+    content = b"".join(p.read_bytes() for p in (tmp_path / "shop").rglob("*") if p.is_file())
+    assert gone.encode() not in content
+
+
+def test_many_small_parts_become_one(tmp_path: Path) -> None:
+    gallery = Gallery(tmp_path / "shop", Made())
+    for number in range(40):
+        gallery.add([tracklet(np.eye(D)[number % D], track_id=number)])
+    before = gallery.table().record.tolist()
+    gallery.store.compact()
+    assert len(list((tmp_path / "shop" / "parts").iterdir())) == 1
+    assert gallery.table().record.tolist() == before
+    assert [entry.track_id for entry in gallery.tracklets([39, 0])] == [39, 0]
+
+
+def test_a_damaged_part_is_named_and_left_out(tmp_path: Path) -> None:
+    gallery = Gallery(tmp_path / "shop", Made())
+    gallery.add([tracklet(np.ones(D), track_id=1)])
+    gallery.add([tracklet(np.ones(D), track_id=2)])
+    first = min((tmp_path / "shop" / "parts").iterdir())
+    (first / "records.parquet").write_bytes(b"PAR1 not any more")
+    again = Gallery(tmp_path / "shop")
+    assert again.table().track_id.tolist() == [2]
+    assert len(again.store.damaged) == 1
+    assert str(first) in again.store.damaged[0]
+
+
+def test_a_full_disk_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gallery = Gallery(tmp_path / "shop", Made())
+    gallery.add([tracklet(np.ones(D), track_id=1)])
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("mot_reid.gallery.folder_store._save", full)
+        with pytest.raises(OSError, match=r"No space left on device.*nothing is lost"):
+            gallery.add([tracklet(np.ones(D), track_id=2)])
+    assert gallery.table().track_id.tolist() == [1]
+    assert len(list((tmp_path / "shop" / "parts").iterdir())) == 1
+
+
+def test_another_embedder_is_refused(make_gallery: Make) -> None:
+    gallery = make_gallery()
+    gallery.add([tracklet(np.ones(D))])
+    with pytest.raises(GalleryError, match=r"made with the embedder made .*, not with other"):
+        Gallery(gallery.place, Made("other"))  # type: ignore[arg-type]
+    with pytest.raises(GalleryError, match="embeddings of 16 numbers, got 4"):
+        gallery.add([tracklet(np.ones(4))])
+
+
+def test_merging(make_gallery: Make) -> None:
+    one, other = make_gallery("one"), make_gallery("other")
+    one.add([tracklet(np.ones(D), track_id=1)])
+    other.add([tracklet(np.ones(D), track_id=2), tracklet(np.ones(D), track_id=3)])
+    other.say("two", *other.table().record.tolist())
+    assert one.merge(other) == 2
+    assert one.merge(other) == 0
+    assert sorted(one.table().track_id.tolist()) == [1, 2, 3]
+    assert list(one.corrections().values()) == ["two"]
+    third = make_gallery("third", Made("else"))
+    third.add([tracklet(np.ones(D))])
+    with pytest.raises(GalleryError, match="cannot be compared"):
+        one.merge(third)
+
+
+def test_export(make_gallery: Make, tmp_path: Path) -> None:
+    gallery = make_gallery()
+    gallery.add([tracklet(np.ones(D), track_id=5)])
+    gallery.export(tmp_path / "plain")
+    lines = (tmp_path / "plain" / "tracklets.csv").read_text().splitlines()
+    assert len(lines) == 2
+    assert lines[1].split(",")[4] == "5"
+    assert np.load(tmp_path / "plain" / "embeddings.npy").shape == (1, D)
+    assert [path.read_bytes() for path in (tmp_path / "plain" / "crops").iterdir()] == [b"picture of a:5"]
+
+
+def test_what_is_no_gallery(tmp_path: Path) -> None:
+    with pytest.raises(GalleryError, match="no gallery there"):
+        open_store(tmp_path / "nowhere")
+    (tmp_path / "torn").mkdir()
+    (tmp_path / "torn" / "gallery.json").write_text("{")
+    with pytest.raises(GalleryError, match="cannot be read"):
+        open_store(tmp_path / "torn")
+    later = GalleryInfo("made", "x", D, format=99).to_dict()
+    (tmp_path / "torn" / "gallery.json").write_text(json.dumps(later))
+    with pytest.raises(GalleryError, match="format 99"):
+        open_store(tmp_path / "torn")
