@@ -7,6 +7,8 @@ import threading
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
+from mot_reid.extras import installed, require
+
 __all__ = ["exclusive", "resolve_device"]
 
 _MPS = threading.RLock()
@@ -26,8 +28,9 @@ def resolve_device(device: str) -> str:
         raise ValueError(f"device {device!r} is not known; known: auto, cpu, mps, cuda, cuda:1")
     if device == "cpu" or (device == "auto" and not _accelerator_possible()):
         return "cpu"
-    import torch
-
+    if device == "auto" and not installed("torch"):
+        return "cpu"  # ONNX Runtime's builds for accelerators are not what a plain installation brings
+    torch = require("torch", f"device {device}")
     if device == "auto":
         if torch.cuda.is_available():
             return "cuda:0"

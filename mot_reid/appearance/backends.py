@@ -8,6 +8,7 @@ import numpy as np
 
 from mot_reid.appearance.crops import IMAGENET_MEAN, IMAGENET_STD, normalised
 from mot_reid.devices import exclusive
+from mot_reid.extras import installed
 from mot_reid.resources import export_of
 from mot_reid.sessions import CUDA, open_session
 from mot_reid.typing import Crops, Embeddings
@@ -79,6 +80,12 @@ def load_backend(path: Path, device: str, runtime: Runtime = "auto", threads: in
         )
     if export is not None and (device == "cpu" or runtime == "onnxruntime"):
         return OnnxBackend(export, device, threads)
+    if not installed("torch"):
+        raise ImportError(
+            f"{path}: no export of it for ONNX Runtime, and torch is not installed: pip install "
+            "'mot_reid[torch]', or put beside it what `mot-reid export` makes where torch is",
+            name="torch",
+        )
     return TorchBackend(path, device)
 
 

@@ -4,6 +4,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from mot_reid.extras import missing_extra
+
 __all__ = ["FAILED", "INTERRUPTED", "USAGE", "UsageError", "debugging", "one_line", "usage_errors"]
 
 FAILED = 1
@@ -31,6 +33,8 @@ def debugging() -> bool:
 
 def one_line(error: BaseException) -> str:
     """An error's message without line breaks; an operating system's error with its file first."""
+    if (told := missing_extra(error)) is not None:
+        return told
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f"{error.filename}: {error.strerror}"
     return " ".join(str(error).split()) or type(error).__name__

@@ -16,6 +16,7 @@ from mot_reid.detection.decoding import Rows
 from mot_reid.detection.onnx_yolo import OnnxYolo, Suppression
 from mot_reid.detection.silence import silence_ultralytics
 from mot_reid.devices import exclusive
+from mot_reid.extras import require
 from mot_reid.pickles import require_data_only
 from mot_reid.resources import cache_folder, export_of, find_weights
 from mot_reid.structures import Detections
@@ -38,17 +39,22 @@ _DATA_ONLY = (".onnx", "_openvino_model")
 _MAY_FETCH = os.environ.get("YOLO_OFFLINE", "false").lower() not in ("1", "true", "yes", "on")
 
 
-def import_ultralytics() -> Any:
+def import_ultralytics(what: str = "this") -> Any:
     """The ultralytics package, told to stay offline, report and install nothing, and write to our cache only.
 
     What the user has set in the environment stays.
+
+    Args:
+        what: what needs it, for the error.
+
+    Raises:
+        ImportError: it is not installed; the message names the extra that brings it.
     """
     os.environ.setdefault("YOLO_OFFLINE", "true")
     os.environ.setdefault("YOLO_AUTOINSTALL", "false")
     os.environ.setdefault("YOLO_VERBOSE", "false")
     os.environ.setdefault("YOLO_CONFIG_DIR", str(cache_folder()))
-    import ultralytics
-
+    ultralytics = require("ultralytics", what)
     silence_ultralytics()
     return ultralytics
 
@@ -81,7 +87,7 @@ def find_detector(name: str | Path) -> Path:
         fetched = cache_folder() / name
         if fetched.is_file():
             return fetched
-        import_ultralytics()
+        import_ultralytics(f"{name}: not a shipped file; to fetch and run Ultralytics' own models")
         from ultralytics.utils.downloads import GITHUB_ASSETS_NAMES, attempt_download_asset
 
         if name not in GITHUB_ASSETS_NAMES:
@@ -224,10 +230,10 @@ class _UltralyticsYolo:
     calls_at_once = 1
 
     def __init__(self, path: Path, device: str, trust: bool | None) -> None:
-        import torch
-
         self.name = f"ultralytics {device}"
         self._model = load_ultralytics(path, trust)
+        import torch
+
         self.class_names: Mapping[int, str] = dict(self._model.names)
         self._turn = exclusive(device)
         self._options = {
@@ -272,7 +278,7 @@ def load_ultralytics(path: Path, trust: bool | None = None) -> Any:
         mot_reid.pickles.UntrustedError: the file could run code, and is not trusted.
         ValueError: Ultralytics cannot load it, or it is no detector.
     """
-    ultralytics = import_ultralytics()
+    ultralytics = import_ultralytics(f"{path}: no export of it for ONNX Runtime; without one it")
     if path.suffix in (".yaml", ".yml"):
         raise ValueError(f"{path}: describes a network, but holds no weights")
     if not path.name.endswith(_DATA_ONLY):
