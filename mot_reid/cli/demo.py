@@ -1,17 +1,19 @@
-"""``mot-reid demo``: a clip made from two photographs, tracked; needs no file and no network.
+"""``mot-reid demo``: a clip made from three photographs, tracked; needs no file and no network.
 
-A virtual camera pans and zooms over a wall on which the photographs hang. Where each person stands in every
-frame is known from the camera's path, so the demo can tell who kept one identity from start to end, over the
-stretch out of sight as well.
+A virtual camera pans and zooms over a wall on which the photographs hang, and blinds come down in front of
+them for a while. Where each person is in every frame is known from the camera's path, so the demo can tell
+who kept one identity from start to end, over the stretches out of sight as well. Where the photographs come
+from, and their terms, stand beside them, in ``mot_reid/assets/README.md``.
 """
 
-from importlib.util import find_spec
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import typer
 
+import mot_reid
 from mot_reid.association.assignment import assign
 from mot_reid.boxes import areas, clip, iou, tlwh_to_xyxy
 from mot_reid.cli.errors import usage_errors
@@ -23,24 +25,31 @@ from mot_reid.structures import Tracks
 from mot_reid.tracker import Tracker
 from mot_reid.typing import Floats, Image
 
-__all__ = ["camera_views", "demo", "film", "hang_photographs", "ids_of"]
+__all__ = ["camera_views", "demo", "film", "hang_photographs", "ids_of", "with_blinds"]
 
 _FPS = 25
 _FRAMES = 250
 _WIDTH, _HEIGHT = 640, 480  # of the clip
-_WALL_HEIGHT = 1080
+_WALL_HEIGHT = 840
+_HUNG_HEIGHT, _GAP = 600, 120  # of the photographs; around them, pixels
+_WALL = (200, 214, 222)  # its colour
+_PHOTOGRAPHS = ("astronaut.jpg", "admiral.jpg", "photographer.jpg")  # from left to right
 # The camera's path: time in 0..1, and in wall heights the centre's x and y and the height of the view. It
-# looks at the bus, goes over to the two men until nobody at the bus is in view, and comes back.
+# looks at the astronaut and the admiral, goes over to the photographer until the astronaut is out of view,
+# and comes back.
 _PATH = np.array(
     [
-        (0.00, 0.40, 0.62, 0.75),
-        (0.20, 0.42, 0.64, 0.65),
-        (0.45, 1.75, 0.50, 1.00),
-        (0.60, 1.80, 0.55, 0.90),
-        (0.82, 0.42, 0.63, 0.68),
-        (1.00, 0.40, 0.60, 0.80),
+        (0.00, 0.85, 0.50, 1.00),
+        (0.35, 0.87, 0.51, 0.95),
+        (0.52, 2.00, 0.50, 0.95),
+        (0.66, 2.02, 0.50, 1.00),
+        (0.84, 0.87, 0.51, 0.95),
+        (1.00, 0.85, 0.50, 1.00),
     ]
 )
+# Blinds: which photograph each one hides, and when it begins to fall and is up again, in 0..1.
+_BLINDS = ((1, 0.08, 0.18), (0, 0.20, 0.32), (2, 0.56, 0.63))
+_FALL = 0.012  # how long it falls, and rises
 _IN_VIEW = 0.6  # a person is in view when so much of the box is in the frame
 _FOUND_IOU = 0.5  # a track is on a person when the boxes overlap so far
 _CERTAIN = 0.5  # people of at least this score in the photographs are counted
@@ -53,10 +62,10 @@ def demo(
     device: Annotated[str | None, setting_option("device", "--device")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
 ) -> None:
-    """Make a short clip from two photographs, track the people in it, and check their identities.
+    """Make a short clip from photographs, track the people in it, and check their identities.
 
-    A virtual camera moves over the photographs, leaves some people and comes back to them. Needs no file and
-    no network.
+    A virtual camera moves over the photographs: people are hidden by blinds, leave the view and come back.
+    Needs no file and no network.
     """
     from mot_reid.video.files import prepare_output_folder
     from mot_reid.video.sources import open_source
@@ -84,29 +93,37 @@ def demo(
 
 
 def hang_photographs(tracker: Tracker) -> tuple[Image, Floats]:
-    """The wall ``(H, W, 3)`` with both photographs, and the boxes ``(P, 4)`` of the people on it."""
+    """The wall ``(H, W, 3)`` with the photographs, and the boxes ``(P, 4)`` of the people on it."""
+    top, width = (_WALL_HEIGHT - _HUNG_HEIGHT) // 2, _edges()[-1][1] + _GAP
+    wall = np.full((_WALL_HEIGHT, width, 3), _WALL, np.uint8)
+    boxes = []
+    for picture, (left, right) in zip(_photographs(), _edges(), strict=True):
+        wall[top : top + _HUNG_HEIGHT, left:right] = picture
+        found = tracker.detect(picture)
+        boxes.append(found.xyxy[found.scores >= _CERTAIN] + np.array([left, top, left, top]))
+    return wall, np.concatenate(boxes).astype(np.float64)
+
+
+@lru_cache
+def _photographs() -> list[Image]:
+    """The photographs as they hang, from left to right."""
     import cv2
 
     from mot_reid.video.pictures import read_picture
 
-    package = find_spec("ultralytics")  # found, not imported: its photographs are all that is needed
-    if package is None or package.origin is None:
-        raise FileNotFoundError("the ultralytics package is not installed; its photographs are the demo's")
-    assets = Path(package.origin).parent / "assets"
-    pictures, boxes, left = [], [], 0
-    for name in ("bus.jpg", "zidane.jpg"):
-        if not (assets / name).is_file():
-            raise FileNotFoundError(f"{assets / name}: the ultralytics package lacks its photograph")
-        picture = read_picture(assets / name)
-        width = round(picture.shape[1] * _WALL_HEIGHT / picture.shape[0])
-        hung = np.asarray(
-            cv2.resize(picture, (width, _WALL_HEIGHT), interpolation=cv2.INTER_LINEAR), np.uint8
-        )
-        pictures.append(hung)
-        found = tracker.detect(hung)
-        boxes.append(found.xyxy[found.scores >= _CERTAIN] + np.array([left, 0, left, 0]))
-        left += width
-    return np.hstack(pictures), np.concatenate(boxes).astype(np.float64)
+    folder = Path(mot_reid.__file__).parent / "assets"
+    pictures = [read_picture(folder / name) for name in _PHOTOGRAPHS]
+    widths = [round(picture.shape[1] * _HUNG_HEIGHT / picture.shape[0]) for picture in pictures]
+    return [
+        np.asarray(cv2.resize(picture, (width, _HUNG_HEIGHT)), np.uint8)
+        for picture, width in zip(pictures, widths, strict=True)
+    ]
+
+
+def _edges() -> list[tuple[int, int]]:
+    """Where each photograph begins and ends on the wall, pixels from the left."""
+    ends = np.cumsum([_GAP + picture.shape[1] for picture in _photographs()]).tolist()
+    return [(end - picture.shape[1], end) for end, picture in zip(ends, _photographs(), strict=True)]
 
 
 def camera_views(wall_width: float) -> Floats:
@@ -130,8 +147,22 @@ def film(wall: Image, views: Floats, path: Path) -> None:
         for number, (left, top, height) in enumerate(views * _WALL_HEIGHT, start=1):
             scale = _HEIGHT / height
             affine = np.array([[scale, 0, -left * scale], [0, scale, -top * scale]])
-            image = cv2.warpAffine(wall, affine, (_WIDTH, _HEIGHT), flags=cv2.INTER_AREA)
+            seen = with_blinds(wall, number / len(views))
+            image = cv2.warpAffine(seen, affine, (_WIDTH, _HEIGHT), flags=cv2.INTER_AREA)
             sink.write(number, np.asarray(image, np.uint8), Tracks.empty())
+
+
+def with_blinds(wall: Image, time: float) -> Image:
+    """The wall at a time in 0..1: blinds down as far as they are, wooden slats over a photograph's height."""
+    wall = wall.copy()
+    edges = _edges()
+    for photograph, start, end in _BLINDS:
+        down = float(np.clip(min(time - start, end - time) / _FALL, 0, 1))
+        left, right = edges[photograph]
+        height = round(down * _WALL_HEIGHT)
+        slats = 110 + 25 * (np.arange(height) % 24 < 20)
+        wall[:height, left:right] = slats[:, None, None] * np.array([0.7, 0.9, 1.0])
+    return wall
 
 
 def ids_of(people: Floats, views: Floats, rows: Floats) -> list[tuple[set[int], int]]:

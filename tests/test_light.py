@@ -1,0 +1,101 @@
+"""What a plain installation does, and how it tells what it lacks."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mot_reid.extras import EXTRAS, missing_extra, require
+
+ASSETS = Path(__file__).parents[1] / "mot_reid" / "assets"
+# Before anything else is imported: these packages are not there.
+BLOCKED = f"""
+import sys
+class Block:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {sorted({*EXTRAS, "pandas", "PIL", "matplotlib", "skimage"})!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Block())
+"""
+
+
+def program(*arguments: object, blocked: bool = True) -> subprocess.CompletedProcess[str]:
+    """``mot-reid``, in a process where nothing but what a plain installation brings can be imported."""
+    code = (BLOCKED if blocked else "") + "from mot_reid.cli import main; main()"
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """A camera that goes over a photograph of an admiral: 8 pictures."""
+    import cv2
+    import numpy as np
+
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    image = cv2.copyMakeBorder(cv2.imread(str(ASSETS / "admiral.jpg")), 0, 0, 100, 100, cv2.BORDER_REPLICATE)
+    for number in range(8):
+        shifted = np.ascontiguousarray(image[:, 6 * number : 6 * number + 640])
+        cv2.imwrite(str(folder / f"{number}.png"), shifted)
+    return folder
+
+
+def test_tracking_needs_no_extra_and_gives_the_same_bytes(pictures: Path, tmp_path: Path) -> None:
+    options = ("track", pictures, "--csv", "--set", "association.embed_share=1", "--offline")
+    light = program(*options, "-o", tmp_path / "light")
+    assert (light.returncode, light.stderr) == (0, "")
+    whole = program(*options, "-o", tmp_path / "whole", blocked=False)
+    assert whole.returncode == 0, whole.stderr
+    assert len((tmp_path / "light" / "tracks.txt").read_text().splitlines()) >= 6
+    for name in ("tracks.txt", "tracks.csv", "tracks_offline.txt", "tracks.mp4"):
+        assert (tmp_path / "light" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "extra"),
+    [
+        (("track", ASSETS, "--parquet"), "parquet"),
+        (("track", ASSETS, "--device", "cuda"), "torch"),
+        (("track", ASSETS, "--set", "embedder.runtime=torch"), "torch"),
+        (("track", ASSETS, "--set", "detector.runtime=torch"), "ultralytics"),
+        (("track", ASSETS, "--detector", "yolo11m.pt"), "ultralytics"),
+        (("eval", ASSETS, "--gt", ASSETS), "eval"),
+        (("train", ASSETS), "torch"),
+        (("evaluate-reid", "mgn_osnet_lct_x0_5.onnx", "--data", ASSETS), "torch"),
+        (("export", "mgn_osnet_lct_x0_5.safetensors", "-o", "/tmp/x.onnx"), "torch"),
+    ],
+)
+def test_each_command_names_the_extra_it_lacks_in_one_line(
+    arguments: tuple[object, ...], extra: str, tmp_path: Path
+) -> None:
+    output = ("-o", tmp_path / "out") if arguments[0] in ("track", "train") else ()
+    done = program(*arguments, *output)
+    assert done.returncode in (1, 2)
+    assert f"mot_reid[{extra}]" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("error: ")
+
+
+@pytest.mark.parametrize("command", [("--help",), ("config",)])
+def test_help_and_settings_need_no_extra(command: tuple[str, ...]) -> None:
+    done = program(*command)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_other_missing_packages_are_no_matter_of_extras() -> None:
+    assert missing_extra(ModuleNotFoundError("No module named 'x'", name="x")) is None
+    assert missing_extra(ValueError("torch")) is None
+    with pytest.raises(
+        ImportError, match=r"x.pt needs the package openvino: pip install 'mot_reid\[openvino"
+    ):
+        require_nothing()
+
+
+def require_nothing() -> None:
+    from unittest.mock import patch
+
+    error = ModuleNotFoundError("No module named 'openvino'", name="openvino")
+    with patch("mot_reid.extras.import_module", side_effect=error):
+        require("openvino", "x.pt")
