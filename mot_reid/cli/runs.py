@@ -36,6 +36,7 @@ class Runs:
         fps: frames a second of the sources; None for what they say.
         remember: makes what takes in a source's tracks for a gallery: of the source, its folder and the
             tracker; None where nothing shall be remembered.
+        stretch: let pictures of 16 bits use all of their range.
     """
 
     tracker: Tracker
@@ -45,6 +46,7 @@ class Runs:
     quiet: bool = False
     fps: float | None = None
     remember: Callable[[str, Path, Tracker], Recorder] | None = None
+    stretch: bool = False
 
     def one_by_one(self, sources: Sequence[tuple[str, Path]]) -> int:
         """Tracks through each source and its folder in turn.
@@ -108,7 +110,8 @@ class Runs:
         wanted = self.selection
         given = "" if self.detections_file is None else f"{self.detections_file.name} (file)"
         try:
-            with open_source(name, wanted.start, wanted.stop, wanted.stride, fps=self.fps) as source:
+            frames = (wanted.start, wanted.stop, wanted.stride)
+            with open_source(name, *frames, fps=self.fps, stretch=self.stretch) as source:
                 summary = run_source(
                     source,
                     tracker,
@@ -131,13 +134,22 @@ class Runs:
         return closing_line(summary, folder)
 
     def _warn_of_other_frames(self, summary: Summary, progress: RunProgress) -> None:
-        """Says so if none of the given detections is of a frame that was tracked."""
-        given, wanted = self.detections, self.selection
-        tracked = range(wanted.start, summary.last_frame + 1, wanted.stride)
-        if given is None or any(number in tracked for number in given):
+        """Says so if given detections are of frames that the source does not have, or none was tracked.
+
+        Detections of frames that are there, but were not wanted, are meant to be left out.
+        """
+        given, used = self.detections, summary.detections_used
+        if given is None or (used and (used == len(given) or self.selection != Selection())):
             return
         those = f"they are of frames {min(given)} to {max(given)}" if given else "there are none in it"
-        progress.say(f"{self.detections_file}: no detection falls in the frames tracked; {those}")
+        if not used:
+            progress.say(f"{self.detections_file}: no detection falls in the frames tracked; {those}")
+        else:
+            progress.say(
+                f"{self.detections_file}: detections of {len(given) - used} of its {len(given)} frames fall "
+                f"outside of the frames tracked; {those}, tracked were {summary.frames} up to "
+                f"{summary.last_frame}"
+            )
 
     def _tell(self, lines: Sequence[str | None]) -> None:
         for line in lines:
@@ -184,7 +196,10 @@ def run_source(
             cancelled=cancelled,
         )
     except KeyboardInterrupt:
-        progress.say(f"interrupted after {seen.frames} frames, kept in {folder}")
+        if source.info.live:  # it has no other end
+            progress.say(f"ended by Ctrl-C: {closing_line(seen, folder)}")
+        else:
+            progress.say(f"interrupted after {seen.frames} frames, kept in {folder}")
         raise typer.Exit(INTERRUPTED) from None
     except BaseException:
         if seen.frames:

@@ -110,6 +110,10 @@ def track(
             rich_help_panel=FRAMES,
         ),
     ] = None,
+    stretch: Annotated[
+        bool,
+        typer.Option("--stretch", help="16-bit pictures: use all of the range.", rich_help_panel=FRAMES),
+    ] = False,
     video: Annotated[bool | None, format_option("video")] = None,
     jsonl: Annotated[bool | None, format_option("jsonl")] = None,
     csv: Annotated[bool | None, format_option("csv")] = None,
@@ -204,6 +208,7 @@ def track(
         quiet,
         fps,
         remember,
+        stretch,
     )
     at_once = min(jobs or (len(sources) if live else 1), len(sources))
     pairs = list(zip(sources, folders, strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import signal
 import threading
@@ -15,10 +16,22 @@ from mot_reid.config import OfflineConfig
 from mot_reid.files import atomic
 from mot_reid.offline.recorder import Recorder
 from mot_reid.pipeline.counting import ANALYTICS_FILES
+from mot_reid.structures import Tracks
+from mot_reid.typing import Image
 from mot_reid.video.formats import FORMATS, Format, SinkInfo, files_of
 from mot_reid.video.sinks import MotSink, Sink
 
-__all__ = ["OFFLINE_FILE", "OUTPUT_FILES", "open_sinks", "sole_writer", "whole", "write_refined"]
+_log = logging.getLogger(__name__)
+
+__all__ = [
+    "OFFLINE_FILE",
+    "OUTPUT_FILES",
+    "FailsAlone",
+    "open_sinks",
+    "sole_writer",
+    "whole",
+    "write_refined",
+]
 
 OFFLINE_FILE = "tracks_offline.txt"
 OUTPUT_FILES = (*files_of(FORMATS.values()), OFFLINE_FILE, *ANALYTICS_FILES, "summary.json")
@@ -59,10 +72,61 @@ def open_sinks(
     for name in files_of(FORMATS.values()):
         if name not in wanted:
             _clear(folder / name)
-    return [
-        (folder / entry.file, stack.enter_context(entry.open(folder / entry.file, info)))
-        for entry in formats.values()
-    ]
+    sinks: list[tuple[Path, Sink]] = []
+    for entry in formats.values():
+        path = folder / entry.file
+        sink = entry.open(path, info)
+        sinks.append((path, stack.enter_context(FailsAlone(path, sink) if entry.pictures else sink)))
+    return sinks
+
+
+class FailsAlone(Sink):
+    """A sink whose failure is told and costs nothing but its own file.
+
+    Attributes:
+        failure: why it failed; None as long as it has not.
+    """
+
+    def __init__(self, path: Path, sink: Sink) -> None:
+        self.failure: Exception | None = None
+        self._path, self._sink = path, sink
+
+    @property
+    def told(self) -> str:
+        """The failure, for a person: the output and the cause."""
+        cause = getattr(self.failure, "strerror", None) or str(self.failure)
+        return f"{self._path.name} ends early: {cause.removeprefix(f'{self._path}: ')}"
+
+    def write(
+        self,
+        frame_number: int,
+        image: Image | None,
+        tracks: Tracks,
+        time: float | None = None,
+        wall_clock: float | None = None,
+    ) -> None:
+        """Writes one frame, if all before it could be written."""
+        if self.failure is not None:
+            return
+        try:
+            self._sink.write(frame_number, image, tracks, time, wall_clock)
+        except Exception as error:
+            self._fail(error)
+            with suppress(Exception):
+                self._sink.close()
+
+    def _fail(self, error: Exception) -> None:
+        self.failure = error
+        _log.warning("%s: %s; the tracks go on", self._path.parent, self.told)
+
+    def close(self) -> None:
+        """Completes the file, if nothing failed."""
+        if self.failure is not None:
+            return
+        try:
+            self._sink.close()
+        except Exception as error:
+            self._fail(error)
 
 
 def _clear(path: Path) -> None:

@@ -13,9 +13,11 @@ from mot_reid.config import Config
 from mot_reid.gallery.recorder import Recorder as TrackletRecorder
 from mot_reid.offline.recorder import Recorder
 from mot_reid.pipeline.counting import AnalyticsSink
+from mot_reid.pipeline.given import matched_to_frames
 from mot_reid.pipeline.outputs import (
     OFFLINE_FILE,
     OUTPUT_FILES,
+    FailsAlone,
     open_sinks,
     sole_writer,
     whole,
@@ -91,8 +93,10 @@ def track_source(
         What was done.
 
     Raises:
-        KeyboardInterrupt: Ctrl-C, or ``cancelled``.
-        OSError: an output cannot be written, or another run is writing there.
+        KeyboardInterrupt: Ctrl-C, or ``cancelled``. Of a live source the run is complete then: there is no
+            other end.
+        OSError: an output cannot be written, or another run is writing there. A video that cannot be written
+            ends alone: the others go on, and if the disk was the cause the error comes at the end.
         SourceError: the source breaks off.
         ValueError: as `Tracker.update`.
     """
@@ -102,6 +106,7 @@ def track_source(
     summary = Summary(source.info, stages=tracker.stopwatch.seconds)
     if detections is not None:
         summary.detections = detections_from or "given"
+        detections = matched_to_frames(detections, source)
     with ExitStack() as stack:
         stack.enter_context(sole_writer(folder))
         (folder / "summary.json").unlink(missing_ok=True)  # an earlier run's would speak for this one
@@ -113,9 +118,13 @@ def track_source(
                 if memory is not None:
                     memory.close()
                     summary.remembered = memory.written
+        except KeyboardInterrupt:
+            summary.interrupted = True
+            if not source.info.live:
+                summary.error = "interrupted"
+            raise
         except BaseException as error:
-            told = str(error) or type(error).__name__
-            summary.error = "interrupted" if isinstance(error, KeyboardInterrupt) else told
+            summary.error = str(error) or type(error).__name__
             raise
     return summary
 
@@ -123,9 +132,14 @@ def track_source(
 def _conclude(summary: Summary, source: Source, tracker: Tracker, folder: Path) -> None:
     """Writes the summary; Ctrl-C waits."""
     with whole():
-        summary.damaged, summary.notes = source.damaged, list(source.notes)
+        summary.damaged = source.damaged
+        summary.notes[:0] = source.notes
         summary.embedded, summary.embeddable = tracker.embedding_counts
         write_summary(summary, tracker, folder)
+
+
+def _note_failures(summary: Summary, alone: list[FailsAlone]) -> None:
+    summary.notes.extend(sink.told for sink in alone if sink.failure is not None)
 
 
 @dataclass(eq=False)
@@ -162,12 +176,15 @@ def _run(
     names = {0: "person"} if detections is not None else tracker.class_names
     fps = source.info.fps / stride
     start = time.perf_counter()
+    alone: list[FailsAlone] = []
     with ExitStack() as stack:
+        stack.callback(_note_failures, summary, alone)
         formats = chosen_formats(output.formats)
         about = SinkInfo(
             fps, names, source.info.name, source.info.width, source.info.height, output.crf, source.sound
         )
         sinks = open_sinks(formats, folder, about, stack)
+        alone.extend(sink for _, sink in sinks if isinstance(sink, FailsAlone))
         if output.analytics:
             counting = AnalyticsSink(output.analytics, folder, about, live=source.info.live)
             sinks.append((folder / "events.jsonl", stack.enter_context(counting)))
@@ -190,6 +207,7 @@ def _run(
                         step.frame.number, step.picture, step.tracks, step.frame.time, step.frame.wall_clock
                     )
                 summary.count(step.frame.number, step.tracks)
+                summary.detections_used += detections is not None and step.frame.number in detections
             summary.dropped = overlap.dropped
             summary.seconds = time.perf_counter() - start
             if on_frame is not None:
@@ -197,6 +215,9 @@ def _run(
             del step  # or its picture would be held while the next one is waited for
             if cancelled():
                 raise KeyboardInterrupt
+    for sink in alone:
+        if isinstance(sink.failure, OSError):
+            raise sink.failure
 
 
 def open_overlap(source: Source, tracker: Tracker) -> Overlap:

@@ -33,7 +33,9 @@ class Summary:
         people_in_view: tracks seen in the last frame.
         dropped: frames of a live source that came too fast.
         damaged: frames of a video, or pictures, that could not be decoded.
-        notes: what a user should know of the source, a sentence each.
+        notes: what a user should know of the source and the outputs, a sentence each.
+        interrupted: whether Ctrl-C ended it; a live source has no other end, so that it is complete then.
+        detections_used: frames whose detections were given.
         detections: where the detections come from, if not from the tracker's detector.
         embedded: detections whose appearance was looked at.
         embeddable: detections of which it could have been, all confident ones.
@@ -53,6 +55,8 @@ class Summary:
     dropped: int = 0
     damaged: int = 0
     notes: list[str] = field(default_factory=list)
+    interrupted: bool = False
+    detections_used: int = 0
     detections: str | None = None
     embedded: int = 0
     embeddable: int = 0
@@ -85,6 +89,7 @@ class Summary:
             "source": asdict(self.source),
             "complete": self.error is None,
             "error": self.error,
+            "interrupted": self.interrupted,
             "frames": self.frames,
             "last_frame": self.last_frame,
             "frames_dropped": self.dropped,

@@ -31,6 +31,7 @@ def open_source(
     stride: int = 1,
     *,
     fps: float | None = None,
+    stretch: bool = False,
 ) -> Source:
     """Opens a source of frames.
 
@@ -43,6 +44,8 @@ def open_source(
 
         fps: frames a second: of a folder of pictures, which does not say, or where the header and the time
             stamps of a video are wrong. None for what the source says.
+
+        stretch: let pictures of 16 bits that use a part of their range use all of it.
 
     Returns:
         The open source: iterate over it for its frames, and close it (it is a context manager).
@@ -64,7 +67,7 @@ def open_source(
         return _open_stream(source, selection)
     if not str(source):
         raise SourceError("source: expected a file, folder, webcam number or URL, got an empty string")
-    return _open_path(Path(source), selection, fps)
+    return _open_path(Path(source), selection, fps, stretch)
 
 
 def check_fps(fps: float | None, live: bool = False) -> None:
@@ -103,14 +106,14 @@ def is_live(source: str | Path) -> bool:
     return "://" in source
 
 
-def _open_path(path: Path, selection: Selection, fps: float | None) -> Source:
+def _open_path(path: Path, selection: Selection, fps: float | None, stretch: bool) -> Source:
     name = source_name(path)
     try:
         if path.is_dir():
             from mot_reid.video.pictures import open_folder, open_sequence
 
             opener = open_sequence if (path / "seqinfo.ini").is_file() else open_folder
-            return opener(path, name, selection, fps)
+            return opener(path, name, selection, fps, stretch)
         if path.stat().st_size == 0 and path.is_file():
             raise SourceError(f"{path}: the file is empty (0 bytes)")
     except FileNotFoundError:

@@ -221,14 +221,11 @@ def broken_off(kind: str, scene: Any, folder: Path) -> Path:
         path.write_bytes(scene.video.read_bytes()[: scene.video.stat().st_size * 6 // 10])
         return path
     path = scene.folder(folder / "pictures")
-    if kind == "unreadable picture":
-        (path / "000031.png").write_bytes(b"\x89PNG nothing more")
-    else:
-        cv2.imwrite(str(path / "000031.png"), np.zeros((60, 80, 3), np.uint8))
+    cv2.imwrite(str(path / "000031.png"), np.zeros((60, 80, 3), np.uint8))
     return path
 
 
-@pytest.mark.parametrize("kind", ["cut video", "unreadable picture", "mixed sizes"])
+@pytest.mark.parametrize("kind", ["cut video", "mixed sizes"])
 def test_what_came_before_a_break_is_kept(kind: str, run: Run, scene: Any, tmp_path: Path) -> None:
     source, out = broken_off(kind, scene, tmp_path), tmp_path / "out"
     arguments = ("--detections", scene.detections, "-o", out, *NO_MODELS, "--csv", "--jsonl", "--parquet")
@@ -250,6 +247,70 @@ def test_what_came_before_a_break_is_kept(kind: str, run: Run, scene: Any, tmp_p
     assert pq.read_table(out / "tracks.parquet").num_rows == 2 * frames
     assert len((out / "tracks.csv").read_text().splitlines()) == 2 * frames + 1
     assert not (out / ".lock").exists()
+
+
+def test_an_unreadable_picture_ends_nothing(run: Run, scene: Any, tmp_path: Path) -> None:
+    pictures, out = scene.folder(tmp_path / "pictures"), tmp_path / "out"
+    (pictures / "000031.png").write_bytes(b"\x89PNG nothing more")
+    result = run("track", pictures, "--detections", scene.detections, "-o", out, *NO_MODELS)
+    assert (result.code, "59 frames (1 damaged ones left out)" in result.out) == (0, True)
+    summary = json.loads((out / "summary.json").read_text())
+    assert (summary["frames"], summary["frames_damaged"], summary["complete"]) == (59, 1, True)
+    assert summary["notes"] == ["damaged pictures skipped: 000031.png"]
+    rows = mot_rows(out / "tracks.txt")
+    assert set(range(1, 61)) - set(rows[:, 0]) == {31}
+
+
+@pytest.mark.parametrize(("first", "last"), [(10, 21), (5, 16), (2, 13), (100, 111)])
+def test_detections_are_matched_to_pictures_by_file_name(
+    first: int, last: int, run: Run, scene: Any, tmp_path: Path
+) -> None:
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for number in range(first, last + 1):
+        cv2.imwrite(str(pictures / f"{number:06d}.png"), scene.frames[number - first])
+    rows = [line.split(",") for line in scene.detections.read_text().splitlines()]
+    shifted = [[str(int(row[0]) + first - 1), *row[1:]] for row in rows if int(row[0]) <= last - first + 1]
+    (tmp_path / "det.txt").write_text("\n".join(map(",".join, shifted)))
+    result = run("track", pictures, "--detections", tmp_path / "det.txt", "-o", tmp_path / "out", *NO_MODELS)
+    assert result.code == 0
+    found = mot_rows(tmp_path / "out" / "tracks.txt")
+    assert len(found) == 2 * (last - first + 1)
+    assert found[0, 2] == 2
+    notes = json.loads((tmp_path / "out" / "summary.json").read_text())["notes"]
+    assert notes == [f"detections are matched to pictures by file name: those of {first} belong to frame 1"]
+
+
+def test_some_detections_of_other_frames_are_told(run: Run, scene: Any, tmp_path: Path) -> None:
+    text = scene.detections.read_text() + "70,-1,5,5,20,40,0.9\n"
+    (tmp_path / "det.txt").write_text(text)
+    arguments = (
+        "track",
+        scene.video,
+        "--detections",
+        tmp_path / "det.txt",
+        "-o",
+        tmp_path / "out",
+        *NO_MODELS,
+    )
+    assert "detections of 1 of its 61 frames fall outside" in run(*arguments).err
+    assert run(*arguments, "--stop", "30").err == ""  # those are meant to be left out
+
+
+def test_a_video_that_cannot_be_written_fails_alone(run: Run, scene: Any, tmp_path: Path) -> None:
+    pictures = tmp_path / "wide"
+    pictures.mkdir()
+    for number in (1, 2, 3):
+        cv2.imwrite(str(pictures / f"{number}.png"), np.zeros((60, 16_500, 3), np.uint8))
+    arguments = ("--detections", scene.detections, "-o", tmp_path / "out", *NO_MODELS, "--csv")
+    result = run("track", pictures, *arguments)
+    assert result.code == 0
+    assert len(mot_rows(tmp_path / "out" / "tracks.txt")) == 6
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["complete"] is True
+    assert summary["notes"] == [
+        "tracks.mp4 ends early: H.264 holds pictures of up to 16384 pixels a side, this one has 16500x60"
+    ]
 
 
 def test_several_sources_with_the_models_that_ship(run: Run, scene: Any, tmp_path: Path) -> None:
