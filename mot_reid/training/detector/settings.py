@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from mot_reid.settings import Settings, setting
 
-__all__ = ["FineTuning"]
+__all__ = ["DetectorTraining", "FineTuning"]
 
 
 @dataclass(frozen=True)
@@ -41,3 +41,31 @@ class FineTuning(Settings):
         high=1,
     )
     seed: int = setting(0, "of the first run; each other has the next one", low=0)
+
+
+@dataclass(frozen=True)
+class DetectorTraining(Settings):
+    """How the detector is trained."""
+
+    epochs: int = setting(10, "times that so many pictures are learnt from", low=1)
+    pictures: int = setting(1600, "training pictures of 640x384, or as many pixels, in an epoch", low=1)
+    batch: int = setting(8, "the same in a step", low=1)
+    learning_rate: float = setting(4e-4, "AdamW's, at its height; it falls to a twentieth", low=0)
+    backbone_rate: float = setting(0.5, "learning rate of the backbone against that of the rest", low=0)
+    frozen: int = setting(2, "parts of the backbone that stay as they are: stem and stages", low=0, high=5)
+    depthwise: bool = setting(
+        False, "train the depthwise convolutions, too: a twentieth of the weights, half of the time on a CPU"
+    )
+    bf16: bool = setting(
+        False, "compute in bfloat16: faster on a CPU that has it (AVX512-BF16, AMX), very slow on others"
+    )
+    crowds: float = setting(
+        0.5, "share of the training pictures that are filled with people cut out of others", low=0, high=1
+    )
+    kept_share: float = setting(0.2, "share on which the start's answers count as well", low=0, high=1)
+    keep_weight: float = setting(0.5, "weight of these answers", low=0)
+    average: float = setting(0.998, "decay of the moving average of the weights, a step", low=0, high=1)
+    tuned_share: float = setting(
+        1.0, "weight of the trained weights in the mean with the start's; 1 keeps them alone", low=0, high=1
+    )
+    seed: int = setting(0, "of everything that is drawn", low=0)
