@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -52,6 +53,19 @@ class Letterbox:
 
     def blob(self, frame: Image) -> Floats32:
         """A frame ``(H, W, 3)`` uint8 BGR as an input ``(1, 3, height, width)``: RGB in 0..1."""
+        blob = np.empty((1, 3, *self.size), np.float32)
+        for channel, plane in enumerate(reversed(cv2.split(self._canvas(frame)))):
+            np.multiply(plane, np.float32(1 / 255), out=blob[0, channel])
+        return blob
+
+    def centred_blob(self, frame: Image, mean: Sequence[float]) -> Floats32:
+        """The same as BGR in 0..255, less the mean of each of the three channels."""
+        blob = np.empty((1, 3, *self.size), np.float32)
+        for channel, plane in enumerate(cv2.split(self._canvas(frame))):
+            np.subtract(plane, np.float32(mean[channel]), out=blob[0, channel])
+        return blob
+
+    def _canvas(self, frame: Image) -> Image:
         height, width = self.scaled
         canvas = np.full((*self.size, 3), _GREY, np.uint8)
         place = canvas[self.top : self.top + height, self.left : self.left + width]
@@ -59,10 +73,7 @@ class Letterbox:
             place[:] = frame
         else:
             cv2.resize(frame, (width, height), dst=place, interpolation=cv2.INTER_LINEAR)
-        blob = np.empty((1, 3, *self.size), np.float32)
-        for channel, plane in enumerate(reversed(cv2.split(canvas))):
-            np.multiply(plane, np.float32(1 / 255), out=blob[0, channel])
-        return blob
+        return canvas
 
     def boxes(self, xyxy: Boxes) -> Floats32:
         """Boxes ``(N, 4)`` in the input as boxes in the frame, cut at its borders."""

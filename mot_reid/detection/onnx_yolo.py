@@ -6,6 +6,7 @@ import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -43,6 +44,7 @@ class OnnxYolo:
     Args:
         path: an ``.onnx`` file with the metadata that Ultralytics writes.
         threads: of one pass; 0 for one each core.
+        session: of this file, where it is open already.
 
     Attributes:
         name: what runs it and where, for reports.
@@ -55,8 +57,8 @@ class OnnxYolo:
 
     name = "onnxruntime cpu"
 
-    def __init__(self, path: Path, threads: int = 0) -> None:
-        self._session = open_session(path, threads=threads)
+    def __init__(self, path: Path, threads: int = 0, session: Any = None) -> None:
+        self._session = session or open_session(path, threads=threads)
         self.calls_at_once = max(1, available_cores() // threads) if threads else 1
         metadata = self._session.get_modelmeta().custom_metadata_map
         task = metadata.get("task", "detect")

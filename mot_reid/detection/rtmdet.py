@@ -1,8 +1,8 @@
 """RTMDet-nano as a plain torch module: CSPNeXt, PAFPN and a head for each of three strides.
 
-Lyu et al., "RTMDet: An Empirical Study of Designing Real-Time Object Detectors", arXiv:2212.07784; the
-layers' sizes are those of OpenMMLab's rtmdet-nano, whose published weights `mot_reid.detection.rtmdet_weights`
-reads. Every convolution has a bias and no normalisation behind it: that of the published weights is folded in.
+Lyu et al., "RTMDet: An Empirical Study of Designing Real-Time Object Detectors", arXiv:2212.07784. Its
+layers are of the sizes of OpenMMLab's rtmdet-nano, whose weights `mot_reid.detection.rtmdet_weights` reads.
+Every convolution has a bias and no normalisation behind it: that of the published weights is folded in.
 """
 
 from __future__ import annotations
@@ -209,8 +209,11 @@ class RtmDet(nn.Module):
         Args:
             pictures: ``(N, 3, H, W)`` BGR, less `MEAN`, over `STD`; H and W multiples of 32.
         """
-        maps = self.neck(self.backbone(pictures))
-        said = [head(x) for head, x in zip(self.heads, maps, strict=True)]
+        return self.say(self.backbone(pictures))
+
+    def say(self, maps: list[Tensor]) -> Maps:
+        """The same from what the backbone sees: its maps of strides 8, 16 and 32."""
+        said = [head(x) for head, x in zip(self.heads, self.neck(maps), strict=True)]
         return flatten([logits for logits, _ in said], [distances for _, distances in said])
 
 

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 from torch import nn
 
 from mot_reid.detection.rtmdet import RtmDet
+from mot_reid.files import atomic
 
-__all__ = ["from_openmmlab"]
+__all__ = ["from_openmmlab", "load_rtmdet", "save_rtmdet"]
+
+_KEY = "mot_reid"  # the one entry of the file's metadata that is ours: a JSON object
+_FORMAT = 1
+_NAME = "rtmdet_nano"
 
 
 def from_openmmlab(path: Path) -> RtmDet:
@@ -28,13 +38,17 @@ def from_openmmlab(path: Path) -> RtmDet:
     try:
         import onnx
     except ImportError:
-        raise ImportError("to read it needs the package onnx: pip install 'mot_reid[train]'") from None
+        raise ImportError(
+            f"{path}: to read it needs the package onnx: pip install 'mot_reid[train]'"
+        ) from None
     try:
         graph = onnx.load(str(path)).graph
     except Exception as error:  # of protobuf, onnx or the disk
         raise ValueError(f"{path}: not an ONNX file: {' '.join(str(error).split())[:200]}") from None
     constants = {constant.name: constant for constant in graph.initializer}
-    given = [[constants.get(name) for name in node.input[1:]] for node in graph.node if node.op_type == "Conv"]
+    given = [
+        [constants.get(name) for name in node.input[1:]] for node in graph.node if node.op_type == "Conv"
+    ]
     network = RtmDet()
     wanted = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
     if len(given) != len(wanted) or any(len(pair) != 2 or None in pair for pair in given):
@@ -42,11 +56,61 @@ def from_openmmlab(path: Path) -> RtmDet:
     with torch.no_grad():
         for module, pair in zip(wanted, given, strict=True):
             weight, bias = (np.array(onnx.numpy_helper.to_array(constant)) for constant in pair)
-            if weight.shape != tuple(module.weight.shape):
+            if weight.shape != tuple(module.weight.shape) or module.bias is None:
                 raise ValueError(
                     f"{path}: expected RTMDet-nano's weights {tuple(module.weight.shape)}, got {weight.shape}"
                 )
             module.weight.copy_(torch.from_numpy(weight))
-            assert module.bias is not None
             module.bias.copy_(torch.from_numpy(bias))
+    return network.eval()
+
+
+def save_rtmdet(network: RtmDet, path: Path, notes: Mapping[str, Any] | None = None) -> None:
+    """Writes a network of one class, person, as safetensors in single precision.
+
+    Args:
+        network: its weights may lie on any device.
+        path: the ``.safetensors`` file; it appears only when it is whole.
+        notes: kept beside the weights, as JSON can hold it.
+
+    Raises:
+        ValueError: a weight is not finite.
+    """
+    tensors = {
+        name: tensor.detach().float().cpu().contiguous() for name, tensor in network.state_dict().items()
+    }
+    broken = [name for name, tensor in tensors.items() if not bool(torch.isfinite(tensor).all())]
+    if broken:
+        raise ValueError(f"cannot save {path}: values that are not finite in {', '.join(broken[:3])}")
+    metadata = {"format": _FORMAT, "architecture": _NAME, "names": ["person"], "notes": dict(notes or {})}
+    with atomic(path) as part:
+        part.write_bytes(save(tensors, metadata={_KEY: json.dumps(metadata)}))
+
+
+def load_rtmdet(path: Path) -> RtmDet:
+    """A network of one class, person, that `save_rtmdet` wrote, in evaluation mode.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is something else, or damaged.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no detector weights at {path}")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = json.loads((file.metadata() or {}).get(_KEY, "null"))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+    except (SafetensorError, OSError, ValueError) as error:
+        raise ValueError(f"{path}: not a readable safetensors file: {error}") from None
+    if not isinstance(metadata, dict) or (metadata.get("format"), metadata.get("architecture")) != (
+        _FORMAT,
+        _NAME,
+    ):
+        raise ValueError(f"{path}: its metadata name no detector of ours ({_NAME}, format {_FORMAT})")
+    network = RtmDet()
+    try:
+        network.load_state_dict(tensors)  # copies: what safetensors gives is mapped onto the file
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{path}: its tensors are not those of {_NAME}: {reason[:200]}") from None
     return network.eval()

@@ -13,12 +13,14 @@ import numpy as np
 
 from mot_reid.config import DetectorConfig
 from mot_reid.detection.decoding import Rows
+from mot_reid.detection.onnx_rtmdet import ARCHITECTURE, OnnxRtmDet
 from mot_reid.detection.onnx_yolo import OnnxYolo, Suppression
 from mot_reid.detection.silence import silence_ultralytics
 from mot_reid.devices import exclusive
 from mot_reid.extras import require
 from mot_reid.pickles import require_data_only
 from mot_reid.resources import cache_folder, export_of, find_weights
+from mot_reid.sessions import open_session
 from mot_reid.structures import Detections
 from mot_reid.typing import Image
 
@@ -31,7 +33,10 @@ __all__ = [
     "resolve_classes",
 ]
 
-_SUFFIXES = (".pt", ".onnx", ".torchscript", ".engine")
+OURS = ".safetensors"
+"""Suffix of the checkpoints that `mot-reid train-detector` writes."""
+
+_SUFFIXES = (OURS, ".pt", ".onnx", ".torchscript", ".engine")
 _RUNTIMES = ("auto", "torch", "onnxruntime")
 _ACCELERATOR_BATCH = 8
 _DATA_ONLY = (".onnx", "_openvino_model")
@@ -182,7 +187,9 @@ class YoloDetector:
         self.class_names: Mapping[int, str] = self._backend.class_names
         # Exports have a batch of their own, most often of one frame.
         batched = (
-            device != "cpu" and self.path.suffix == ".pt" and isinstance(self._backend, _UltralyticsYolo)
+            device != "cpu"
+            and self.path.suffix in (".pt", OURS)
+            and not isinstance(self._backend, OnnxYolo | OnnxRtmDet)
         )
         self.batch_size = _ACCELERATOR_BATCH if batched else 1
         self.calls_at_once = self._backend.calls_at_once
@@ -212,16 +219,34 @@ def _load_backend(path: Path, device: str, runtime: str, threads: int, trust: bo
         if runtime == "torch":
             raise ValueError(f"{path}: torch cannot run an ONNX export; use detector.runtime auto")
         on_cpu = device == "cpu" or runtime == "onnxruntime"
-        return OnnxYolo(path, threads) if on_cpu else _UltralyticsYolo(path, device, trust)
-    export = export_of(path) if path.suffix == ".pt" and runtime != "torch" else None
+        if on_cpu or _is_ours(path):
+            return _open_onnx(path, threads)
+        return _UltralyticsYolo(path, device, trust)
+    exportable = path.suffix in (".pt", OURS)
+    export = export_of(path) if exportable and runtime != "torch" else None
     if runtime == "onnxruntime" and export is None:
         raise ValueError(
             f"{path}: no export of exactly these weights at {path.with_suffix('.onnx')}; "
             f"`mot-reid export {path}` makes it"
         )
     if export is not None and (device == "cpu" or runtime == "onnxruntime"):
-        return OnnxYolo(export, threads)
+        return _open_onnx(export, threads)
+    if path.suffix == OURS:
+        from mot_reid.detection.rtmdet_torch import TorchRtmDet
+
+        return TorchRtmDet(path, device)
     return _UltralyticsYolo(path, device, trust)
+
+
+def _is_ours(export: Path) -> bool:
+    return ARCHITECTURE.encode() in export.read_bytes()  # a metadata string, stored as it is
+
+
+def _open_onnx(path: Path, threads: int) -> _Backend:
+    session = open_session(path, threads=threads)
+    if session.get_modelmeta().custom_metadata_map.get("architecture") == ARCHITECTURE:
+        return OnnxRtmDet(session, threads)
+    return OnnxYolo(path, threads, session)
 
 
 class _UltralyticsYolo:

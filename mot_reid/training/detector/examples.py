@@ -154,7 +154,9 @@ def cutouts_of(scenes: Sequence[Scene], seed: int = 0) -> list[Cutout]:
             )
             crop = scene.picture[max(top, 0) : bottom, max(left, 0) : right]
             scale = min(1.0, _TALL / crop.shape[0])
-            crop = np.asarray(cv2.resize(crop, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
+            crop = np.asarray(
+                cv2.resize(crop, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
+            )
             if (cutout := cut_out(crop)) is not None:
                 found.append(cutout)
     return found

@@ -1,9 +1,10 @@
 """The training of the shipped detector: RTMDet's matching and losses in plain torch.
 
-The start is OpenMMLab's RTMDet-nano, so before the first step it finds exactly what that finds. It learns from
-labelled pictures, at sizes from 320 to 960 pixels, and from crowds of people cut out of the same pictures. What
-it knew is kept: on some pictures the start's answers count beside the labels; the early layers, and the
-depthwise filters unless they are asked for, stay as they are; the result is a moving average of the weights.
+The start is OpenMMLab's RTMDet-nano, so before the first step it finds exactly what that finds. It learns
+from labelled pictures, at sizes from 320 to 960 pixels, and from crowds of people cut out of the same
+pictures. What it knew is kept: on some pictures the start's answers count beside the labels; the backbone,
+or its early layers, and the depthwise filters unless they are asked for, stay as they are; the result is a
+moving average of the weights.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -40,6 +41,24 @@ _LONGEST = 5.0  # of the gradient
 _WEIGHT_DECAY = 1e-3
 
 
+class _Prepared(NamedTuple):
+    """A batch: what the network sees, and what it is to say.
+
+    Attributes:
+        seen: maps of the frozen backbone, or the pixels alone.
+        spots: the places of the maps.
+        people: of each picture, boxes.
+        kept: which pictures' answers of the start count.
+        before: these answers.
+    """
+
+    seen: list[Tensor]
+    spots: Tensor
+    people: list[Tensor]
+    kept: Tensor
+    before: Maps | None
+
+
 class Learner:
     """A training: network, its moving average and optimiser, written to ``last.pt`` after each epoch.
 
@@ -52,7 +71,7 @@ class Learner:
         resume: go on from ``last.pt``.
 
     Raises:
-        ValueError: ``last.pt`` was written with other settings.
+        ValueError: settings contradict each other, or ``last.pt`` was written with other ones.
     """
 
     def __init__(
@@ -69,10 +88,16 @@ class Learner:
         self.start = deepcopy(start).eval().requires_grad_(False).to(self.device)
         self.network = deepcopy(start).train().to(self.device)
         for network in (self.start, self.network):
-            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            network.to(memory_format=torch.channels_last)
         freeze(self.network, settings)
         self.average = deepcopy(self.network).requires_grad_(False)
         self.optimiser = _optimiser(self.network, settings)
+        self._sees_as_before = settings.frozen > len(self.network.backbone.stages)
+        if settings.reuse > 1 and not self._sees_as_before:
+            raise ValueError(
+                "reuse: pictures are learnt from once where the backbone is trained (frozen < 5)"
+            )
+        self._maps_kept: dict[int, _Prepared] = {}
         self.step = 0
         self.steps_an_epoch = max(1, round(settings.pictures / settings.batch))
         work.mkdir(parents=True, exist_ok=True)
@@ -94,8 +119,8 @@ class Learner:
             The moving average of the weights.
         """
         sums, began = np.zeros(3), time.monotonic()
-        for examples in self._batches():
-            sums += self._learn(examples)
+        for batch in self._batches():
+            sums += self._learn(batch)
             on_step(self.step, self.steps)
             if self.step % self.steps_an_epoch == 0:
                 self._save()
@@ -103,37 +128,63 @@ class Learner:
                 sums, began = np.zeros(3), time.monotonic()
         return self.average
 
-    def _batches(self) -> Iterator[Examples]:
+    def _batches(self) -> Iterator[_Prepared]:
         """Every step's batch, made while the one before it is learnt from; the same for the same seed."""
 
-        def make(step: int) -> Examples:
+        def make(step: int) -> Examples | None:
+            batch = self._batch_of(step) if step < self.steps else None
+            if batch is None or batch in self._maps_kept:
+                return None
             return make_examples(
-                self.material, self.settings, np.random.default_rng((self.settings.seed, step))
+                self.material, self.settings, np.random.default_rng((self.settings.seed, batch))
             )
 
         with ThreadPoolExecutor(1) as pool:
             coming = pool.submit(make, self.step)
             for step in range(self.step, self.steps):
                 examples = coming.result()
-                if step + 1 < self.steps:
-                    coming = pool.submit(make, step + 1)
-                yield examples
+                batch = self._batch_of(step)
+                prepared = self._prepare(examples) if examples is not None else self._maps_kept[batch]
+                if self.settings.reuse > 1:
+                    self._maps_kept[batch] = prepared
+                coming = pool.submit(make, step + 1)
+                yield prepared
 
-    def _learn(self, examples: Examples) -> tuple[float, float, float]:
+    def _batch_of(self, step: int) -> int:
+        """Which batch a step learns from: each once, in order, and then all again, each time in another."""
+        different = math.ceil(self.steps / self.settings.reuse)
+        turn, place = divmod(step, different)
+        if not turn:
+            return place
+        order = np.random.default_rng((self.settings.seed, turn, different)).permutation(different)
+        return int(order[place])
+
+    def _prepare(self, examples: Examples) -> _Prepared:
+        pixels = _normalised(examples, self.device)
+        kept = torch.from_numpy(examples.kept).to(self.device)
+        with torch.no_grad(), self._precision():
+            seen = self.start.backbone(pixels) if self._sees_as_before or bool(kept.any()) else []
+            before = None
+            if self.settings.keep_weight and bool(kept.any()):
+                before = self.start.say([x[kept] for x in seen])
+        return _Prepared(
+            [x.detach() for x in seen] if self._sees_as_before else [pixels],
+            places(pixels.shape[2], pixels.shape[3], STRIDES, self.device),
+            [torch.from_numpy(boxes).to(self.device) for boxes in examples.people],
+            kept,
+            before,
+        )
+
+    def _learn(self, batch: _Prepared) -> tuple[float, float, float]:
         for group in self.optimiser.param_groups:
             group["lr"] = group["highest"] * _share_of_rate(self.step, self.steps)
-        pixels = _normalised(examples, self.device)
-        spots = places(pixels.shape[2], pixels.shape[3], STRIDES, self.device)
-        people = [torch.from_numpy(boxes).to(self.device) for boxes in examples.people]
-        maps = self._maps(self.network, pixels)
-        scores, boxes = detection_loss(maps, spots, people)
+        with self._precision():
+            maps = self.network.say(batch.seen) if self._sees_as_before else self.network(batch.seen[0])
+        scores, boxes = detection_loss(maps, batch.spots, batch.people)
         moved = scores.new_zeros(())
-        kept = torch.from_numpy(examples.kept)
-        if self.settings.keep_weight and bool(kept.any()):
-            with torch.no_grad():
-                before = self._maps(self.start, pixels[kept])
-            now = Maps(maps.logits[kept], maps.distances[kept])
-            moved = forgetting(now, before, spots) * float(kept.float().mean())
+        if batch.before is not None:
+            now = Maps(maps.logits[batch.kept], maps.distances[batch.kept])
+            moved = forgetting(now, batch.before, batch.spots) * float(batch.kept.float().mean())
         loss = scores + boxes + self.settings.keep_weight * moved
         if not torch.isfinite(loss):
             raise FloatingPointError(f"step {self.step}: the loss is {loss.item()}; try a smaller rate")
@@ -148,10 +199,8 @@ class Learner:
                 mean.lerp_(now_, 1 - decay)
         return float(scores.detach()), float(boxes.detach()), float(moved.detach())
 
-    def _maps(self, network: RtmDet, pixels: Tensor) -> Maps:
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.bf16):
-            logits, distances = network(pixels)
-        return Maps(logits.float(), distances.float())
+    def _precision(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.bf16)
 
     def _save(self) -> None:
         partial = self.work / f"{STATE}.partial"

@@ -52,7 +52,15 @@ class DetectorTraining(Settings):
     batch: int = setting(8, "the same in a step", low=1)
     learning_rate: float = setting(4e-4, "AdamW's, at its height; it falls to a twentieth", low=0)
     backbone_rate: float = setting(0.5, "learning rate of the backbone against that of the rest", low=0)
-    frozen: int = setting(2, "parts of the backbone that stay as they are: stem and stages", low=0, high=5)
+    frozen: int = setting(
+        2, "parts of the backbone that stay as they are, of five: stem and four stages", low=0, high=5
+    )
+    reuse: int = setting(
+        1,
+        "times that each picture is learnt from; more than once where all of the backbone is frozen, whose "
+        "maps are kept in memory",
+        low=1,
+    )
     depthwise: bool = setting(
         False, "train the depthwise convolutions, too: a twentieth of the weights, half of the time on a CPU"
     )
