@@ -45,7 +45,7 @@ def from_openmmlab(path: Path) -> RtmDet:
         graph = onnx.load(str(path)).graph
     except Exception as error:  # of protobuf, onnx or the disk
         raise ValueError(f"{path}: not an ONNX file: {' '.join(str(error).split())[:200]}") from None
-    constants = {constant.name: constant for constant in graph.initializer}
+    constants: dict[str, Any] = {constant.name: constant for constant in graph.initializer}
     given = [
         [constants.get(name) for name in node.input[1:]] for node in graph.node if node.op_type == "Conv"
     ]
