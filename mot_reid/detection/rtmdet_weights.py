@@ -47,11 +47,13 @@ def from_openmmlab(path: Path) -> RtmDet:
         raise ValueError(f"{path}: not an ONNX file: {' '.join(str(error).split())[:200]}") from None
     constants: dict[str, Any] = {constant.name: constant for constant in graph.initializer}
     given = [
-        [constants.get(name) for name in node.input[1:]] for node in graph.node if node.op_type == "Conv"
+        [constants[name] for name in node.input[1:] if name in constants]
+        for node in graph.node
+        if node.op_type == "Conv"
     ]
     network = RtmDet()
     wanted = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
-    if len(given) != len(wanted) or any(len(pair) != 2 or None in pair for pair in given):
+    if len(given) != len(wanted) or any(len(pair) != 2 for pair in given):
         raise ValueError(f"{path}: expected {len(wanted)} convolutions with bias, as RTMDet-nano has")
     with torch.no_grad():
         for module, pair in zip(wanted, given, strict=True):
