@@ -1,0 +1,125 @@
+"""Every example runs, on a short clip of a real person who walks through the picture."""
+
+import json
+import os
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "examples"
+SHORT = 60  # lines
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve frames of 640x300: a photograph of one person is pushed from the left to the right."""
+    person = cv2.imread(str(ROOT / "mot_reid" / "assets" / "astronaut.jpg"))
+    assert person is not None
+    person = cv2.resize(person, (int(260 * person.shape[1] / person.shape[0]), 260))
+    height, width = person.shape[:2]
+    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 10, (640, 300))
+    for step in range(12):
+        frame = np.full((300, 640, 3), 110, np.uint8)
+        frame[30 : 30 + height, 20 + 25 * step : 20 + 25 * step + width] = person
+        writer.write(frame)
+    writer.release()
+    return path
+
+
+ARGUMENTS = {
+    "webcam.py": ["{clip}", "--no-window"],
+    "line_count.py": ["{clip}", "--line", "250,300,250,0"],
+    "zone_dwell.py": ["{clip}", "--zone", "0,0,640,0,640,300,0,300"],
+    "pandas_table.py": ["{clip}", "-o", "out"],
+    "own_detector.py": ["{clip}"],
+    "own_embedder.py": ["{clip}"],
+    "own_cost_term.py": [],
+    "supervision_annotators.py": ["{clip}", "-o", "annotated.mp4"],
+    "every_third_frame.py": ["{clip}"],
+    "blur_people.py": ["{clip}", "-o", "blurred.mp4"],
+}
+TOLD = {
+    "webcam.py": "1 people [1]",
+    "line_count.py": "goes",
+    "zone_dwell.py": "was inside for",
+    "pandas_table.py": "seconds",
+    "own_detector.py": "[1",
+    "own_embedder.py": "embedded",
+    "own_cost_term.py": "track 1",
+    "supervision_annotators.py": "written to",
+    "every_third_frame.py": "frame 10",
+    "blur_people.py": "written to",
+}
+
+
+def test_every_example_is_short_and_told_of() -> None:
+    table = (EXAMPLES / "README.md").read_text(encoding="utf-8")
+    for path in sorted(EXAMPLES.iterdir()):
+        if path.suffix in (".py", ".ipynb"):
+            assert f"({path.name})" in table
+        if path.suffix == ".py":
+            assert len(path.read_text(encoding="utf-8").splitlines()) < SHORT
+            assert path.name in ARGUMENTS or path.name == "several_cameras_api.py"
+
+
+@pytest.mark.parametrize("name", ARGUMENTS)
+def test_example(name: str, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+                 monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    if name == "supervision_annotators.py":
+        pytest.importorskip("supervision")
+    monkeypatch.chdir(tmp_path)
+    arguments = [argument.format(clip=clip) for argument in ARGUMENTS[name]]
+    monkeypatch.setattr(sys, "argv", [name, *arguments])
+    runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+    assert TOLD[name] in capsys.readouterr().out
+    for video in tmp_path.glob("*.mp4"):
+        assert cv2.VideoCapture(str(video)).get(cv2.CAP_PROP_FRAME_COUNT) == 12
+
+
+def test_blurred_people_are_not_there(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["blur_people.py", str(clip), "-o", "b.mp4"])
+    runpy.run_path(str(EXAMPLES / "blur_people.py"), run_name="__main__")
+    sharpness = []
+    for path in (clip, tmp_path / "b.mp4"):
+        video = cv2.VideoCapture(str(path))
+        frame = [video.read()[1] for _ in range(8)][-1]
+        sharpness.append(cv2.Laplacian(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), cv2.CV_64F).var())
+    assert sharpness[1] < 0.7 * sharpness[0]
+
+
+def test_several_cameras(clip: Path) -> None:
+    testclient = pytest.importorskip("fastapi.testclient", reason="needs fastapi and httpx")
+    module = runpy.run_path(str(EXAMPLES / "several_cameras_api.py"))
+    client = testclient.TestClient(module["app"])
+    video = cv2.VideoCapture(str(clip))
+    for _ in range(3):
+        body = cv2.imencode(".jpg", video.read()[1])[1].tobytes()
+        answers = {name: client.post(f"/cameras/{name}/frames", content=body).json() for name in ("a", "b")}
+    assert [row["id"] for row in answers["a"]] == [row["id"] for row in answers["b"]] == [1]
+    assert client.post("/cameras/a/frames", content=b"no picture").status_code == 415
+    assert client.delete("/cameras/a").status_code == 200
+
+
+def test_notebook(clip: Path, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    cells = json.loads((EXAMPLES / "notebook.ipynb").read_text(encoding="utf-8"))["cells"]
+    code = "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    environment = os.environ | {"VIDEO": str(clip), "MPLBACKEND": "Agg"}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "paths.png").stat().st_size > 1000
