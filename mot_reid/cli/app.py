@@ -23,6 +23,7 @@ from mot_reid.cli.evaluate_reid import evaluate_reid
 from mot_reid.cli.export import export
 from mot_reid.cli.gallery import gallery
 from mot_reid.cli.progress import tell_of_compiling
+from mot_reid.cli.serve import serve
 from mot_reid.cli.track import track
 from mot_reid.cli.train import train
 from mot_reid.cli.train_detector import evaluate_detector, train_detector
@@ -65,6 +66,7 @@ _COMMANDS: dict[str, Callable[..., object]] = {
     "track": track,
     "batch": batch,
     "count": count,
+    "serve": serve,
     "demo": demo,
     "eval": eval_,
     "benchmark": benchmark,

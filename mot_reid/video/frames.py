@@ -40,6 +40,7 @@ class SourceInfo:
         frame_count: frames that will come after start, stop and stride, as far as the source declares its
             length (a video's declared length can be off by a few); None where that is unknown.
         live: frames come when they come and do not wait: a webcam, or a stream without an end.
+        location: absolute path of the file or folder; empty for webcams and streams.
     """
 
     name: str
@@ -49,6 +50,7 @@ class SourceInfo:
     fps: float
     frame_count: int | None
     live: bool = False
+    location: str = ""
 
 
 @dataclass(frozen=True, eq=False)

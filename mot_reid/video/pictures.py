@@ -105,6 +105,11 @@ class PictureSource(Source):
         """Ends the iteration; no file stays open between frames."""
         self._closed = True
 
+    @property
+    def files(self) -> dict[int, Path]:
+        """The picture file of each frame number wanted."""
+        return dict(self._pictures)
+
     def _first_size(self) -> tuple[int, int]:
         """Height and width of the first picture that can be read."""
         failure: SourceError | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -67,7 +68,10 @@ def open_source(
         return _open_stream(source, selection)
     if not str(source):
         raise SourceError("source: expected a file, folder, webcam number or URL, got an empty string")
-    return _open_path(Path(source), selection, fps, stretch)
+    path = Path(source)
+    opened = _open_path(path, selection, fps, stretch)
+    opened.info = replace(opened.info, location=str(path.absolute()))
+    return opened
 
 
 def check_fps(fps: float | None, live: bool = False) -> None:

@@ -1,0 +1,1 @@
+"""Looking at results in a browser: the server, its page, and the report in one file. Local first."""

@@ -1,0 +1,293 @@
+// The page: state, playing, tabs and keys. Panels lie in files of their own.
+import { ask, clock, colour, element, Rows } from './api.js';
+import { Correct } from './correct.js';
+import { Count } from './count.js';
+import { Lanes } from './lanes.js';
+import { Stage } from './stage.js';
+
+const get = (id) => document.getElementById(id);
+const MOST_LISTED = 200;
+
+const state = {
+  run: { key: '', width: 0, height: 0, frames: 1, fps: 25, tracks: [], names: {}, classes: {}, corrections: [] },
+  rows: new Rows(''),
+  frame: 1,
+  playing: false,
+  chosen: 0,
+  only: null, // ids shown, or null for all
+  show: { boxes: true, labels: true, trails: true, scene: true },
+  scene: { lines: {}, zones: {} },
+  heat: null,
+  zoneVisitors: {},
+  label: (id) => state.run.names[id] || `${(state.run.classes && many() && state.run.classes[classOf(id)]) || 'id'} ${id}`,
+  shown: (id) => state.only === null || state.only.has(id),
+  choose,
+  go,
+  say,
+  take,
+};
+
+let kinds = new Map();
+const many = () => kinds.size > 0 && new Set(kinds.values()).size > 1;
+const classOf = (id) => kinds.get(id);
+
+const stage = new Stage(get('picture'), state);
+const lanes = new Lanes(get('lanes'), state);
+const count = new Count(state, stage);
+const correct = new Correct(state, stage);
+
+export function say(text) {
+  get('message').textContent = text;
+}
+
+function report(error) {
+  say(error.message || String(error));
+}
+
+// Everything that a run's summary says, after opening it or correcting it.
+function take(run) {
+  state.run = run;
+  kinds = new Map(run.tracks.map((track) => [track.id, track.class]));
+  state.rows = new Rows(run.key);
+  get('seek').max = run.frames;
+  const pictures = run.pictures ? (run.drawn ? ' · the video has its boxes drawn in' : '') : ` · no pictures: ${run.no_pictures}`;
+  get('about').textContent = `${run.frames} frames, ${run.tracks.length} tracks, ${run.width} × ${run.height}${pictures}`;
+  filter();
+  correct.show();
+  stage.fit();
+  go(state.frame);
+}
+
+async function open(key) {
+  say('');
+  pause();
+  stage.bitmap = null;
+  state.frame = 1;
+  state.chosen = 0;
+  state.zoneVisitors = {};
+  const [run, scene] = await Promise.all([ask(`/api/runs/${key}`), ask(`/api/runs/${key}/scene`)]);
+  state.scene = { ...scene, lines: scene.lines || {}, zones: scene.zones || {} };
+  get('filter').value = '';
+  take(run);
+  count.show();
+  if (get('tab-data').getAttribute('aria-selected') === 'true') showKept();
+}
+
+let wanted = 0;
+let fetching = false;
+
+async function go(frame) {
+  state.frame = Math.min(Math.max(Math.round(frame), 1), state.run.frames);
+  get('seek').value = state.frame;
+  get('where').textContent = `${state.frame} · ${clock((state.frame - 1) / state.run.fps)}`;
+  lanes.mark();
+  if (!state.rows.of(state.frame)) {
+    const asked = state.frame;
+    await state.rows.load(asked).catch(report);
+    if (asked !== state.frame) return;
+  }
+  stage.draw();
+  state.rows.load(Math.min(state.frame + 100, state.run.frames)).catch(() => {});
+  wanted = state.frame;
+  await picture();
+}
+
+// One picture at a time is fetched, and always the newest that is wanted.
+async function picture() {
+  if (!state.run.pictures || fetching) return;
+  fetching = true;
+  try {
+    while (stage.bitmapFrame !== wanted || !stage.bitmap) {
+      const frame = wanted;
+      const width = Math.min(state.run.width, Math.ceil(stage.canvas.width / 160) * 160);
+      const answer = await fetch(`/api/runs/${state.run.key}/frames/${frame}?width=${width}`);
+      if (!answer.ok) {
+        stage.bitmap = null;
+        if (frame === wanted) break;
+        continue;
+      }
+      stage.bitmap = await createImageBitmap(await answer.blob());
+      stage.bitmapFrame = frame;
+      stage.draw();
+    }
+  } finally {
+    fetching = false;
+  }
+}
+
+async function play() {
+  state.playing = true;
+  get('play').textContent = 'Pause';
+  const from = state.frame >= state.run.frames ? 1 : state.frame;
+  const start = performance.now();
+  while (state.playing) {
+    const frame = from + Math.floor((performance.now() - start) / 1000 * state.run.fps);
+    if (frame >= state.run.frames) {
+      await go(state.run.frames);
+      break;
+    }
+    if (frame !== state.frame) await go(frame); // as fast as pictures come; those in between are left out
+    await new Promise(requestAnimationFrame);
+  }
+  pause();
+}
+
+function pause() {
+  state.playing = false;
+  get('play').textContent = 'Play';
+}
+
+function choose(id) {
+  state.chosen = id;
+  correct.choose(id);
+  lanes.layout();
+  stage.draw();
+  for (const button of get('track-list').querySelectorAll('button')) {
+    if (Number(button.dataset.id) === id) button.setAttribute('aria-current', 'true');
+    else button.removeAttribute('aria-current');
+  }
+}
+
+function filter() {
+  const text = get('filter').value.trim().toLowerCase();
+  const zone = Object.keys(state.zoneVisitors).find((name) => name.toLowerCase() === text);
+  const fits = (track) => !text || String(track.id) === text || (zone && state.zoneVisitors[zone].has(track.id))
+    || (state.run.names[track.id] || '').toLowerCase().includes(text)
+    || (state.run.classes[track.class] || '').toLowerCase() === text;
+  const found = state.run.tracks.filter(fits);
+  state.only = text ? new Set(found.map((track) => track.id)) : null;
+  lanes.show(found);
+  stage.draw();
+  const more = found.length > MOST_LISTED ? `; the first ${MOST_LISTED} are listed` : '';
+  get('track-count').textContent = `${found.length} of ${state.run.tracks.length} tracks${more}`;
+  get('track-list').replaceChildren(...found.slice(0, MOST_LISTED).map((track) => {
+    const swatch = element('span', { className: 'swatch' });
+    swatch.style.background = colour(track.id);
+    const [first, last] = [track.spans[0][0], track.spans.at(-1)[1]];
+    const when = `${clock((first - 1) / state.run.fps)} to ${clock((last - 1) / state.run.fps)}`;
+    const button = element('button', { type: 'button', 'data-id': track.id }, swatch, `${state.label(track.id)}: ${when}`);
+    button.addEventListener('click', () => { choose(track.id); go(first); });
+    return element('li', {}, button);
+  }));
+}
+
+async function showKept() {
+  const kept = await ask(`/api/runs/${state.run.key}/kept`);
+  get('folder').textContent = `Folder: ${kept.folder}`;
+  get('kept').replaceChildren(...kept.files.map((file) => {
+    const days = file.days < 1 ? 'today' : `${Math.floor(file.days)} days ago`;
+    const button = element('button', { type: 'button', textContent: 'Delete', 'aria-label': `Delete ${file.name}` });
+    button.addEventListener('click', async () => {
+      if (!await sure(`Delete ${file.name} for good?`)) return;
+      await ask(`/api/runs/${state.run.key}/kept/${encodeURIComponent(file.name)}`, 'DELETE').catch(report);
+      showKept().catch(report);
+    });
+    return element('li', {}, element('span', { textContent: `${file.name}: ${(file.bytes / 1e6).toFixed(2)} MB, written ${days}` }), button);
+  }));
+}
+
+function sure(question) {
+  const dialog = get('confirm');
+  get('confirm-text').textContent = question;
+  dialog.showModal();
+  get('confirm-no').focus();
+  return new Promise((resolve) => {
+    const end = (answer) => { dialog.close(); resolve(answer); };
+    get('confirm-yes').onclick = () => end(true);
+    get('confirm-no').onclick = () => end(false);
+    dialog.oncancel = () => resolve(false);
+  });
+}
+state.sure = sure;
+
+const tabs = [...document.querySelectorAll('[role=tab]')];
+
+function openTab(tab) {
+  for (const other of tabs) {
+    const chosen = other === tab;
+    other.setAttribute('aria-selected', chosen);
+    other.tabIndex = chosen ? 0 : -1;
+    get(other.getAttribute('aria-controls')).hidden = !chosen;
+  }
+  if (tab.id === 'tab-data') showKept().catch(report);
+  document.dispatchEvent(new CustomEvent('tab', { detail: tab.id }));
+}
+
+tabs.forEach((tab) => {
+  tab.addEventListener('click', () => openTab(tab));
+  tab.addEventListener('keydown', (event) => {
+    const shown = tabs.filter((other) => !other.hidden);
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const next = shown[(shown.indexOf(tab) + step + shown.length) % shown.length];
+    openTab(next);
+    next.focus();
+  });
+});
+
+get('play').addEventListener('click', () => (state.playing ? pause() : play().catch(report)));
+get('previous').addEventListener('click', () => go(state.frame - 1));
+get('next').addEventListener('click', () => go(state.frame + 1));
+get('seek').addEventListener('input', () => { pause(); go(Number(get('seek').value)); });
+get('filter').addEventListener('input', filter);
+get('run').addEventListener('change', () => open(get('run').value).catch(report));
+get('help-open').addEventListener('click', () => get('help').showModal());
+get('help-close').addEventListener('click', () => get('help').close());
+for (const name of ['boxes', 'labels', 'trails', 'scene']) {
+  get(`show-${name}`).addEventListener('change', (event) => { state.show[name] = event.target.checked; stage.draw(); });
+}
+
+function nextTrack(step) {
+  const list = lanes.tracks;
+  if (!list.length) return;
+  const place = list.findIndex((track) => track.id === state.chosen);
+  const track = list[(place + step + list.length) % list.length];
+  choose(track.id);
+  go(track.spans[0][0]);
+}
+
+const flip = (name) => get(`show-${name}`).click();
+const keys = {
+  ' ': () => get('play').click(), ArrowLeft: (event) => go(state.frame - (event.shiftKey ? Math.round(state.run.fps) : 1)),
+  ArrowRight: (event) => go(state.frame + (event.shiftKey ? Math.round(state.run.fps) : 1)),
+  Home: () => go(1), End: () => go(state.run.frames), n: () => nextTrack(1), p: () => nextTrack(-1),
+  b: () => flip('boxes'), l: () => flip('labels'), t: () => flip('trails'), z: () => flip('scene'),
+  '/': () => { openTab(get('tab-tracks')); get('filter').focus(); }, '?': () => get('help').showModal(),
+  u: () => get('do-undo').click(), r: () => get('do-redo').click(),
+};
+
+document.addEventListener('keydown', (event) => {
+  const inside = event.target;
+  if (event.ctrlKey || event.altKey || event.metaKey || document.querySelector('dialog[open]')) return;
+  if (event.key === 'Escape' && stage.tool) { stage.stop(); count.show(); correct.show(); return; }
+  const writes = inside.matches('input:not([type=checkbox]):not([type=range]), select, textarea');
+  if (writes || (inside.matches('input[type=range]') && event.key !== ' ')) return;
+  if (event.key === ' ' && inside.matches('button, input, summary, a')) return;
+  const shown = tabs.filter((tab) => !tab.hidden);
+  if (/^[1-9]$/.test(event.key) && shown[event.key - 1]) { openTab(shown[event.key - 1]); shown[event.key - 1].focus(); return; }
+  const act = keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+  if (!act || (inside.id === 'lanes-box' && event.key.startsWith('Arrow') && event.key.length > 8)) return;
+  event.preventDefault();
+  act(event);
+});
+
+window.addEventListener('unhandledrejection', (event) => { event.preventDefault(); report(event.reason); });
+
+state.refilter = filter;
+
+async function begin() {
+  const { runs, features } = await ask('/api/runs');
+  for (const feature of features) {
+    get(`tab-${feature}`).hidden = false;
+    const module = await import(`./${feature}.js`);
+    module.begin(state, stage);
+  }
+  get('run').replaceChildren(...runs.map((run) => element('option', { value: run.key, textContent: run.name })));
+  if (runs.length) await open(runs[0].key);
+  else openTab(tabs.find((tab) => tab.id === 'tab-live') || tabs[0]);
+  document.body.dataset.ready = 'yes';
+}
+
+begin().catch(report);

@@ -1,0 +1,101 @@
+// Corrections: each is an entry of a log on the server; nothing is overwritten.
+import { ask, element } from './api.js';
+
+const get = (id) => document.getElementById(id);
+
+function told(entry) {
+  const until = entry.until ? ` until ${entry.until}` : '';
+  const from = entry.frame ? ` from frame ${entry.frame}${until}` : '';
+  switch (entry.kind) {
+    case 'merge': return `${entry.ids[1]} is ${entry.ids[0]}`;
+    case 'split': return `${entry.id} is ${entry.new}${from}`;
+    case 'swap': return `${entry.ids[0]} and ${entry.ids[1]} swapped${from}`;
+    case 'rename': return entry.name ? `${entry.id} is called ${entry.name}` : `${entry.id} has no name`;
+    case 'delete': return `${entry.id} deleted${from}`;
+    default: return `box for ${entry.id} in frame ${entry.frame}`;
+  }
+}
+
+export class Correct {
+  constructor(state, stage) {
+    this.state = state;
+    this.stage = stage;
+    const one = () => this.number('one', 'Track');
+    const both = () => [one(), this.number('other', 'Other track')];
+    const frame = () => state.frame;
+    const acts = {
+      rename: () => ({ kind: 'rename', id: one(), name: get('name').value }),
+      merge: () => ({ kind: 'merge', ids: both() }),
+      split: () => ({ kind: 'split', id: one(), frame: frame() }),
+      swap: () => ({ kind: 'swap', ids: both(), frame: frame() }),
+      move: () => ({ kind: 'swap', ids: both(), frame: frame(), until: this.number('until', 'Swap until frame') }),
+      'delete-box': () => ({ kind: 'delete', id: one(), frame: frame(), until: frame() + 1 }),
+      delete: () => ({ kind: 'delete', id: one() }),
+      box: () => ({ kind: 'box', id: one(), frame: frame(), xyxy: get('box').value.trim().split(/[\s,]+/).map(Number), fill: get('fill').checked }),
+      undo: () => ({ kind: 'undo' }),
+      redo: () => ({ kind: 'redo' }),
+    };
+    for (const [name, make] of Object.entries(acts)) {
+      get(`do-${name}`).addEventListener('click', () => this.send(make));
+    }
+    get('draw-box').addEventListener('click', () => this.draw());
+    get('do-export').addEventListener('click', () => this.export());
+  }
+
+  number(id, what) {
+    const value = Number(get(id).value);
+    if (!Number.isInteger(value) || value < 1) {
+      get(id).focus();
+      throw new Error(`${what}: which one?`);
+    }
+    return value;
+  }
+
+  choose(id) {
+    const before = Number(get('one').value);
+    if (before && before !== id) get('other').value = before; // the one before is the other
+    get('one').value = id || '';
+    get('name').value = this.state.run.names[id] || '';
+  }
+
+  show() {
+    const { run } = this.state;
+    get('do-undo').disabled = !run.held;
+    get('do-redo').disabled = !run.can_redo;
+    const last = run.corrections.slice(-50);
+    get('log').replaceChildren(...last.map((entry) => element('li', { textContent: told(entry) })));
+    get('log').start = Math.max(1, run.held - last.length + 1);
+    get('draw-box').setAttribute('aria-pressed', Boolean(this.stage.tool && this.stage.tool.kind === 'box'));
+    if (run.refused && run.refused.length) this.state.say(`No longer fits: ${run.refused.join('; ')}`);
+  }
+
+  draw() {
+    if (this.stage.tool) this.stage.stop();
+    const id = Number(get('one').value) || this.state.run.next_id;
+    this.stage.start('box', ([a, b]) => {
+      const xyxy = [Math.min(a[0], b[0]), Math.min(a[1], b[1]), Math.max(a[0], b[0]), Math.max(a[1], b[1])];
+      get('one').value = id;
+      this.send(() => ({ kind: 'box', id, frame: this.state.frame, xyxy, fill: get('fill').checked }));
+    });
+    this.show();
+    this.stage.canvas.focus();
+  }
+
+  async send(make) {
+    try {
+      const entry = make();
+      const run = await ask(`/api/runs/${this.state.run.key}/corrections`, 'POST', entry);
+      this.state.say('');
+      this.state.take(run);
+      document.dispatchEvent(new CustomEvent('corrected'));
+    } catch (error) {
+      this.state.say(error.message);
+    }
+  }
+
+  async export() {
+    const { files } = await ask(`/api/runs/${this.state.run.key}/export`, 'POST', { formats: [] });
+    get('exported').replaceChildren(...files.map((name) => element('li', {},
+      element('a', { href: `/api/runs/${this.state.run.key}/export/${encodeURIComponent(name)}`, textContent: name }))));
+  }
+}

@@ -1,0 +1,76 @@
+"""``mot-reid serve``: look at runs in a browser."""
+
+import secrets
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mot_reid.cli.errors import UsageError, usage_errors
+
+__all__ = ["serve"]
+
+
+def serve(
+    runs: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="RUNS", help="Output folders of `mot-reid track`, or folders of such."),
+    ] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 for any.", min=0, max=65535)] = 8000,
+    token: Annotated[
+        str | None,
+        typer.Option(help="What a browser must bring.", show_default="on loopback none, else a new one"),
+    ] = None,
+    video: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="RUN=PATH: where a run's video or pictures are, by its folder's name.",
+            show_default="where they were tracked from",
+        ),
+    ] = None,
+) -> None:
+    r"""Look at runs in a browser: boxes over the video, identities over time, counts, corrections.
+
+    Listens on this machine only; for any other address a token is needed, which is printed. Nothing is
+    fetched from anywhere. Corrections go to corrections.jsonl in the run's folder, and are replayed over the
+    results: nothing is overwritten.
+
+    For example
+
+    \b
+    mot-reid serve out/
+    mot-reid serve out/ --video street=/videos/street.mp4
+    """
+    try:
+        import uvicorn
+
+        from mot_reid.app.runs import runs_in
+        from mot_reid.app.safety import is_loopback
+        from mot_reid.app.server import make_app
+    except ImportError as error:
+        raise UsageError(f"serve needs {error.name}: pip install 'mot_reid[app]'") from error
+    with usage_errors():
+        if not runs:
+            raise UsageError("serve: expected the output folder of a run")
+        shown = runs_in(runs, dict(_place(entry) for entry in video or []))
+    if token is None and not is_loopback(host):
+        token = secrets.token_urlsafe(24)
+    names = {"localhost", "127.0.0.1", "[::1]", host.lower()}
+    hosts = frozenset(names) if is_loopback(host) else frozenset()
+    app = make_app(shown, hosts=hosts, token=token or "")
+    config = uvicorn.Config(
+        app, host=host, port=port, log_level="warning", access_log=False, server_header=False
+    )
+    server = uvicorn.Server(config)
+    socket = config.bind_socket()
+    place = f"http://{'localhost' if is_loopback(host) else host}:{socket.getsockname()[1]}/"
+    typer.echo(f"{place}{f'?token={token}' if token else ''}  (Ctrl-C ends)")
+    server.run(sockets=[socket])
+
+
+def _place(entry: str) -> tuple[str, Path]:
+    name, equals, path = entry.partition("=")
+    if not equals or not Path(path).exists():
+        raise UsageError(f"--video {entry}: expected RUN=PATH of a file or folder that exists")
+    return name, Path(path)

@@ -1,0 +1,317 @@
+"""The server without a browser: what it answers, and what it refuses."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from conftest import FRAMES, HEIGHT, WIDTH, make_run, walkers
+from hypothesis import HealthCheck, given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+from starlette.testclient import TestClient
+
+from mot_reid.app.frames import FrameReader
+from mot_reid.app.runs import runs_in
+from mot_reid.app.server import make_app
+from mot_reid.video.video_sink import VideoSink
+
+SCENE = {"lines": {"door": {"from": [160, 0], "to": [160, 240], "directions": ["left", "right"]}}}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return make_run(tmp_path / "yard", switched=True)
+
+
+@pytest.fixture
+def client(folder: Path) -> TestClient:
+    app = make_app(runs_in([folder]), hosts=frozenset({"127.0.0.1"}))
+    return TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=True)
+
+
+def correct(client: TestClient, **entry: Any) -> Any:
+    return client.post("/api/runs/r0/corrections", json=entry)
+
+
+def test_the_page_and_its_files_come_from_here_and_run_nothing_else(client: TestClient) -> None:
+    page = client.get("/")
+    assert page.status_code == 200
+    assert "script-src 'self'" in page.headers["content-security-policy"]
+    assert "unsafe" not in page.headers["content-security-policy"]
+    assert "http" not in page.text.replace("http-equiv", "")
+    for name in ("app.js", "style.css", "icon.svg"):
+        assert client.get(f"/{name}").status_code == 200
+
+
+def test_a_run_is_told_with_its_lanes(client: TestClient) -> None:
+    assert client.get("/api/runs").json()["runs"] == [{"key": "r0", "name": "yard"}]
+    run = client.get("/api/runs/r0").json()
+    assert (run["frames"], run["width"], run["height"], run["pictures"]) == (FRAMES, WIDTH, HEIGHT, True)
+    assert run["tracks"] == [{"id": n, "class": 0, "spans": [[1, FRAMES]]} for n in (1, 2)]
+
+
+def test_boxes_come_as_columns(client: TestClient) -> None:
+    data = client.get("/api/runs/r0/rows?from=3&to=4").content
+    n = int(np.frombuffer(data[:4], "<u4")[0])
+    assert n == 4
+    frames, ids = np.frombuffer(data[4:36], "<i4").reshape(2, 4).tolist()
+    assert frames == [3, 3, 4, 4]
+    assert sorted(ids) == [1, 1, 2, 2]
+    sides = np.frombuffer(data[36 : 36 + 64], "<f4").reshape(4, 4).T
+    np.testing.assert_allclose(sorted(sides.tolist()), sorted([*walkers(3).tolist(), *walkers(4).tolist()]))
+    assert len(data) == 4 + n * (4 + 4 + 16 + 2 + 1)
+
+
+def test_frames_come_as_pictures(client: TestClient) -> None:
+    answer = client.get("/api/runs/r0/frames/10?width=160")
+    picture = cv2.imdecode(np.frombuffer(answer.content, np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
+    assert picture.shape == (120, 160, 3)
+    assert client.get("/api/runs/r0/frames/61").status_code == 404
+    assert client.get("/api/runs/r0/frames/-1").status_code == 404
+
+
+def test_counts_are_those_of_the_scene(client: TestClient, folder: Path) -> None:
+    found = client.post("/api/runs/r0/count", json=SCENE).json()
+    assert found["lines"]["door"] == {"left": 1, "right": 1, "objects": {"left": 1, "right": 1}}
+    assert len(found["events"]) == 2
+    assert client.post("/api/runs/r0/count", json={"lines": {"a": 1}}).status_code == 422
+    assert client.put("/api/runs/r0/scene", json=SCENE).json()["lines"]["door"]["from"] == [160, 0]
+    assert client.get("/api/runs/r0/scene").json()["lines"]["door"]["to"] == [160, 240]
+    assert (folder / "scene.yaml").exists()
+
+
+def test_corrections_are_logged_replayed_undone_and_exported(client: TestClient, folder: Path) -> None:
+    before = (folder / "tracks.csv").read_bytes()
+    assert correct(client, kind="swap", ids=[1, 2], frame=31).status_code == 200
+    assert correct(client, kind="rename", id=1, name="<b>Ann</b>").json()["names"] == {"1": "<b>Ann</b>"}
+    log = [json.loads(line) for line in (folder / "corrections.jsonl").read_text().splitlines()]
+    assert [entry["kind"] for entry in log] == ["swap", "rename"]
+    again = TestClient(make_app(runs_in([folder])), base_url="http://127.0.0.1")
+    assert again.get("/api/runs/r0").json()["held"] == 2
+    files = client.post("/api/runs/r0/export", json={"formats": ["mot", "csv", "jsonl", "parquet"]}).json()[
+        "files"
+    ]
+    assert files == ["tracks.txt", "tracks.jsonl", "tracks.csv", "tracks.parquet"]
+    table = np.loadtxt(folder / "corrected" / "tracks.txt", delimiter=",")
+    one = table[table[:, 1] == 1]
+    np.testing.assert_allclose(one[:, 2], [walkers(frame)[0, 0] for frame in range(1, FRAMES + 1)])
+    assert client.get("/api/runs/r0/export/tracks.csv").text.count("\n") == 1 + 2 * FRAMES
+    assert correct(client, kind="undo").json()["names"] == {}
+    assert correct(client, kind="redo").json()["names"] == {"1": "<b>Ann</b>"}
+    assert correct(client, kind="merge", ids=[1, 2]).status_code == 422
+    assert (folder / "tracks.csv").read_bytes() == before
+
+
+def test_a_torn_log_is_read_up_to_the_tear_and_a_wrong_one_names_its_line(folder: Path) -> None:
+    log = folder / "corrections.jsonl"
+    log.write_text('{"kind": "delete", "id": 1}\n{"kind": "de')
+    assert runs_in([folder])[0].summary()["held"] == 1
+    log.write_text('{"kind": "delete"}\n{"kind": "delete", "id": 1}\n')
+    with pytest.raises(ValueError, match=r"corrections\.jsonl:1: delete: id is missing"):
+        runs_in([folder])[0].summary()
+
+
+def test_what_is_kept_is_told_and_deleted(client: TestClient, folder: Path) -> None:
+    correct(client, kind="delete", id=1)
+    names = {entry["name"] for entry in client.get("/api/runs/r0/kept").json()["files"]}
+    assert names == {"tracks.csv", "summary.json", "corrections.jsonl"}
+    assert client.delete("/api/runs/r0/kept/corrections.jsonl").status_code == 200
+    assert not (folder / "corrections.jsonl").exists()
+    assert len(client.get("/api/runs/r0").json()["tracks"]) == 2
+    assert client.delete("/api/runs/r0/kept/..%2Fyard-pictures").status_code in (404, 422)
+    assert (folder.parent / "yard-pictures").exists()
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"host": "evil.example"}, 421),
+        ({"host": "127.0.0.1:8000"}, 200),
+        ({"origin": "http://evil.example"}, 403),
+        ({"origin": "http://127.0.0.1", "host": "127.0.0.1"}, 200),
+        ({"sec-fetch-site": "cross-site"}, 403),
+        ({"content-type": "text/plain"}, 415),
+        ({"content-length": "99999999999"}, 413),
+    ],
+)
+def test_who_may_change_something(client: TestClient, headers: dict[str, str], status: int) -> None:
+    given_headers = {"content-type": "application/json", **headers}
+    answer = client.post("/api/runs/r0/count", content=b"{}", headers=given_headers)
+    assert answer.status_code == status
+    assert "content-security-policy" in answer.headers
+
+
+def test_a_token_is_asked_for_and_kept_as_a_cookie(folder: Path) -> None:
+    app = make_app(runs_in([folder]), token="secret")
+    stranger = TestClient(app, base_url="http://10.0.0.5")
+    assert stranger.get("/").status_code == 401
+    assert stranger.get("/api/runs/r0/frames/1").status_code == 401
+    assert stranger.get("/?token=wrong").status_code == 401
+    assert stranger.get("/api/runs", headers={"authorization": "Bearer secret"}).status_code == 200
+    entered = stranger.get("/?token=secret", follow_redirects=False)
+    assert entered.status_code == 303
+    assert "HttpOnly" in entered.headers["set-cookie"]
+    assert stranger.get("/").status_code == 200
+
+
+@pytest.fixture(scope="module")
+def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> tuple[TestClient, Path]:
+    folder = make_run(tmp_path_factory.mktemp("fuzz") / "yard")
+    (folder.parent / "secret.txt").write_text("secret-content")
+    app = make_app(runs_in([folder]))
+    return TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False), folder
+
+
+PIECES = (
+    *(
+        "api",
+        "runs",
+        "r0",
+        "r1",
+        "rows",
+        "frames",
+        "1",
+        "-1",
+        "count",
+        "scene",
+        "corrections",
+        "export",
+        "kept",
+    ),
+    *(
+        "..",
+        ".",
+        "%2e%2e",
+        "..%2f..%2fsecret.txt",
+        "%00",
+        "tracks.csv",
+        "etc",
+        "passwd",
+        "a" * 300,
+        "ü",
+        "app.js",
+    ),
+    *("secret.txt", "%2fetc%2fpasswd", "..\\", "index.html", "99999999999999999999", "summary.json"),
+)
+leaves = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=6)
+    | st.sampled_from([1, 2, 31, "r0"])
+)
+KEYS = (
+    *(
+        "kind",
+        "ids",
+        "id",
+        "frame",
+        "until",
+        "xyxy",
+        "name",
+        "fill",
+        "new",
+        "lines",
+        "zones",
+        "from",
+        "to",
+        "polygon",
+    ),
+    *(
+        "size",
+        "units",
+        "queues",
+        "ground",
+        "homography",
+        "pixels",
+        "metres",
+        "cell",
+        "interval",
+        "formats",
+        "memory",
+    ),
+)
+values = st.recursive(
+    leaves,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=3), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+bodies = values | st.fixed_dictionaries(
+    {"kind": st.sampled_from(["merge", "split", "swap", "rename", "delete", "box", "undo", "redo"])},
+    optional={
+        name: leaves | st.lists(leaves, max_size=4)
+        for name in ("ids", "id", "frame", "until", "xyxy", "name")
+    },
+)
+
+
+@examples(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(
+    st.sampled_from(["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"]),
+    st.sampled_from(["/api/runs/r0/", "/api/runs/", "/"]),
+    st.lists(st.sampled_from(PIECES), max_size=4),
+    st.dictionaries(
+        st.sampled_from(["from", "to", "width", "token"]),
+        st.sampled_from(["0", "-1", "1e9", "9" * 30, "x", ""]),
+    ),
+    bodies,
+    st.binary(max_size=20) | st.none(),
+)
+def test_whatever_is_asked_nothing_breaks_and_no_other_file_comes(
+    fuzzed: tuple[TestClient, Path],
+    method: str,
+    start: str,
+    pieces: list[str],
+    query: dict[str, str],
+    body: Any,
+    raw: bytes | None,
+) -> None:
+    client, folder = fuzzed
+    outside = {path: path.stat().st_mtime_ns for path in folder.parent.iterdir() if path != folder}
+    text = "&".join(f"{key}={value}" for key, value in query.items())
+    content = raw if raw is not None else json.dumps(body).encode()
+    headers = {"content-type": "application/json"}
+    answer = client.request(method, f"{start}{'/'.join(pieces)}?{text}", content=content, headers=headers)
+    assert answer.status_code < 500, answer.text
+    assert b"secret-content" not in answer.content
+    assert b"root:" not in answer.content
+    assert {path: path.stat().st_mtime_ns for path in folder.parent.iterdir() if path != folder} == outside
+    if not (folder / "tracks.csv").exists():  # deleted, as was asked: the next request needs it again
+        os.rename(
+            make_run(folder.parent / f"again{len(os.listdir(folder.parent))}") / "tracks.csv",
+            folder / "tracks.csv",
+        )
+
+
+def test_a_video_gives_the_frame_that_is_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "count.mp4"
+    with VideoSink(path, 25.0, 18) as sink:
+        from mot_reid.structures import Tracks
+
+        for frame in range(1, 121):
+            sink.write(frame, np.full((64, 64, 3), 2 * frame, np.uint8), Tracks.empty())
+    reader = FrameReader(path)
+    for number in (1, 2, 3, 100, 99, 7, 120, 30, 31, 75):
+        image = reader.image(number)
+        assert image is not None
+        assert abs(float(image.mean()) - 2 * number) < 1.5, number
+    assert reader.image(121) is None
+    assert reader.image(0) is None
+    reader.close()
+
+
+def test_folders_of_runs_are_found(tmp_path: Path) -> None:
+    make_run(tmp_path / "all" / "b", videos=tmp_path)
+    make_run(tmp_path / "all" / "a", videos=tmp_path)
+    assert [run.folder.name for run in runs_in([tmp_path / "all"])] == ["a", "b"]
+    with pytest.raises(FileNotFoundError, match="no tracks"):
+        runs_in([tmp_path / "b-pictures"])
