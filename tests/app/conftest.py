@@ -1,6 +1,7 @@
 """A run to look at, a server, and a browser."""
 
 import json
+import os
 import shutil
 import socket
 import sys
@@ -110,7 +111,10 @@ def browser() -> Iterator[Any]:
     webdriver = pytest.importorskip("selenium.webdriver")
     program, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if program is None or driver is None:
-        pytest.skip("no browser here: apt-get install chromium chromium-driver")
+        missing = "no browser here: apt-get install chromium chromium-driver"
+        if os.environ.get("MOT_REID_BROWSER") == "required":
+            pytest.fail(missing)
+        pytest.skip(missing)
     options = webdriver.ChromeOptions()
     options.binary_location = program
     profile = tempfile.mkdtemp(prefix="mot_reid-browser-")

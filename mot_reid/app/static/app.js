@@ -261,7 +261,7 @@ const keys = {
 document.addEventListener('keydown', (event) => {
   const inside = event.target;
   if (event.ctrlKey || event.altKey || event.metaKey || document.querySelector('dialog[open]')) return;
-  if (event.key === 'Escape' && stage.tool) { stage.stop(); count.show(); correct.show(); return; }
+  if (event.key === 'Escape' && stage.tool) { stage.stop(); return; }
   const writes = inside.matches('input:not([type=checkbox]):not([type=range]), select, textarea');
   if (writes || (inside.matches('input[type=range]') && event.key !== ' ')) return;
   if (event.key === ' ' && inside.matches('button, input, summary, a')) return;

@@ -38,6 +38,7 @@ export class Correct {
     for (const [name, make] of Object.entries(acts)) {
       get(`do-${name}`).addEventListener('click', () => this.send(make));
     }
+    stage.canvas.addEventListener('tool', () => this.press());
     get('draw-box').addEventListener('click', () => this.draw());
     get('do-export').addEventListener('click', () => this.export());
   }
@@ -65,7 +66,6 @@ export class Correct {
     const last = run.corrections.slice(-50);
     get('log').replaceChildren(...last.map((entry) => element('li', { textContent: told(entry) })));
     get('log').start = Math.max(1, run.held - last.length + 1);
-    get('draw-box').setAttribute('aria-pressed', Boolean(this.stage.tool && this.stage.tool.kind === 'box'));
     if (run.refused && run.refused.length) this.state.say(`No longer fits: ${run.refused.join('; ')}`);
   }
 
@@ -77,8 +77,11 @@ export class Correct {
       get('one').value = id;
       this.send(() => ({ kind: 'box', id, frame: this.state.frame, xyxy, fill: get('fill').checked }));
     });
-    this.show();
     this.stage.canvas.focus();
+  }
+
+  press() {
+    get('draw-box').setAttribute('aria-pressed', Boolean(this.stage.tool && this.stage.tool.kind === 'box'));
   }
 
   async send(make) {

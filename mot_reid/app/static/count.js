@@ -19,6 +19,7 @@ export class Count {
     for (const kind of ['line', 'zone']) {
       get(`draw-${kind}`).addEventListener('click', () => this.begin(kind));
     }
+    stage.canvas.addEventListener('tool', () => this.press());
     get('keep-scene').addEventListener('click', () => this.keep());
     get('heat').addEventListener('change', () => this.heat());
   }
@@ -32,7 +33,6 @@ export class Count {
       group[`${kind} ${number}`] = kind === 'line' ? { from: points[0], to: points[1] } : { polygon: points };
       this.show();
     });
-    this.press();
     this.stage.canvas.focus();
   }
 

@@ -48,6 +48,7 @@ export class Stage {
     this.tool = { kind, points: [], done };
     this.cursor = null;
     this.canvas.classList.add('drawing');
+    this.canvas.dispatchEvent(new Event('tool'));
     this.draw();
   }
 
@@ -56,6 +57,7 @@ export class Stage {
     this.tool = null;
     this.cursor = null;
     this.canvas.classList.remove('drawing');
+    this.canvas.dispatchEvent(new Event('tool'));
     this.draw();
     return told;
   }
