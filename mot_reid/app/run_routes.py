@@ -1,0 +1,115 @@
+"""What the server answers about one run. A wrong question is a ValueError, told to whoever asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+
+from mot_reid.app.runs import CORRECTED, Run
+
+__all__ = ["RUN_ROUTES", "Answer"]
+
+Answer: TypeAlias = Callable[[Run, Request, Any], Any]
+"""Of a run, the request, and the JSON in its body: JSON, or a response."""
+
+_MOST_EVENTS = 2000
+_MOST_FRAMES = 20_000  # of boxes in one answer
+
+
+def _summary(run: Run, request: Request, body: Any) -> Any:
+    return run.summary()
+
+
+def _rows(run: Run, request: Request, body: Any) -> Response:
+    first, last = _whole(request, "from"), _whole(request, "to")
+    if last - first > _MOST_FRAMES:
+        raise ValueError(f"to: at most {_MOST_FRAMES} frames at once")
+    return Response(run.rows(first, last), media_type="application/octet-stream")
+
+
+def _frame(run: Run, request: Request, body: Any) -> Response:
+    reader = run.reader()
+    width = min(max(int(request.query_params.get("width", "0") or 0), 0), 4096)
+    data = None if reader is None else reader.jpeg(request.path_params["number"], width)
+    if data is None:
+        raise HTTPException(404, "no such frame")
+    return Response(data, media_type="image/jpeg", headers={"cache-control": "private, max-age=300"})
+
+
+def _count(run: Run, request: Request, body: Any) -> Any:
+    analytics, events = run.count(body)
+    found = analytics.summary()
+    if analytics.heat is not None:
+        found["heat"] = {
+            "cell": analytics.heat.cell,
+            "presence": analytics.heat.presence.tolist(),
+            "seconds": analytics.heat.seconds.round(2).tolist(),
+        }
+    told = [event.to_dict() for event in events[:_MOST_EVENTS]]
+    return found | {"events": told, "events_in_all": len(events)}
+
+
+def _scene(run: Run, request: Request, body: Any) -> Any:
+    return run.scene()
+
+
+def _keep_scene(run: Run, request: Request, body: Any) -> Any:
+    run.keep_scene(body)
+    return run.scene()
+
+
+def _correct(run: Run, request: Request, body: Any) -> Any:
+    run.correct(body)
+    return run.summary()
+
+
+def _export(run: Run, request: Request, body: Any) -> Any:
+    names = body.get("formats", []) if isinstance(body, dict) else []
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError("formats: expected a list of names")
+    return {"files": [path.name for path in run.export(names)]}
+
+
+def _exported(run: Run, request: Request, body: Any) -> Response:
+    folder = run.folder / CORRECTED
+    known = {path.name: path for path in folder.iterdir() if path.is_file()} if folder.is_dir() else {}
+    path = known.get(request.path_params["name"])
+    if path is None:
+        raise HTTPException(404, "no such file")
+    return FileResponse(path, filename=path.name)
+
+
+def _kept(run: Run, request: Request, body: Any) -> Any:
+    return {"folder": str(run.folder), "files": run.kept()}
+
+
+def _delete(run: Run, request: Request, body: Any) -> Any:
+    run.delete(request.path_params["name"])
+    return {"folder": str(run.folder), "files": run.kept()}
+
+
+def _whole(request: Request, name: str) -> int:
+    text = request.query_params.get(name, "")
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise ValueError(f"{name}: expected a frame number, got {text[:20]!r}")
+    return int(text)
+
+
+RUN_ROUTES: tuple[tuple[str, str, Answer], ...] = (
+    ("", "GET", _summary),
+    ("/rows", "GET", _rows),
+    ("/frames/{number:int}", "GET", _frame),
+    ("/count", "POST", _count),
+    ("/scene", "GET", _scene),
+    ("/scene", "PUT", _keep_scene),
+    ("/corrections", "POST", _correct),
+    ("/export", "POST", _export),
+    ("/export/{name}", "GET", _exported),
+    ("/kept", "GET", _kept),
+    ("/kept/{name}", "DELETE", _delete),
+)
+"""What can be asked of a run: the address below the run's, the method, and what answers."""
