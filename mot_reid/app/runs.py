@@ -24,6 +24,7 @@ from mot_reid.pipeline.outputs import OUTPUT_FILES
 from mot_reid.pipeline.track_files import TrackFile, read_tracks
 from mot_reid.video.formats import FORMATS, SinkInfo, chosen_formats
 from mot_reid.video.frames import SourceError
+from mot_reid.yaml_text import read_yaml
 
 __all__ = ["CORRECTED", "CORRECTIONS", "SCENE", "Run", "runs_in"]
 
@@ -204,8 +205,8 @@ class Run:
     def scene(self) -> dict[str, Any]:
         """The scene that was drawn for this run."""
         try:
-            content = yaml.safe_load((self.folder / SCENE).read_text(encoding="utf-8"))
-        except (OSError, ValueError, yaml.YAMLError):
+            content = read_yaml((self.folder / SCENE).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
             return {}
         return content if isinstance(content, dict) else {}
 

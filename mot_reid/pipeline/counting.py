@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from mot_reid.analytics import Analytics, Observations, Scene, scene_from_mapping
 from mot_reid.config import Config
 from mot_reid.files import atomic
@@ -19,6 +17,7 @@ from mot_reid.structures import Tracks
 from mot_reid.typing import Image
 from mot_reid.video.formats import SinkInfo
 from mot_reid.video.sinks import Sink
+from mot_reid.yaml_text import read_yaml
 
 __all__ = ["ANALYTICS_FILES", "AnalyticsSink", "SceneFile", "check_scene", "read_scene", "write_summary"]
 
@@ -57,13 +56,13 @@ def read_scene(path: str | Path, classes: Mapping[str, int] | None = None) -> Sc
     """
     path = Path(path)
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise FileNotFoundError(f"scene file not found: {path}") from None
     except OSError as error:
         raise ValueError(f"{path}: cannot be read ({error.strerror})") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not a YAML file: {' '.join(str(error).split())}") from None
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
     content = {} if content is None else content
     try:
         if not isinstance(content, dict):
