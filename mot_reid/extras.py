@@ -26,7 +26,6 @@ EXTRAS: dict[str, str] = {
     "s3fs": "cluster",
     "starlette": "app",
     "uvicorn": "app",
-    "jinja2": "app",
 }
 """The extra that brings each package which a plain installation lacks."""
 

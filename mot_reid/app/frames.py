@@ -13,6 +13,7 @@ import numpy as np
 
 from mot_reid.typing import Image
 from mot_reid.video.frames import Selection, SourceError
+from mot_reid.video.pixels import PixelReader
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -117,6 +118,7 @@ class _Video:
             self._container = av.open(str(path.absolute()))
             self._stream = self._container.streams.video[0]
             self._stream.thread_type = "AUTO"
+            self._pixels = PixelReader(self._stream.sample_aspect_ratio, lambda _: None)
             # What the packets' times are, in the order of display: frame n is the n-th of them.
             stamps = [packet.pts for packet in self._container.demux(self._stream) if packet.size]
         except (av.FFmpegError, IndexError) as error:
@@ -146,9 +148,7 @@ class _Video:
                 self._next = -1
             if last is None:
                 return None
-            picture: Image = last.to_ndarray(format="bgr24")  # type: ignore[assignment]
-            turns = int(getattr(last, "rotation", 0) or 0)
-            return np.ascontiguousarray(np.rot90(picture, turns // 90)) if turns % 360 else picture
+            return self._pixels.read(last)
         except av.FFmpegError:
             self._next = -1
             return None

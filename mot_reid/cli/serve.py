@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from mot_reid.cli.errors import UsageError, usage_errors
+from mot_reid.extras import require
 
 __all__ = ["serve"]
 
@@ -42,15 +43,13 @@ def serve(
     mot-reid serve out/
     mot-reid serve out/ --video street=/videos/street.mp4
     """
-    try:
-        import uvicorn
-
+    with usage_errors():
+        require("starlette", "serve")
+        uvicorn = require("uvicorn", "serve")
         from mot_reid.app.runs import runs_in
         from mot_reid.app.safety import is_loopback
         from mot_reid.app.server import make_app
-    except ImportError as error:
-        raise UsageError(f"serve needs {error.name}: pip install 'mot_reid[app]'") from error
-    with usage_errors():
+
         if not runs:
             raise UsageError("serve: expected the output folder of a run")
         shown = runs_in(runs, dict(_place(entry) for entry in video or []))

@@ -17,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
+from mot_reid.extras import require
 from mot_reid.files import atomic
 
 __all__ = ["EventLog", "MqttReceiver", "Receiver", "Refused", "WebhookReceiver", "make_receivers"]
@@ -106,10 +107,9 @@ class MqttReceiver(Receiver):
         password: str = "",
         timeout: float = 5.0,
     ) -> None:
-        try:
-            from paho.mqtt import client, enums
-        except ImportError as error:
-            raise ImportError("events over MQTT need paho-mqtt: pip install 'mot_reid[mqtt]'") from error
+        require("paho", "events over MQTT")
+        from paho.mqtt import client, enums
+
         self.name = "mqtt"
         self._address, self._topic, self._timeout = (host, port), topic, timeout
         self._client = client.Client(enums.CallbackAPIVersion.VERSION2)
