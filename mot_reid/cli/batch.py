@@ -88,6 +88,13 @@ VideoOption = Annotated[
     bool,
     typer.Option("--video/--no-video", help="Write annotated videos too; then no video is cut into pieces."),
 ]
+GalleryOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Remember every tracklet in this gallery, a folder or LanceDB (s3://... and the like); then no "
+        "video is cut into pieces."
+    ),
+]
 
 
 def batch(
@@ -107,6 +114,7 @@ def batch(
     classes: ClassesOption = None,
     device: DeviceOption = None,
     video: VideoOption = False,
+    gallery: GalleryOption = None,
 ) -> None:
     r"""Track many videos, on this machine's cores or on a Ray cluster.
 
@@ -133,11 +141,13 @@ def batch(
     }
     with usage_errors():
         settings = with_formats(build_config(config, options, set_ or []), {"video": video})
+        if gallery is not None and not settings.embeds:
+            raise ValueError("--gallery: needs an embedder: with --embedder none nobody could be found again")
         videos = read_manifest(manifest)
         engine = _engine(ray, workers, cores, gpus)
     plan = Plan(piece_seconds=60 * piece_minutes, tries=tries, cores=cores)
     with engine, _Bar(quiet) as bar:
-        work = Batch(videos, output, settings, engine, plan, bar.show)
+        work = Batch(videos, output, settings, engine, plan, bar.show, gallery)
         try:
             work.run()
         except KeyboardInterrupt:

@@ -104,6 +104,7 @@ class Batch:
         config: all settings.
         engine: who does the work.
         plan: how.
+        gallery: remembers the tracklets of all videos; then none is cut into pieces.
         on_change: called whenever something has ended.
 
     Attributes:
@@ -118,12 +119,13 @@ class Batch:
         engine: Engine,
         plan: Plan | None = None,
         on_change: Callable[[Batch], None] = lambda batch: None,
+        gallery: str | None = None,
     ) -> None:
         self.states = [VideoState(video) for video in videos]
         self.out, self.config, self.engine, self.plan = out, config, engine, plan or Plan()
         self.frames = 0  # tracked by this run, pieces of unfinished videos included
         self.started = time.time()
-        self._on_change = on_change
+        self._on_change, self._gallery = on_change, gallery
         self._ready: deque[_Call] = deque()
         self._jobs: dict[int, Job] = {}
         self._pieces: dict[int, tuple[Piece, ...]] = {}
@@ -164,14 +166,17 @@ class Batch:
     def _plan_all(self) -> None:
         settings = settings_digest(self.config)
         pictures = any(entry.pictures for entry in chosen_formats(self.config.output.formats).values())
-        whole = self.plan.piece_seconds <= 0 or pictures  # drawn videos are not put together from pieces
+        # Neither drawn videos nor tracklets are put together from pieces.
+        whole = self.plan.piece_seconds <= 0 or pictures or self._gallery is not None
+        if self._gallery is not None:  # whoever asks for one does not mean results without it
+            settings += f" gallery {self._gallery}"
         for index, state in enumerate(self.states):
             try:
                 made_from = fingerprint(state.video, settings)
             except (OSError, ImportError, ValueError) as error:
                 state.status, state.error = "failed", f"{state.video.source}: cannot be read ({error})"
                 continue
-            job = self._jobs[index] = Job(state.video, self.out, self.config, made_from)
+            job = self._jobs[index] = Job(state.video, self.out, self.config, made_from, self._gallery)
             figures = done(job.place, job.fingerprint)
             if figures is not None:
                 state.status, state.figures = "already done", figures

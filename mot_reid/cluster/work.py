@@ -22,6 +22,9 @@ from mot_reid.cluster.places import PARTIAL, fetched, is_remote, join, publish, 
 from mot_reid.cluster.stitching import Piece, Rows, stitched
 from mot_reid.config import Config, PipelineConfig
 from mot_reid.evaluation.fingerprints import weights_digest
+from mot_reid.gallery.gallery import Gallery, crop_embedder
+from mot_reid.gallery.recorder import Recorder
+from mot_reid.gallery.store import GalleryError
 from mot_reid.pipeline.outputs import open_sinks
 from mot_reid.pipeline.run import track_source
 from mot_reid.pipeline.summary import Summary, write_summary
@@ -63,12 +66,14 @@ class Job:
         out: folder or URL of all results of the batch.
         config: all settings.
         fingerprint: of the video's content and of all that its results depend on.
+        gallery: what remembers the tracklets; None for nobody.
     """
 
     video: Video
     out: str
     config: Config
     fingerprint: str
+    gallery: str | None = None
 
     @property
     def place(self) -> str:
@@ -139,8 +144,9 @@ def track_whole(job: Job, cores: int) -> dict[str, Any]:
         OSError: the results cannot be written.
     """
     with _workplace(job) as folder:
+        tracker = _tracker(job.config, cores)
         with fetched(job.video.source) as path, open_source(path) as source:
-            summary = track_source(source, _tracker(job.config, cores), folder)
+            summary = track_source(source, tracker, folder, memory=_memory(job, tracker))
         return _publish(job, folder, job.place, summary)
 
 
@@ -228,6 +234,28 @@ def _tracker(config: Config, cores: int) -> Tracker:
     tracker = Tracker(config=replace(config, pipeline=pipeline), threads=pipeline.threads or cores)
     tracker.load()
     return tracker
+
+
+def _memory(job: Job, tracker: Tracker) -> Recorder | None:
+    """What remembers the tracklets of a video; what an earlier try left in the gallery is forgotten first.
+
+    Raises:
+        GalleryError: the gallery is another embedder's, or nothing embeds.
+    """
+    if job.gallery is None:
+        return None
+    embedder = tracker.embedder
+    if embedder is None:
+        raise GalleryError(f"gallery {job.gallery}: needs an embedder")
+    gallery = Gallery(job.gallery, embedder)
+    source = job.video.source
+    label = source if is_remote(source) else str(Path(source).resolve())
+    if gallery.exists():
+        table = gallery.table()
+        gallery.forget(table.record[table.source == label].tolist())
+    return gallery.recorder(
+        job.video.camera, label, embed=crop_embedder(embedder), class_names=tracker.class_names
+    )
 
 
 @contextmanager

@@ -274,3 +274,31 @@ def test_a_long_video_in_pieces_keeps_its_people(clips: Path, tmp_path: Path) ->
     assert len(shared) > 0.9 * max(len(expected), len(got))
     pairs = {(expected[key], got[key]) for key in shared}
     assert len(pairs) == len({one for one, _ in pairs}) == len({other for _, other in pairs})
+
+
+@pytest.mark.data
+def test_a_gallery_remembers_each_video_once(clips: Path, tmp_path: Path) -> None:
+    """Two workers add to one gallery; a video that is done again replaces what it left there."""
+    from mot_reid.gallery.gallery import Gallery
+
+    counts = []
+    for again in (False, True):
+        if again:
+            (tmp_path / "out/clip0" / DONE).unlink()
+        done = program(
+            "batch",
+            str(clips),
+            "-o",
+            str(tmp_path / "out"),
+            "-j",
+            "2",
+            *FAST,
+            "--gallery",
+            str(tmp_path / "g"),
+        )
+        assert done.returncode == 0, done.stderr
+        table = Gallery(tmp_path / "g").table()
+        assert {str(camera) for camera in table.camera} == {"clip0", "clip1", "clip2"}
+        counts.append(len(table))
+    assert "1 videos done, 2 already done" in done.stdout
+    assert counts[0] == counts[1] > 0
