@@ -63,7 +63,7 @@ def osnet_state_from_openvino(path: Path | str, network: OSNet) -> dict[str, Ten
                     part = "0" if hasattr(module, "__getitem__") else ""
                     state |= _layer(graph.take(), f"{name}.{part}" if part else name)
         state |= _layer(graph.take(), "conv5")
-    except (IndexError, KeyError, RuntimeError) as error:
+    except (IndexError, KeyError, RuntimeError, ValueError) as error:
         raise ValueError(f"{path}: not an OSNet with normalised images: {str(error)[:300]}") from error
     own = network.state_dict()
     wrong = [name for name, value in state.items() if name not in own or own[name].shape != value.shape]
