@@ -49,7 +49,7 @@ class AttributeScore(NamedTuple):
         balanced: the mean of that share over the values that occur.
         commonest: the accuracy of always saying the commonest value.
         calibration: expected calibration error, in ten bins of the likeliest value's probability.
-        count: entries whose value is known.
+        entries: how many have a known value.
     """
 
     name: str
@@ -57,7 +57,7 @@ class AttributeScore(NamedTuple):
     balanced: float
     commonest: float
     calibration: float
-    count: int
+    entries: int
 
 
 def read_attribute_table(path: Path | str, unknown: Sequence[str] = ("other", "")) -> AttributeTable:

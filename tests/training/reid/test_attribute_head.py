@@ -42,7 +42,7 @@ def test_attributes_of_other_people_are_read(table) -> None:
     backpack, top = score_attributes(head.predict(x), head, table.of(identities))
     assert backpack.balanced > 0.9
     assert top.accuracy > 0.95
-    assert top.count < backpack.count == 60  # of every third person nobody knows the colour
+    assert top.entries < backpack.entries == 60  # of every third person nobody knows the colour
     assert backpack.commonest == pytest.approx(0.75)
     assert max(backpack.calibration, top.calibration) < 0.1
 
@@ -64,7 +64,7 @@ def test_scores_by_hand(table) -> None:
     assert backpack.accuracy == pytest.approx(2 / 3)
     assert backpack.balanced == pytest.approx(1 / 2)
     assert backpack.calibration == pytest.approx(0.9 - 2 / 3)
-    assert (top.accuracy, top.count) == (1, 1)
+    assert (top.accuracy, top.entries) == (1, 1)
 
 
 @pytest.mark.parametrize(
