@@ -31,7 +31,13 @@ from mot_reid.resources import cache_folder
 from mot_reid.settings import changed_settings, with_settings
 
 METRICS = ("HOTA", "MOTA", "IDF1")
-FRAMES_ALONE = {"association": dict.fromkeys(("hidden_time", "max_time", "revive_time"), 1e6)}
+FRAMES_ALONE = {
+    "association": {
+        "report": {"hidden_time": 1e6},
+        "lifecycle": {"lost_time": 1e6},
+        "revive": {"lost_time": 1e6},
+    }
+}
 
 
 def main() -> None:

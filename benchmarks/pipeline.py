@@ -104,7 +104,7 @@ def contenders(chosen: argparse.Namespace) -> list[Contender]:
         FORWARD: {"set": [], "forward": True},
         OFF: {"set": ["output.formats=[mot]", "embedder.weights=none"]},
         SELECTIVE: {"set": ["output.formats=[mot]"]},
-        FULL: {"set": ["output.formats=[mot]", "association.embed_share=1"]},
+        FULL: {"set": ["output.formats=[mot]", "association.embedding.share=1"]},
         f"{SELECTIVE}, video drawn and written": {"set": []},
         f"{SELECTIVE}, video too, stages in turn": {"set": ["pipeline.overlap=no"]},
     }

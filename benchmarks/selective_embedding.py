@@ -3,7 +3,7 @@
     MOT_REID_DATA=DIR python benchmarks/selective_embedding.py DATASET ... [--stride N] [-o FOLDER]
 
 Each sequence is tracked with each share of embeddings, from the same detections, embeddings and camera
-motion. What is embedded is counted beside ``association.embed_share=1``, which embeds every confident
+motion. What is embedded is counted beside ``association.embedding.share=1``, which embeds every confident
 detection of every frame.
 """
 
@@ -88,7 +88,7 @@ def curve(sequence: Sequence, inputs: SequenceInputs, config: Config) -> list[di
     """A row for each share of embeddings."""
     rows: list[dict[str, Any]] = []
     for share in SHARES:
-        chosen = with_settings(config, {"association": {"embed_share": share}})
+        chosen = with_settings(config, {"association": {"embedding": {"share": share}}})
         tracks, asked = track_inputs(sequence, inputs, chosen)
         everything = asked if not rows else rows[0]["embeddings"]
         scores = score_rows(sequence, BoxRows.from_tracks(tracks)).values()

@@ -12,13 +12,20 @@ from mot_reid.settings import Settings, SettingsTree, load_settings, setting
 __all__ = [
     "AssociationConfig",
     "CameraConfig",
+    "ConfidentConfig",
     "Config",
     "DetectorConfig",
     "EmbedderConfig",
+    "EmbeddingConfig",
+    "LifecycleConfig",
     "MotionConfig",
     "OfflineConfig",
     "OutputConfig",
     "PipelineConfig",
+    "ReportConfig",
+    "ReviveConfig",
+    "TentativeConfig",
+    "WeakConfig",
     "load_config",
 ]
 
@@ -69,67 +76,158 @@ class MotionConfig(Settings):
 
 
 @dataclass(frozen=True)
-class AssociationConfig(Settings):
-    """Settings of the association of detections with tracks."""
+class ConfidentConfig(Settings):
+    """Settings of the stage that matches confident detections, by overlap and appearance together."""
 
-    low_score: float = setting(0.1, "detections below this score are left out", low=0, high=1)
-    high_share: float = setting(0.75, "share of the usual score that makes a confident detection", low=0)
-    new_share: float = setting(0.8, "share of the usual score from which on a track starts soon", low=0)
-    new_share_inside: float = setting(
-        0.9, "the same away from the picture's edges, where appearance is known", low=0
-    )
-    edge_margin: float = setting(0.25, "a box this near to the picture's edge is at it, widths", low=0)
+    score_share: float = setting(0.75, "share of the usual score that makes a confident detection", low=0)
     min_iou: float = setting(0.2, "least overlap of a confident detection with its track", low=0, high=1)
-    age_cost: float = setting(0.4, "what a lost track's claim costs more after max_age frames", low=0)
-    weak_age: int = setting(5, "frames for which a lost track can come back by a weak detection", low=1)
-    weak_min_iou: float = setting(0.5, "least overlap of a weak detection with its track", low=0, high=1)
-    weak_lost_min_iou: float = setting(
-        0.6, "least overlap of a weak detection with a lost track", low=0, high=1
+    appearance_weight: float = setting(0.7, "share of appearance in the fused cost", low=0, high=1)
+    appearance_gate: float = setting(
+        0.6, "distance of appearance that costs the most in the fused cost; strangers are 1", low=0, high=2
     )
-    tentative_min_iou: float = setting(
-        0.3, "least overlap of a detection with a tentative track", low=0, high=1
+    stranger_distance: float = setting(
+        0.8, "distance of appearance from which on a loose overlap is not enough", low=0, high=2
     )
-    embed_share: float = setting(
+    stranger_iou: float = setting(
+        0.4, "overlap below which a match is loose: appearance may refuse", low=0, high=1
+    )
+    lost_cost: float = setting(0.4, "what a match with a lost track costs more at the end of its time", low=0)
+
+
+@dataclass(frozen=True)
+class WeakConfig(Settings):
+    """Settings of the stage that bridges a dip of the score by overlap."""
+
+    min_iou: float = setting(0.5, "least overlap of a weak detection with its track", low=0, high=1)
+    lost_min_iou: float = setting(0.6, "least overlap of a weak detection with a lost track", low=0, high=1)
+    lost_frames: int = setting(5, "frames for which a lost track can come back by a weak detection", low=1)
+
+
+@dataclass(frozen=True)
+class ReviveConfig(Settings):
+    """Settings of the stage that brings lost tracks back by appearance."""
+
+    lost_frames: int = setting(300, "frames for which a lost track can come back by appearance", low=0)
+    lost_time: float = setting(
+        20.0, "seconds for which a lost track can come back by appearance, where the rate is known", low=0
+    )
+    gate: float = setting(0.7, "largest distance of appearance that brings a lost track back", low=0, high=2)
+    edge_gate: float = setting(
+        0.2, "largest distance for a track that left or comes in at the picture's edge", low=0, high=2
+    )
+    margin: float = setting(0.05, "by which it must beat every rival's distance of appearance", low=0, high=2)
+    speed: float = setting(0.15, "how fast the reach of a lost track grows, heights a frame", low=0)
+    reach: float = setting(2.5, "how far from the expected place a lost track may turn up, heights", low=0)
+    size_ratio: float = setting(2.0, "largest change of height while out of sight, a factor", low=1)
+
+
+@dataclass(frozen=True)
+class TentativeConfig(Settings):
+    """Settings of the stage that follows tracks until they are confirmed."""
+
+    min_iou: float = setting(0.3, "least overlap of a detection with a tentative track", low=0, high=1)
+    min_hits: int = setting(2, "detections in a row that confirm a new track", low=1)
+    activation_share: float = setting(
+        0.8, "share of the usual score from which on a track starts soon", low=0
+    )
+    activation_share_inside: float = setting(
+        0.9, "share that a track needs away from the picture's edges, where appearance is known", low=0
+    )
+    unactivated_hits: int = setting(
+        30, "detections in a row that confirm a track whose scores never came to that share", low=1
+    )
+
+
+@dataclass(frozen=True)
+class EmbeddingConfig(Settings):
+    """Settings of which embeddings are asked for, and how a track remembers its appearance."""
+
+    share: float = setting(
         0.2,
         "most embeddings asked for, a share of the confident detections; 1 for all, 0 for none",
         low=0,
         high=1,
     )
-    appearance_weight: float = setting(0.7, "share of appearance in the fused cost", low=0, high=1)
-    appearance_gate: float = setting(
-        0.6, "distance of appearance from which on two people look apart; strangers are 1", low=0, high=2
+    momentum: float = setting(0.95, "share of the old in the average of embeddings", low=0, high=1)
+    max_occlusion: float = setting(
+        0.3, "covered share of a box from which on its embedding is not averaged in", low=0, high=1
     )
-    stranger_distance: float = setting(
-        0.8, "distance of appearance from which on a loose overlap is not enough", low=0, high=2
+
+
+@dataclass(frozen=True)
+class LifecycleConfig(Settings):
+    """Settings of when tracks start and end."""
+
+    lost_frames: int = setting(60, "frames for which a lost track can come back by overlap", low=0)
+    lost_time: float = setting(
+        3.0, "seconds for which a lost track can come back by overlap, where the rate is known", low=0
     )
-    stranger_iou: float = setting(0.4, "overlap below which it is loose", low=0, high=1)
-    embedding_momentum: float = setting(0.95, "share of the old in the average of embeddings", low=0, high=1)
-    max_occlusion: float = setting(0.3, "a box covered more than this teaches no appearance", low=0, high=1)
     duplicate_iou: float = setting(0.5, "a new track may not overlap a followed one by more", low=0, high=1)
-    min_hits: int = setting(2, "detections in a row that confirm a new track", low=1)
-    patient_hits: int = setting(30, "the same where none of them scored enough to start a track", low=1)
-    hidden_age: int = setting(8, "frames for which a person behind another one is still reported", low=0)
+
+
+@dataclass(frozen=True)
+class ReportConfig(Settings):
+    """Settings of what is reported of the tracks."""
+
+    hidden_frames: int = setting(8, "frames for which a track behind another one is still reported", low=0)
     hidden_time: float = setting(
-        0.4, "the same in seconds, where the frame rate is known; the sooner of both ends it", low=0
+        0.4, "seconds for which a track behind another one is still reported, where the rate is known", low=0
     )
     hidden_cover: float = setting(0.5, "share of a box that must be covered for that", low=0, high=1)
     smoothing: float = setting(0.5, "share of the filter's box in the box that is reported", low=0, high=1)
-    max_age: int = setting(60, "frames for which a lost track can come back by overlap", low=0)
-    max_time: float = setting(3.0, "the same in seconds, as above", low=0)
-    revive_age: int = setting(300, "frames for which a lost track can come back by appearance", low=0)
-    revive_time: float = setting(20.0, "the same in seconds, as above", low=0)
-    revive_gate: float = setting(
-        0.7, "largest distance of appearance that brings a lost track back", low=0, high=2
-    )
-    revive_edge_gate: float = setting(
-        0.2, "the same for one that left or comes in at the picture's edge", low=0, high=2
-    )
-    revive_margin: float = setting(
-        0.05, "by which it must beat every rival's distance of appearance", low=0, high=2
-    )
-    revive_speed: float = setting(0.15, "how fast the reach of a lost person grows, heights a frame", low=0)
-    revive_reach: float = setting(2.5, "how far from the expected place it may turn up, heights", low=0)
-    revive_size_ratio: float = setting(2.0, "largest change of height while out of sight, a factor", low=1)
+
+
+@dataclass(frozen=True)
+class AssociationConfig(Settings):
+    """Settings of the association of detections with tracks, by stage of the cascade."""
+
+    low_score: float = setting(0.1, "detections below this score are left out", low=0, high=1)
+    edge_margin: float = setting(0.25, "a box this near to the picture's edge is at it, widths", low=0)
+    confident: ConfidentConfig = field(default_factory=ConfidentConfig)
+    weak: WeakConfig = field(default_factory=WeakConfig)
+    revive: ReviveConfig = field(default_factory=ReviveConfig)
+    tentative: TentativeConfig = field(default_factory=TentativeConfig)
+    embedding: EmbeddingConfig = field(default_factory=EmbeddingConfig)
+    lifecycle: LifecycleConfig = field(default_factory=LifecycleConfig)
+    report: ReportConfig = field(default_factory=ReportConfig)
+
+
+_ASSOCIATION_BEFORE = {
+    "high_share": "confident.score_share",
+    "new_share": "tentative.activation_share",
+    "new_share_inside": "tentative.activation_share_inside",
+    "min_iou": "confident.min_iou",
+    "age_cost": "confident.lost_cost",
+    "weak_age": "weak.lost_frames",
+    "weak_min_iou": "weak.min_iou",
+    "weak_lost_min_iou": "weak.lost_min_iou",
+    "tentative_min_iou": "tentative.min_iou",
+    "embed_share": "embedding.share",
+    "appearance_weight": "confident.appearance_weight",
+    "appearance_gate": "confident.appearance_gate",
+    "stranger_distance": "confident.stranger_distance",
+    "stranger_iou": "confident.stranger_iou",
+    "embedding_momentum": "embedding.momentum",
+    "max_occlusion": "embedding.max_occlusion",
+    "duplicate_iou": "lifecycle.duplicate_iou",
+    "min_hits": "tentative.min_hits",
+    "patient_hits": "tentative.unactivated_hits",
+    "hidden_age": "report.hidden_frames",
+    "hidden_time": "report.hidden_time",
+    "hidden_cover": "report.hidden_cover",
+    "smoothing": "report.smoothing",
+    "max_age": "lifecycle.lost_frames",
+    "max_time": "lifecycle.lost_time",
+    "revive_age": "revive.lost_frames",
+    "revive_time": "revive.lost_time",
+    "revive_gate": "revive.gate",
+    "revive_edge_gate": "revive.edge_gate",
+    "revive_margin": "revive.margin",
+    "revive_speed": "revive.speed",
+    "revive_reach": "revive.reach",
+    "revive_size_ratio": "revive.size_ratio",
+}
+"""The names that the settings of association had while they lay in one heap."""
 
 
 @dataclass(frozen=True)
@@ -200,12 +298,12 @@ class Config(SettingsTree):
     renamed: ClassVar[Mapping[str, str]] = {
         f"output.{name}": f"output.formats is the list of what is written, such as [mot, {name}]"
         for name in ("video", "jsonl", "csv", "parquet")
-    }
+    } | {f"association.{old}": f"association.{new}" for old, new in _ASSOCIATION_BEFORE.items()}
 
     @property
     def embeds(self) -> bool:
         """Whether its embedder is ever asked for anything."""
-        return self.embedder.weights != "none" and self.association.embed_share > 0
+        return self.embedder.weights != "none" and self.association.embedding.share > 0
 
 
 def load_config(
@@ -215,7 +313,7 @@ def load_config(
 
     Args:
         path: a YAML file laid out as ``configs/default.yaml``, or None for the defaults.
-        overrides: single settings such as ``"association.max_age=90"``, applied last.
+        overrides: single settings such as ``"association.tentative.min_hits=3"``, applied last.
         base: what the file and the overrides change, instead of the defaults.
 
     Raises:

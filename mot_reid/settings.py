@@ -138,7 +138,7 @@ def load_settings(config: Tree, path: str | Path | None = None, overrides: Itera
     Args:
         config: what to start from.
         path: a YAML file laid out as what `dump_settings` gives; it may leave settings out.
-        overrides: single settings such as ``"association.max_age=90"``, applied last.
+        overrides: single settings such as ``"association.tentative.min_hits=3"``, applied last.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -190,42 +190,41 @@ def with_settings(config: Tree, settings: Mapping[str, Any], origin: str = "") -
 
     Args:
         config: what to start from.
-        settings: ``{"association": {"max_age": 90}, "device": "cpu"}``.
+        settings: ``{"association": {"low_score": 0.2}, "device": "cpu"}``.
         origin: put before error messages, such as a file's name and a colon.
 
     Raises:
         ValueError: a setting does not exist, or a value is out of range.
         TypeError: a value has the wrong type.
     """
+    changed: Tree = _changed(config, settings, "", origin, config.renamed)
+    return changed
+
+
+def _changed(part: Any, settings: Mapping[str, Any], place: str, origin: str, gone: Mapping[str, str]) -> Any:
+    """A copy of a part of a configuration, whose own name and a dot are its ``place``, and of its parts."""
     changes: dict[str, Any] = {}
     for name, value in settings.items():
-        _require_current(name, config, origin)
-        _require_known(name, config, f"{origin}setting")
-        part = getattr(config, name)
-        if not isinstance(part, Settings):
+        _require_current(f"{place}{name}", gone, origin)
+        _require_known(name, part, f"{origin}setting", prefix=place)
+        below = getattr(part, name)
+        if not isinstance(below, Settings):
             changes[name] = value
-            continue
-        if not isinstance(value, Mapping):
-            raise ValueError(
-                f"{origin}{name}: expected settings below it, such as {name}.{fields(part)[0].name}"
-            )
-        for key in value:
-            _require_current(f"{name}.{key}", config, origin)
-            _require_known(key, part, f"{origin}setting", prefix=f"{name}.")
-        try:
-            changes[name] = replace(part, **value)
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"{origin}{name}.{error}") from None
+        elif isinstance(value, Mapping):
+            changes[name] = _changed(below, value, f"{place}{name}.", origin, gone)
+        else:
+            first = fields(below)[0].name
+            raise ValueError(f"{origin}{place}{name}: expected settings below it, such as {name}.{first}")
     try:
-        return replace(config, **changes)
-    except TypeError as error:
-        raise TypeError(f"{origin}{error}") from None
+        return replace(part, **changes)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{origin}{place}{error}") from None
 
 
-def _require_current(name: Any, config: SettingsTree, origin: str) -> None:
+def _require_current(name: str, gone: Mapping[str, str], origin: str) -> None:
     """Names what has become of a setting of earlier versions."""
-    if name in config.renamed:
-        now = config.renamed[name]
+    if name in gone:
+        now = gone[name]
         raise ValueError(f"{origin}setting {name} has gone; {now if ' ' in now else f'it is {now} now'}")
 
 
@@ -239,7 +238,7 @@ def _require_known(name: Any, part: Any, what: str, prefix: str = "") -> None:
 
 
 def changed_settings(config: SettingsTree) -> dict[str, Any]:
-    """The settings that are not at their default, such as ``{"association.max_age": 90}``."""
+    """The settings that are not at their default, such as ``{"association.tentative.min_hits": 3}``."""
 
     def flat(part: Any, prefix: str) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -254,15 +253,19 @@ def changed_settings(config: SettingsTree) -> dict[str, Any]:
 
 def dump_settings(config: SettingsTree) -> str:
     """The configuration as YAML, each setting with its help as a comment; ``load_settings`` reads it back."""
+    return "\n".join(_yaml_lines(config, "")) + "\n"
+
+
+def _yaml_lines(part: Any, indent: str) -> list[str]:
     lines: list[str] = []
-    for item in fields(config):
-        value = getattr(config, item.name)
+    for item in fields(part):
+        value = getattr(part, item.name)
         if isinstance(value, Settings):
-            lines += ["", f"{item.name}:"]
-            lines += [_yaml_line(entry, getattr(value, entry.name), "  ") for entry in fields(value)]
+            lines += [] if indent else [""]
+            lines += [f"{indent}{item.name}:", *_yaml_lines(value, f"{indent}  ")]
         else:
-            lines.append(_yaml_line(item, value, ""))
-    return "\n".join(lines) + "\n"
+            lines.append(_yaml_line(item, value, indent))
+    return lines
 
 
 def _yaml_line(item: dataclasses.Field[Any], value: Any, indent: str) -> str:

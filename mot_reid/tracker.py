@@ -102,7 +102,7 @@ class Tracker:
         self._camera = load_camera_motion(settings.camera)
         self._has_detector = self._detector is not None or settings.detector.weights != NONE
         given = self._embedder is not None
-        self._has_embedder = settings.embeds or (given and settings.association.embed_share > 0)
+        self._has_embedder = settings.embeds or (given and settings.association.embedding.share > 0)
         self._turn = threading.Lock()
         self.reset(fps)
 

@@ -1,4 +1,5 @@
 from dataclasses import fields, is_dataclass
+from typing import Any
 
 from mot_reid.config import Config, load_config
 from mot_reid.resources import shipped
@@ -17,7 +18,12 @@ def test_every_shipped_configuration_loads() -> None:
 
 
 def test_every_setting_has_help() -> None:
-    for item in fields(Config):
-        part = getattr(Config(), item.name)
-        for entry in fields(part) if is_dataclass(part) else [item]:
-            assert entry.metadata["help"], entry.name
+    def check(part: Any) -> None:
+        for item in fields(part):
+            below = getattr(part, item.name)
+            if is_dataclass(below):
+                check(below)
+            else:
+                assert item.metadata["help"], item.name
+
+    check(Config())

@@ -43,7 +43,7 @@ def pictures(tmp_path: Path) -> Path:
 
 
 def test_tracking_needs_no_extra_and_gives_the_same_bytes(pictures: Path, tmp_path: Path) -> None:
-    options = ("track", pictures, "--csv", "--set", "association.embed_share=1", "--offline")
+    options = ("track", pictures, "--csv", "--set", "association.embedding.share=1", "--offline")
     light = program(*options, "-o", tmp_path / "light")
     assert (light.returncode, light.stderr) == (0, "")
     whole = program(*options, "-o", tmp_path / "whole", blocked=False)

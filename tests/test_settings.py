@@ -5,27 +5,27 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mot_reid.config import AssociationConfig, Config, DetectorConfig, load_config
+from mot_reid.config import AssociationConfig, Config, DetectorConfig, TentativeConfig, load_config
 from mot_reid.settings import changed_settings, dump_settings, with_settings
 
 
 def test_overrides_come_last(tmp_path: Path) -> None:
     path = tmp_path / "my.yaml"
-    path.write_text("association:\n  max_age: 10\n  min_hits: 5\ndevice: cpu\n")
-    config = load_config(path, ["association.max_age=90", "detector.classes=[person, 3]"])
-    assert config.association == AssociationConfig(max_age=90, min_hits=5)
+    path.write_text("association:\n  tentative:\n    min_hits: 5\n    min_iou: 0.4\ndevice: cpu\n")
+    config = load_config(path, ["association.tentative.min_iou=0.6", "detector.classes=[person, 3]"])
+    assert config.association == AssociationConfig(tentative=TentativeConfig(min_hits=5, min_iou=0.6))
     assert config.device == "cpu"
     assert config.detector.classes == ("person", "3")
-    assert load_config(None, ["association.max_age=7"], base=config).association.min_hits == 5
+    assert load_config(None, ["association.low_score=0.3"], base=config).association.tentative.min_hits == 5
 
 
 def test_changed_settings_are_those_that_are_not_at_their_default() -> None:
     assert changed_settings(Config()) == {}
-    settings = ["association.max_age=90", "detector.classes=[person, car]", "device=cpu"]
-    config = load_config(None, [*settings, f"association.min_hits={Config().association.min_hits}"])
+    settings = ["association.tentative.min_iou=0.6", "detector.classes=[person, car]", "device=cpu"]
+    config = load_config(None, [*settings, "association.tentative.min_hits=2"])
     changed = changed_settings(config)
     assert changed == {
-        "association.max_age": 90,
+        "association.tentative.min_iou": 0.6,
         "detector.classes": ("person", "car"),
         "device": "cpu",
     }
@@ -40,20 +40,43 @@ def test_an_empty_file_leaves_the_defaults(tmp_path: Path) -> None:
     ("override", "error", "message"),
     [
         (
-            "association.max_ag=3",
+            "association.tentative.min_hit=3",
             ValueError,
-            "association.max_ag does not exist; did you mean association.max_age",
+            "association.tentative.min_hit does not exist; did you mean association.tentative.min_hits",
         ),
-        ("associations.max_age=3", ValueError, "associations does not exist; did you mean association"),
+        ("associations.low_score=3", ValueError, "associations does not exist; did you mean association"),
         ("xyz=3", ValueError, "xyz does not exist; known: device, detector"),
         ("association=3", ValueError, "association: expected settings below it"),
-        ("association.max_age=-1", ValueError, "association.max_age: expected a value at least 0, got -1"),
+        (
+            "association.revive=3",
+            ValueError,
+            r"association.revive: expected settings below it, such as revive\.",
+        ),
+        ("association.max_age=3", ValueError, "max_age has gone; it is association.lifecycle.lost_"),
+        ("association.revive_gate=0.5", ValueError, "has gone; it is association.revive.gate now"),
+        (
+            "pipeline.queue=-1",
+            ValueError,
+            "pipeline.queue: expected a value at least 1, got -1",
+        ),
         ("detector.score=1.5", ValueError, "detector.score: expected a value between 0 and 1, got 1.5"),
         ("detector.score=.nan", ValueError, "detector.score: expected a finite number"),
         ("detector.image_size=100", ValueError, "image_size: expected a multiple of 32, got 100"),
-        ("association.max_age=abc", TypeError, "association.max_age: expected int, got str 'abc'"),
-        ("association.max_age=1.5", TypeError, "association.max_age: expected int, got float"),
-        ("association.max_age=true", TypeError, "association.max_age: expected int, got bool"),
+        (
+            "pipeline.queue=abc",
+            TypeError,
+            "pipeline.queue: expected int, got str 'abc'",
+        ),
+        (
+            "pipeline.queue=1.5",
+            TypeError,
+            "pipeline.queue: expected int, got float",
+        ),
+        (
+            "pipeline.queue=true",
+            TypeError,
+            "pipeline.queue: expected int, got bool",
+        ),
         ("output.labels=3", TypeError, "output.labels: expected bool"),
         (
             "output.video=no",
@@ -62,7 +85,7 @@ def test_an_empty_file_leaves_the_defaults(tmp_path: Path) -> None:
         ),
         ("detector.classes=person", TypeError, r"expected a list such as \[person, 3\]"),
         ("device=3", TypeError, "device: expected str"),
-        ("association.max_age", ValueError, "expected NAME=VALUE"),
+        ("association.tentative.min_hits", ValueError, "expected NAME=VALUE"),
     ],
 )
 def test_wrong_settings_are_named(override: str, error: type[Exception], message: str) -> None:
@@ -75,7 +98,14 @@ def test_wrong_settings_are_named(override: str, error: type[Exception], message
     [
         ("association: [1, 2", "not a YAML file"),
         ("- 1\n- 2\n", "expected settings such as 'association:', got list"),
-        ("association:\n  max_age: x\n", "my.yaml: association.max_age: expected int"),
+        (
+            "association:\n  tentative: {min_hits: x}\n",
+            "association.tentative.min_hits: expected int",
+        ),
+        (
+            "association:\n  new_share: 0.7\n",
+            "my.yaml: setting association.new_share has gone",
+        ),
         ("\x00\x01", "not a YAML file"),
     ],
 )
@@ -90,12 +120,12 @@ def test_wrong_files_are_named(tmp_path: Path, content: str, message: str) -> No
 
 @given(
     st.floats(0, 1),
-    st.integers(0, 10**6),
+    st.integers(1, 10**6),
     st.lists(st.text(st.characters(codec="utf-8"), min_size=1), max_size=3),
 )
-def test_settings_survive_the_way_through_yaml(score: float, age: int, classes: list[str]) -> None:
+def test_settings_survive_the_way_through_yaml(score: float, hits: int, classes: list[str]) -> None:
     config = Config(
         detector=DetectorConfig(score=score, classes=tuple(classes)),
-        association=AssociationConfig(max_age=age),
+        association=AssociationConfig(tentative=TentativeConfig(min_hits=hits)),
     )
     assert with_settings(Config(), yaml.safe_load(dump_settings(config))) == config

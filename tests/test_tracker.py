@@ -286,7 +286,7 @@ def test_what_fails_leaves_no_trace(camera: str, tmp_path: Path) -> None:
     file = tmp_path / "gmc.txt"
     file.write_text("".join(f"{index} 1 0 -3 0 1 0\n" for index in range(30)))
     motion = str(file) if camera == "file" else "flow"
-    config = load_config(None, ["association.embed_share=1"])  # or it would not be asked every time
+    config = load_config(None, ["association.embedding.share=1"])  # or it would not be asked every time
     parts = Unreliable(), Unreliable()
     clean, troubled = (Tracker(part, part, camera_motion=motion, config=config) for part in parts)
     wrong_calls: list[tuple[object, object, int | None]] = [
@@ -321,9 +321,9 @@ def test_what_fails_leaves_no_trace(camera: str, tmp_path: Path) -> None:
 
 
 def test_settings_come_from_config_and_arguments() -> None:
-    config = load_config(None, ["association.max_age=7"])
+    config = load_config(None, ["association.tentative.min_hits=7"])
     tracker = Tracker(detector="none", embedder="mine.onnx", config=config, device="cpu")
-    assert tracker.config.association.max_age == 7
+    assert tracker.config.association.tentative.min_hits == 7
     assert tracker.config.embedder == EmbedderConfig(weights="mine.onnx")
     assert tracker.config.device == "cpu"
     assert Tracker().config == Config()
@@ -333,7 +333,7 @@ def test_settings_come_from_config_and_arguments() -> None:
 
 @pytest.mark.parametrize("embedder", ["nowhere.onnx", MeanColour()], ids=["weights", "object"])
 def test_at_a_share_of_zero_there_is_no_embedder(embedder: object) -> None:
-    config = load_config(None, ["association.embed_share=0"])
+    config = load_config(None, ["association.embedding.share=0"])
     tracker = Tracker(detector="none", embedder=embedder, camera_motion="none", config=config)  # type: ignore[arg-type]
     tracker.load()
     assert tracker.embedder is None

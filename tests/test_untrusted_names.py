@@ -96,7 +96,7 @@ def test_results_do_not_replace_what_is_read(tmp_path: Path, run: Any) -> None:
     cv2.imwrite(str(pictures / "1.png"), np.zeros((64, 64, 3), np.uint8))
     detections, config = tmp_path / "det.txt", out / "summary.json"
     detections.write_text("1,-1,1,1,20,40,0.9\n")
-    config.write_text("association: {min_hits: 3}\n")
+    config.write_text("association: {low_score: 0.3}\n")
     models = ("--embedder", "none", "--camera-motion", "none")
     for name, target in (("tracks.txt", detections), ("tracks.mp4", pictures / "1.png")):
         before = target.read_bytes()

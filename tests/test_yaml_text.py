@@ -59,7 +59,7 @@ def test_what_is_not_usable_is_told_at_once(text: str, tmp_path: Path) -> None:
     [
         "device: &a [x, *a]",
         laughs(4),
-        "association: {max_age: " + "[" * 10 + "]" * 10 + "}",
+        "association: {low_score: " + "[" * 10 + "]" * 10 + "}",
         "x" * 9999 + ": 1",
     ],
 )

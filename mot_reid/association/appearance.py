@@ -37,7 +37,7 @@ class AppearanceDistances:
         self._tracks, self._detections = tracks, np.ascontiguousarray(detections, np.float32)
         self._place = known.cumsum() - 1  # of each detection among those known
         # (a - u)(b - u) = ab - au - bu + uu: the embeddings themselves need not be copied.
-        self._along_tracks, self._along_detections, self._rest = kernels.along_usual(
+        self._along_tracks, self._along_detections, self._rest = kernels.along_mean(
             tracks, self._detections, remembered
         )
 

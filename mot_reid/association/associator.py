@@ -19,7 +19,7 @@ from mot_reid.association.state import FrameState
 from mot_reid.association.tracklets import Status, TrackletTable
 from mot_reid.config import AssociationConfig, MotionConfig
 from mot_reid.motion import kalman
-from mot_reid.motion.camera import AT_REST
+from mot_reid.motion.camera import IDENTITY
 from mot_reid.rollback import KeepsAttributes, unchanged_on_failure
 from mot_reid.structures import Detections, Tracks
 from mot_reid.timing import Stopwatch
@@ -71,7 +71,7 @@ class Associator(KeepsAttributes):
         self._table = TrackletTable()
         self._usual_score = UsualScore()
         self._border = ImageBorder()
-        self._budget = EmbeddingBudget(self.association.embed_share)
+        self._budget = EmbeddingBudget(self.association.embedding.share)
         self._number = 0
         self.embeddable = self.embedded = 0
 
@@ -90,8 +90,8 @@ class Associator(KeepsAttributes):
             affine: ``(2, 3)`` camera motion, maps pixels of the last frame to this one's; None where nobody
                 measured it: a shift that all boxes share is then taken for the camera's.
             embed: gives the embeddings of the detections it is asked for, at most once a frame, and for a
-                share of them (`AssociationConfig.embed_share`). None for motion alone, unless the detections
-                carry embeddings: those cost nothing, so all are used.
+                share of them (`mot_reid.config.EmbeddingConfig.share`). None for motion alone, unless the
+                detections carry embeddings: those cost nothing, so all are used.
 
         Returns:
             The confirmed tracks seen in this frame, in the order of their detections, then those that are
@@ -146,14 +146,14 @@ class Associator(KeepsAttributes):
             detections = detections[kept]
         self._usual_score = self._usual_score.after(detections.scores)
         usual = self._usual_score.value
-        confident = detections.scores >= settings.high_share * usual
+        confident = detections.scores >= settings.confident.score_share * usual
         xyxy = detections.xyxy.astype(np.float64)
         measured = kernels.centres(xyxy)
         self._predict()
         self._compensate(affine, measured[confident])
         self._border.extend(xyxy)
         at_edge = self._border.at_edge(xyxy, settings.edge_margin)
-        share = 1.0 if carried else settings.embed_share if asks else 0.0
+        share = 1.0 if carried else settings.embedding.share if asks else 0.0
         if share:
             self.embeddable += int(np.count_nonzero(confident))
         shares = activation_shares(at_edge, share > 0 and self._number > 1, settings)
@@ -184,7 +184,9 @@ class Associator(KeepsAttributes):
         if lost.size:
             velocity = states.velocity
             velocity[lost, 2:] = 0  # an unseen box keeps its size
-            velocity[lost[self._ages()[lost] > self.association.max_age]] = 0  # nor wanders off for ever
+            velocity[lost[self._ages()[lost] > self.association.lifecycle.lost_frames]] = (
+                0  # nor wanders off for ever
+            )
         kalman.predict(states, self.motion)
 
     def _compensate(self, affine: NDArray[np.float64] | None, seen: NDArray[np.float64]) -> None:
@@ -192,8 +194,8 @@ class Associator(KeepsAttributes):
         rows, states = self._table.rows, self._table.states
         if affine is None:
             shift = scene_shift(states.position[rows["status"] == Status.CONFIRMED], seen)
-            affine = np.column_stack([np.eye(2), shift]) if shift.any() else AT_REST
-        if affine is AT_REST:
+            affine = np.column_stack([np.eye(2), shift]) if shift.any() else IDENTITY
+        if affine is IDENTITY:
             return
         before = states.values[0, :2].copy()
         kalman.warp(states, affine)
@@ -233,9 +235,18 @@ def at_frame_rate(config: AssociationConfig, fps: float | None) -> AssociationCo
     """
     if fps is None:
         return config
+    lifecycle, revive, report = config.lifecycle, config.revive, config.report
+    lost, gone, hidden = (
+        min(part, round(time * fps))
+        for part, time in (
+            (lifecycle.lost_frames, lifecycle.lost_time),
+            (revive.lost_frames, revive.lost_time),
+            (report.hidden_frames, report.hidden_time),
+        )
+    )
     return replace(
         config,
-        hidden_age=min(config.hidden_age, round(config.hidden_time * fps)),
-        max_age=min(config.max_age, round(config.max_time * fps)),
-        revive_age=min(config.revive_age, round(config.revive_time * fps)),
+        lifecycle=replace(lifecycle, lost_frames=lost),
+        revive=replace(revive, lost_frames=gone),
+        report=replace(report, hidden_frames=hidden),
     )

@@ -131,7 +131,7 @@ def find_ambiguity(frame: FrameState, stage: Stage) -> tuple[Array, Rows]:
     ambiguity[ambiguity >= _CLEAR_LEAD] = np.inf
     made = pairs[kernels.assign_pairs(pairs.tracks, pairs.detections, costs, 1.0)]
     expected[made.detections] = made.tracks
-    loose = made[made.overlaps < settings.stranger_iou]
+    loose = made[made.overlaps < settings.confident.stranger_iou]
     ambiguity[loose.detections] = np.minimum(ambiguity[loose.detections], loose.overlaps)
     odd = (made.ages > _MISSED) | unknown[made.tracks]
     ambiguity[made.detections[odd]] = 0
@@ -162,7 +162,7 @@ def find_gain(frame: FrameState, expected: Rows) -> Array:
         ``(M,)``, 0 for nothing.
     """
     gain = np.zeros(len(expected))
-    clear = ((expected != UNMATCHED) & (frame.covered <= frame.settings.max_occlusion)).nonzero()[0]
+    clear = ((expected != UNMATCHED) & (frame.covered <= frame.settings.embedding.max_occlusion)).nonzero()[0]
     views = 1 + frame.tracklets.rows["unembedded_views"][expected[clear]]
     last = np.where(frame.covered[clear] > 0, _LAST_VIEW, 1)
     gain[clear] = views * frame.detections.scores[clear] * last

@@ -38,18 +38,18 @@ _CARRIED_AWAY = 0.5
 
 def confirmed(frame: FrameState) -> Mask:
     """Selects the tracklets that were confirmed once and are not gone for too long for overlap to count."""
-    return ~frame.tentative & (frame.ages <= max(frame.settings.max_age, 1))
+    return ~frame.tentative & (frame.ages <= max(frame.settings.lifecycle.lost_frames, 1))
 
 
 def confirmed_lately(frame: FrameState) -> Mask:
     """Selects those that were seen a moment ago."""
-    return ~frame.tentative & (frame.ages <= frame.settings.weak_age)
+    return ~frame.tentative & (frame.ages <= frame.settings.weak.lost_frames)
 
 
 def confirmed_of_known_appearance(frame: FrameState) -> Mask:
     """Selects those with an embedding, as long as appearance may bring them back."""
     known: Mask = ~frame.tentative & frame.tracklets.rows["has_embedding"]
-    return known & (frame.ages <= frame.settings.revive_age)
+    return known & (frame.ages <= frame.settings.revive.lost_frames)
 
 
 def tentative(frame: FrameState) -> Mask:
@@ -122,9 +122,9 @@ def reachable(frame: FrameState, tracks: Rows, detections: Rows) -> Mask:
         rows["class_id"][tracks],
         frame.detections.classes[detections],
         frame.border,
-        settings.revive_speed,
-        settings.revive_reach,
-        settings.revive_size_ratio,
+        settings.revive.speed,
+        settings.revive.reach,
+        settings.revive.size_ratio,
     )
 
 
@@ -133,7 +133,7 @@ def reachable(frame: FrameState, tracks: Rows, detections: Rows) -> Mask:
 
 def close_to_track(frame: FrameState, pairs: Pairs) -> Mask:
     """Keeps pairs that overlap enough for a confident detection."""
-    return pairs.overlaps > frame.settings.min_iou
+    return pairs.overlaps > frame.settings.confident.min_iou
 
 
 def no_stranger(frame: FrameState, pairs: Pairs) -> Mask:
@@ -141,25 +141,25 @@ def no_stranger(frame: FrameState, pairs: Pairs) -> Mask:
     if frame.appearance is None:
         return np.ones(len(pairs), bool)
     settings = frame.settings
-    strange = pairs.distances >= settings.stranger_distance
-    return ~(strange & (pairs.overlaps < settings.stranger_iou))
+    strange = pairs.distances >= settings.confident.stranger_distance
+    return ~(strange & (pairs.overlaps < settings.confident.stranger_iou))
 
 
 def weak_close_to_track(frame: FrameState, pairs: Pairs) -> Mask:
     """Keeps pairs that overlap enough for a weak detection; more for a lost track than for one in view."""
     settings = frame.settings
     lost = frame.tracklets.rows["status"][pairs.tracks] == Status.LOST
-    return pairs.overlaps > np.where(lost, settings.weak_lost_min_iou, settings.weak_min_iou)
+    return pairs.overlaps > np.where(lost, settings.weak.lost_min_iou, settings.weak.min_iou)
 
 
 def close_to_tentative(frame: FrameState, pairs: Pairs) -> Mask:
     """Keeps pairs that overlap enough for a track that is not confirmed yet."""
-    return pairs.overlaps > frame.settings.tentative_min_iou
+    return pairs.overlaps > frame.settings.tentative.min_iou
 
 
 def clear_of_rivals(frame: FrameState, pairs: Pairs) -> Mask:
     """Keeps pairs whose appearance beats every rival's by a margin."""
-    return pairs.margins >= frame.settings.revive_margin
+    return pairs.margins >= frame.settings.revive.margin
 
 
 def alike(frame: FrameState, pairs: Pairs) -> Mask:
@@ -172,4 +172,4 @@ def alike(frame: FrameState, pairs: Pairs) -> Mask:
     settings, rows = frame.settings, frame.tracklets.rows
     through_edge = rows["at_edge"][pairs.tracks] | frame.at_edge[pairs.detections]
     through_edge &= rows["carried"][pairs.tracks] < _CARRIED_AWAY
-    return pairs.distances <= np.where(through_edge, settings.revive_edge_gate, settings.revive_gate)
+    return pairs.distances <= np.where(through_edge, settings.revive.edge_gate, settings.revive.gate)

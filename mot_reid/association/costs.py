@@ -25,8 +25,8 @@ def fused_cost(frame: FrameState, pairs: Pairs) -> Array:
     if frame.appearance is None:
         return iou_cost(frame, pairs)
     settings = frame.settings
-    gate = max(settings.appearance_gate, 1e-9)
-    return kernels.fused_costs(pairs.overlaps, pairs.distances, settings.appearance_weight, gate)
+    gate = max(settings.confident.appearance_gate, 1e-9)
+    return kernels.fused_costs(pairs.overlaps, pairs.distances, settings.confident.appearance_weight, gate)
 
 
 def lost_age_cost(frame: FrameState, pairs: Pairs) -> Array:
@@ -35,7 +35,7 @@ def lost_age_cost(frame: FrameState, pairs: Pairs) -> Array:
     Where a lost track and one in view are candidates for the same detection, the longer loss is the weaker.
     """
     settings = frame.settings
-    a_frame = np.float64(settings.age_cost / max(settings.max_age, 1))
+    a_frame = np.float64(settings.confident.lost_cost / max(settings.lifecycle.lost_frames, 1))
     return np.multiply(a_frame, pairs.ages - 1, dtype=np.float64)
 
 

@@ -56,7 +56,7 @@ def _remember_appearance(frame: FrameState, rows: Rows, detections: Rows) -> Non
         return
     table = frame.tracklets
     unembedded = table.rows["unembedded_views"]
-    hidden = frame.covered[detections] > frame.settings.max_occlusion
+    hidden = frame.covered[detections] > frame.settings.embedding.max_occlusion
     usable = frame.confident[detections] & ~(hidden & table.rows["has_embedding"][rows])
     unembedded[rows[usable]] += 1
     if frame.appearance is None:
@@ -65,7 +65,7 @@ def _remember_appearance(frame: FrameState, rows: Rows, detections: Rows) -> Non
     rows, embeddings = rows[usable], frame.appearance.embeddings(detections[usable])
     # One embedding after five clear views stands for all five, but for no more than are usual.
     views = np.minimum(unembedded[rows], 1 / frame.appearance_share)
-    momentum = (frame.settings.embedding_momentum**views).astype(np.float32)
+    momentum = (frame.settings.embedding.momentum**views).astype(np.float32)
     table.blend_embeddings(rows, embeddings, momentum)
     unembedded[rows] = 0
 
@@ -77,7 +77,7 @@ def start(frame: FrameState, motion: MotionConfig) -> None:
     if not starting.size:
         return
     shared = kernels.most_shared(detections.xyxy, detections.classes, starting, (~free).nonzero()[0])
-    starting = starting[shared <= frame.settings.duplicate_iou]
+    starting = starting[shared <= frame.settings.lifecycle.duplicate_iou]
     states = kalman.initiate(frame.measured[starting], motion)
     rows = table.append(states, detections.classes[starting], detections.scores[starting], frame.number)
     frame.track_of[starting] = rows
@@ -92,8 +92,8 @@ def confirm(frame: FrameState) -> None:
     waiting = (rows["status"] == Status.TENTATIVE) & (rows["last_seen"] == frame.number)
     tentative = waiting.nonzero()[0]
     if tentative.size:
-        soon = 1 if frame.number == 1 else settings.min_hits
-        late = max(settings.patient_hits, settings.min_hits)
+        soon = 1 if frame.number == 1 else settings.tentative.min_hits
+        late = max(settings.tentative.unactivated_hits, settings.tentative.min_hits)
         enough = np.where(rows["activated"][tentative], soon, late)
         frame.tracklets.confirm(tentative[rows["hits"][tentative] >= enough])
 
@@ -105,7 +105,7 @@ def report(frame: FrameState) -> Tracks:
     chosen = frame.track_of[index]
     reported = rows["status"][chosen] == Status.CONFIRMED
     index, chosen = index[reported], chosen[reported]
-    position, share = frame.tracklets.states.position, frame.settings.smoothing
+    position, share = frame.tracklets.states.position, frame.settings.report.smoothing
     xyxy = kernels.smoothed(frame.measured, index, position, chosen, share)
     detection_index = frame.original_rows[index]
     hidden, hidden_boxes = _hidden(frame, xyxy)
@@ -127,17 +127,19 @@ def _hidden(frame: FrameState, seen: NDArray[np.float64]) -> tuple[Rows, NDArray
     settings, rows = frame.settings, frame.tracklets.rows
     ages = frame.number - rows["last_seen"]
     missed = (rows["status"] != Status.TENTATIVE) & (ages > 0)
-    candidates = (missed & (ages <= min(settings.hidden_age, settings.max_age))).nonzero()[0]
+    candidates = (
+        missed & (ages <= min(settings.report.hidden_frames, settings.lifecycle.lost_frames))
+    ).nonzero()[0]
     if not candidates.size:
         return candidates, np.zeros((0, 4))
     boxes = kernels.corners(frame.tracklets.states.position[candidates])
-    behind = kernels.covered_in_front(boxes, seen) >= settings.hidden_cover
+    behind = kernels.covered_in_front(boxes, seen) >= settings.report.hidden_cover
     return candidates[behind], boxes[behind]
 
 
 def retire(frame: FrameState) -> None:
     """Removes tentative tracklets that were missed at once, lost ones when their time is up."""
     rows, settings = frame.tracklets.rows, frame.settings
-    longest = settings.max_age, max(settings.max_age, settings.revive_age)
+    longest = settings.lifecycle.lost_frames, max(settings.lifecycle.lost_frames, settings.revive.lost_frames)
     ages = frame.number - rows["last_seen"]
     frame.tracklets.keep(kernels.retire(rows["status"], ages, rows["has_embedding"], *longest))

@@ -59,4 +59,8 @@ def activation_shares(
         appearance_known: whether there is anything whose appearance a detection could have.
         config: the two shares.
     """
-    return np.where(~at_edge & appearance_known, config.new_share_inside, config.new_share)
+    return np.where(
+        ~at_edge & appearance_known,
+        config.tentative.activation_share_inside,
+        config.tentative.activation_share,
+    )

@@ -151,7 +151,7 @@ def benchmark(
     \b
     mot-reid benchmark MOT17 --data DIR --detections frcnn --embedder none --camera-motion none
     mot-reid benchmark MOT17 --data DIR --detector yolo11x.pt --half second
-    mot-reid benchmark pets09-s2l1 --data DIR --set association.min_iou=0.1,0.2,0.3
+    mot-reid benchmark pets09-s2l1 --data DIR --set association.confident.min_iou=0.1,0.2,0.3
     """
     from mot_reid.evaluation.benchmark import InputChoice, prepare_all, run_all
     from mot_reid.evaluation.inputs import SCORE_MAPS, needs_pixels

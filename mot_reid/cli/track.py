@@ -61,7 +61,7 @@ def track(
     ] = None,
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", help="Change any setting: NAME=VALUE, such as association.min_hits=3."),
+        typer.Option("--set", help="Change any setting: NAME=VALUE, such as detector.nms_iou=0.6."),
     ] = None,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="No progress bar and no closing line.")
@@ -146,7 +146,7 @@ def track(
     mot-reid track a.mp4 b.mp4 -o out --detector yolo11m.pt --classes 0,bicycle
     mot-reid track a.mp4 b.mp4 c.mp4 --jobs 3
     mot-reid track 0 --csv --no-video
-    mot-reid track MOT17-02 --detections det.txt --set association.min_hits=3
+    mot-reid track MOT17-02 --detections det.txt --set association.tentative.min_hits=3
     mot-reid track door.mp4 yard.mp4 --gallery shop/
     """
     options = {

@@ -234,8 +234,8 @@ def write_results(path: Path, tracks: dict[int, Tracks]) -> None:
 def _input_settings(config: Config) -> Config:
     """The configuration, the same for all that have the same inputs."""
     plain = Config()
-    asks = float(config.association.embed_share > 0)
-    association = replace(plain.association, low_score=config.association.low_score, embed_share=asks)
+    embedding = replace(plain.association.embedding, share=float(config.association.embedding.share > 0))
+    association = replace(plain.association, low_score=config.association.low_score, embedding=embedding)
     return replace(
         config,
         association=association,

@@ -83,7 +83,7 @@ def prepare_inputs(
     Args:
         sequence: which, and which of its frames.
         config: its detector, embedder and camera parts count, the device, ``association.low_score``, and
-            whether ``association.embed_share`` is 0: then nothing is embedded.
+            whether ``association.embedding.share`` is 0: then nothing is embedded.
             ``camera.motion`` may be a file as in ``detections``.
         cache: keeps what is computed from pixels.
         detections: file of the detections instead of the detector, see `detection_file`.

@@ -30,7 +30,7 @@ __all__ = [
 _LESS_IS_BETTER = ("FP", "FN", "IDs", "Frag", "ML")
 
 Combination = dict[str, Any]
-"""One value for each setting of a sweep, such as ``{"association.max_age": 60}``."""
+"""One value for each setting of a sweep, such as ``{"association.lifecycle.lost_frames": 60}``."""
 
 
 def split_values(setting: str) -> tuple[str, list[str]]:

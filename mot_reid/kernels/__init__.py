@@ -1,6 +1,6 @@
 """The arithmetic of a frame: loops that numba compiles where it is installed, else the same in NumPy.
 
-``plain`` says what a kernel does; its twin in ``loops``, a file of the same name, says the same in loops, and
+``numpy`` says what a kernel does; its twin in ``numba``, a file of the same name, says the same in loops, and
 is used where numba can be imported. The ``__all__`` of a file names its kernels. Nothing is imported before a
 kernel is called for the first time. With ``MOT_REID_NUMBA=0`` in the environment numba is left alone.
 """
@@ -12,20 +12,20 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mot_reid.kernels.plain import *
+    from mot_reid.kernels.numpy import *
 
 
 def compiled() -> bool:
     """Whether numba compiles the kernels; does so, where it does."""
-    return _chosen().__name__.endswith("loops")
+    return _chosen().__name__.endswith("numba")
 
 
 def _chosen() -> ModuleType:
     if os.environ.get("MOT_REID_NUMBA", "1") != "0":
         try:
-            from mot_reid.kernels import loops
+            from mot_reid.kernels import numba
 
-            return loops
+            return numba
         except ImportError:  # an optional extra, or too old for this NumPy
             pass
         except Exception as error:  # of a broken installation: its libraries, its compiler
@@ -33,9 +33,9 @@ def _chosen() -> ModuleType:
             warnings.warn(
                 f"numba cannot be used, NumPy does its work: {reason}", RuntimeWarning, stacklevel=2
             )
-    from mot_reid.kernels import plain
+    from mot_reid.kernels import numpy
 
-    return plain
+    return numpy
 
 
 if not TYPE_CHECKING:  # or else every name would pass for a kernel

@@ -11,7 +11,7 @@ __all__ = [
     "LEAST_SQUARE",
     "LEAST_TOUCHES",
     "OUTWARDS",
-    "PRIOR_PEOPLE",
+    "PRIOR_TRACKS",
     "SAME_PIXEL",
     "Status",
 ]
@@ -38,9 +38,9 @@ LEAST_SIZE = 1e-12
 FEW = 10_000
 # Squared lengths of embeddings below this are taken for nothing but rounding.
 LEAST_SQUARE = 1e-6
-# The mean embedding counts this many people more than there are, of no looks at all: the mean of one person
-# alone is that person's own looks, and would leave nothing to tell them by.
-PRIOR_PEOPLE = 2
+# The mean embedding counts this many tracks more than there are, with embeddings of zero: the mean of one
+# track alone is its own embedding, and would leave nothing to tell it by.
+PRIOR_TRACKS = 2
 # Opposite embeddings can cancel out: lengths below this have no direction.
 LEAST_NORM = 1e-6
 # Boxes end at the same pixel where the picture cuts them off; nobody's own path does that so often.

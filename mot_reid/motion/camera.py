@@ -9,13 +9,13 @@ from mot_reid.config import CameraConfig
 from mot_reid.rollback import KeepsAttributes
 from mot_reid.typing import Affine, Boxes, Floats32, Image, Mask
 
-__all__ = ["AT_REST", "CameraMotion", "MotionFile", "SparseFlow", "load_camera_motion"]
+__all__ = ["IDENTITY", "CameraMotion", "MotionFile", "SparseFlow", "load_camera_motion"]
 
 Points = Floats32
 
-AT_REST: Affine = np.eye(2, 3)
+IDENTITY: Affine = np.eye(2, 3)
 """The motion of a camera that stands still."""
-AT_REST.setflags(write=False)
+IDENTITY.setflags(write=False)
 
 # Lucas-Kanade's window and pyramid, and when it stops: after 10 steps, or one of less than 0.03 pixels.
 # Larger windows and more steps took ten times as long and came no nearer to MOT17's motion files.
@@ -114,7 +114,7 @@ class SparseFlow(KeepsAttributes):
         sampled = np.arange(len(self._corners)) % max(1, len(self._corners) // _SAMPLE) == 0
         start, end = self._follow(grey, self._corners[sampled])
         still = len(start) > 0 and np.mean(np.hypot(*(end - start).T) < _STILL) > _STILL_SHARE
-        affine: Affine | None = AT_REST
+        affine: Affine | None = IDENTITY
         if not still:
             more, their_end = self._follow(grey, self._corners[~sampled])
             start, end = np.concatenate((start, more)), np.concatenate((end, their_end))

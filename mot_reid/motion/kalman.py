@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from mot_reid import kernels
 from mot_reid.config import MotionConfig
-from mot_reid.kernels.plain.motion import squared_sides
+from mot_reid.kernels.numpy.motion import squared_sides
 from mot_reid.typing import Floats, Indices
 
 __all__ = ["KalmanStates", "initiate", "predict", "update", "warp"]

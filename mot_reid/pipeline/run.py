@@ -247,7 +247,7 @@ def tracked_steps(
     steps = overlap.ahead(_detected(frames, tracker, detections, live=live))
     ahead = 1 if tracker.embedder is None else tracker.embedder.frames_at_once
     # What is worth embedding selectively shows only when the frames before are tracked.
-    if ahead > 1 and not live and tracker.config.association.embed_share == 1:
+    if ahead > 1 and not live and tracker.config.association.embedding.share == 1:
         steps = overlap.ahead(_embedded(steps, tracker, ahead))
     return overlap.ahead(_tracked(steps, tracker, memory))
 

@@ -7,13 +7,18 @@ from hypothesis import strategies as st
 
 from mot_reid import Detections, Tracks
 from mot_reid.association.associator import Associator
-from mot_reid.config import AssociationConfig
+from mot_reid.config import AssociationConfig, load_config
 
 SIZE = np.array([40, 100])
 RED, GREEN, BLUE = np.eye(3, 8, dtype=np.float32)
 REDDISH = 0.7 * RED + np.float32(0.51**0.5) * np.eye(1, 8, 7, dtype=np.float32)[0]
 CORNERS = (0, 0), (1000, 500)
 """Two people, GREEN and BLUE, whom the edges of a picture of 1040 x 600 pixels cut off."""
+
+
+def configured(*settings: str) -> AssociationConfig:
+    """The settings of association with some changed, such as ``"tentative.min_hits=3"``."""
+    return load_config(None, [f"association.{setting}" for setting in settings]).association
 
 
 def people(*positions: tuple[float, float], scores: list[float] | None = None) -> Detections:
@@ -92,13 +97,13 @@ def test_weak_detections_start_nothing() -> None:
 
 def test_who_is_seen_again_and_again_without_convincing_is_followed_in_the_end() -> None:
     """0.62 is a confident score where 0.8 is usual, but starts no track soon."""
-    tracker = Associator(AssociationConfig(patient_hits=5))
+    tracker = Associator(configured("tentative.unactivated_hits=5"))
     seen = [ids(step(tracker, people((0, 0), scores=[0.62]))) for _ in range(6)]
     assert seen == [[], [], [], [], [1], [1]]
 
 
 def test_who_is_missed_before_convincing_starts_again() -> None:
-    tracker = Associator(AssociationConfig(patient_hits=3))
+    tracker = Associator(configured("tentative.unactivated_hits=3"))
     for _ in range(2):
         step(tracker, people((0, 0), scores=[0.62]))
     step(tracker, people())
@@ -106,14 +111,14 @@ def test_who_is_missed_before_convincing_starts_again() -> None:
 
 
 def test_a_convincing_score_starts_the_count_anew() -> None:
-    tracker = Associator(AssociationConfig(min_hits=3, patient_hits=50))
+    tracker = Associator(configured("tentative.min_hits=3", "tentative.unactivated_hits=50"))
     scores = (0.62, 0.62, 0.62, 0.62, 0.9, 0.62, 0.62)
     seen = [ids(step(tracker, people((0, 0), scores=[score]))) for score in scores]
     assert seen == [[], [], [], [], [], [], [1]]
 
 
 def test_patience_is_never_shorter_than_what_everybody_needs() -> None:
-    tracker = Associator(AssociationConfig(min_hits=4, patient_hits=1))
+    tracker = Associator(configured("tentative.min_hits=4", "tentative.unactivated_hits=1"))
     assert [ids(step(tracker, people((0, 0), scores=[0.62]))) for _ in range(4)] == [[], [], [], [1]]
 
 
@@ -141,7 +146,7 @@ def test_a_weak_detection_brings_back_who_was_missed_for_a_moment() -> None:
 
 
 def test_a_person_behind_another_is_still_there_for_a_moment() -> None:
-    tracker = Associator(AssociationConfig(hidden_age=5))
+    tracker = Associator(configured("report.hidden_frames=5"))
     for _ in range(5):
         step(tracker, people((0, 0), (10, 20)))
     for age in range(1, 8):
@@ -159,7 +164,7 @@ def test_a_person_in_front_who_is_missed_is_not_made_up() -> None:
 
 
 def test_nobody_hidden_is_reported_when_the_setting_says_so() -> None:
-    tracker = Associator(AssociationConfig(hidden_age=0))
+    tracker = Associator(configured("report.hidden_frames=0"))
     for _ in range(5):
         step(tracker, people((0, 0), (10, 20)))
     assert ids(step(tracker, people((10, 20)))) == [2]
@@ -168,7 +173,7 @@ def test_nobody_hidden_is_reported_when_the_setting_says_so() -> None:
 def test_what_is_reported_lies_between_the_detection_and_the_filter() -> None:
     reported = {}
     for share in (0.0, 0.5, 1.0):
-        tracker = Associator(AssociationConfig(smoothing=share))
+        tracker = Associator(configured(f"report.smoothing={share}"))
         for _ in range(10):
             step(tracker, people((0, 0)))
         reported[share] = step(tracker, people((6, 0))).xyxy[0]
@@ -180,7 +185,7 @@ def test_what_is_reported_lies_between_the_detection_and_the_filter() -> None:
 def test_of_two_claims_the_longer_loss_is_the_weaker() -> None:
     """Both tracks fit the detection equally well; one was seen in the last frame, one is 30 frames gone."""
     for age_cost, expected in ((0.4, [2]), (0.0, [1])):
-        tracker = Associator(AssociationConfig(age_cost=age_cost, smoothing=0))
+        tracker = Associator(configured(f"confident.lost_cost={age_cost}", "report.smoothing=0"))
         for _ in range(5):
             step(tracker, people((0, 0), (30, 0)))
         for _ in range(30):
@@ -204,7 +209,7 @@ def test_a_short_absence_is_bridged_by_motion() -> None:
 
 
 def test_a_track_in_view_keeps_its_speed_without_any_memory() -> None:
-    tracker = Associator(AssociationConfig(max_age=0))
+    tracker = Associator(configured("lifecycle.lost_frames=0"))
     for frame in range(20):
         assert ids(step(tracker, people((15.0 * frame, 0)))) == [1]
     assert tracker._table.states.velocity[0, 0] == pytest.approx(15, abs=1)
@@ -246,7 +251,7 @@ def test_a_return_by_looks_alone_is_worth_less_than_never_having_gone() -> None:
 @pytest.mark.parametrize(("fps", "expected"), [(None, 1), (10.0, 1), (4.0, 3), (60.0, 1)])
 def test_seconds_end_the_wait_where_the_frame_rate_is_low(fps: float | None, expected: int) -> None:
     """100 frames out of sight: 10 seconds at 10 frames/s, but 25 at 4."""
-    tracker = Associator(AssociationConfig(revive_time=20), fps=fps)
+    tracker = Associator(configured("revive.lost_time=20"), fps=fps)
     for _ in range(5):
         step(tracker, people((0, 0), (600, 0)), RED, GREEN)
     for _ in range(100):
@@ -259,7 +264,7 @@ def test_seconds_end_the_wait_where_the_frame_rate_is_low(fps: float | None, exp
 @pytest.mark.parametrize(("fps", "expected"), [(None, 1), (30.0, 1), (10.0, 1), (5.0, 2)])
 def test_a_return_by_overlap_ends_with_seconds_too(fps: float | None, expected: int) -> None:
     """20 frames out of sight: 2 seconds at 10 frames/s, 4 at 5."""
-    tracker = Associator(AssociationConfig(max_time=3), fps=fps)
+    tracker = Associator(configured("lifecycle.lost_time=3"), fps=fps)
     for _ in range(5):
         step(tracker, people((500, 250)))
     for _ in range(20):
@@ -351,7 +356,7 @@ def test_a_stranger_does_not_inherit_an_identity() -> None:
 def test_a_loose_overlap_is_not_enough_for_a_stranger(
     shift: int, look: np.ndarray | None, same: bool
 ) -> None:
-    tracker, still = Associator(AssociationConfig(embed_share=1)), np.eye(2, 3)
+    tracker, still = Associator(configured("embedding.share=1")), np.eye(2, 3)
     for _ in range(5):
         step(tracker, people((500, 250)), RED, affine=still)
     for _ in range(2):
@@ -379,7 +384,7 @@ def test_twins_are_not_told_apart_by_guessing() -> None:
 
 
 def test_without_embeddings_an_old_track_is_gone() -> None:
-    tracker = Associator(AssociationConfig(max_age=10))
+    tracker = Associator(configured("lifecycle.lost_frames=10"))
     for _ in range(3):
         step(tracker, people((0, 0)))
     for _ in range(11):
@@ -437,7 +442,7 @@ def test_classes_are_kept_apart() -> None:
 
 
 def test_embeddings_of_another_length_are_refused() -> None:
-    tracker = Associator(AssociationConfig(embed_share=1))
+    tracker = Associator(configured("embedding.share=1"))
     step(tracker, people((0, 0)), RED)
     with pytest.raises(ValueError, match="expected 8 columns, got 5"):
         tracker.step(people((0, 0)), embed=lambda rows: np.eye(1, 5, dtype=np.float32))
@@ -481,7 +486,7 @@ def streams(draw: st.DrawFn) -> list[tuple[np.ndarray, np.ndarray]]:
 @settings(max_examples=150, deadline=None)
 @given(streams(), st.booleans())
 def test_invariants_over_random_streams(stream: list[tuple[np.ndarray, np.ndarray]], looks: bool) -> None:
-    plain = AssociationConfig(smoothing=0)
+    plain = configured("report.smoothing=0")
     first, second = Associator(plain), Associator(plain)
     random = np.random.default_rng(3)
     gone: set[int] = set()
@@ -615,7 +620,7 @@ def test_the_first_look_counts_though_it_is_half_covered() -> None:
 
 
 def test_nobody_hidden_outlasts_the_memory_for_the_lost() -> None:
-    tracker = Associator(AssociationConfig(hidden_age=8, max_age=3))
+    tracker = Associator(configured("report.hidden_frames=8", "lifecycle.lost_frames=3"))
     for _ in range(5):
         step(tracker, people((0, 0), (10, 20)), RED, GREEN)
     seen = [ids(step(tracker, people((10, 20)), GREEN)) for _ in range(6)]
@@ -624,7 +629,7 @@ def test_nobody_hidden_outlasts_the_memory_for_the_lost() -> None:
 
 @pytest.mark.parametrize(("fps", "frames"), [(None, 8), (30.0, 8), (10.0, 4), (5.0, 2)])
 def test_seconds_end_what_is_reported_of_the_hidden(fps: float | None, frames: int) -> None:
-    tracker = Associator(AssociationConfig(hidden_age=8, hidden_time=0.4), fps=fps)
+    tracker = Associator(configured("report.hidden_frames=8", "report.hidden_time=0.4"), fps=fps)
     for _ in range(5):
         step(tracker, people((0, 0), (10, 20)))
     seen = [ids(step(tracker, people((10, 20)))) for _ in range(10)]
@@ -632,7 +637,7 @@ def test_seconds_end_what_is_reported_of_the_hidden(fps: float | None, frames: i
 
 
 def test_without_revival_a_return_by_overlap_is_as_long_as_ever() -> None:
-    tracker = Associator(AssociationConfig(revive_age=5, max_age=40))
+    tracker = Associator(configured("revive.lost_frames=5", "lifecycle.lost_frames=40"))
     for _ in range(5):
         step(tracker, people((500, 250)), RED)
     for _ in range(20):
@@ -642,7 +647,7 @@ def test_without_revival_a_return_by_overlap_is_as_long_as_ever() -> None:
 
 def test_overlap_brings_nobody_back_once_max_age_is_over() -> None:
     """Looks keep the track, but in this frame nobody looked."""
-    tracker = Associator(AssociationConfig(max_age=10))
+    tracker = Associator(configured("lifecycle.lost_frames=10"))
     for _ in range(5):
         step(tracker, people((500, 250)), RED)
     for _ in range(11):
@@ -662,7 +667,7 @@ def test_one_of_another_class_is_no_double() -> None:
 
 def test_looks_bring_nobody_back_who_was_never_confirmed() -> None:
     """A false positive that jumps is not seen twice in one place."""
-    tracker = Associator(AssociationConfig(embed_share=1))
+    tracker = Associator(configured("embedding.share=1"))
     for _ in range(5):
         step(tracker, people((600, 0)), GREEN)
     step(tracker, people((600, 0), (0, 0)), GREEN, RED)
@@ -671,7 +676,11 @@ def test_looks_bring_nobody_back_who_was_never_confirmed() -> None:
 
 def test_who_leaves_takes_the_looks_along() -> None:
     """A row that is freed keeps others' looks with them, and a newcomer's look is its own."""
-    tracker = Associator(AssociationConfig(embed_share=1, max_age=3, revive_age=3, embedding_momentum=0.9))
+    tracker = Associator(
+        configured(
+            "embedding.share=1", "lifecycle.lost_frames=3", "revive.lost_frames=3", "embedding.momentum=0.9"
+        )
+    )
     for _ in range(5):
         step(tracker, people((0, 0), (300, 0), (600, 0)), RED, GREEN, BLUE)
     for _ in range(5):

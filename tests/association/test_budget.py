@@ -8,18 +8,23 @@ from hypothesis import strategies as st
 from mot_reid import Detections
 from mot_reid.association.associator import Associator
 from mot_reid.association.budget import _RESERVE, EmbeddingBudget
-from mot_reid.config import AssociationConfig
-from mot_reid.kernels.plain.claims import leads
+from mot_reid.config import AssociationConfig, load_config
+from mot_reid.kernels.numpy.association import leads
 
 SIZE = np.array([40, 100])
 RED, GREEN, BLUE = np.eye(3, 8, dtype=np.float32)
 
 
+def configured(*settings: str) -> AssociationConfig:
+    """The settings of association with some changed, such as ``"tentative.min_hits=3"``."""
+    return load_config(None, [f"association.{setting}" for setting in settings]).association
+
+
 class Watched:
     """A tracker of people of 40 x 100 pixels that notes whose looks it asks for."""
 
-    def __init__(self, **settings: float) -> None:
-        self.tracker = Associator(AssociationConfig(**settings))
+    def __init__(self, share: float) -> None:
+        self.tracker = Associator(configured(f"embedding.share={share}"))
         self.asked: list[list[int]] = []
 
     def step(self, *people: tuple[float, float, np.ndarray], scores: list[float] | None = None) -> list[int]:
@@ -91,14 +96,14 @@ def test_savings_outlast_an_empty_scene() -> None:
 
 
 def test_a_share_of_one_asks_for_every_confident_detection() -> None:
-    watched = Watched(embed_share=1)
+    watched = Watched(share=1)
     for _ in range(5):
         watched.step((0, 0, RED), (300, 0, GREEN), (600, 0, BLUE), scores=[0.9, 0.9, 0.3])
     assert watched.asked == [[0, 1]] * 5
 
 
 def test_a_share_of_zero_is_motion_alone() -> None:
-    watched, blind = Watched(embed_share=0), Associator()
+    watched, blind = Watched(share=0), Associator()
     for x in range(0, 200, 10):
         boxes = np.array([[x, 0, x + 40, 100], [190 - x, 8, 230 - x, 108]], float)
         seen = watched.step((x, 0, RED), (190 - x, 8, GREEN))
@@ -107,7 +112,7 @@ def test_a_share_of_zero_is_motion_alone() -> None:
 
 
 def test_everybody_is_looked_at_now_and_then() -> None:
-    watched = Watched(embed_share=0.2)
+    watched = Watched(share=0.2)
     for _ in range(100):
         watched.step((0, 0, RED), (300, 0, GREEN), (600, 0, BLUE))
     asked = [row for rows in watched.asked for row in rows]
@@ -116,7 +121,7 @@ def test_everybody_is_looked_at_now_and_then() -> None:
 
 
 def test_who_begins_to_be_covered_is_looked_at_more_often() -> None:
-    watched = Watched(embed_share=0.2)
+    watched = Watched(share=0.2)
     for _ in range(200):
         watched.step((0, 5, RED), (32, 0, GREEN), (600, 0, BLUE))  # a fifth of the second is behind the first
     in_front, behind, apart = np.bincount([row for rows in watched.asked for row in rows])
@@ -124,14 +129,14 @@ def test_who_begins_to_be_covered_is_looked_at_more_often() -> None:
 
 
 def test_a_new_face_is_looked_at_though_it_is_half_covered() -> None:
-    watched = Watched(embed_share=0.2)
+    watched = Watched(share=0.2)
     watched.step((0, 5, RED), (20, 0, GREEN))
     assert watched.asked == [[0, 1]]
 
 
 def test_an_embedding_stands_for_the_views_that_were_let_pass() -> None:
     """The moving average gets as far with one look in five as with five: people look the same all along."""
-    full, selective = Watched(embed_share=1), Watched(embed_share=0.2)
+    full, selective = Watched(share=1), Watched(share=0.2)
     for watched in (full, selective):
         watched.step((0, 0, RED), (600, 0, GREEN))
         for _ in range(60):
@@ -141,7 +146,7 @@ def test_an_embedding_stands_for_the_views_that_were_let_pass() -> None:
 
 
 def test_where_two_meet_both_are_looked_at() -> None:
-    watched = Watched(embed_share=0.2)
+    watched = Watched(share=0.2)
     for _ in range(60):
         watched.step((0, 0, RED), (100, 0, BLUE), (600, 0, GREEN))
     for _ in range(4):
@@ -151,7 +156,7 @@ def test_where_two_meet_both_are_looked_at() -> None:
 
 
 def test_who_turns_up_where_one_was_lost_is_looked_at_and_comes_back() -> None:
-    watched = Watched(embed_share=0.1)
+    watched = Watched(share=0.1)
     for _ in range(60):
         watched.step((0, 0, RED), (600, 0, GREEN))
     for _ in range(80):
@@ -165,8 +170,8 @@ def test_an_embedder_that_fails_leaves_everything_as_it_was() -> None:
         raise RuntimeError("out of memory")
 
     clean, troubled = (
-        Associator(AssociationConfig(embed_share=0.5)),
-        Associator(AssociationConfig(embed_share=0.5)),
+        Associator(configured("embedding.share=0.5")),
+        Associator(configured("embedding.share=0.5")),
     )
     random = np.random.default_rng(1)
     for number in range(30):
@@ -190,14 +195,14 @@ def test_an_embedder_that_fails_leaves_everything_as_it_was() -> None:
 
 @pytest.mark.parametrize("share", [-0.1, 1.1])
 def test_a_share_is_a_share(share: float) -> None:
-    with pytest.raises(ValueError, match="embed_share: expected a value between 0 and 1"):
-        AssociationConfig(embed_share=share)
+    with pytest.raises(ValueError, match=r"embedding\.share: expected a value between 0 and 1"):
+        configured(f"embedding.share={share}")
 
 
 def test_embeddings_that_detections_carry_are_all_used() -> None:
     """They cost nothing: the result is that of asking for everything, and nothing is asked for."""
     random = np.random.default_rng(4)
-    carrying, asking = Associator(), Associator(AssociationConfig(embed_share=1.0))
+    carrying, asking = Associator(), Associator(configured("embedding.share=1.0"))
     for number in range(40):
         corners = np.array([(8.0 * number, 0), (200 - 6.0 * number, 20), (500, 5)])
         corners += random.normal(size=(3, 2))
@@ -230,7 +235,7 @@ def test_an_embedder_that_keeps_failing_uses_nothing_up() -> None:
     def failing(rows: np.ndarray) -> np.ndarray:
         raise RuntimeError("out of memory")
 
-    tracker = Associator(AssociationConfig(embed_share=0.2))
+    tracker = Associator(configured("embedding.share=0.2"))
     both = Detections([[0, 0, 40, 100], [300, 0, 340, 100]])
     for _ in range(50):
         with pytest.raises(RuntimeError):
@@ -240,7 +245,7 @@ def test_an_embedder_that_keeps_failing_uses_nothing_up() -> None:
 
 
 def test_an_embedding_stands_for_no_more_views_than_are_usual() -> None:
-    watched = Watched(embed_share=0.2)
+    watched = Watched(share=0.2)
     for _ in range(5):
         watched.step((0, 0, RED), (600, 0, GREEN))
     watched.tracker._table.rows["unembedded_views"][0] = 500  # the others were ambiguous all the time
@@ -251,7 +256,7 @@ def test_an_embedding_stands_for_no_more_views_than_are_usual() -> None:
 
 def test_who_comes_back_by_overlap_is_looked_at() -> None:
     for wait in range(60, 70):
-        watched = Watched(embed_share=0.1)
+        watched = Watched(share=0.1)
         for _ in range(wait):
             watched.step((0, 0, RED), (600, 0, GREEN))
         for _ in range(6):
@@ -261,7 +266,7 @@ def test_who_comes_back_by_overlap_is_looked_at() -> None:
 
 
 def test_a_covered_view_that_teaches_nothing_is_not_paid_for() -> None:
-    watched = Watched(embed_share=0.2)
+    watched = Watched(share=0.2)
     for _ in range(100):
         watched.step((0, 20, RED), (10, 0, GREEN), (600, 0, BLUE))
     assert 1 not in [row for rows in watched.asked[2:] for row in rows]

@@ -13,11 +13,16 @@ from mot_reid.association.candidates import confident, overlapping, tentative
 from mot_reid.association.cascade import CASCADE, Stage, checked_cascade, with_terms
 from mot_reid.association.costs import iou_cost
 from mot_reid.association.state import FrameState, Pairs
-from mot_reid.config import AssociationConfig
+from mot_reid.config import AssociationConfig, load_config
 
 SIZE = np.array([40, 100])
 RED, GREEN = np.eye(2, 8, dtype=np.float32)
 EXAMPLE = Path(__file__).parents[2] / "examples" / "own_cost_term.py"
+
+
+def configured(*settings: str) -> AssociationConfig:
+    """The settings of association with some changed, such as ``"tentative.min_hits=3"``."""
+    return load_config(None, [f"association.{setting}" for setting in settings]).association
 
 
 def boxes(*positions: tuple[float, float]) -> Detections:
@@ -110,7 +115,7 @@ def test_what_is_wrong_with_a_term_is_said_and_leaves_no_trace(
 
 def test_a_length_of_embeddings_from_a_frame_that_failed_does_not_count() -> None:
     tracker = Associator(
-        AssociationConfig(embed_share=1), cascade=with_terms(CASCADE, "tentative", gates=[nothing])
+        configured("embedding.share=1"), cascade=with_terms(CASCADE, "tentative", gates=[nothing])
     )
 
     def failing(frame: FrameState) -> np.ndarray:

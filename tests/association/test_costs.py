@@ -1,6 +1,6 @@
 import numpy as np
 
-from mot_reid.kernels.plain.claims import fused_costs
+from mot_reid.kernels.numpy.association import fused_costs
 
 
 def test_fused_cost_by_hand() -> None:

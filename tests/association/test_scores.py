@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from mot_reid.association.scores import UsualScore, activation_shares
-from mot_reid.config import AssociationConfig
+from mot_reid.config import AssociationConfig, load_config
+
+
+def configured(*settings: str) -> AssociationConfig:
+    """The settings of association with some changed, such as ``"tentative.min_hits=3"``."""
+    return load_config(None, [f"association.{setting}" for setting in settings]).association
 
 
 def test_before_anything_is_seen_the_prior_stands() -> None:
@@ -44,7 +49,7 @@ def test_a_flood_of_poor_detections_does_not_lower_it_for_ever() -> None:
 
 
 def test_who_turns_up_in_the_middle_needs_a_higher_score() -> None:
-    config = AssociationConfig(new_share=0.8, new_share_inside=0.9)
+    config = configured("tentative.activation_share=0.8", "tentative.activation_share_inside=0.9")
     at_edge = np.array([True, False])
     assert activation_shares(at_edge, True, config).tolist() == [0.8, 0.9]
     assert activation_shares(at_edge, False, config).tolist() == [0.8, 0.8]

@@ -62,7 +62,7 @@ def test_tracks_scores_and_saves(run: Run, dataset: Path, tmp_path: Path) -> Non
     assert saved["rows"][2]["IDF1"] > 85
     assert saved["rows"][2]["associate ms"] > 0
     assert saved["settings"] == {"embedder.weights": "none", "camera.motion": "gmc.txt"}
-    assert saved["configuration"]["association"]["max_age"] > 0
+    assert saved["configuration"]["association"]["tentative"]["min_hits"] > 0
     assert "benchmark MOT17" in saved["command"]
     assert {"commit", "machine", "versions", "models", "date"} <= saved.keys()
     rows = [line for line in (out / "walk.csv").read_text().splitlines() if not line.startswith("#")]
@@ -78,7 +78,7 @@ def test_tracks_scores_and_saves(run: Run, dataset: Path, tmp_path: Path) -> Non
 
 def test_other_settings_do_not_overwrite_a_table(run: Run, dataset: Path, tmp_path: Path) -> None:
     arguments = ("benchmark", "MOT17", "--data", dataset, "--detections", "frcnn", "--embedder", "none")
-    for more in ([], ["--set", "association.min_hits=5"], ["--sequence", "MOT17-20"], []):
+    for more in ([], ["--set", "association.tentative.min_hits=5"], ["--sequence", "MOT17-20"], []):
         outcome = run(*arguments, "--camera-motion", "none", "-o", tmp_path / "out", *more)
         assert outcome.code == 0, outcome.err
     plain = "mot17-frcnn-detections-no-appearance-no-camera-motion-online"
@@ -104,18 +104,18 @@ def test_half_and_dpm(run: Run, dataset: Path, tmp_path: Path) -> None:
 
 def test_sweep(run: Run, dataset: Path, tmp_path: Path) -> None:
     search = tmp_path / "search.yaml"
-    search.write_text("association:\n  min_hits: [1, 3]\n")
+    search.write_text("association:\n  tentative:\n    min_hits: [1, 3]\n")
     result = run(
         *("benchmark", "mot17", "--data", dataset, "--detections", "frcnn", "--embedder", "none"),
         *("--camera-motion", "none", "-o", tmp_path / "out", "--search", search, "--metric", "FN"),
-        *("--set", "association.max_age=1,30", "--set", "association.low_score=0.2"),
+        *("--set", "association.confident.min_iou=0.2,0.3", "--set", "association.low_score=0.2"),
     )
     assert result.code == 0, result.err
     saved = table(tmp_path / "out")
     assert len(saved["rows"]) == 4
     missed = [row["FN"] for row in saved["rows"]]
     assert missed == sorted(missed)
-    assert saved["rows"][0]["association.min_hits"] == "1"
+    assert saved["rows"][0]["association.tentative.min_hits"] == "1"
     assert sum(row["picked"] for row in saved["rows"]) == 2
     assert saved["settings"]["association.low_score"] == 0.2
     assert "Leave-one-sequence-out" in result.out
@@ -132,7 +132,11 @@ def test_sweep(run: Run, dataset: Path, tmp_path: Path) -> None:
         (["mot17", "--detections", "frcnn", "--scores", "raw"], 2, "'raw' is not known"),
         (["mot17", "--detections", "frcnn", "--half", "third"], 2, "half 'third' is not known"),
         (["mot17", "--detections", "frcnn", "--metric", "F1"], 2, "metric 'F1' is not known"),
-        (["mot17", "--detections", "frcnn", "--set", "association.max_age=-1,3"], 2, "max_age: expected"),
+        (
+            ["mot17", "--detections", "frcnn", "--set", "association.tentative.min_hits=-1,3"],
+            2,
+            "min_hits: expected",
+        ),
         (["mot17", "--no-cache", "--cache", "x"], 2, "choose one"),
         (["mot17", "--detections", "dpm", "--scores", "as-is", "--embedder", "none"], 1, "dpm.txt:1"),
     ],

@@ -75,8 +75,9 @@ def test_the_summary_says_what_was_done(run: Run, scene: Any, tmp_path: Path) ->
 
 
 def test_at_a_share_of_zero_no_embedder_is_loaded(run: Run, scene: Any, tmp_path: Path) -> None:
-    share = ("--set", "association.embed_share=0", "--embedder", "nowhere.onnx", "--camera-motion", "none")
-    result = run("track", scene.video, "--detections", scene.detections, "-o", tmp_path, "--no-video", *share)
+    share = ("--set", "association.embedding.share=0", "--embedder", "nowhere.onnx")
+    given = ("--detections", scene.detections, "--camera-motion", "none")
+    result = run("track", scene.video, *given, "-o", tmp_path, "--no-video", *share)
     assert result.code == 0, result.err
     assert json.loads((tmp_path / "summary.json").read_text())["models"]["embedder"] == "none"
 
@@ -122,12 +123,12 @@ def test_an_hour_without_people_is_fine(run: Run, scene: Any, tmp_path: Path) ->
 
 
 def test_settings_reach_the_tracker(run: Run, scene: Any, tmp_path: Path) -> None:
-    (tmp_path / "my.yaml").write_text("association:\n  min_hits: 7\n")
-    arguments = ("--config", tmp_path / "my.yaml", "--set", "association.max_age=90", "--trail", "0")
+    (tmp_path / "my.yaml").write_text("association:\n  tentative:\n    min_hits: 7\n")
+    arguments = ("--config", tmp_path / "my.yaml", "--set", "association.low_score=0.2", "--trail", "0")
     run("track", scene.video, "--detections", scene.detections, "-o", tmp_path, *NO_MODELS, *arguments)
     configuration = json.loads((tmp_path / "summary.json").read_text())["configuration"]
-    assert configuration["association"]["min_hits"] == 7
-    assert configuration["association"]["max_age"] == 90
+    assert configuration["association"]["tentative"]["min_hits"] == 7
+    assert configuration["association"]["low_score"] == 0.2
     assert configuration["output"]["trail"] == 0
 
 
@@ -139,14 +140,14 @@ USAGE_ERRORS = {
     "stop before start": (["--start", "9", "--stop", "3"], "stop: expected at least start = 9, got 3"),
     "score": (["--score", "1.5"], "detector.score: expected a value between 0 and 1, got 1.5"),
     "image size": (["--image-size", "333"], "detector.image_size: expected a multiple of 32, got 333"),
-    "setting": (["--set", "association.max_ag=3"], "did you mean association.max_age?"),
+    "setting": (["--set", "association.low_scor=3"], "did you mean association.low_score?"),
     "setting's value": (
-        ["--set", "association.max_age=-3"],
-        "association.max_age: expected a value at least 0",
+        ["--set", "association.tentative.min_hits=-3"],
+        "association.tentative.min_hits: expected a value at least 1",
     ),
     "configuration file": (["--config", "nowhere.yaml"], "configuration file not found: nowhere.yaml"),
     "a huge setting": (
-        ["--set", "association.max_age=99999999999999999999"],
+        ["--set", "association.tentative.min_hits=99999999999999999999"],
         "expected a number below 2147483648",
     ),
     "a folder as configuration": (["--config", "."], "cannot be read"),
@@ -601,10 +602,10 @@ def test_help_and_version(run: Run) -> None:
 
 
 def test_config_prints_what_it_reads(run: Run, tmp_path: Path) -> None:
-    first = run("config", "--set", "association.max_age=77").out
+    first = run("config", "--set", "association.tentative.min_hits=77").out
     (tmp_path / "my.yaml").write_text(first)
     assert run("config", "--config", tmp_path / "my.yaml").out == first
-    assert "max_age: 77" in first
+    assert "min_hits: 77" in first
     assert run("config", "--set", "x=1").code == 2
 
 

@@ -286,7 +286,7 @@ def test_what_needs_pixels(config: Config) -> None:
     assert not needs("frcnn", "camera.motion=gmc.txt")
     assert needs("frcnn", "camera.motion=flow")
     assert needs("frcnn", "embedder.weights=e.onnx")
-    assert not needs("frcnn", "embedder.weights=e.onnx", "association.embed_share=0")
+    assert not needs("frcnn", "embedder.weights=e.onnx", "association.embedding.share=0")
     assert needs(None, "detector.weights=d.pt")
 
 

@@ -22,8 +22,8 @@ from mot_reid.evaluation.sweep import (
 @pytest.mark.parametrize(
     ("text", "name", "values"),
     [
-        ("association.max_age=30", "association.max_age", ["30"]),
-        ("association.max_age=30,60, 90", "association.max_age", ["30", "60", "90"]),
+        ("pipeline.queue=30", "pipeline.queue", ["30"]),
+        ("pipeline.queue=30,60, 90", "pipeline.queue", ["30", "60", "90"]),
         ("detector.classes=[person, 3],[person]", "detector.classes", ["[person, 3]", "[person]"]),
         ("detector.classes=", "detector.classes", [""]),
     ],
@@ -32,7 +32,7 @@ def test_values_of_a_setting(text: str, name: str, values: list[str]) -> None:
     assert split_values(text) == (name, values)
 
 
-@pytest.mark.parametrize("text", ["association.max_age", "association.max_age=1,,2", "a=1,"])
+@pytest.mark.parametrize("text", ["pipeline.queue", "pipeline.queue=1,,2", "a=1,"])
 def test_broken_settings_are_named(text: str) -> None:
     with pytest.raises(ValueError, match=text.split("=")[0]):
         split_values(text)
@@ -41,16 +41,16 @@ def test_broken_settings_are_named(text: str) -> None:
 def test_search_file(tmp_path: Path) -> None:
     path = tmp_path / "search.yaml"
     path.write_text(
-        "association:\n  max_age: [30, 60]\n  high_share: [0.5]\ndetector.classes: [[person], [3]]\n"
+        "pipeline:\n  queue: [30, 60]\ndetector:\n  score: [0.5]\ndetector.classes: [[person], [3]]\n"
     )
     assert read_search(path) == {
-        "association.max_age": ["30", "60"],
-        "association.high_share": ["0.5"],
+        "pipeline.queue": ["30", "60"],
+        "detector.score": ["0.5"],
         "detector.classes": ["[person]", "[3]"],
     }
 
 
-@pytest.mark.parametrize("text", ["", "association: 3", "association:\n  max_age: 30", "a: []", "{", "- 1"])
+@pytest.mark.parametrize("text", ["", "association: 3", "pipeline:\n  queue: 30", "a: []", "{", "- 1"])
 def test_broken_search_files_are_named(text: str, tmp_path: Path) -> None:
     path = tmp_path / "search.yaml"
     path.write_text(text)
@@ -61,17 +61,17 @@ def test_broken_search_files_are_named(text: str, tmp_path: Path) -> None:
 
 
 def test_grid_holds_every_combination() -> None:
-    found = grid(Config(), {"association.max_age": ["30", "60"], "association.high_share": ["0.5", "0.6"]})
-    assert [(entry.association.max_age, entry.association.high_share) for _, entry in found] == [
+    found = grid(Config(), {"pipeline.queue": ["30", "60"], "detector.score": ["0.5", "0.6"]})
+    assert [(entry.pipeline.queue, entry.detector.score) for _, entry in found] == [
         (30, 0.5),
         (30, 0.6),
         (60, 0.5),
         (60, 0.6),
     ]
-    assert found[3][0] == {"association.max_age": "60", "association.high_share": "0.6"}
+    assert found[3][0] == {"pipeline.queue": "60", "detector.score": "0.6"}
     assert grid(Config(), {}) == [({}, Config())]
-    with pytest.raises(ValueError, match=r"association\.max_agee does not exist"):
-        grid(Config(), {"association.max_agee": ["1", "2"]})
+    with pytest.raises(ValueError, match=r"pipeline\.queuee does not exist"):
+        grid(Config(), {"pipeline.queuee": ["1", "2"]})
 
 
 def test_metric_is_known() -> None:
@@ -110,28 +110,28 @@ def test_leave_one_out_by_hand() -> None:
 
 
 def test_sweep_table_puts_the_best_first() -> None:
-    settings = {"association.max_age": ["30", "60"], "association.min_hits": ["2"]}
+    settings = {"pipeline.queue": ["30", "60"], "pipeline.threads": ["2"]}
     combinations = [entry for entry, _ in grid(Config(), settings)]
     runs = [
         [run_with(count, name) for count, name in zip(row, "ab", strict=True)] for row in ((4, 5), (9, 9))
     ]
     table = sweep_table("title", settings, combinations, runs, "HOTA", {})
-    assert [row["association.max_age"] for row in table.rows] == ["60", "30"]
+    assert [row["pipeline.queue"] for row in table.rows] == ["60", "30"]
     assert [row["picked"] for row in table.rows] == [2, 0]
     assert table.rows[0]["FN"] == 2
-    assert "association.min_hits" not in table.rows[0]  # it has one value only
+    assert "pipeline.threads" not in table.rows[0]  # it has one value only
     best = combine([run.scores for run in runs[1]]).values()["HOTA"]
     assert f"{best:.2f}" in table.notes[0]
-    assert "association.max_age=60" in table.notes[0]
+    assert "pipeline.queue=60" in table.notes[0]
     assert "Leave-one-sequence-out" in table.notes[1]
     alone = sweep_table("title", settings, combinations, [row[:1] for row in runs], "HOTA", {})
     assert "nothing is held out" in alone.notes[1]
 
 
 def test_grid_changes_nothing_else_of_the_base() -> None:
-    base = load_config(None, ["association.min_hits=5", "motion.position_std=0.1"])
-    found = grid(base, {"association.max_age": ["30", "60"]})
-    assert [entry.association.min_hits for _, entry in found] == [5, 5]
+    base = load_config(None, ["pipeline.threads=5", "motion.position_std=0.1"])
+    found = grid(base, {"pipeline.queue": ["30", "60"]})
+    assert [entry.pipeline.threads for _, entry in found] == [5, 5]
     assert [entry.motion.position_std for _, entry in found] == [0.1, 0.1]
 
 
@@ -154,8 +154,8 @@ def found_in(frames: list[int]) -> SequenceRun:
     ],
 )
 def test_the_best_comes_first_whatever_the_metric(metric: str, poor: list[int], good: list[int]) -> None:
-    settings = {"association.max_age": ["30", "60", "90"]}
+    settings = {"pipeline.queue": ["30", "60", "90"]}
     combinations = [entry for entry, _ in grid(Config(), settings)]
     runs = [[found_in(frames)] for frames in (poor, good, poor)]
     table = sweep_table("title", settings, combinations, runs, metric, {})
-    assert [row["association.max_age"] for row in table.rows] == ["60", "30", "90"]
+    assert [row["pipeline.queue"] for row in table.rows] == ["60", "30", "90"]

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
-from mot_reid.kernels.plain import assignment
+from mot_reid.kernels.numpy import assignment
 
 
-@pytest.fixture(params=["plain", "loops"], scope="module")
+@pytest.fixture(params=["numpy", "numba"], scope="module")
 def module(request: pytest.FixtureRequest) -> Any:
-    if request.param == "loops":
+    if request.param == "numba":
         pytest.importorskip("numba", reason="numba is not installed")
     return importlib.import_module(f"mot_reid.kernels.{request.param}")
 

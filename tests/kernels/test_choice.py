@@ -32,11 +32,11 @@ def test_numba_is_used_where_it_is_installed_unless_it_is_switched_off(switch: s
     if switch == "1":
         pytest.importorskip("numba", reason="numba is not installed")
     code = "from mot_reid import kernels; print(kernels.compiled(), kernels.predict.__module__)"
-    module = "loops" if switch == "1" else "plain"
+    module = "numba" if switch == "1" else "numpy"
     assert ask(code, MOT_REID_NUMBA=switch) == f"{switch == '1'} mot_reid.kernels.{module}.motion"
 
 
-def test_without_numba_the_plain_kernels_are_used() -> None:
+def test_without_numba_the_numpy_kernels_are_used() -> None:
     code = "import sys; sys.modules['numba'] = None; from mot_reid import kernels; print(kernels.compiled())"
     assert ask(code) == "False"
 
@@ -62,7 +62,7 @@ def test_one_line_tells_of_compiling_and_none_when_it_was_done_before(tmp_path: 
     """Of two stand-ins for kernels, in a cache of their own."""
     pytest.importorskip("numba", reason="numba is not installed")
     (tmp_path / "two.py").write_text(
-        "from mot_reid.kernels.loops.compiling import F8, compiled\n"
+        "from mot_reid.kernels.numba.compiling import F8, compiled\n"
         "twice = compiled(F8, F8)(lambda x: 2 * x)\n"
         "half = compiled(F8, F8)(lambda x: x / 2)\n"
     )
@@ -71,9 +71,9 @@ def test_one_line_tells_of_compiling_and_none_when_it_was_done_before(tmp_path: 
         "logging.basicConfig(level='INFO', stream=sys.stdout, format='%(name)s %(message)s')\n"
         "logging.getLogger('numba').setLevel('WARNING')\n"
         # In place of the package, which would compile the real ones.
-        "import os, types, mot_reid.kernels; package = types.ModuleType('loops')\n"
-        "package.__path__ = [os.path.join(mot_reid.kernels.__path__[0], 'loops')]\n"
-        "sys.modules['mot_reid.kernels.loops'] = package\n"
+        "import os, types, mot_reid.kernels; package = types.ModuleType('numba_kernels')\n"
+        "package.__path__ = [os.path.join(mot_reid.kernels.__path__[0], 'numba')]\n"
+        "sys.modules['mot_reid.kernels.numba'] = package\n"
         "import two; print(two.half(two.twice(4.0)))"
     )
     environment = {

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 
-@pytest.fixture(params=["plain", "loops"], scope="module")
+@pytest.fixture(params=["numpy", "numba"], scope="module")
 def module(request: pytest.FixtureRequest) -> Any:
-    if request.param == "loops":
+    if request.param == "numba":
         pytest.importorskip("numba", reason="numba is not installed")
-    return importlib.import_module(f"mot_reid.kernels.{request.param}.looks")
+    return importlib.import_module(f"mot_reid.kernels.{request.param}.appearance")
 
 
 def test_margins_by_hand(module: Any) -> None:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mot_reid.config import CameraConfig
-from mot_reid.motion.camera import AT_REST, MotionFile, SparseFlow, load_camera_motion
+from mot_reid.motion.camera import IDENTITY, MotionFile, SparseFlow, load_camera_motion
 
 NOBODY = np.zeros((0, 4), np.float32)
 
@@ -39,7 +39,7 @@ def test_a_still_camera_is_known_to_stand_even_with_noise() -> None:
     random = np.random.default_rng(1)
     for number in range(2, 6):
         noisy = np.clip(wall + random.normal(0, 2, wall.shape), 0, 255).astype(np.uint8)
-        np.testing.assert_array_equal(flow.estimate(noisy, NOBODY, number), AT_REST)
+        np.testing.assert_array_equal(flow.estimate(noisy, NOBODY, number), IDENTITY)
 
 
 def test_a_person_filling_half_the_view_is_masked_out() -> None:
@@ -54,10 +54,10 @@ def test_a_person_filling_half_the_view_is_masked_out() -> None:
         frames.append(frame)
     masked = SparseFlow()
     masked.estimate(frames[0], box, 1)
-    np.testing.assert_array_equal(masked.estimate(frames[1], box, 2), AT_REST)
+    np.testing.assert_array_equal(masked.estimate(frames[1], box, 2), IDENTITY)
     unmasked = SparseFlow()
     unmasked.estimate(frames[0], NOBODY, 1)
-    assert not np.array_equal(unmasked.estimate(frames[1], NOBODY, 2), AT_REST)
+    assert not np.array_equal(unmasked.estimate(frames[1], NOBODY, 2), IDENTITY)
 
 
 def test_nothing_to_see_is_not_taken_for_standing() -> None:
@@ -136,7 +136,7 @@ def test_people_are_masked_out_of_frames_that_are_reduced_too() -> None:
         frames.append(frame)
     flow = SparseFlow(CameraConfig(width=640))
     flow.estimate(frames[0], box, 1)
-    np.testing.assert_array_equal(flow.estimate(frames[1], box, 2), AT_REST)
+    np.testing.assert_array_equal(flow.estimate(frames[1], box, 2), IDENTITY)
 
 
 def test_a_drift_too_slow_to_show_at_once_shows_in_the_end() -> None:

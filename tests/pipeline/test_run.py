@@ -94,7 +94,7 @@ class MeanColour:
 
 
 def run(folder: Path, source: Source | None = None, *settings: str, **models: Any) -> Any:
-    config = load_config(None, ["output.formats=[mot,csv,video]", "association.embed_share=1", *settings])
+    config = load_config(None, ["output.formats=[mot,csv,video]", "association.embedding.share=1", *settings])
     models = {"detector": ByColour(), "embedder": MeanColour()} | models
     return track_source(source or Walk(), Tracker(config=config, **models), folder)
 
@@ -123,7 +123,7 @@ def test_overlapping_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_selective_embedding_asks_frame_by_frame(tmp_path: Path) -> None:
-    share = "association.embed_share=0.3"
+    share = "association.embedding.share=0.3"
     run(tmp_path / "in turn", None, "pipeline.overlap=no", share)
     embedder = MeanColour(frames_at_once=7)
     run(tmp_path / "threads", None, share, detector=ByColour(calls_at_once=2), embedder=embedder)
@@ -132,7 +132,7 @@ def test_selective_embedding_asks_frame_by_frame(tmp_path: Path) -> None:
 
 
 def test_the_summary_tells_how_many_were_embedded(tmp_path: Path) -> None:
-    summary = run(tmp_path, None, "association.embed_share=0.3")
+    summary = run(tmp_path, None, "association.embedding.share=0.3")
     told = json.loads((tmp_path / "summary.json").read_text())["embeddings"]
     assert told == {"made": summary.embedded, "possible": summary.embeddable}
     assert 0 < told["made"] < 0.6 * told["possible"]
@@ -150,7 +150,7 @@ def test_embeddings_that_are_given_are_not_made_again(tmp_path: Path) -> None:
         if number != 20
     } | {20: plain[19]}
     embedder = MeanColour(frames_at_once=4)
-    config = load_config(None, ["association.embed_share=1"])
+    config = load_config(None, ["association.embedding.share=1"])
     tracker = Tracker(detector="none", embedder=embedder, config=config)
     track_source(Walk(), tracker, tmp_path, detections=given)
     assert sum(embedder.batches) == 1
@@ -275,7 +275,7 @@ def test_a_stride_slows_the_frame_rate_down(tmp_path: Path) -> None:
 
     tracker = Tracker(detector=ByColour(), embedder="none", camera_motion="none")
     track_source(Fifth(50), tracker, tmp_path, stride=5)
-    assert tracker._associator.association.max_age == 15  # 3 seconds
+    assert tracker._associator.association.lifecycle.lost_frames == 15  # 3 seconds
     video = cv2.VideoCapture(str(tmp_path / "tracks.mp4"))
     assert video.get(cv2.CAP_PROP_FPS) == pytest.approx(5)
 

@@ -49,7 +49,9 @@ def test_a_new_output_is_one_class_and_one_row(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(FORMATS, "counts", Format("counts.json", "tracks of each frame", CountSink))
-    config = load_config(None, ["output.formats=[counts]", "camera.motion=none", "association.min_hits=1"])
+    config = load_config(
+        None, ["output.formats=[counts]", "camera.motion=none", "association.tentative.min_hits=1"]
+    )
     tracker = Tracker(detector="none", embedder="none", config=config)
     given = {number: Detections([[5, 5, 20, 40]], [0.9]) for number in (1, 2, 3)}
     (tmp_path / "out").mkdir()

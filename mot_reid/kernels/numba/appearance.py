@@ -1,10 +1,10 @@
-"""How alike people look, in loops."""
+"""Distances of appearance and averages of embeddings, in loops."""
 
 import numpy as np
 from numba import types
 
-from mot_reid.kernels.constants import LEAST_NORM, LEAST_SQUARE, PRIOR_PEOPLE
-from mot_reid.kernels.loops.compiling import (
+from mot_reid.kernels.constants import LEAST_NORM, LEAST_SQUARE, PRIOR_TRACKS
+from mot_reid.kernels.numba.compiling import (
     B1,
     F4,
     F8,
@@ -17,7 +17,7 @@ from mot_reid.kernels.loops.compiling import (
     taken,
 )
 
-__all__ = ["along_usual", "blend", "centred", "margins", "pair_distances"]
+__all__ = ["along_mean", "blend", "centred", "margins", "pair_distances"]
 
 
 @compiled(fast=True)
@@ -29,22 +29,22 @@ def _product(a, m, b, n):
 
 
 @compiled(types.Tuple((WEIGHTS, WEIGHTS, F8)), VECTORS, VECTORS, MASKS)
-def along_usual(tracks, detections, known):
-    usual = np.zeros((1, tracks.shape[1]), np.float32)
-    people = PRIOR_PEOPLE
+def along_mean(tracks, detections, known):
+    mean = np.zeros((1, tracks.shape[1]), np.float32)
+    count = PRIOR_TRACKS
     for n in range(len(tracks)):
         if known[n]:
-            people += 1
+            count += 1
             for d in range(tracks.shape[1]):
-                usual[0, d] += tracks[n, d]
+                mean[0, d] += tracks[n, d]
     for d in range(tracks.shape[1]):
-        usual[0, d] /= np.float32(people)
+        mean[0, d] /= np.float32(count)
     along_tracks, along_detections = np.empty(len(tracks), np.float32), np.empty(len(detections), np.float32)
     for n in range(len(tracks)):
-        along_tracks[n] = _product(tracks, n, usual, 0)
+        along_tracks[n] = _product(tracks, n, mean, 0)
     for n in range(len(detections)):
-        along_detections[n] = _product(detections, n, usual, 0)
-    return along_tracks, along_detections, _product(usual, 0, usual, 0)
+        along_detections[n] = _product(detections, n, mean, 0)
+    return along_tracks, along_detections, _product(mean, 0, mean, 0)
 
 
 @compiled()

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mot_reid.boxes import covered_fraction, intersections, iou
-from mot_reid.kernels.plain import boxes as kernels
+from mot_reid.kernels.numpy import boxes as kernels
 
 # Whole numbers, so that many boxes touch without an area in common.
 CORNERS = st.tuples(st.integers(0, 12), st.integers(0, 12), st.integers(1, 9), st.integers(1, 9))

@@ -1,4 +1,4 @@
-"""One-to-one assignment of pairs in a list, in NumPy and SciPy: one of the plain kernels."""
+"""One-to-one assignment of pairs in a list, in NumPy and SciPy."""
 
 import numpy as np
 from numpy.typing import NDArray

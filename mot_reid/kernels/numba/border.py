@@ -4,7 +4,7 @@ import numpy as np
 from numba import types
 
 from mot_reid.kernels.constants import LEAST_TOUCHES, SAME_PIXEL
-from mot_reid.kernels.loops.compiling import B1, BOXES, F8, FLOATS, I8, compiled
+from mot_reid.kernels.numba.compiling import B1, BOXES, F8, FLOATS, I8, compiled
 
 __all__ = ["at_edge", "extend"]
 

@@ -1,19 +1,19 @@
-"""How alike people look, in NumPy."""
+"""Distances of appearance and averages of embeddings, in NumPy."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mot_reid.kernels.constants import LEAST_NORM, LEAST_SQUARE, PRIOR_PEOPLE
+from mot_reid.kernels.constants import LEAST_NORM, LEAST_SQUARE, PRIOR_TRACKS
 
-__all__ = ["along_usual", "blend", "centred", "margins", "pair_distances"]
+__all__ = ["along_mean", "blend", "centred", "margins", "pair_distances"]
 
 Rows = NDArray[np.intp]
 Mask = NDArray[np.bool_]
 Vectors = NDArray[np.float32]
 
 
-def along_usual(tracks: Vectors, detections: Vectors, known: Mask) -> tuple[Vectors, Vectors, float]:
-    """What embeddings have of the usual look u: the mean of the tracks', short while they are few.
+def along_mean(tracks: Vectors, detections: Vectors, known: Mask) -> tuple[Vectors, Vectors, float]:
+    """What embeddings have of u, the mean of the tracks', short while they are few.
 
     Args:
         tracks: ``(T, D)``.
@@ -23,8 +23,8 @@ def along_usual(tracks: Vectors, detections: Vectors, known: Mask) -> tuple[Vect
     Returns:
         Products with u of the tracks ``(T,)``, of the detections ``(M,)`` and of u itself.
     """
-    usual = known.astype(np.float32) @ tracks / np.float32(np.count_nonzero(known) + PRIOR_PEOPLE)
-    return tracks @ usual, detections @ usual, float(usual @ usual)
+    mean = known.astype(np.float32) @ tracks / np.float32(np.count_nonzero(known) + PRIOR_TRACKS)
+    return tracks @ mean, detections @ mean, float(mean @ mean)
 
 
 def pair_distances(

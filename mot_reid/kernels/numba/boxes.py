@@ -4,7 +4,7 @@ import numpy as np
 from numba import types
 
 from mot_reid.kernels.constants import FEW, LEAST_SIZE
-from mot_reid.kernels.loops.compiling import BOXES, CLASSES, F8, FOUND, PICTURED, ROWS, WEIGHTS, compiled
+from mot_reid.kernels.numba.compiling import BOXES, CLASSES, F8, FOUND, PICTURED, ROWS, WEIGHTS, compiled
 
 __all__ = [
     "centres",

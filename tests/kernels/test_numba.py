@@ -1,4 +1,4 @@
-"""The compiled kernels do what the plain ones say."""
+"""The compiled kernels do what the ones in NumPy say."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mot_reid import kernels
-from mot_reid.kernels import plain
+from mot_reid.kernels import numpy as plain
 from mot_reid.kernels.constants import OUTWARDS
 
-compiling: Any = pytest.importorskip("mot_reid.kernels.loops.compiling", reason="numba is not installed")
-loops: Any = pytest.importorskip("mot_reid.kernels.loops", reason="numba is not installed")
+compiling: Any = pytest.importorskip("mot_reid.kernels.numba.compiling", reason="numba is not installed")
+loops: Any = pytest.importorskip("mot_reid.kernels.numba", reason="numba is not installed")
 numba: Any = pytest.importorskip("numba")
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -58,7 +58,7 @@ def test_there_is_a_loop_for_each_kernel() -> None:
     files = sorted(path.stem for path in Path(plain.__file__).parent.glob("[a-z]*.py"))
     assert len(files) > 1
     for file in files:
-        ours, theirs = (import_module(f"mot_reid.kernels.{twin}.{file}") for twin in ("plain", "loops"))
+        ours, theirs = (import_module(f"mot_reid.kernels.{twin}.{file}") for twin in ("numpy", "numba"))
         assert ours.__all__ == theirs.__all__
         for name in ours.__all__:
             assert getattr(kernels, name) is getattr(loops, name) is getattr(theirs, name)
@@ -149,7 +149,7 @@ def test_looks(seed: int, tracks: int, detections: int) -> None:
     same(lambda module: module.centred(a @ b.T, a @ usual, b @ usual, rest))
     same(lambda module: module.pair_distances(a, b, rows, columns, a @ usual, b @ usual, rest))
     remembered = random.random(tracks) < 0.7
-    same(lambda module: module.along_usual(a, b, remembered))
+    same(lambda module: module.along_mean(a, b, remembered))
     shares = random.choice(np.array([0, 0.5, 0.9], np.float32), pairs)
     b[::3] = -a[: len(b[::3])] if pairs > len(b) // 3 else b[::3]  # halves of opposites cancel out
 

@@ -6,7 +6,7 @@ import numpy as np
 from numba import types
 
 from mot_reid.kernels.constants import LEAST_SIDE, Status
-from mot_reid.kernels.loops.compiling import (
+from mot_reid.kernels.numba.compiling import (
     B1,
     BOXES,
     CLASSES,

@@ -108,7 +108,7 @@ def retire(
     Args:
         status: ``(N,)`` of `Status`.
         ages: ``(N,)`` frames since each was seen.
-        has_embedding: ``(N,)`` who is known by looks.
+        has_embedding: ``(N,)`` whose appearance is known.
         longest: that others may be lost, frames.
         longest_of_known: that those may be.
     """

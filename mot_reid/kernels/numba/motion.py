@@ -5,7 +5,7 @@ import math
 from numba import types
 
 from mot_reid.kernels.constants import LEAST_SCORE, LEAST_SIDE
-from mot_reid.kernels.loops.compiling import BOXES, F8, FLOATS, ROWS, compiled, taken
+from mot_reid.kernels.numba.compiling import BOXES, F8, FLOATS, ROWS, compiled, taken
 
 __all__ = ["carry", "predict", "update", "warp"]
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mot_reid.kernels.loops.compiling import F8, FLOATS, FOUND, ROWS, compiled
+from mot_reid.kernels.numba.compiling import F8, FLOATS, FOUND, ROWS, compiled
 
 __all__ = ["assign_pairs"]
 
