@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import Field, dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mot_reid.typing import Boxes, Embeddings, Floats32, Ints
 
-__all__ = ["Detections", "Tracks", "unit_rows"]
+__all__ = ["Detections", "TrackRow", "Tracks", "unit_rows"]
 
 # How far an embedding's length may be from 1 before it counts as not normalised and is normalised here.
 _UNIT_LENGTH_TOLERANCE = 1e-3
@@ -38,6 +39,10 @@ def _boxes(value: ArrayLike, argument: str) -> Boxes:
 
 def _numbers(value: ArrayLike, argument: str, dtype: type[Any]) -> NDArray[Any]:
     """Converts to a contiguous array of ``dtype``; numbers only, integers without loss."""
+    tensor: Any = value  # torch's, perhaps on an accelerator, in bfloat16 or with a gradient
+    if hasattr(tensor, "detach") and hasattr(tensor, "cpu"):
+        tensor = tensor.detach().cpu()
+        value = tensor.float() if tensor.is_floating_point() else tensor
     try:
         array = np.asarray(value)
     except ValueError:
@@ -131,6 +136,39 @@ class Detections(_Rows):
         return new
 
     @classmethod
+    def from_ultralytics(cls, result: Any) -> Detections:
+        """The detections of an Ultralytics result, row for row.
+
+        Masks, keypoints and oriented boxes stay in the result: ``result[row]`` of the row in
+        `Tracks.detection_index` has those of a track.
+
+        Args:
+            result: one of the results that a detection, segmentation, pose or OBB model gives, one a frame.
+        """
+        from mot_reid.exchange import detections_from_ultralytics
+
+        return detections_from_ultralytics(result)
+
+    @classmethod
+    def from_supervision(cls, detections: Any) -> Detections:
+        """The detections of a ``supervision.Detections``, row for row."""
+        from mot_reid.exchange import detections_from_supervision
+
+        return detections_from_supervision(detections)
+
+    @classmethod
+    def from_rows(cls, rows: Any) -> Detections:
+        """Detections from one table, as BoxMOT and many others have them.
+
+        Args:
+            rows: ``(N, 5)`` or ``(N, 6)``, an array or a torch tensor: x1, y1, x2, y2, score and perhaps
+                class.
+        """
+        from mot_reid.exchange import detections_from_rows
+
+        return detections_from_rows(rows)
+
+    @classmethod
     def empty(cls) -> Detections:
         """No detection at all."""
         return cls(np.zeros((0, 4)))
@@ -157,9 +195,24 @@ def unit_rows(embeddings: ArrayLike, length: int) -> Embeddings:
     return rows
 
 
+class TrackRow(NamedTuple):
+    """One row of `Tracks`, in Python's own types; iteration over them gives these."""
+
+    id: int
+    xyxy: tuple[float, float, float, float]
+    score: float
+    class_id: int
+    detection_index: int
+    id_confidence: float
+    velocity: tuple[float, float]
+    age: int
+
+
 @dataclass(frozen=True, eq=False)
 class Tracks(_Rows):
     """The tracks seen in one frame, in the order of the detections behind them, then those hidden just now.
+
+    Iteration gives a `TrackRow` for each; a mask, an index array or a slice in brackets gives `Tracks`.
 
     Attributes:
         ids: ``(N,)`` int64, from 1, unique within a tracker and never used again.
@@ -171,6 +224,9 @@ class Tracks(_Rows):
         id_confidence: ``(N,)`` float32 in [0, 1], how likely the id is still that of the person who got it:
             1 until a track comes back by its looks alone, from then on what that says, times what earlier
             returns said; 1 where not given. Online results only: what is done with hindsight leaves it at 1.
+        velocity: ``(N, 2)`` float32, of the box's centre in pixels a frame, as the motion filter has it; NaN
+            where not known.
+        age: ``(N,)`` int64, frames since the track's first detection; -1 where not known.
 
     Raises:
         ValueError: a shape does not fit.
@@ -182,6 +238,8 @@ class Tracks(_Rows):
     classes: Ints
     detection_index: Ints
     id_confidence: Floats32
+    velocity: Floats32
+    age: Ints
 
     def __init__(
         self,
@@ -191,6 +249,8 @@ class Tracks(_Rows):
         classes: Ints,
         detection_index: Ints,
         id_confidence: Floats32 | None = None,
+        velocity: Floats32 | None = None,
+        age: Ints | None = None,
     ) -> None:
         n = len(ids)
         object.__setattr__(self, "ids", ids)
@@ -200,11 +260,60 @@ class Tracks(_Rows):
         object.__setattr__(self, "detection_index", detection_index)
         sure = np.ones(n, np.float32) if id_confidence is None else id_confidence
         object.__setattr__(self, "id_confidence", sure)
+        unknown = np.full((n, 2), np.nan, np.float32)
+        object.__setattr__(self, "velocity", unknown if velocity is None else velocity)
+        object.__setattr__(self, "age", np.full(n, -1) if age is None else age)
         for name in self.__dataclass_fields__:
-            expected = (n, 4) if name == "xyxy" else (n,)
+            expected = {"xyxy": (n, 4), "velocity": (n, 2)}.get(name, (n,))
             shape = getattr(self, name).shape
             if shape != expected:
                 raise ValueError(f"{name}: expected shape {expected} to match ids, got {shape}")
+
+    def __iter__(self) -> Iterator[TrackRow]:
+        columns = (
+            *(self.ids, self.xyxy, self.scores, self.classes, self.detection_index, self.id_confidence),
+            *(self.velocity, self.age),
+        )
+        for row in zip(*(column.tolist() for column in columns), strict=True):
+            yield TrackRow(row[0], tuple(row[1]), *row[2:6], tuple(row[6]), row[7])
+
+    @property
+    def seen(self) -> Tracks:
+        """Those with a detection behind them, so that each `detection_index` is a row of the detections."""
+        return self[self.detection_index >= 0]
+
+    def to_supervision(self, class_names: Mapping[int, str] | None = None) -> Any:
+        """A ``supervision.Detections`` with ``tracker_id``, for its annotators, LineZone and PolygonZone.
+
+        Args:
+            class_names: the name of each class number, for ``data["class_name"]``.
+
+        Raises:
+            ImportError: supervision is not installed.
+        """
+        from mot_reid.exchange import tracks_to_supervision
+
+        return tracks_to_supervision(self, class_names)
+
+    def to_dataframe(self, frame: int | None = None, time: float | None = None) -> Any:
+        """A ``pandas.DataFrame``, one row for each track.
+
+        Args:
+            frame: the frame's number, for a column of that name; left out where None.
+            time: the frame's time in seconds, for another.
+
+        Raises:
+            ImportError: pandas is not installed.
+        """
+        from mot_reid.exchange import tracks_to_dataframe
+
+        return tracks_to_dataframe(self, frame, time)
+
+    def to_dict(self) -> dict[str, list[Any]]:
+        """The columns as lists, as JSON can hold them; what is not known is None."""
+        from mot_reid.exchange import tracks_to_dict
+
+        return tracks_to_dict(self)
 
     @classmethod
     def empty(cls) -> Tracks:

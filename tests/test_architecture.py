@@ -18,8 +18,8 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
     for floor in (
         # Lowest first. A file imports from its own part, from floors below its own, and from the parts that
         # BESIDE names.
-        "typing boxes structures settings config files concurrency devices extras resources sessions timing "
-        "pickles rollback yaml_text",
+        "typing boxes structures exchange settings config files concurrency devices extras resources "
+        "sessions timing pickles rollback yaml_text",
         "provenance",
         "kernels",
         "motion appearance detection video",
@@ -36,7 +36,8 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
 )
 BESIDE = {
     # Parts of one floor, each named with those of its own floor that it may import.
-    "structures": {"typing", "boxes"},
+    "structures": {"typing", "boxes", "exchange"},
+    "exchange": {"structures", "typing"},
     "boxes": {"typing"},
     "config": {"settings", "typing"},
     "settings": {"yaml_text"},

@@ -119,6 +119,8 @@ def report(frame: FrameState) -> Tracks:
         classes=rows["class_id"][chosen],
         detection_index=detection_index.astype(np.int64, copy=False),
         id_confidence=rows["id_confidence"][chosen],
+        velocity=frame.tracklets.states.velocity[chosen, :2].astype(np.float32),
+        age=frame.number - rows["first_seen"][chosen],
     )
 
 

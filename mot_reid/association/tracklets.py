@@ -19,6 +19,7 @@ _ROW = np.dtype(
         ("class_id", np.int64),
         ("hits", np.int64),  # detections so far, from the first activating one on if there is one
         ("activated", np.bool_),  # one of them had the score that starts a track soon
+        ("first_seen", np.int64),  # frame of the first detection
         ("last_seen", np.int64),  # frame of the last detection
         ("score", np.float32),  # of the last detection
         ("has_embedding", np.bool_),
@@ -76,7 +77,7 @@ class TrackletTable:
         new["score"] = scores
         new["hits"] = 1
         new["id_confidence"] = 1
-        new["last_seen"] = frame
+        new["first_seen"] = new["last_seen"] = frame
         self._states[:, :, start : self._count] = states.values
         return np.arange(start, self._count)
 
