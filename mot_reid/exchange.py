@@ -61,7 +61,7 @@ def tracks_to_supervision(tracks: Tracks, class_names: Mapping[int, str] | None)
         import supervision
     except ImportError:
         raise ImportError("to_supervision needs the package supervision: pip install supervision") from None
-    data = {"id_confidence": tracks.id_confidence, "detection_index": tracks.detection_index}
+    data: dict[str, Any] = {"id_confidence": tracks.id_confidence, "detection_index": tracks.detection_index}
     if class_names is not None:
         data["class_name"] = np.array([class_names.get(number, "") for number in tracks.classes.tolist()])
     return supervision.Detections(

@@ -274,8 +274,9 @@ class Tracks(_Rows):
             *(self.ids, self.xyxy, self.scores, self.classes, self.detection_index, self.id_confidence),
             *(self.velocity, self.age),
         )
-        for row in zip(*(column.tolist() for column in columns), strict=True):
-            yield TrackRow(row[0], tuple(row[1]), *row[2:6], tuple(row[6]), row[7])
+        lists: list[list[Any]] = [column.tolist() for column in columns]
+        for track_id, box, score, class_id, index, sure, velocity, age in zip(*lists, strict=True):
+            yield TrackRow(track_id, tuple(box), score, class_id, index, sure, tuple(velocity), age)
 
     @property
     def seen(self) -> Tracks:
