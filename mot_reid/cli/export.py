@@ -24,7 +24,7 @@ def export(
         Path,
         typer.Argument(
             metavar="WEIGHTS",
-            help="An embedder, ours or of a known project (see above), or Ultralytics' .pt.",
+            help="An embedder, ours or of a known project (see above), a detector of ours, or Ultralytics' .pt.",
         ),
     ],
     output: Annotated[
@@ -66,7 +66,7 @@ def export(
     r"""Write an embedder or a detector as ONNX, checked against torch; beside its checkpoint a CPU uses it.
 
     An embedder's network takes (N, 3, height, width) RGB crops, normalised by the mean and deviation in the
-    metadata; a detector's takes RGB pictures in 0..1 whose sides are multiples of 32.
+    metadata; a YOLO's takes RGB pictures in 0..1, RTMDet's BGR less their mean, sides multiples of 32.
     Embedders of other projects: seathiefwang/MGN-pytorch and LightMBN's MGN, GNAYUOHZ/ReID-MGN,
     levyfan/reid-mgn, MGN of fast-reid and LUPerson, and torchreid's OSNet. With -o NAME.safetensors such a
     file becomes one of ours.
@@ -101,14 +101,27 @@ def _writers(path: Path, untold: "Untold") -> dict[str, Callable[[Path, Path], N
     from mot_reid.appearance.export import export_onnx, export_safetensors
     from mot_reid.detection.export import export_detector
 
-    if _of_ultralytics(path):
+    ours = _of_rtmdet(path)
+    if ours or _of_ultralytics(path):
         if any(untold):
             raise ValueError(f"{path}: a detector; --pooling, --stem-pool and --input-size are for embedders")
+        if ours:
+            from mot_reid.detection.rtmdet_export import export_rtmdet
+
+            return {".onnx": export_rtmdet}
         return {".onnx": export_detector}
     return {
         ".onnx": partial(export_onnx, untold=untold),
         ".safetensors": partial(export_safetensors, untold=untold),
     }
+
+
+def _of_rtmdet(checkpoint: Path) -> bool:
+    """Whether a checkpoint's header, all of which comes first, names our detector's architecture."""
+    from mot_reid.detection.onnx_rtmdet import ARCHITECTURE
+
+    with checkpoint.open("rb") as file:
+        return checkpoint.suffix == ".safetensors" and ARCHITECTURE.encode() in file.read(1 << 16)
 
 
 def _of_ultralytics(checkpoint: Path) -> bool:

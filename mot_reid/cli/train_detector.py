@@ -13,13 +13,14 @@ from mot_reid.cli.options import QuietOption, TrustOption, print_table, setting_
 from mot_reid.cli.progress import WorkProgress
 from mot_reid.config import Config, DetectorConfig
 from mot_reid.provenance import provenance
-from mot_reid.training.detector.settings import FineTuning
+from mot_reid.training.detector.settings import DetectorTraining, FineTuning
 from mot_reid.video.files import prepare_output_folder
 
 __all__ = ["evaluate_detector", "train_detector"]
 
 _FRAMES = "FOLDER[:FIRST-LAST[:STEP]]"
-_TRAINING = "How it is trained"
+_TRAINING = "How it is trained (defaults are a YOLO's)"
+_OWN = "How RTMDet is trained, besides"
 
 YoloOption = Annotated[
     list[Path] | None,
@@ -39,10 +40,24 @@ def _training_option(name: str) -> Any:
     return typer.Option(help=text, show_default=False, rich_help_panel=_TRAINING)
 
 
+def _own_option(name: str) -> Any:
+    """An option for a field of `DetectorTraining` alone."""
+    item = next(item for item in fields(DetectorTraining) if item.name == name)
+    text = rf"{item.metadata['help']} \[default: {item.default}]"
+    return typer.Option(help=text, show_default=False, rich_help_panel=_OWN)
+
+
 def train_detector(
-    output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="The .pt file to write.")],
+    output: Annotated[
+        Path,
+        typer.Argument(metavar="OUTPUT", help="The file to write, .safetensors for RTMDet, .pt for a YOLO."),
+    ],
     start: Annotated[
-        Path, typer.Option(help="An Ultralytics checkpoint whose class 0 is person, such as yolo11n.pt.")
+        Path,
+        typer.Option(
+            help="What to start from: OpenMMLab's rtmdet_nano_person.onnx or a .safetensors of ours; for a "
+            ".pt, an Ultralytics checkpoint whose class 0 is person."
+        ),
     ],
     yolo: YoloOption = None,
     mot: Annotated[
@@ -73,6 +88,10 @@ def train_detector(
     keep_weight: Annotated[float | None, _training_option("keep_weight")] = None,
     tuned_share: Annotated[float | None, _training_option("tuned_share")] = None,
     seed: Annotated[int | None, _training_option("seed")] = None,
+    frozen: Annotated[int | None, _own_option("frozen")] = None,
+    reuse: Annotated[int | None, _own_option("reuse")] = None,
+    depthwise: Annotated[bool | None, _own_option("depthwise")] = None,
+    average: Annotated[float | None, _own_option("average")] = None,
     work: Annotated[
         Path | None,
         typer.Option(
@@ -87,23 +106,25 @@ def train_detector(
     trust_weights: TrustOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    r"""Fine-tune a detector to people: Ultralytics' training loop on pictures and MOTChallenge frames.
+    r"""Train a detector to people on pictures and MOTChallenge frames: RTMDet-nano, or an Ultralytics YOLO.
 
-    Boxes are the full bodies of the ground truth. With --people, half of the training pictures are filled
-    with crowds, which teaches small people and those behind others. Ctrl-C keeps what the finished runs gave,
-    or the last whole epoch of the first; --resume goes on from there. `mot-reid export` makes the ONNX file
-    that a CPU runs.
+    Boxes are those of the labels; of MOTChallenge's frames, full bodies. Part of the training pictures is
+    filled with crowds, which teaches small people and those behind others. RTMDet (OUTPUT.safetensors) learns
+    in plain torch, its crowds are people cut out of --yolo's pictures, and the export that a CPU runs is
+    written beside it. A YOLO (OUTPUT.pt) learns in Ultralytics' loop, its crowds are --people's; `mot-reid
+    export` makes its export. Ctrl-C keeps what the finished epochs or runs gave; --resume goes on from there.
 
     For example
 
     \b
-    mot-reid train-detector person.pt --start yolo11n.pt --yolo pictures/train --mot MOT17-02:1-300:10
+    mot-reid train-detector person.safetensors --start rtmdet_nano_person.onnx --yolo pictures/train
     mot-reid train-detector person.pt --start yolo11n.pt --yolo pictures/train --people bounding_box_train
     """
     import torch
 
     from mot_reid.training.detector import trainer as training
     from mot_reid.training.detector.pictures import MotFrames
+    from mot_reid.training.detector.rtmdet_training import train_rtmdet
 
     given: dict[str, Any] = {
         "epochs": epochs,
@@ -121,11 +142,22 @@ def train_detector(
         "keep_weight": keep_weight,
         "tuned_share": tuned_share,
         "seed": seed,
+        "frozen": frozen,
+        "reuse": reuse,
+        "depthwise": depthwise,
+        "average": average,
     }
+    given = {name: value for name, value in given.items() if value is not None}
     with usage_errors():
-        if output.suffix != ".pt":
-            raise ValueError(f"{output}: expected a name that ends in .pt")
-        settings = FineTuning(**{name: value for name, value in given.items() if value is not None})
+        if output.suffix not in (".pt", ".safetensors"):
+            raise ValueError(f"{output}: expected a name that ends in .safetensors (RTMDet) or .pt (a YOLO)")
+        ours = output.suffix == ".safetensors"
+        kind = DetectorTraining if ours else FineTuning
+        for name in given.keys() - {item.name for item in fields(kind)}:
+            raise ValueError(f"--{name.replace('_', '-')}: not for {'RTMDet' if ours else 'a YOLO'}")
+        if ours and people is not None:
+            raise ValueError("--people: RTMDet's crowds are made of the people in --yolo's pictures")
+        settings = kind(**given)
         sequences = [MotFrames.parse(entry) for entry in mot or []]
         prepare_output_folder(output.parent)
         if not start.is_file():
@@ -134,24 +166,23 @@ def train_detector(
             raise FileNotFoundError(f"--people {people}: no such folder")
         if not (yolo or sequences or resume):
             raise ValueError("nothing to learn from; give --yolo or --mot")
-        last = training.last_epoch(training.work_folder(output, work))
+        folder = training.work_folder(output, work)
+        last = folder / "last.pt" if ours else training.last_epoch(folder)
         if resume and not last.is_file():
             raise FileNotFoundError(f"nothing to resume: no {last}")
     if threads:
         torch.set_num_threads(threads)
     with WorkProgress(quiet) as progress:
         try:
-            training.train_detector(
-                start,
-                output,
-                yolo or [],
-                sequences,
-                people,
-                settings,
-                work,
-                resume,
-                progress,
-            )
+            if isinstance(settings, DetectorTraining):
+                with usage_errors():
+                    train_rtmdet(
+                        start, output, yolo or [], sequences, settings, folder, resume, "cpu", progress
+                    )
+            else:
+                training.train_detector(
+                    start, output, yolo or [], sequences, people, settings, work, resume, progress
+                )
         except KeyboardInterrupt:
             kept = f"what was learnt is kept in {output}; --resume goes on"
             typer.echo(

@@ -48,15 +48,15 @@ class DetectorTraining(Settings):
     """How the detector is trained."""
 
     epochs: int = setting(10, "times that so many pictures are learnt from", low=1)
-    pictures: int = setting(1600, "training pictures of 640x384, or as many pixels, in an epoch", low=1)
+    pictures: int = setting(1200, "training pictures of 640x384, or as many pixels, in an epoch", low=1)
     batch: int = setting(8, "the same in a step", low=1)
-    learning_rate: float = setting(4e-4, "AdamW's, at its height; it falls to a twentieth", low=0)
+    learning_rate: float = setting(1.5e-4, "AdamW's, at its height; it falls to a twentieth", low=0)
     backbone_rate: float = setting(0.5, "learning rate of the backbone against that of the rest", low=0)
     frozen: int = setting(
-        2, "parts of the backbone that stay as they are, of five: stem and four stages", low=0, high=5
+        5, "parts of the backbone that stay as they are, of five: stem and four stages", low=0, high=5
     )
     reuse: int = setting(
-        1,
+        6,
         "times that each picture is learnt from; more than once where all of the backbone is frozen, whose "
         "maps are kept in memory",
         low=1,
@@ -68,11 +68,11 @@ class DetectorTraining(Settings):
         False, "compute in bfloat16: faster on a CPU that has it (AVX512-BF16, AMX), very slow on others"
     )
     crowds: float = setting(
-        0.5, "share of the training pictures that are filled with people cut out of others", low=0, high=1
+        0.4, "share of the training pictures that are filled with people cut out of others", low=0, high=1
     )
-    kept_share: float = setting(0.2, "share on which the start's answers count as well", low=0, high=1)
-    keep_weight: float = setting(0.5, "weight of these answers", low=0)
-    average: float = setting(0.998, "decay of the moving average of the weights, a step", low=0, high=1)
+    kept_share: float = setting(0.3, "share on which the start's answers count as well", low=0, high=1)
+    keep_weight: float = setting(1.0, "weight of these answers", low=0)
+    average: float = setting(0.996, "decay of the moving average of the weights, a step", low=0, high=1)
     tuned_share: float = setting(
         1.0, "weight of the trained weights in the mean with the start's; 1 keeps them alone", low=0, high=1
     )

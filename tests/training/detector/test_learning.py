@@ -14,7 +14,9 @@ from mot_reid.training.detector.examples import Material, cutouts_of, make_examp
 from mot_reid.training.detector.learning import STATE, Learner, blended
 from mot_reid.training.detector.settings import DetectorTraining
 
-SMALL = DetectorTraining(epochs=2, pictures=4, batch=2, crowds=0.0, kept_share=0.5, frozen=0, average=0.5)
+SMALL = DetectorTraining(
+    epochs=2, pictures=4, batch=2, crowds=0.0, kept_share=0.5, frozen=0, reuse=1, average=0.5
+)
 
 
 @pytest.fixture(autouse=True)
@@ -63,7 +65,7 @@ def test_the_same_seed_makes_the_same_batch() -> None:
 
 def test_it_learns(tmp_path: Path) -> None:
     settings = DetectorTraining(
-        epochs=1, pictures=96, batch=4, learning_rate=2e-3, crowds=0, kept_share=0, frozen=0
+        epochs=1, pictures=96, batch=4, learning_rate=2e-3, crowds=0, kept_share=0, frozen=0, reuse=1
     )
     learner = Learner(a_start(), a_material(), settings, tmp_path)
     losses = [sum(learner._learn(batch)) for batch in learner._batches()]

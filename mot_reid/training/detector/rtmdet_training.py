@@ -1,0 +1,147 @@
+"""RTMDet trained to people, from folders of pictures to a checkpoint with its export beside it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from mot_reid.detection.rtmdet import RtmDet
+from mot_reid.detection.rtmdet_export import export_rtmdet
+from mot_reid.detection.rtmdet_weights import from_openmmlab, load_rtmdet, save_rtmdet
+from mot_reid.files import atomic
+from mot_reid.training.detector.crowds import Scene
+from mot_reid.training.detector.cutouts import load_cutouts, save_cutouts
+from mot_reid.training.detector.examples import Material, cutouts_of, reduced
+from mot_reid.training.detector.learning import STATE, Learner, blended
+from mot_reid.training.detector.pictures import MotFrames, convert_mot, convert_yolo, labelled_pictures
+from mot_reid.training.detector.settings import DetectorTraining
+from mot_reid.video.pictures import read_picture
+
+__all__ = ["read_start", "train_rtmdet"]
+
+OnStep = Callable[[str, int, int], None]
+"""Told what is being done, how many steps of it are done, and of how many."""
+
+_PICTURES, _CUTOUTS, _SETTINGS = "pictures", "cutouts.npz", "settings.json"  # in the work folder
+
+
+def read_start(path: Path) -> RtmDet:
+    """The network to start from: OpenMMLab's export ``.onnx``, or a checkpoint of ours ``.safetensors``.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is something else.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no detector weights at {path}")
+    return load_rtmdet(path) if path.suffix == ".safetensors" else from_openmmlab(path)
+
+
+def train_rtmdet(
+    start: Path,
+    out: Path,
+    pictures: Sequence[Path] = (),
+    sequences: Sequence[MotFrames] = (),
+    settings: DetectorTraining | None = None,
+    work: Path | None = None,
+    resume: bool = False,
+    device: str = "cpu",
+    on_step: OnStep = lambda *_: None,
+) -> Path:
+    """Trains RTMDet-nano to people; writes a checkpoint and, beside it, the export that a CPU runs.
+
+    Args:
+        start: see `read_start`.
+        out: the ``.safetensors`` file to write.
+        pictures: YOLO-layout folders to learn from; crowds are made of the people in them.
+        sequences: MOTChallenge frames to learn from.
+        settings: epochs, learning rate and the like; a training that is resumed goes on with its own.
+        work: folder for the converted pictures, ``last.pt`` and ``log.csv``; by default ``out`` with the
+            suffix ``.work``.
+        resume: go on after the last epoch in ``work``, with its pictures and settings.
+        device: such as ``cpu`` or ``cuda:0``.
+        on_step: told how far it is.
+
+    Returns:
+        The path written.
+
+    Raises:
+        FileNotFoundError: there is no start, or nothing to resume.
+        ValueError: the start is no RTMDet-nano, or there is nothing to learn from.
+        KeyboardInterrupt: as it came; the moving average of the last whole epoch is saved before.
+    """
+    settings = settings or DetectorTraining()
+    work = work or out.with_suffix(".work")
+    first = read_start(start)
+    if resume and not (work / STATE).is_file():
+        raise FileNotFoundError(f"nothing to resume: no {work / STATE}")
+    if resume:
+        settings = DetectorTraining(**json.loads((work / _SETTINGS).read_text()))
+    else:
+        _gather(pictures, sequences, settings, work, on_step)
+    learner = Learner(first, _material(work), settings, work, device, resume)
+    try:
+        trained = learner.run(lambda done, total: on_step("training", done, total))
+        _write(blended(first, trained.cpu(), settings.tuned_share), settings, out)
+    except KeyboardInterrupt:
+        if (work / STATE).is_file():
+            last = Learner(first, Material([]), settings, work, resume=True)
+            _write(blended(first, last.average, settings.tuned_share), settings, out)
+        raise
+    return out
+
+
+def _write(network: RtmDet, settings: DetectorTraining, out: Path) -> None:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    save_rtmdet(network, out, {"settings": asdict(settings)})
+    export_rtmdet(out, out.with_suffix(".onnx"))
+
+
+def _gather(
+    pictures: Sequence[Path],
+    sequences: Sequence[MotFrames],
+    settings: DetectorTraining,
+    work: Path,
+    on_step: OnStep,
+) -> None:
+    """Gathers in ``work`` all that is learnt from, and forgets what was there."""
+    if not (pictures or sequences):
+        raise ValueError("pictures, sequences: nothing to learn from, both are empty")
+    for part in (_PICTURES, "mot"):
+        shutil.rmtree(work / part, ignore_errors=True)
+    for file in (STATE, "log.csv", _CUTOUTS, _SETTINGS):
+        (work / file).unlink(missing_ok=True)
+    for folder in pictures:
+        convert_yolo(folder, work / _PICTURES)
+    for number, frames in enumerate(sequences):
+        convert_mot(frames, work / "mot" / str(number))
+        convert_yolo(work / "mot" / str(number), work / _PICTURES)
+    shutil.rmtree(work / "mot", ignore_errors=True)
+    if settings.crowds:
+        on_step("cutting people out", 0, 1)
+        found = cutouts_of(_scenes(work))
+        on_step("cutting people out", 1, 1)
+        if not found:
+            raise ValueError("crowds: nobody in the pictures can be cut out; use --crowds 0")
+        with atomic(work / _CUTOUTS) as part_:
+            save_cutouts(found, part_)
+    (work / _SETTINGS).write_text(json.dumps(asdict(settings)))
+
+
+def _material(work: Path) -> Material:
+    cutouts = work / _CUTOUTS
+    return Material(_scenes(work), load_cutouts(cutouts) if cutouts.is_file() else [])
+
+
+def _scenes(work: Path) -> list[Scene]:
+    scenes = []
+    for path, people, _ in labelled_pictures(work / _PICTURES):
+        picture = read_picture(path)
+        sides = np.array([picture.shape[1], picture.shape[0]] * 2, np.float64)
+        scenes.append(reduced(Scene(picture, people * sides)))
+    return scenes
