@@ -24,7 +24,7 @@ def export(
         Path,
         typer.Argument(
             metavar="WEIGHTS",
-            help="An embedder, ours or of a known project (see above), a detector of ours, or Ultralytics' .pt.",
+            help="An embedder, ours or of a known project (see above), or a detector, ours or a YOLO's .pt.",
         ),
     ],
     output: Annotated[

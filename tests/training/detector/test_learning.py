@@ -65,7 +65,7 @@ def test_the_same_seed_makes_the_same_batch() -> None:
 
 def test_it_learns(tmp_path: Path) -> None:
     settings = DetectorTraining(
-        epochs=1, pictures=96, batch=4, learning_rate=2e-3, crowds=0, kept_share=0, frozen=0, reuse=1
+        epochs=1, pictures=80, batch=4, learning_rate=4e-3, crowds=0, kept_share=0, frozen=5, reuse=4
     )
     learner = Learner(a_start(), a_material(), settings, tmp_path)
     losses = [sum(learner._learn(batch)) for batch in learner._batches()]

@@ -1,0 +1,128 @@
+"""``mot-reid train-detector`` for RTMDet, from pictures to a detector that runs."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from mot_reid.config import DetectorConfig
+from mot_reid.detection.rtmdet import RtmDet
+from mot_reid.detection.rtmdet_weights import load_rtmdet, save_rtmdet
+from mot_reid.detection.yolo import YoloDetector
+from mot_reid.training.detector import examples, learning
+from mot_reid.training.detector.rtmdet_training import read_start
+
+SMALL = ("--epochs", 2, "--pictures", 4, "--batch", 2, "--crowds", 0, "--reuse", 1, "--quiet")
+
+
+@pytest.fixture(autouse=True)
+def small_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(examples, "_SIZES", (((64, 96), 1.0),))
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    save_rtmdet(RtmDet(), tmp_path / "start.safetensors")
+    return tmp_path / "start.safetensors"
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    folder = tmp_path / "pictures"
+    for part in ("images", "labels"):
+        (folder / part).mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for name in ("a", "b"):
+        cv2.imwrite(
+            str(folder / "images" / f"{name}.png"), rng.integers(0, 255, (90, 120, 3), dtype=np.uint8)
+        )
+        (folder / "labels" / f"{name}.txt").write_text("0 0.5 0.5 0.3 0.7\n")
+    return folder
+
+
+def test_one_command_makes_a_detector_and_its_export(
+    run: Callable, start: Path, pictures: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "person.safetensors"
+    done = run("train-detector", out, "--start", start, "--yolo", pictures, *SMALL)
+    assert done.code == 0, done.err
+    assert f"written: {out}" in done.out
+    assert YoloDetector(DetectorConfig(str(out))).name == "person.safetensors (onnxruntime cpu)"
+    trained, before = load_rtmdet(out), load_rtmdet(start)
+    assert not torch.equal(trained.heads[0].score.weight, before.heads[0].score.weight)
+    log = (tmp_path / "person.work" / "log.csv").read_text().splitlines()
+    assert len(log) == 3
+    made_anew = tmp_path / "again.safetensors"
+    assert run("train-detector", made_anew, "--start", start, "--yolo", pictures, *SMALL).code == 0
+    assert made_anew.read_bytes() == out.read_bytes()
+    exported = run("export", out, "-o", tmp_path / "other.onnx")
+    assert exported.code == 0, exported.err
+    assert run("export", out, "--pooling", "max").code == 2
+
+
+def test_ctrl_c_keeps_the_last_whole_epoch_and_resume_goes_on(
+    run: Callable, start: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = tmp_path / "whole.safetensors"
+    assert run("train-detector", whole, "--start", start, "--yolo", pictures, *SMALL).code == 0
+    out = tmp_path / "person.safetensors"
+    learn = learning.Learner._learn
+
+    def interrupted(self: learning.Learner, batch: object) -> object:
+        if self.step == 3:
+            raise KeyboardInterrupt
+        return learn(self, batch)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(learning.Learner, "_learn", interrupted)
+        stopped = run("train-detector", out, "--start", start, "--yolo", pictures, *SMALL)
+    assert stopped.code == 130
+    assert f"what was learnt is kept in {out}; --resume goes on" in stopped.err
+    kept = load_rtmdet(out).heads[0].score.weight
+    assert run("train-detector", out, "--start", start, "--resume", "--quiet").code == 0
+    assert not torch.equal(load_rtmdet(out).heads[0].score.weight, kept)
+    assert out.read_bytes() == whole.read_bytes()
+    settings = json.loads((tmp_path / "person.work" / "settings.json").read_text())
+    assert settings["epochs"] == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--image-size", 640), "--image-size: not for RTMDet"),
+        (("--people", "."), "--people: RTMDet's crowds"),
+        (("--frozen", 3, "--reuse", 2), "reuse: pictures are learnt from once"),
+        (("--resume",), "nothing to resume"),
+    ],
+)
+def test_what_does_not_fit_is_told(
+    run: Callable, start: Path, pictures: Path, tmp_path: Path, arguments: tuple, told: str
+) -> None:
+    out = tmp_path / "person.safetensors"
+    done = run("train-detector", out, "--start", start, "--yolo", pictures, "--crowds", 0, *arguments)
+    assert done.code == 2
+    assert told in " ".join(done.err.split())
+    assert not out.exists()
+
+
+def test_a_yolo_has_options_of_its_own(run: Callable, start: Path, pictures: Path, tmp_path: Path) -> None:
+    done = run("train-detector", tmp_path / "a.pt", "--start", start, "--yolo", pictures, "--frozen", 3)
+    assert done.code == 2
+    assert "--frozen: not for a YOLO" in done.err
+    assert run("train-detector", tmp_path / "a.zip", "--start", start, "--yolo", pictures).code == 2
+
+
+def test_crowds_need_somebody_to_cut_out(run: Callable, start: Path, pictures: Path, tmp_path: Path) -> None:
+    done = run("train-detector", tmp_path / "a.safetensors", "--start", start, "--yolo", pictures, "--quiet")
+    assert done.code == 2
+    assert "nobody in the pictures can be cut out; use --crowds 0" in done.err
+
+
+def test_a_start_that_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"nothing\.onnx"):
+        read_start(tmp_path / "nothing.onnx")
