@@ -21,6 +21,7 @@ __all__ = ["evaluate_detector", "train_detector"]
 _FRAMES = "FOLDER[:FIRST-LAST[:STEP]]"
 _TRAINING = "How it is trained (defaults are a YOLO's)"
 _OWN = "How RTMDet is trained, besides"
+_SETTINGS = {item.name for kind in (FineTuning, DetectorTraining) for item in fields(kind)}
 
 YoloOption = Annotated[
     list[Path] | None,
@@ -120,44 +121,16 @@ def train_detector(
     mot-reid train-detector person.safetensors --start rtmdet_nano_person.onnx --yolo pictures/train
     mot-reid train-detector person.pt --start yolo11n.pt --yolo pictures/train --people bounding_box_train
     """
+    given = {name: value for name, value in locals().items() if name in _SETTINGS and value is not None}
     import torch
 
     from mot_reid.training.detector import trainer as training
     from mot_reid.training.detector.pictures import MotFrames
     from mot_reid.training.detector.rtmdet_training import train_rtmdet
 
-    given: dict[str, Any] = {
-        "epochs": epochs,
-        "runs": runs,
-        "pictures": pictures,
-        "image_size": image_size,
-        "image_height": image_height,
-        "batch": batch,
-        "learning_rate": learning_rate,
-        "backbone_rate": backbone_rate,
-        "bf16": bf16,
-        "cutouts": cutouts,
-        "crowds": crowds,
-        "kept_share": kept_share,
-        "keep_weight": keep_weight,
-        "tuned_share": tuned_share,
-        "seed": seed,
-        "frozen": frozen,
-        "reuse": reuse,
-        "depthwise": depthwise,
-        "average": average,
-    }
-    given = {name: value for name, value in given.items() if value is not None}
     with usage_errors():
-        if output.suffix not in (".pt", ".safetensors"):
-            raise ValueError(f"{output}: expected a name that ends in .safetensors (RTMDet) or .pt (a YOLO)")
-        ours = output.suffix == ".safetensors"
-        kind = DetectorTraining if ours else FineTuning
-        for name in given.keys() - {item.name for item in fields(kind)}:
-            raise ValueError(f"--{name.replace('_', '-')}: not for {'RTMDet' if ours else 'a YOLO'}")
-        if ours and people is not None:
-            raise ValueError("--people: RTMDet's crowds are made of the people in --yolo's pictures")
-        settings = kind(**given)
+        settings = _settings(output, given, people)
+        ours = isinstance(settings, DetectorTraining)
         sequences = [MotFrames.parse(entry) for entry in mot or []]
         prepare_output_folder(output.parent)
         if not start.is_file():
@@ -190,6 +163,23 @@ def train_detector(
             )
             raise typer.Exit(INTERRUPTED) from None
     typer.echo(f"written: {output}")
+
+
+def _settings(output: Path, given: dict[str, Any], people: Path | None) -> DetectorTraining | FineTuning:
+    """Those of the kind of detector that the output's name means.
+
+    Raises:
+        ValueError: the name means none, or an option is one of the other kind.
+    """
+    if output.suffix not in (".pt", ".safetensors"):
+        raise ValueError(f"{output}: expected a name that ends in .safetensors (RTMDet) or .pt (a YOLO)")
+    ours = output.suffix == ".safetensors"
+    kind = DetectorTraining if ours else FineTuning
+    for name in sorted(given.keys() - {item.name for item in fields(kind)}):
+        raise ValueError(f"--{name.replace('_', '-')}: not for {'RTMDet' if ours else 'a YOLO'}")
+    if ours and people is not None:
+        raise ValueError("--people: RTMDet's crowds are made of the people in --yolo's pictures")
+    return kind(**given)
 
 
 def evaluate_detector(
