@@ -39,6 +39,14 @@ class Stopwatch:
             with self._adding:
                 self.seconds[stage] += own
 
+    def __getstate__(self) -> dict[str, float]:
+        """The seconds; what is being timed at the moment stays behind."""
+        return dict(self.seconds)
+
+    def __setstate__(self, seconds: dict[str, float]) -> None:
+        self.__init__()  # type: ignore[misc]
+        self.seconds.update(seconds)
+
     def _inner(self) -> list[float]:
         """For each stage open in this thread, the seconds of the stages inside it."""
         if not hasattr(self._of_thread, "inner"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,8 +34,13 @@ class Tracker:
     """Tracks people through the frames of one video.
 
     Models are loaded when first needed, or by `load`. Two trackers share no state, unless one is given the
-    other's models: ``Tracker(first.detector, first.embedder)``. One tracker is for one thread at a time, and
-    for the process that made it; models may be shared by threads.
+    other's models: ``Tracker(first.detector, first.embedder)``. One tracker is for one thread at a time;
+    models may be shared by threads.
+
+    A tracker can be copied and pickled between two frames: to try something from here, to save a run and go
+    on later, to move it to another process. ``copy.deepcopy`` shares the models. A pickle leaves them out:
+    those that the configuration names are loaded again when needed, those handed in are handed in again, by
+    `attach`. Only unpickle what you have saved yourself: Python's pickles can run code.
 
     Args:
         detector: weights that Ultralytics loads, ``"none"``, or an object with ``detect`` and
@@ -103,8 +109,57 @@ class Tracker:
         self._has_detector = self._detector is not None or settings.detector.weights != NONE
         given = self._embedder is not None
         self._has_embedder = settings.embeds or (given and settings.association.embedding.share > 0)
+        models = {"detector": self._detector, "embedder": self._embedder}
+        self._given = frozenset(name for name, model in models.items() if model is not None)
+        self._missing: frozenset[str] = frozenset()  # given ones that a pickle has left behind
         self._turn = threading.Lock()
         self.reset(fps)
+
+    def attach(self, detector: Detector | None = None, embedder: Embedder | None = None) -> None:
+        """Hands in models again, for a tracker that was pickled without them; tracks stay as they are.
+
+        Args:
+            detector: as for `Tracker`; None leaves it as it is.
+            embedder: as for `Tracker`; None leaves it as it is. Another one than before makes embeddings
+                that cannot be compared with those of the tracks.
+
+        Raises:
+            TypeError: one has no ``detect`` or no ``embed``.
+        """
+        if detector is not None:
+            self._detector, self._has_detector = as_detector(detector), True
+        if embedder is not None:
+            self._embedder = as_embedder(embedder)
+            self._has_embedder = self.config.association.embedding.share > 0
+        self._missing -= {
+            name for name, model in (("detector", detector), ("embedder", embedder)) if model is not None
+        }
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the models and the lock.
+
+        Raises:
+            RuntimeError: another thread is in `update`.
+        """
+        if not self._turn.acquire(blocking=False):
+            raise RuntimeError("pickle: another thread is in update; a tracker is saved between two frames")
+        try:
+            state = vars(self).copy()
+        finally:
+            self._turn.release()
+        state["_missing"] = frozenset(self._given)
+        for name in ("_turn", "_detector", "_embedder"):
+            del state[name]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _detector=None, _embedder=None, _turn=threading.Lock())
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tracker:
+        twin = object.__new__(type(self))
+        twin.__setstate__(deepcopy(self.__getstate__(), memo))
+        twin._detector, twin._embedder, twin._missing = self._detector, self._embedder, self._missing
+        return twin
 
     def reset(self, fps: float | None = None) -> None:
         """Starts over, as for a new video: ids begin at 1 again. Loaded models stay.
@@ -321,13 +376,19 @@ class Tracker:
 
     def _loaded_detector(self) -> Detector:
         if self._detector is None:
+            self._require_attached("detector")
             from mot_reid.detection.loading import load_detector
 
             self._detector = load_detector(self.config)
         return self._detector
 
+    def _require_attached(self, name: str) -> None:
+        if name in self._missing:
+            raise ValueError(f"{name}: this tracker was pickled without it; attach({name}=...) hands it in")
+
     def _loaded_embedder(self) -> Embedder:
         if self._embedder is None:
+            self._require_attached("embedder")
             from mot_reid.appearance.loading import load_embedder
 
             self._embedder = load_embedder(self.config)

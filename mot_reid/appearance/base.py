@@ -86,7 +86,9 @@ def as_embedder(embedder: object) -> Embedder:
         TypeError: it has no ``embed``, or a number of its is none above 0.
     """
     if not hasattr(embedder, "embed"):
-        raise TypeError(f"embedder: expected weights or an object with embed, got {embedder!r}")
+        text = "" if hasattr(embedder, "parameters") else repr(embedder)  # networks print hundreds of lines
+        shown = text if text and len(text) <= 100 else f"an object of type {type(embedder).__name__}"
+        raise TypeError(f"embedder: expected weights or an object with embed, got {shown}")
     whole = embedder if _is_complete(embedder) else _Adapted(embedder)
     for member in ("frames_at_once", "calls_at_once"):
         value = getattr(whole, member)

@@ -1,6 +1,6 @@
 """How high the detector's scores usually are: every detector has its own idea of 0.6."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,10 @@ _PRIOR_WEIGHT = 20.0
 _DECAY = 0.99
 # A flood of poor detections must not pass for a modest detector.
 _LEAST = 0.5
+# A detector whose best scores stay below this is a modest one: its scores are stretched to it.
+_FULL = 0.6
+# How fast a frame's best score counts: as one of so many detections, and never for more than this share.
+_CONVINCED_BY, _FASTEST = 30.0, 0.2
 
 
 @dataclass(frozen=True)
@@ -23,27 +27,46 @@ class UsualScore:
     """A running mean of the scores, each weighted by its square, so that false positives hardly count.
 
     Objects in plain view dominate it whatever the detector calls them; thresholds taken as shares of it mean
-    the same for a detector that gives them 0.95 as for one that gives them 0.7.
+    the same for a detector that gives them 0.95 as for one that gives them 0.7. One whose scores never come
+    near that, such as a thermal or an open-vocabulary one, is modest: its scores are stretched first. How far
+    is told by the best score of each frame, so that a crowd of poor detections beside a good one stretches
+    nothing; and what a detector has once shown it can do is not forgotten when the scene empties.
 
     Attributes:
         weight: of all scores so far, the older the less.
         total: of the scores, weighted.
+        height: a running mean of the frames' best scores that starts from nothing.
+        unseen: the share that a start from the prior would still have in it.
+        proved: the highest that `height` has been.
     """
 
     weight: float = 0.0
     total: float = 0.0
+    height: float = 0.0
+    unseen: float = 1.0
+    proved: float = 0.0
+
+    @property
+    def stretch(self) -> float:
+        """What scores are divided by, 1 for all but modest detectors."""
+        return min(1.0, max(self.height + self.unseen * _PRIOR_SCORE, self.proved) / _FULL)
 
     @property
     def value(self) -> float:
         """What is usual."""
-        return max((self.total + _PRIOR_WEIGHT * _PRIOR_SCORE) / (self.weight + _PRIOR_WEIGHT), _LEAST)
+        mean = (self.total + _PRIOR_WEIGHT * _PRIOR_SCORE) / (self.weight + _PRIOR_WEIGHT)
+        return max(mean, _LEAST) * self.stretch
 
     def after(self, scores: NDArray[np.floating]) -> "UsualScore":
         """The same once the scores ``(N,)`` of one frame are taken in."""
         scores = scores.astype(np.float64)
+        share = min(len(scores) / _CONVINCED_BY, _FASTEST)
+        height = self.height + share * (float(scores.max(initial=0.0)) - self.height)
+        seen = replace(self, height=height, unseen=(1 - share) * self.unseen, proved=max(self.proved, height))
+        scores = np.minimum(scores / seen.stretch, 1.0)
         squares = scores * scores
         weight, total = float(scores @ scores), float(squares @ scores)
-        return UsualScore(_DECAY * self.weight + weight, _DECAY * self.total + total)
+        return replace(seen, weight=_DECAY * self.weight + weight, total=_DECAY * self.total + total)
 
 
 def activation_shares(

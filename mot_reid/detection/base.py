@@ -8,6 +8,8 @@ from mot_reid.typing import Image
 
 __all__ = ["Detector", "as_detector"]
 
+_LONGEST = 100  # letters of a model in a message
+
 
 class Detector(Protocol):
     """Finds people, or other objects, in frames.
@@ -64,6 +66,16 @@ def _is_complete(detector: object) -> TypeGuard[Detector]:
     return all(hasattr(detector, member) for member in members) and bool(getattr(detector, "name", ""))
 
 
+def _told(model: object) -> str:
+    """A model for a message: whole networks print themselves on hundreds of lines."""
+    kind = f"{type(model).__module__.partition('.')[0]}'s {type(model).__name__}"
+    if hasattr(model, "predict") and hasattr(model, "names"):  # Ultralytics' YOLO and its kin
+        file = getattr(model, "ckpt_path", None) or "model.pt"
+        return f"{kind}; its file is what is wanted: Tracker(detector={str(file)!r})"
+    text = "" if hasattr(model, "parameters") else repr(model)
+    return text if text and len(text) <= _LONGEST and "\n" not in text else f"an object of {kind}"
+
+
 def as_detector(detector: object) -> Detector:
     """A detector with all members of `Detector`: itself where it has them, or else in a thin wrapper.
 
@@ -72,7 +84,7 @@ def as_detector(detector: object) -> Detector:
     """
     for member in ("detect", "class_names"):
         if not hasattr(detector, member):
-            raise TypeError(f"detector: expected weights or an object with {member}, got {detector!r}")
+            raise TypeError(f"detector: expected weights or an object with {member}, got {_told(detector)}")
     whole = detector if _is_complete(detector) else _Adapted(detector)
     for member in ("batch_size", "calls_at_once"):
         value = getattr(whole, member)

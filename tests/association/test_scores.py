@@ -43,9 +43,32 @@ def test_an_empty_scene_brings_the_prior_back() -> None:
 
 def test_a_flood_of_poor_detections_does_not_lower_it_for_ever() -> None:
     usual = UsualScore()
+    for _ in range(60):  # one in plain view shows what the detector can do
+        usual = usual.after(np.array([0.8, 0.15]))
     for _ in range(2000):
         usual = usual.after(np.full(200, 0.15))
-    assert usual.after(np.zeros(0)).value == 0.5
+    assert usual.after(np.zeros(0)).value == pytest.approx(0.5)
+    usual = UsualScore()
+    for _ in range(2000):  # beside somebody it never does
+        usual = usual.after(np.array([0.7] + [0.15] * 200))
+    assert usual.value >= 0.5
+
+
+@pytest.mark.parametrize("level", [0.12, 0.15, 0.2, 0.3, 0.4, 0.5])
+def test_a_modest_detector_is_believed_after_a_while(level: float) -> None:
+    usual = UsualScore()
+    for _ in range(100):
+        usual = usual.after(np.full(2, level))
+    assert 0.75 * usual.value < level
+    assert usual.stretch == pytest.approx(level / 0.6, rel=0.05)
+
+
+@pytest.mark.parametrize("level", [0.6, 0.75, 0.95])
+def test_other_detectors_are_not_stretched(level: float) -> None:
+    usual = UsualScore()
+    for _ in range(300):
+        usual = usual.after(np.array([level, 0.1, 0.2]))
+        assert usual.stretch == 1
 
 
 def test_who_turns_up_in_the_middle_needs_a_higher_score() -> None:
