@@ -8,8 +8,19 @@ import shutil
 import tempfile
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
-__all__ = ["ONNX_ORIGIN", "cache_folder", "export_of", "find_weights", "shipped"]
+__all__ = [
+    "ONNX_ORIGIN",
+    "WeightsKind",
+    "cache_folder",
+    "export_of",
+    "find_weights",
+    "shipped",
+    "weights_kind",
+]
+
+WeightsKind = Literal["onnx", "pytorch", "safetensors", "other"]
 
 ONNX_ORIGIN = "checkpoint_sha256"
 """The entry of an export's metadata that names the checkpoint's content."""
@@ -50,6 +61,34 @@ def find_weights(name: str | Path, suffixes: tuple[str, ...]) -> Path:
     raise FileNotFoundError(
         f"weights not found: {name} (nothing is downloaded; shipped: {', '.join(known) or 'none'})"
     )
+
+
+def weights_kind(path: Path) -> WeightsKind:
+    """What a file of weights is, by its first bytes, and by its name only where they say nothing.
+
+    Trainers save ``model.pth.tar-60``, and downloads lose their suffixes.
+    """
+    start, size = b"", 0
+    if path.is_file():
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            start = file.read(9)
+    if start.startswith(b"PK\x03\x04") or (start[:1] == b"\x80" and start[1:2] in b"\x02\x03\x04\x05"):
+        return "pytorch"
+    if start[8:] == b"{" and int.from_bytes(start[:8], "little") <= size - 8:
+        return "safetensors"  # the length of its header, a JSON object, comes first
+    if start[:1] == b"\x08" and start[2:3] in (b"\x12", b"\x1a", b"\x3a", b"\x42", b"\x2a"):
+        return (
+            "onnx"  # a protocol buffer: the version, then its producer, the graph, or the operators' version
+        )
+    return _KINDS.get(path.suffix.lower(), "other")
+
+
+_KINDS: dict[str, WeightsKind] = {
+    ".onnx": "onnx",
+    ".safetensors": "safetensors",
+    **dict.fromkeys((".pt", ".pth", ".tar"), "pytorch"),
+}
 
 
 def export_of(checkpoint: Path) -> Path | None:

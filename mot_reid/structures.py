@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import Field, dataclass
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +15,8 @@ __all__ = ["Detections", "TrackRow", "Tracks", "unit_rows"]
 
 # How far an embedding's length may be from 1 before it counts as not normalised and is normalised here.
 _UNIT_LENGTH_TOLERANCE = 1e-3
+# How far a score may lie outside [0, 1] and still pass for rounding.
+_ROUNDING = 1e-3
 
 
 def _boxes(value: ArrayLike, argument: str) -> Boxes:
@@ -58,6 +60,36 @@ def _numbers(value: ArrayLike, argument: str, dtype: type[Any]) -> NDArray[Any]:
         return np.ascontiguousarray(array, dtype=dtype)
 
 
+_Columns = tuple[ArrayLike, ArrayLike | None, ArrayLike | None, ArrayLike | None]
+
+
+def _valid_rows(
+    xyxy: ArrayLike, scores: ArrayLike | None, classes: ArrayLike | None, embeddings: ArrayLike | None
+) -> tuple[_Columns, int]:
+    """The rows that `Detections` takes, and how many it would not; wrong shapes stay for its own checks."""
+    boxes = _numbers(xyxy, "xyxy", np.float32)
+    if boxes.ndim != 2 or boxes.shape[1:] != (4,):
+        return (xyxy, scores, classes, embeddings), 0
+    good = np.isfinite(boxes).all(axis=1) & (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
+    mended = np.zeros(len(boxes), bool)
+    columns: list[Any] = [boxes]
+    for value, argument in ((scores, "scores"), (classes, "classes"), (embeddings, "embeddings")):
+        column = None if value is None else np.asarray(value)
+        if column is not None and len(column) == len(boxes):
+            rows = column.reshape(len(boxes), -1).astype(np.float64)
+            good &= np.isfinite(rows).all(axis=1)
+            if argument == "scores" and column.ndim == 1:
+                mended = (column < 0) | (column > 1)
+                good &= (column >= -_ROUNDING) & (column <= 1 + _ROUNDING)
+                column = np.clip(column, 0, 1)
+            if argument == "embeddings":
+                good &= (rows != 0).any(axis=1)
+        columns.append(column)
+    count = len(boxes)
+    kept = [c[good] if c is not None and len(c) == count else c for c in columns]
+    return (kept[0], kept[1], kept[2], kept[3]), int((~good | mended).sum())
+
+
 def _column(value: ArrayLike, argument: str, dtype: type[Any], length: int) -> NDArray[Any]:
     column = _numbers(value, argument, dtype)
     if column.shape != (length,):
@@ -94,6 +126,16 @@ class Detections(_Rows):
         scores: ``(N,)`` float32 in [0, 1]; 1 where not given.
         classes: ``(N,)`` int64 class numbers; 0 where not given.
         embeddings: ``(N, D)`` float32 appearance vectors, L2-normalised here if they are not; or None.
+        invalid_rows: how many rows were left out or mended where ``invalid="drop"`` was asked for.
+
+    Args:
+        xyxy: boxes.
+        scores: of each.
+        classes: of each.
+        embeddings: of each.
+        invalid: ``"raise"``, or ``"drop"`` to leave out rows with a value that is not finite, a box without
+            area, a score outside [0, 1] or an embedding of zeros; a score that is outside by rounding only
+            (0.001) is cut. Row numbers such as `Tracks.detection_index` count what is left.
 
     Raises:
         ValueError: a shape does not fit, a value is not finite, a box has no area, a score lies outside
@@ -105,6 +147,7 @@ class Detections(_Rows):
     scores: Floats32
     classes: Ints
     embeddings: Embeddings | None
+    invalid_rows = 0  # without an annotation: not a column
 
     def __init__(
         self,
@@ -112,7 +155,15 @@ class Detections(_Rows):
         scores: ArrayLike | None = None,
         classes: ArrayLike | None = None,
         embeddings: ArrayLike | None = None,
+        *,
+        invalid: Literal["raise", "drop"] = "raise",
     ) -> None:
+        wrong = 0
+        if invalid == "drop":
+            (xyxy, scores, classes, embeddings), wrong = _valid_rows(xyxy, scores, classes, embeddings)
+        elif invalid != "raise":
+            raise ValueError(f"invalid: expected raise or drop, got {invalid!r}")
+        object.__setattr__(self, "invalid_rows", wrong)
         boxes = _boxes(xyxy, "xyxy")
         n = len(boxes)
         checked_scores = _column(np.ones(n) if scores is None else scores, "scores", np.float32, n)

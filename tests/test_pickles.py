@@ -14,7 +14,6 @@ import torch
 from torch import nn
 
 from mot_reid.pickles import TRUST, UntrustedError, require_data_only
-from mot_reid.resources import shipped
 
 
 class Calls:
@@ -167,7 +166,8 @@ def test_kinds_of_files_that_are_programs_are_refused(tmp_path: Path) -> None:
 
 
 def test_damaged_files_are_named(tmp_path: Path) -> None:
-    whole = (shipped("weights") / "person_yolo11n.pt").read_bytes()
+    torch.save({"model": nn.Linear(30, 30)}, tmp_path / "whole.pt")
+    whole = (tmp_path / "whole.pt").read_bytes()
     for name, content in {
         "empty.pt": b"",
         "page.pt": b"<html>not found</html>",
@@ -184,7 +184,6 @@ def test_checkpoints_of_layers_are_data(tmp_path: Path) -> None:
     from mot_reid.detection.yolo import import_ultralytics
 
     ultralytics = import_ultralytics()
-    require_data_only(shipped("weights") / "person_yolo11n.pt")
     for name in ("yolo11n-obb", "yolov8n-pose", "yolov10n", "yolo11n-cls"):
         ultralytics.YOLO(f"{name}.yaml").save(tmp_path / f"{name}.pt")
         require_data_only(tmp_path / f"{name}.pt")

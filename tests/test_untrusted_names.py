@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mot_reid.config import DetectorConfig
 from mot_reid.resources import find_weights, shipped
 from mot_reid.structures import Tracks
 from mot_reid.video.seqinfo import is_plain_name, picture_folder, read_seqinfo, sequence_name
@@ -131,12 +132,14 @@ def test_a_bare_name_means_the_shipped_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    ours = shipped("weights") / "person_yolo11n.pt"
-    assert find_weights("person_yolo11n.pt", (".pt",)) == ours
+    name = DetectorConfig().weights
+    ours = shipped("weights") / name
+    suffixes = (ours.suffix,)
+    assert find_weights(name, suffixes) == ours
     assert not caplog.records
-    Path("person_yolo11n.pt").write_bytes(b"somebody else's")
-    assert find_weights("person_yolo11n.pt", (".pt",)) == ours
-    assert "./person_yolo11n.pt means the file in this folder" in caplog.text
-    assert find_weights("./person_yolo11n.pt", (".pt",)).read_bytes() == b"somebody else's"
+    Path(name).write_bytes(b"somebody else's")
+    assert find_weights(name, suffixes) == ours
+    assert f"./{name} means the file in this folder" in caplog.text
+    assert find_weights(f"./{name}", suffixes).read_bytes() == b"somebody else's"
     Path("mine.pt").touch()
-    assert find_weights("mine.pt", (".pt",)) == Path("mine.pt")
+    assert find_weights("mine.pt", suffixes) == Path("mine.pt")

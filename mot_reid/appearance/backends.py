@@ -9,7 +9,7 @@ import numpy as np
 from mot_reid.appearance.crops import IMAGENET_MEAN, IMAGENET_STD, normalised
 from mot_reid.devices import exclusive
 from mot_reid.extras import installed
-from mot_reid.resources import export_of
+from mot_reid.resources import export_of, weights_kind
 from mot_reid.sessions import CUDA, open_session
 from mot_reid.typing import Crops, Embeddings
 
@@ -64,11 +64,12 @@ def load_backend(path: Path, device: str, runtime: Runtime = "auto", threads: in
         ValueError: the file is not what its name says, its tensors do not fit the network, or the runtime
             cannot run it.
     """
-    if path.suffix not in (".onnx", *CHECKPOINTS):
+    kind = weights_kind(path)
+    if kind == "other":
         raise ValueError(
             f"{path}: not an embedder; expected a checkpoint ({', '.join(CHECKPOINTS)}) or an .onnx export"
         )
-    if path.suffix == ".onnx":
+    if kind == "onnx":
         if runtime == "torch":
             raise ValueError(f"{path}: torch cannot run an ONNX export; use embedder.runtime auto")
         return OnnxBackend(path, device, threads)

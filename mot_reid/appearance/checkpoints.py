@@ -19,6 +19,7 @@ from mot_reid.appearance.layouts import Untold, load_foreign
 from mot_reid.appearance.mgn import MGN
 from mot_reid.appearance.network import EmbeddingNetwork
 from mot_reid.appearance.osnet import OSNet
+from mot_reid.resources import weights_kind
 
 __all__ = [
     "EmbeddingNetwork",
@@ -99,7 +100,7 @@ def load_checkpoint(
     if not path.is_file():
         raise ValueError(f"{path}: not a file")
     metadata, tensors = (
-        _read_safetensors(path) if path.suffix == ".safetensors" else (None, read_tensors(path))
+        _read_safetensors(path) if weights_kind(path) == "safetensors" else (None, read_tensors(path))
     )
     # Copies: what safetensors gives is mapped onto the file and would change with it under a running tracker.
     tensors = {
@@ -176,8 +177,9 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         ValueError: there is none in it; the message names the file.
     """
     try:
-        with torch.serialization.safe_globals(_SCALARS):
-            content = torch.load(path, map_location="cpu", weights_only=True)
+        # An open file, as torch goes by the name where it gets one.
+        with torch.serialization.safe_globals(_SCALARS), path.open("rb") as file:
+            content = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # whatever a damaged zip or pickle raises
         reason = " ".join(str(error).split())[:200]
         raise ValueError(f"{path}: not a readable PyTorch file of tensors: {reason}") from error

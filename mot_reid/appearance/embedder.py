@@ -10,7 +10,7 @@ from mot_reid.appearance.base import Embedder
 from mot_reid.appearance.crops import crop_batch
 from mot_reid.concurrency import available_cores
 from mot_reid.config import EmbedderConfig
-from mot_reid.resources import find_weights
+from mot_reid.resources import find_weights, weights_kind
 from mot_reid.typing import Boxes, Embeddings, Image
 
 __all__ = ["Embedder", "NetworkEmbedder"]
@@ -86,4 +86,4 @@ class NetworkEmbedder(Embedder):
 
 def _runs_accelerated(path: Path, device: str, runtime: Runtime) -> bool:
     """Whether a checkpoint of ours runs in torch on an accelerator."""
-    return device != "cpu" and path.suffix in CHECKPOINTS and runtime != "onnxruntime"
+    return device != "cpu" and weights_kind(path) in ("pytorch", "safetensors") and runtime != "onnxruntime"

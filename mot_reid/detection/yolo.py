@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +21,7 @@ from mot_reid.detection.silence import silence_ultralytics
 from mot_reid.devices import exclusive
 from mot_reid.extras import require
 from mot_reid.pickles import require_data_only
-from mot_reid.resources import cache_folder, export_of, find_weights
+from mot_reid.resources import cache_folder, export_of, find_weights, weights_kind
 from mot_reid.sessions import open_session
 from mot_reid.structures import Detections
 from mot_reid.typing import Image
@@ -37,6 +39,8 @@ OURS = ".safetensors"
 """Suffix of the checkpoints that `mot-reid train-detector` writes."""
 
 _SUFFIXES = (OURS, ".pt", ".onnx", ".torchscript", ".engine")
+_TASKS = ("detect", "segment", "pose", "obb")
+"""Of Ultralytics' models, those that give boxes; of turned ones the upright box around them is tracked."""
 _RUNTIMES = ("auto", "torch", "onnxruntime")
 _ACCELERATOR_BATCH = 8
 _DATA_ONLY = (".onnx", "_openvino_model")
@@ -188,7 +192,7 @@ class YoloDetector:
         # Exports have a batch of their own, most often of one frame.
         batched = (
             device != "cpu"
-            and self.path.suffix in (".pt", OURS)
+            and weights_kind(self.path) in ("pytorch", "safetensors")
             and not isinstance(self._backend, OnnxYolo | OnnxRtmDet)
         )
         self.batch_size = _ACCELERATOR_BATCH if batched else 1
@@ -215,14 +219,15 @@ class YoloDetector:
 def _load_backend(path: Path, device: str, runtime: str, threads: int, trust: bool | None) -> _Backend:
     if runtime not in _RUNTIMES:
         raise ValueError(f"detector.runtime {runtime!r} is not known; known: {', '.join(_RUNTIMES)}")
-    if path.suffix == ".onnx":
+    kind = weights_kind(path)
+    if kind == "onnx":
         if runtime == "torch":
             raise ValueError(f"{path}: torch cannot run an ONNX export; use detector.runtime auto")
         on_cpu = device == "cpu" or runtime == "onnxruntime"
         if on_cpu or _is_ours(path):
             return _open_onnx(path, threads)
         return _UltralyticsYolo(path, device, trust)
-    exportable = path.suffix in (".pt", OURS)
+    exportable = kind in ("pytorch", "safetensors")
     export = export_of(path) if exportable and runtime != "torch" else None
     if runtime == "onnxruntime" and export is None:
         raise ValueError(
@@ -231,7 +236,7 @@ def _load_backend(path: Path, device: str, runtime: str, threads: int, trust: bo
         )
     if export is not None and (device == "cpu" or runtime == "onnxruntime"):
         return _open_onnx(export, threads)
-    if path.suffix == OURS:
+    if kind == "safetensors":
         from mot_reid.detection.rtmdet_torch import TorchRtmDet
 
         return TorchRtmDet(path, device)
@@ -282,7 +287,7 @@ class _UltralyticsYolo:
                 classes=keep.classes,
                 **self._options,
             )
-        return [np.asarray(result.boxes.data.cpu().numpy(), np.float32) for result in results]
+        return [_rows(result) for result in results]
 
 
 def _half_precision() -> dict[str, Any]:
@@ -308,16 +313,47 @@ def load_ultralytics(path: Path, trust: bool | None = None) -> Any:
         raise ValueError(f"{path}: describes a network, but holds no weights")
     if not path.name.endswith(_DATA_ONLY):
         require_data_only(path, trust)
-    path = path.absolute()  # or else Ultralytics may take another file of this name
+    checkpoint = weights_kind(path) == "pytorch"
     try:
-        model = ultralytics.YOLO(str(path), task=None if path.suffix == ".pt" else "detect", verbose=False)
-        names = model.names
+        with _named_for_ultralytics(path.absolute(), checkpoint) as file:
+            model = ultralytics.YOLO(str(file), task=None if checkpoint else "detect", verbose=False)
+            names = model.names
     except Exception as error:  # whatever the loaders of a dozen formats may raise
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ValueError(f"{path}: Ultralytics cannot load these weights: {reason[:300]}") from None
-    if not hasattr(names, "items") or model.task == "classify":
-        raise ValueError(f"{path}: not a detector (task {model.task})")
+    if not hasattr(names, "items") or model.task not in _TASKS:
+        raise ValueError(f"{path}: not a detector (task {model.task}); known: {', '.join(_TASKS)}")
     return model
+
+
+@contextmanager
+def _named_for_ultralytics(path: Path, checkpoint: bool) -> Iterator[Path]:
+    """The file by a name that Ultralytics takes: one that ends in ``.pt``, with its whole path."""
+    if not checkpoint or path.suffix == ".pt":
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="mot_reid-") as folder:
+        named = Path(folder) / f"{path.name}.pt"
+        try:
+            named.symlink_to(path)
+        except OSError:  # Windows lets few users do that
+            shutil.copyfile(path, named)
+        yield named
+
+
+def _rows(result: Any) -> Rows:
+    """Boxes, scores and classes ``(N, 6)`` of a result of Ultralytics; of turned boxes what is around them.
+
+    Raises:
+        ValueError: it has neither.
+    """
+    if result.boxes is not None:
+        return np.asarray(result.boxes.data.cpu().numpy()[:, :6], np.float32)
+    turned = getattr(result, "obb", None)
+    if turned is None:
+        raise ValueError("the network gives no boxes")
+    columns = (turned.xyxy, turned.conf[:, None], turned.cls[:, None])
+    return np.concatenate([np.asarray(column.cpu().numpy(), np.float32) for column in columns], axis=1)
 
 
 def _detections(rows: Rows) -> Detections:

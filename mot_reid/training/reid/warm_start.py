@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from mot_reid.appearance.backbones import OSNet, build_backbone
 from mot_reid.appearance.checkpoints import load_checkpoint, read_tensors
+from mot_reid.resources import weights_kind
 from mot_reid.training.reid.networks import Network
 from mot_reid.training.reid.openvino_weights import osnet_state_from_openvino
 
@@ -39,12 +40,12 @@ def start_from(model: Network, path: Path | str, samples: Iterable[Tensor] = ())
     if not path.exists():
         raise FileNotFoundError(f"no such initial weights: {path}")
     try:
-        if path.suffix == ".safetensors":
+        if weights_kind(path) == "safetensors":
             model.load_state_dict(
                 load_checkpoint(path).module.state_dict()
                 | {name: tensor for name, tensor in model.state_dict().items() if "classifiers." in name}
             )
-        elif path.suffix == ".onnx" and model.backbone.startswith("osnet_lct"):
+        elif weights_kind(path) == "onnx" and model.backbone.startswith("osnet_lct"):
             model.load_backbone(_named_state(path, model.backbone))
         elif path.suffix == ".xml":
             network = build_backbone(model.backbone)
@@ -53,7 +54,7 @@ def start_from(model: Network, path: Path | str, samples: Iterable[Tensor] = ())
             network.load_state_dict(network.state_dict() | osnet_state_from_openvino(path, network))
             restore_batch_norm(network, samples)
             model.load_backbone(network.state_dict())
-        elif path.suffix == ".onnx":
+        elif weights_kind(path) == "onnx":
             network = osnet_from_onnx(path)
             restore_batch_norm(network, samples)
             model.load_backbone(network.state_dict())
