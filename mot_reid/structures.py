@@ -9,9 +9,9 @@ from typing import Any, ClassVar, Literal, NamedTuple, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mot_reid.typing import Boxes, Embeddings, Floats32, Ints
+from mot_reid.typing import Boxes, Embeddings, Floats32, Image, Ints
 
-__all__ = ["Detections", "TrackRow", "Tracks", "unit_rows"]
+__all__ = ["Detections", "TrackRow", "Tracks", "checked_frame", "unit_rows"]
 
 # How far an embedding's length may be from 1 before it counts as not normalised and is normalised here.
 _UNIT_LENGTH_TOLERANCE = 1e-3
@@ -372,3 +372,19 @@ class Tracks(_Rows):
         """No track at all."""
         none = np.zeros(0, np.int64)
         return cls(none, np.zeros((0, 4), np.float32), np.zeros(0, np.float32), none, none)
+
+
+def checked_frame(frame: NDArray[Any]) -> Image:
+    """Checks that a frame is one; makes it contiguous, for OpenCV does not take a flipped view, say.
+
+    Raises:
+        TypeError: it is not an array.
+        ValueError: its shape is not ``(H, W, 3)``, or it is not uint8.
+    """
+    if not isinstance(frame, np.ndarray):
+        raise TypeError(f"frame: expected a numpy array, got {type(frame).__name__}")
+    if frame.ndim != 3 or frame.shape[2] != 3 or not frame.size:
+        raise ValueError(f"frame: expected shape (H, W, 3), BGR, got {frame.shape}")
+    if frame.dtype != np.uint8:
+        raise ValueError(f"frame: expected dtype uint8, got {frame.dtype}")
+    return np.ascontiguousarray(frame)

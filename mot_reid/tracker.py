@@ -21,7 +21,7 @@ from mot_reid.config import Config, load_config
 from mot_reid.detection.base import Detector, as_detector
 from mot_reid.motion.camera import load_camera_motion
 from mot_reid.rollback import unchanged_on_failure
-from mot_reid.structures import Detections, Tracks, unit_rows
+from mot_reid.structures import Detections, Tracks, checked_frame, unit_rows
 from mot_reid.timing import Stopwatch
 from mot_reid.typing import Affine, Embeddings, Image, Indices
 
@@ -316,7 +316,7 @@ class Tracker:
 
     def detect_batch(self, frames: Sequence[NDArray[Any]]) -> list[Detections]:
         """As `detect`, for several frames of one size at once."""
-        checked, detector = [_checked(frame) for frame in frames], self.detector
+        checked, detector = [checked_frame(frame) for frame in frames], self.detector
         with self.stopwatch("detect"):
             found = detector.detect(checked)
         right = isinstance(found, list | tuple) and len(found) == len(checked)
@@ -351,7 +351,7 @@ class Tracker:
             if self._camera is not None and self._camera.needs_pixels:
                 raise ValueError("frame: camera motion is estimated from pixels; pass camera_motion='none'")
             return None
-        frame = _checked(frame)
+        frame = checked_frame(frame)
         if self._shape is not None and frame.shape != self._shape:
             raise ValueError(
                 f"frame: expected shape {self._shape} as before, got {frame.shape}; reset() for a new video"
@@ -393,14 +393,3 @@ class Tracker:
 
             self._embedder = load_embedder(self.config)
         return self._embedder
-
-
-def _checked(frame: NDArray[Any]) -> Image:
-    """A frame that is one; contiguous, for OpenCV does not take a flipped view, say."""
-    if not isinstance(frame, np.ndarray):
-        raise TypeError(f"frame: expected a numpy array, got {type(frame).__name__}")
-    if frame.ndim != 3 or frame.shape[2] != 3 or not frame.size:
-        raise ValueError(f"frame: expected shape (H, W, 3), BGR, got {frame.shape}")
-    if frame.dtype != np.uint8:
-        raise ValueError(f"frame: expected dtype uint8, got {frame.dtype}")
-    return np.ascontiguousarray(frame)
