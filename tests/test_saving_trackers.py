@@ -49,7 +49,7 @@ def scene(count: int) -> list[tuple[np.ndarray, Detections]]:
 )
 @pytest.mark.parametrize("after", [0, 1, 7, 15, 25])
 def test_it_goes_on_as_before(saved: Any, after: int) -> None:
-    config = load_config(None, ["association.embed_share=1", "camera.width=64"])
+    config = load_config(None, ["association.embedding.share=1", "camera.width=64"])
     first = Tracker("none", Colours(), config=config, fps=25)
     frames = scene(30)
     for frame, detections in frames[:after]:
