@@ -20,9 +20,12 @@ from mot_reid.cli.demo import demo
 from mot_reid.cli.errors import FAILED, INTERRUPTED, USAGE, UsageError, debugging, one_line
 from mot_reid.cli.eval import eval_
 from mot_reid.cli.evaluate_reid import evaluate_reid
+from mot_reid.cli.evaluate_search import evaluate_search
 from mot_reid.cli.export import export
 from mot_reid.cli.gallery import gallery
+from mot_reid.cli.identify import identify
 from mot_reid.cli.progress import tell_of_compiling
+from mot_reid.cli.search import search
 from mot_reid.cli.serve import serve
 from mot_reid.cli.track import track
 from mot_reid.cli.train import train
@@ -72,10 +75,13 @@ _COMMANDS: dict[str, Callable[..., object]] = {
     "benchmark": benchmark,
     "train": train,
     "evaluate-reid": evaluate_reid,
+    "evaluate-search": evaluate_search,
     "train-detector": train_detector,
     "evaluate-detector": evaluate_detector,
     "export": export,
     "gallery": gallery,
+    "search": search,
+    "identify": identify,
     "config": config,
 }
 for _name, _command in _COMMANDS.items():

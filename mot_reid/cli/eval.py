@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from mot_reid.cli.across import across_table
 from mot_reid.cli.errors import usage_errors
 from mot_reid.cli.labels import file_stem
 from mot_reid.cli.options import (
@@ -43,6 +44,14 @@ def eval_(
     split: SplitOption = None,
     sequence: SequenceOption = None,
     protocol: ProtocolOption = None,
+    across: Annotated[
+        bool,
+        typer.Option(
+            "--across",
+            help="Score all sequences together, too, as cameras with one id space; tracks_global.txt goes"
+            " before tracks.txt there.",
+        ),
+    ] = False,
     lenient: Annotated[
         bool, typer.Option(help="Leave broken rows out and list them, instead of stopping at the first.")
     ] = False,
@@ -60,6 +69,7 @@ def eval_(
     mot-reid eval results/ --gt MOT17/train
     mot-reid eval out/tracks.txt --gt MOT17/train/MOT17-02
     mot-reid eval results/ --gt MOT17/train --half second -o scores
+    mot-reid eval out/ --gt campus/ --across
     """
     from mot_reid.evaluation.evaluate import choose_sequences, score_choice
 
@@ -72,7 +82,10 @@ def eval_(
         table = score_choice(
             results, ground_truth, choice, lenient, jobs, lambda *done: progress("scoring", *done)
         )
-    print_table(table)
-    if output is not None:
-        for path in table.save(output, name):
+    tables = {name: table}
+    if across:
+        tables[f"{name}-across"] = across_table(results, choice, lenient)
+    for stem, entry in tables.items():
+        print_table(entry)
+        for path in [] if output is None else entry.save(output, stem):
             typer.echo(f"written: {path}", err=True)

@@ -232,7 +232,7 @@ def _retrieval(
     progress: WorkProgress,
 ) -> "Table":
     from mot_reid.evaluation.tables import Column, Table
-    from mot_reid.training.reid import reranking
+    from mot_reid.gallery import reranking
     from mot_reid.training.reid.evaluation import Trial, embed_crops, list_trial, read_trial
     from mot_reid.training.reid.retrieval import score_retrieval
 

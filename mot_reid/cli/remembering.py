@@ -11,7 +11,9 @@ from typing import Annotated, Literal
 import typer
 
 from mot_reid.cli.errors import UsageError, usage_errors
-from mot_reid.gallery.gallery import Gallery, StoreKind, crop_embedder
+from mot_reid.gallery.gallery import Gallery
+from mot_reid.gallery.opening import StoreKind
+from mot_reid.gallery.queries import crop_embedder
 from mot_reid.gallery.recorder import Recorder
 from mot_reid.tracker import Tracker
 from mot_reid.video.sources import is_live

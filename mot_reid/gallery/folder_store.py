@@ -149,6 +149,8 @@ class FolderStore(Store):
     def means(self, rows: Rows | None = None) -> Vectors:
         """See `Store.means`."""
         if rows is None:
+            if not self._order:
+                self.table()
             blocks = [_taken(part.means, part.kept) for part, _ in self._order]
             return np.concatenate(blocks) if blocks else np.zeros((0, self.info.dimension), np.float32)
         found = np.empty((len(rows), self.info.dimension), np.float32)

@@ -2,58 +2,44 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mot_reid.gallery.calibration import Calibration
+from mot_reid.gallery.constraints import TravelTimes
+from mot_reid.gallery.documents import (
+    IDENTITIES,
+    forget_records,
+    keep_correction,
+    older_records,
+    read_corrections,
+)
+from mot_reid.gallery.filters import Filter
+from mot_reid.gallery.finding import Hits, described, find_calibration, find_person, named_means
 from mot_reid.gallery.fingerprint import embedder_fingerprint
-from mot_reid.gallery.recorder import EmbedCrops, Recorder, RecorderSettings
+from mot_reid.gallery.identifying import Identities, identify_records, read_identities
+from mot_reid.gallery.identities import IdentifySettings
+from mot_reid.gallery.opening import StoreKind, gallery_exists, open_store
+from mot_reid.gallery.queries import crop_embedder, embedded_query
+from mot_reid.gallery.recorder import EmbedCrops, Recorder
 from mot_reid.gallery.records import Tracklet, parse_track
+from mot_reid.gallery.search import SearchSettings, liked
+from mot_reid.gallery.settings import RecorderSettings
 from mot_reid.gallery.store import GalleryError, GalleryInfo, RecordTable, Store
+from mot_reid.gallery.transfer import export_store, merge_store
+from mot_reid.structures import Detections
 
 if TYPE_CHECKING:
-    from mot_reid.appearance.embedder import Embedder
+    from mot_reid.appearance.base import Embedder
 
-__all__ = ["Gallery", "StoreKind", "crop_embedder", "open_store"]
+__all__ = ["Gallery"]
 
-StoreKind = Literal["folder", "lance"]
-
-IDENTITIES = "identities.csv"
-CORRECTIONS = "corrections.jsonl"
-
-
-def open_store(place: str | Path, info: GalleryInfo | None = None, kind: StoreKind | None = None) -> Store:
-    """Opens the store of a gallery, or makes one.
-
-    Args:
-        place: a folder, or for LanceDB also an address such as ``s3://bucket/shop``.
-        info: of a new gallery; None to open one that exists.
-        kind: of a new gallery, by default a folder of numpy and Parquet files; one that exists says itself.
-
-    Raises:
-        GalleryError: there is no gallery and no ``info``, or it is of another kind.
-        ImportError: a package is not installed; the message names the extra.
-    """
-    address = "://" in str(place)
-    exists = "lance" if address or (Path(place) / "records.lance").is_dir() else None
-    if exists is None and (Path(place) / "gallery.json").is_file():
-        exists = "folder"
-    if exists is not None and kind is not None and kind != exists:
-        raise GalleryError(f"{place}: a gallery of kind {exists}, expected {kind}")
-    if (exists or kind) == "lance":
-        from mot_reid.gallery.lance_store import LanceStore
-
-        return LanceStore(str(place), info)
-    from mot_reid.gallery.folder_store import FolderStore
-
-    return FolderStore(place, info)
+CALIBRATION = "calibration.json"
 
 
 class Gallery:
@@ -83,20 +69,18 @@ class Gallery:
         self._kind: StoreKind | None = store
         self._embedder = embedder
         self._store: Store | None = None
-        if _exists(place):
+        self._tracker: Any = None
+        if gallery_exists(place):
             self._store = open_store(place, kind=store)
         if self._store is not None and embedder is not None:
             self.require_embedder(embedder)
-
-    def __repr__(self) -> str:
-        return f"Gallery({str(self.place)!r})"
 
     def __len__(self) -> int:
         return len(self.store.table())
 
     def exists(self) -> bool:
         """Whether there is a gallery yet; the first record that is added makes it."""
-        return self._store is not None or _exists(self.place)
+        return self._store is not None or gallery_exists(self.place)
 
     @property
     def store(self) -> Store:
@@ -124,7 +108,7 @@ class Gallery:
                 self.require_embedder(self._embedder)
         return self._embedder
 
-    def require_embedder(self, embedder: Any, dimension: int | None = None) -> None:
+    def require_embedder(self, embedder: Any) -> None:
         """Makes sure that an embedder's embeddings can be compared with those in the gallery.
 
         Raises:
@@ -137,8 +121,6 @@ class Gallery:
                 f"{self.place}: made with the embedder {info.embedder} ({info.fingerprint[:12]}), not with"
                 f" {name} ({fingerprint[:12]}); they cannot be compared: use that one, or a new gallery"
             )
-        if dimension is not None and dimension != info.dimension:
-            raise GalleryError(f"{self.place}: embeddings of {info.dimension} numbers, got {dimension}")
 
     def add(self, records: Sequence[Tracklet]) -> None:
         """Adds records, all or none.
@@ -181,8 +163,7 @@ class Gallery:
         Args:
             camera: its name.
             source: the file, folder or address that is tracked; by default the camera's name.
-            embed: True: the gallery's embedder embeds the best pictures of tracks of which too few embeddings
-                came; False: nobody does; or what shall do so.
+            embed: whether the gallery's embedder looks at tracks with too few embeddings; or what does.
             class_names: of class numbers.
             epoch: seconds since 1970 (UTC) at the source's start; NaN where nobody knows.
             settings: what is kept.
@@ -236,21 +217,12 @@ class Gallery:
         return np.flatnonzero(chosen)
 
     def forget(self, records: Sequence[str]) -> int:
-        """Removes records, their pictures, embeddings and all that is said of them, for good.
+        """Removes records, their pictures, embeddings and all that is said of them, for good; says how many.
 
         Args:
             records: their names (`Tracklet.record`).
-
-        Returns:
-            How many there were.
         """
-        gone = set(records)
-        for name in (IDENTITIES, CORRECTIONS):
-            text = self.store.read_document(name)
-            if text and any(record in text for record in gone):
-                lines = [line for line in text.splitlines() if not any(record in line for record in gone)]
-                self.store.write_document(name, "".join(line + "\n" for line in lines))
-        return self.store.remove(list(records))
+        return forget_records(self.store, records)
 
     def forget_older(self, days: float, now: float) -> int:
         """Removes what ended more than some days ago; where the clock is not known, what was added then.
@@ -258,14 +230,8 @@ class Gallery:
         Args:
             days: how long records are kept.
             now: seconds since 1970.
-
-        Returns:
-            How many were removed.
         """
-        table = self.table()
-        ended = np.where(np.isfinite(table.epoch), table.epoch + table.end, table.added)
-        old = ended < now - 86_400 * days
-        return self.forget(table.record[old].tolist())
+        return self.forget(older_records(self.table(), days, now))
 
     def merge(self, other: Gallery) -> int:
         """Takes in all records of another gallery, and what was said about them; says how many.
@@ -277,61 +243,152 @@ class Gallery:
         """
         if not self.exists():
             self._store = open_store(self.place, other.store.info, self._kind)
-        mine, theirs = self.store.info, other.store.info
-        if mine.fingerprint != theirs.fingerprint:
-            raise GalleryError(
-                f"{other.place}: made with the embedder {theirs.embedder} ({theirs.fingerprint[:12]}),"
-                f" {self.place} with {mine.embedder} ({mine.fingerprint[:12]}); they cannot be compared"
-            )
-        known = set(self.table().record.tolist())
-        table = other.table()
-        new = np.flatnonzero([name not in known for name in table.record.tolist()])
-        for first in range(0, len(new), 1024):
-            self.add(other.tracklets(new[first : first + 1024]))
-        said = other.store.read_document(CORRECTIONS)
-        if said:
-            have = self.store.read_document(CORRECTIONS) or ""
-            lines = [line for line in said.splitlines() if line not in have.splitlines()]
-            self.store.write_document(CORRECTIONS, have + "".join(line + "\n" for line in lines))
-        return len(new)
+        return merge_store(self.store, other.store)
 
     def export(self, folder: str | Path) -> list[Path]:
         """Writes everything as plain files: ``tracklets.csv``, ``embeddings.npy`` and pictures in ``crops/``.
 
         Row i of ``embeddings.npy`` ``(N, D)`` is the mean embedding of line i of the table.
+        """
+        return export_store(self.store, Path(folder))
+
+    @property
+    def calibration(self) -> Calibration:
+        """What turns likeness into probability; its fingerprint says for which embedder."""
+        own = self.store.read_document(CALIBRATION)
+        if own:
+            return Calibration.from_json(own, f"{self.place}/{CALIBRATION}")
+        return find_calibration(self.store.info.fingerprint, self.store.info.embedder)
+
+    def calibrate(self, calibration: Calibration) -> None:
+        """Keeps a calibration with the gallery; it goes before those that ship."""
+        self.store.write_document(CALIBRATION, calibration.to_json())
+
+    def search(
+        self,
+        query: NDArray[Any] | Sequence[NDArray[Any]] | Tracklet | str,
+        top: int = 10,
+        *,
+        box: Sequence[float] | None = None,
+        camera: str | None = None,
+        cameras: Sequence[str] | None = None,
+        after: float | None = None,
+        before: float | None = None,
+        like: Sequence[str] = (),
+        unlike: Sequence[str] = (),
+        settings: SearchSettings | None = None,
+    ) -> Hits:
+        """Finds the tracklets that show a person.
+
+        Args:
+            query: a picture ``(H, W, 3)`` uint8 BGR, several of one person, embeddings ``(Q, D)`` float32, a
+                `Tracklet`, or a track such as ``"a:17"``, which is not found itself.
+            top: how many hits.
+            box: ``x1, y1, x2, y2`` of the person in the picture; by default the detector finds who is in it.
+            camera: where the pictures come from, if it is a camera of the gallery.
+            cameras: only these.
+            after: seconds from the source's start, or since 1970, at which a tracklet must still be seen.
+            before: likewise, at which it must have been seen.
+            like: names of records that show the person, too.
+            unlike: names of records that do not.
+            settings: the defaults where None.
 
         Returns:
-            The files written, without the pictures.
+            Hits, the best first; ``absent`` is the probability that the person is not among those searched.
+
+        Raises:
+            PictureError: nobody or several people are in a picture.
+            GalleryError: there is no such track, or the gallery is another embedder's.
         """
-        folder = Path(folder)
-        (folder / "crops").mkdir(parents=True, exist_ok=True)
         table = self.table()
-        names = [item.name for item in fields(RecordTable)]
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(names)
-        writer.writerows(zip(*(getattr(table, name).tolist() for name in names), strict=True))
-        (folder / "tracklets.csv").write_text(text.getvalue(), encoding="utf-8")
-        np.save(folder / "embeddings.npy", self.store.means(), allow_pickle=False)
-        for records in self._in_blocks(len(table)):
-            for record in records:
-                for number, crop in enumerate(record.crops):
-                    (folder / "crops" / f"{record.record}-{number}.jpg").write_bytes(crop.jpeg)
-        return [folder / "tracklets.csv", folder / "embeddings.npy"]
+        without: list[str] = list(like)
+        if isinstance(query, str):
+            rows = self.find(query, table)
+            camera = camera or str(table.camera[rows[0]])
+            without += table.record[rows].tolist()
+            queries = self.store.means(rows)
+        else:
+            queries = embedded_query(query, box, lambda: self.embedder, self.detect)
+            if isinstance(query, Tracklet):
+                camera = camera or query.camera
+                without.append(query.record)
+        if like or unlike:
+            queries = liked(queries, *named_means(self.store, table, like, unlike))
+        without += unlike
+        where = Filter(cameras, after, before, without=without)
+        identities = read_identities(self.store.read_document(IDENTITIES))
+        return find_person(
+            self.store,
+            queries,
+            self.calibration,
+            camera=camera,
+            top=top,
+            where=where,
+            identities=identities,
+            settings=settings,
+            table=table,
+        )
+
+    def detect(self, picture: NDArray[np.uint8]) -> Detections:
+        """Finds people in a query picture with the default detector, loaded if need be."""
+        if self._tracker is None:
+            from mot_reid.tracker import Tracker
+
+            self._tracker = Tracker(embedder="none")
+        found: Detections = self._tracker.detect(picture)
+        return found
+
+    def describe(
+        self,
+        text: str,
+        top: int = 10,
+        *,
+        cameras: Sequence[str] | None = None,
+        after: float | None = None,
+        before: float | None = None,
+    ) -> Hits:
+        """Finds the tracklets that fit a description, such as ``"red top, backpack"``.
+
+        Raises:
+            GalleryError: the gallery's embedder gives no attributes, or none is called so.
+        """
+        return described(self.table(), text, top, Filter(cameras, after, before), str(self.place))
+
+    def identify(
+        self,
+        false_links: float = 0.05,
+        *,
+        times: TravelTimes | None = None,
+        settings: IdentifySettings | None = None,
+    ) -> Identities:
+        """Joins all records to identities, and keeps that beside them.
+
+        Args:
+            false_links: largest share of wrong links among those made.
+            times: what is known of the ways between cameras.
+            settings: all others.
+        """
+        chosen = replace(settings or IdentifySettings(), false_links=false_links)
+        before = read_identities(self.store.read_document(IDENTITIES))
+        found = identify_records(
+            self.store, self.table(), self.calibration, self.corrections(), before, times, chosen
+        )
+        self.store.write_document(IDENTITIES, found.to_csv())
+        return found
+
+    def identities(self) -> dict[str, int]:
+        """The identity of each record by name, as the last `identify` gave it; empty before."""
+        return read_identities(self.store.read_document(IDENTITIES))
 
     def say(self, kind: Literal["one", "two"], first: str, second: str) -> None:
         """Keeps that two records are one person or two; `identify` obeys it from then on.
 
-        What is said later about the same two records counts.
-
         Args:
-            kind: ``"one"`` or ``"two"``.
+            kind: ``"one"`` or ``"two"``; what is said later of the same two counts.
             first: name of a record (`Tracklet.record`).
             second: of another one.
         """
-        line = json.dumps({"say": kind, "records": sorted((first, second))})
-        have = self.store.read_document(CORRECTIONS) or ""
-        self.store.write_document(CORRECTIONS, have + line + "\n")
+        keep_correction(self.store, kind, first, second)
 
     def corrections(self) -> dict[tuple[str, str], str]:
         """What `say` kept: ``"one"`` or ``"two"`` by the two records' names, which are in order.
@@ -339,39 +396,4 @@ class Gallery:
         Raises:
             GalleryError: a line of it is broken.
         """
-        said: dict[tuple[str, str], str] = {}
-        text = self.store.read_document(CORRECTIONS) or ""
-        for number, line in enumerate(text.splitlines(), start=1):
-            try:
-                entry = json.loads(line)
-                first, second = entry["records"]
-                said[(first, second)] = entry["say"]
-            except (ValueError, KeyError, TypeError):
-                raise GalleryError(
-                    f"{self.place}/{CORRECTIONS}:{number}: expected one/two, records"
-                ) from None
-        return said
-
-    def _in_blocks(self, count: int, size: int = 256) -> Iterator[list[Tracklet]]:
-        for first in range(0, count, size):
-            yield self.tracklets(np.arange(first, min(first + size, count)))
-
-
-def _exists(place: str | Path) -> bool:
-    if "://" in str(place):
-        return False  # only opening it tells
-    return (Path(place) / "gallery.json").is_file() or (Path(place) / "records.lance").is_dir()
-
-
-def crop_embedder(embedder: Embedder) -> EmbedCrops:
-    """What embeds pictures that show one person each, by an embedder of boxes in frames."""
-
-    def embed(pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        rows = [
-            embedder.embed(picture, np.array([[0, 0, picture.shape[1], picture.shape[0]]], np.float32))[0]
-            for picture in pictures
-        ]
-        found = np.asarray(rows, np.float32)
-        return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
-
-    return embed
+        return read_corrections(self.store)

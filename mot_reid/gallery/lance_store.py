@@ -148,6 +148,8 @@ class LanceStore(Store):
         if rows is not None:
             return np.stack([*self._values(rows, ["vector"])["vector"]]).astype(np.float32)
         if not len(self._table):
+            self.table()
+        if not len(self._table):
             return np.zeros((0, self.info.dimension), np.float32)
         found = self._everything(["place", "vector"])
         places = found.column("place").to_numpy()

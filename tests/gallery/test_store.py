@@ -13,7 +13,8 @@ import pytest
 
 from mot_reid.gallery.filters import Filter
 from mot_reid.gallery.folder_store import FolderStore
-from mot_reid.gallery.gallery import Gallery, open_store
+from mot_reid.gallery.gallery import Gallery
+from mot_reid.gallery.opening import open_store
 from mot_reid.gallery.store import GalleryError, GalleryInfo
 
 from .conftest import D, Made, people, tracklet, unit

@@ -7,8 +7,9 @@ from scipy import sparse
 
 from mot_reid.typing import Floats32, Indices
 
-__all__ = ["rerank"]
+__all__ = ["jaccard_of_pairs", "nearest_points", "rerank"]
 
+_PAIRS = 65_536  # pairs whose rows are in memory at a time
 _BLOCK = 2048  # rows of distances in memory at a time
 
 
@@ -49,6 +50,45 @@ def rerank(
     features = _expand(_encode(points, ranked, k1), ranked[:, :k2])
     jaccard = _jaccard_distances(features[: len(query)], features[len(query) :])
     return (1 - original_share) * jaccard + original_share * _distances(query, gallery)
+
+
+def jaccard_of_pairs(
+    points: Floats32, ranked: Indices, rows: Indices, columns: Indices, k1: int = 10, k2: int = 3
+) -> Floats32:
+    """Jaccard distances (eq. 10) of some pairs only, for sets too large for a matrix of all.
+
+    Args:
+        points: ``(N, D)``, L2-normalised.
+        ranked: ``(N, K)`` nearest points of each, itself first (`nearest_points`); K > ``k1`` where N allows.
+        rows: ``(P,)`` one of each pair.
+        columns: ``(P,)`` the other.
+        k1: see `rerank`.
+        k2: see `rerank`.
+    """
+    features = _expand(_encode(points, ranked, k1), ranked[:, :k2])
+    sums = np.asarray(features.sum(axis=1)).ravel()
+    found = np.empty(len(rows), np.float32)
+    for start in range(0, len(rows), _PAIRS):
+        own = slice(start, start + _PAIRS)
+        shared = features[rows[own]].minimum(features[columns[own]]).sum(axis=1)
+        minima = np.asarray(shared).ravel()
+        found[own] = 1 - minima / (sums[rows[own]] + sums[columns[own]] - minima)
+    return found
+
+
+def nearest_points(points: Floats32, count: int) -> Indices:
+    """``(N, count)`` nearest points of each, itself first; of equally near ones any."""
+    total = len(points)
+    count = min(count, total)
+    ranked = np.empty((total, count), np.intp)
+    for start in range(0, total, _BLOCK):
+        block = np.arange(start, min(start + _BLOCK, total))
+        likeness = points[block] @ points.T
+        likeness[np.arange(len(block)), block] = np.inf
+        best = np.argpartition(likeness, total - count, axis=1)[:, total - count :]
+        order = np.argsort(-np.take_along_axis(likeness, best, axis=1), axis=1, kind="stable")
+        ranked[block] = np.take_along_axis(best, order, axis=1)
+    return ranked
 
 
 def _distances(x: Floats32, y: Floats32) -> Floats32:

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mot_reid.training.reid.reranking import rerank
+from mot_reid.gallery.reranking import rerank
 
 
 def unit(rows: np.ndarray) -> np.ndarray:

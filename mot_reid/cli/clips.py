@@ -1,0 +1,33 @@
+"""The hits of a search cut out of their videos."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+
+from mot_reid.gallery.finding import Hit
+from mot_reid.structures import Tracks
+from mot_reid.video.frames import SourceError
+from mot_reid.video.sources import open_source, safe_name
+from mot_reid.video.video_sink import VideoSink
+
+__all__ = ["write_clips"]
+
+
+def write_clips(hits: Sequence[Hit], folder: Path) -> list[Path]:
+    """Writes ``RANK-CAMERA-ID.mp4`` of each hit; one whose video is gone is told and left out."""
+    written = []
+    for rank, hit in enumerate(hits, start=1):
+        path = folder / f"{rank:02d}-{safe_name(hit.label)}.mp4"
+        try:
+            with (
+                open_source(hit.source, hit.first_frame, hit.last_frame) as source,
+                VideoSink(path, source.info.fps) as sink,
+            ):
+                for frame in source:
+                    sink.write(frame.number, frame.image, Tracks.empty(), frame.time)
+        except (SourceError, OSError) as error:
+            typer.echo(f"warning: no clip of {hit.label}: {error}", err=True)
+            continue
+        written.append(path)
+    return written

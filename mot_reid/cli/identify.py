@@ -1,0 +1,164 @@
+"""``mot-reid identify``: one identity across cameras and times."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from mot_reid.cli.errors import UsageError, usage_errors
+from mot_reid.cli.options import print_table
+from mot_reid.files import atomic
+
+__all__ = ["identify", "write_global_tracks"]
+
+GLOBAL_FILE = "tracks_global.txt"
+
+
+def identify(
+    place: Annotated[str, typer.Argument(metavar="GALLERY", help="The gallery's folder or address.")],
+    false_links: Annotated[
+        float, typer.Option(help="Largest share of wrong links among those made.", min=1e-6, max=0.9)
+    ] = 0.05,
+    cameras: Annotated[
+        Path | None, typer.Option(help="YAML file with what is known of the ways between cameras.")
+    ] = None,
+    synchronised: Annotated[
+        bool, typer.Option("--synchronised", help="All sources without a known clock started together.")
+    ] = False,
+    tolerance: Annotated[float, typer.Option(help="Seconds by which clocks may be off.", min=0)] = 2.0,
+    results: Annotated[
+        Path | None,
+        typer.Option(help="Output folder of `track`: writes tracks_global.txt beside each tracks.txt."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Folder for identities.csv and a picture of all routes."),
+    ] = None,
+) -> None:
+    r"""Join all tracklets of a gallery to identities: the same number is the same person in every camera.
+
+    Two tracklets that one camera sees at the same time are two people; what `mot-reid gallery GALLERY one`
+    and `two` have said is obeyed. Identities keep their numbers from one call to the next.
+
+    For example
+
+    \b
+    mot-reid identify shop/
+    mot-reid identify shop/ --cameras cameras.yaml --false-links 0.01 -o who
+    mot-reid identify shop/ --results out/
+    """
+    from mot_reid.gallery.gallery import Gallery
+    from mot_reid.gallery.identifying import read_cameras
+    from mot_reid.video.files import prepare_output_folder
+
+    with usage_errors():
+        times = None if cameras is None else read_cameras(cameras, synchronised, tolerance)
+        if output is not None:
+            prepare_output_folder(output)
+        if results is not None and not results.is_dir():
+            raise UsageError(f"--results {results}: no such folder")
+    gallery = Gallery(place)
+    if not len(gallery):
+        raise UsageError(f"{place}: the gallery is empty")
+    found = gallery.identify(false_links, times=times)
+    _show(gallery, found)
+    if results is not None:
+        for path in write_global_tracks(found, results):
+            typer.echo(f"written: {path}", err=True)
+    if output is not None:
+        with atomic(output / "identities.csv") as part:
+            part.write_text(found.to_csv(), encoding="utf-8")
+        _draw(gallery, found, output / "routes.png")
+        for name in ("identities.csv", "routes.png"):
+            typer.echo(f"written: {output / name}", err=True)
+    for line in gallery.store.damaged:
+        typer.echo(f"warning: {line}", err=True)
+
+
+def _show(gallery: Any, found: Any) -> None:
+    from mot_reid.evaluation.tables import Column, Table
+    from mot_reid.gallery.sheet import clock
+
+    rows = []
+    for number in np.unique(found.numbers).tolist():
+        route = found.route(number)
+        steps: list[str] = []
+        for row in route.tolist():
+            camera, start, epoch = (found.table.camera[row], found.table.start[row], found.table.epoch[row])
+            if not steps or not steps[-1].startswith(f"{camera} "):
+                steps.append(f"{camera} {clock(start, epoch)}")
+        rows.append(
+            {
+                "person": number,
+                "tracklets": len(route),
+                "cameras": len(set(found.table.camera[route].tolist())),
+                "boxes": int(found.table.boxes[route].sum()),
+                "least probability": float(found.probability[route].min()),
+                "route": ", ".join(steps[:6]) + (" ..." if len(steps) > 6 else ""),
+            }
+        )
+    columns = [Column("person"), Column("tracklets"), Column("cameras"), Column("boxes")]
+    columns += [Column("least probability", 2), Column("route")]
+    title = f"{gallery.place}: {len(found)} identities of {len(found.table)} tracklets"
+    print_table(Table(title, columns, rows))
+
+
+def write_global_tracks(found: Any, results: Path) -> list[Path]:
+    """Writes ``tracks_global.txt`` beside each camera's ``tracks.txt``: identities instead of track ids.
+
+    Rows of nobody who is remembered get numbers of their own, behind those of all identities.
+    """
+    from mot_reid.gallery.global_tracks import global_ids
+
+    table, written = found.table, []
+    names = sorted(set(table.camera.tolist()))
+    others = int(found.numbers.max(initial=0))
+    for camera in names:
+        folder = results / camera
+        if not (folder / "tracks.txt").is_file():
+            folder = results
+            if len(names) > 1 or not (folder / "tracks.txt").is_file():
+                continue
+        lines = [line for line in (folder / "tracks.txt").read_text(encoding="utf-8").splitlines() if line]
+        values = np.array([[int(float(part)) for part in line.split(",")[:2]] for line in lines], np.int64)
+        values = values.reshape(-1, 2)
+        own = np.flatnonzero(table.camera == camera)
+        columns = (table.track_id, table.first_frame, table.last_frame, found.numbers, table.boxes)
+        new = global_ids(values[:, 0], values[:, 1], *(column[own] for column in columns))
+        unknown = values[new == 0, 1]
+        numbers = {track: others + place for place, track in enumerate(np.unique(unknown).tolist(), start=1)}
+        others += len(numbers)
+        with atomic(folder / GLOBAL_FILE) as part:
+            part.write_text(
+                "".join(
+                    _renumbered(line, int(identity) or numbers[int(track)]) + "\n"
+                    for line, identity, track in zip(lines, new, values[:, 1], strict=True)
+                ),
+                encoding="utf-8",
+            )
+        written.append(folder / GLOBAL_FILE)
+    return written
+
+
+def _renumbered(line: str, identity: int) -> str:
+    frame, _, rest = line.split(",", 2)
+    return f"{frame},{identity},{rest}"
+
+
+def _draw(gallery: Any, found: Any, path: Path) -> None:
+    import cv2
+
+    from mot_reid.gallery.route_picture import draw_routes
+
+    faces: dict[int, Any] = {}
+    for number in np.unique(found.numbers).tolist():
+        route = found.route(number)
+        best = route[int(found.table.quality[route].argmax())]
+        (record,) = gallery.tracklets([best])
+        if record.crops:
+            jpeg = max(record.crops, key=lambda crop: crop.quality).jpeg
+            faces[number] = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    encoded = cv2.imencode(".png", draw_routes(found, faces))[1]
+    with atomic(path) as part:
+        part.write_bytes(encoded.tobytes())

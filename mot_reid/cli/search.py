@@ -1,0 +1,285 @@
+"""``mot-reid search``: find somebody in a gallery."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from mot_reid.cli.errors import UsageError, usage_errors
+from mot_reid.cli.options import print_table
+from mot_reid.cli.remembering import clock_time
+from mot_reid.files import atomic
+
+__all__ = ["moment", "search"]
+
+WHERE, OUTPUTS = "Where to look", "Outputs"
+
+
+def search(
+    place: Annotated[str, typer.Argument(metavar="GALLERY", help="The gallery's folder or address.")],
+    pictures: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="PICTURE", help="Pictures of the person.", show_default=False),
+    ] = None,
+    box: Annotated[
+        str | None, typer.Option(help="Where the person is in the picture: x1,y1,x2,y2 in pixels.")
+    ] = None,
+    person: Annotated[
+        int | None, typer.Option(help="Which of the people in the picture, from 1 at the left.", min=1)
+    ] = None,
+    track: Annotated[str | None, typer.Option(help="A track of the gallery, CAMERA:ID, instead.")] = None,
+    describe: Annotated[
+        str | None, typer.Option(help="A description instead, such as 'red top, backpack'.")
+    ] = None,
+    like: Annotated[
+        list[str] | None, typer.Option(help="A track that shows the person, too: CAMERA:ID.")
+    ] = None,
+    unlike: Annotated[list[str] | None, typer.Option(help="A track that does not: CAMERA:ID.")] = None,
+    camera: Annotated[
+        str | None, typer.Option(help="Only these cameras, with commas between.", rich_help_panel=WHERE)
+    ] = None,
+    after: Annotated[
+        str | None,
+        typer.Option(
+            help="Seen after this: 00:10:00 from the video's start, or a date and time.",
+            rich_help_panel=WHERE,
+        ),
+    ] = None,
+    before: Annotated[
+        str | None, typer.Option(help="Seen before this, likewise.", rich_help_panel=WHERE)
+    ] = None,
+    top: Annotated[int, typer.Option(help="Most hits.", min=1)] = 10,
+    least: Annotated[
+        float, typer.Option(help="Least probability of a hit that is shown.", min=0, max=1)
+    ] = 0.0,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Folder for search.json, search.csv and the contact sheet search.png.",
+            rich_help_panel=OUTPUTS,
+        ),
+    ] = None,
+    clips: Annotated[
+        bool, typer.Option("--clips", help="Cut the hits out of their videos, too.", rich_help_panel=OUTPUTS)
+    ] = False,
+) -> None:
+    r"""Find somebody in a gallery: by pictures, by a track of it, or by a description.
+
+    Each hit has the probability that it shows the person; "nobody" is an answer, too. Several pictures are
+    taken for pictures of one person. Nothing leaves this machine.
+
+    For example
+
+    \b
+    mot-reid search shop/ person.jpg
+    mot-reid search shop/ frame.jpg --box 410,120,470,300
+    mot-reid search shop/ --track door:17 --camera yard,hall --after 00:10:00 --top 20 -o found
+    mot-reid search shop/ --describe "red top, backpack"
+    mot-reid search shop/ person.jpg --like yard:4 --unlike hall:9
+    """
+    from mot_reid.gallery.gallery import Gallery
+    from mot_reid.gallery.queries import PictureError
+    from mot_reid.video.files import prepare_output_folder
+
+    with usage_errors():
+        if sum(map(bool, (pictures, track, describe))) != 1:
+            raise UsageError("search: expected pictures, --track or --describe")
+        if clips and output is None:
+            raise UsageError("--clips: needs --output")
+        where: dict[str, Any] = {
+            "cameras": None if camera is None else [name.strip() for name in camera.split(",")],
+            "after": None if after is None else moment(after),
+            "before": None if before is None else moment(before),
+        }
+        chosen = None if box is None else _box(box)
+        images = [_read(path) for path in pictures or ()]
+        if output is not None:
+            prepare_output_folder(output)
+    gallery = Gallery(place)
+    table = gallery.table()
+    if not len(table):
+        raise UsageError(f"{place}: the gallery is empty")
+    if describe is not None:
+        hits = gallery.describe(describe, top, **where)
+    else:
+        marked: dict[str, Any] = {
+            name: [str(table.record[row]) for label in labels or () for row in gallery.find(label, table)]
+            for name, labels in (("like", like), ("unlike", unlike))
+        }
+        if person is not None:
+            images, chosen = [_chosen(gallery, images, person)], None
+        try:
+            hits = gallery.search(track or images, top, box=chosen, **where, **marked)
+        except PictureError as error:
+            raise UsageError(_numbered(error)) from None
+    hits[:] = [hit for hit in hits if hit.probability >= least]
+    asked = describe or track or ", ".join(path.name for path in pictures or ())
+    _show(gallery, hits, asked)
+    for line in gallery.store.damaged:
+        typer.echo(f"warning: {line}", err=True)
+    if output is not None:
+        for path in _save(gallery, hits, asked, images, chosen, track, output, clips):
+            typer.echo(f"written: {path}", err=True)
+
+
+def moment(text: str) -> float:
+    """Seconds from the start for ``00:10:00`` or ``90``, since 1970 for a date and time.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if "-" in text:
+        return clock_time(text)
+    try:
+        parts = [float(part) for part in text.split(":")]
+    except ValueError:
+        parts = []
+    if not 1 <= len(parts) <= 3 or min(parts) < 0:
+        raise ValueError(f"time {text!r}: expected HH:MM:SS, seconds, or a date and time") from None
+    return float(sum(part * 60**power for power, part in enumerate(reversed(parts))))
+
+
+def _box(text: str) -> list[float]:
+    try:
+        values = [float(part) for part in text.split(",")]
+    except ValueError:
+        values = []
+    if len(values) != 4 or values[2] <= values[0] or values[3] <= values[1]:
+        raise ValueError(f"--box {text!r}: expected x1,y1,x2,y2 with x1 < x2 and y1 < y2")
+    return values
+
+
+def _read(path: Path) -> Any:
+    from mot_reid.video.pictures import read_picture
+
+    return read_picture(path)
+
+
+def _chosen(gallery: Any, images: list[Any], person: int) -> Any:
+    """The part of the picture that shows the person with this number."""
+    from mot_reid.gallery.queries import people_in
+
+    if len(images) != 1:
+        raise UsageError("--person: needs one picture")
+    boxes = people_in(images[0], gallery.detect)
+    if person > len(boxes):
+        raise UsageError(f"--person {person}: {len(boxes)} people are in the picture")
+    x1, y1, x2, y2 = np.rint(np.maximum(boxes[person - 1], 0)).astype(int).tolist()
+    return np.ascontiguousarray(images[0][y1:y2, x1:x2])
+
+
+def _numbered(error: Any) -> str:
+    listed = "; ".join(
+        f"{number}: {','.join(str(round(float(value))) for value in box)}"
+        for number, box in enumerate(error.boxes, start=1)
+    )
+    return f"{error}" + (f" with --person N ({listed})" if listed else "")
+
+
+def _show(gallery: Any, hits: Any, asked: str) -> None:
+    from mot_reid.evaluation.tables import Column, Table
+    from mot_reid.gallery.sheet import clock
+
+    rows = [
+        {
+            "rank": rank,
+            "track": hit.label,
+            "from": clock(hit.start, hit.epoch),
+            "to": clock(hit.end, hit.epoch),
+            "probability": hit.probability,
+            "likeness": hit.similarity,
+            "identity": hit.identity,
+        }
+        for rank, hit in enumerate(hits, start=1)
+    ]
+    columns = [Column("rank"), Column("track"), Column("from"), Column("to")]
+    columns += [Column("probability", 2), Column("likeness", 2), Column("identity")]
+    notes = [f"Probability that this person is not among the {hits.searched} tracklets: {hits.absent:.2f}"]
+    info, calibration = gallery.store.info, gallery.calibration
+    if calibration.fingerprint != info.fingerprint:
+        notes.append(
+            f"Probabilities are those of the embedder {calibration.embedder}, for there are none for"
+            f" {info.embedder}: `mot-reid evaluate-search --calibrate` makes them"
+        )
+    print_table(Table(f"{asked} in {gallery.place}", columns, rows, notes=notes))
+
+
+def _save(
+    gallery: Any,
+    hits: Any,
+    asked: str,
+    images: list[Any],
+    box: list[float] | None,
+    track: str | None,
+    output: Path,
+    clips: bool,
+) -> list[Path]:
+    """Writes the results and says which files."""
+    content = {
+        "query": asked,
+        "gallery": str(gallery.place),
+        "absent": hits.absent,
+        "searched": hits.searched,
+        "hits": [hit.to_dict() for hit in hits],
+    }
+    written = [output / "search.json", output / "search.csv", output / "search.png"]
+    with atomic(written[0]) as part:
+        part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    text = io.StringIO()
+    if hits:
+        writer = csv.DictWriter(text, list(hits[0].to_dict()), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(hit.to_dict() for hit in hits)
+    with atomic(written[1]) as part:
+        part.write_text(text.getvalue(), encoding="utf-8")
+    _draw(gallery, hits, images, box, track, written[2])
+    if clips:
+        from mot_reid.cli.clips import write_clips
+
+        written += write_clips(hits, output)
+    return written
+
+
+def _draw(
+    gallery: Any, hits: Any, images: list[Any], box: list[float] | None, track: str | None, path: Path
+) -> None:
+    import cv2
+
+    from mot_reid.gallery.sheet import Cell, clock, contact_sheet
+
+    def best(record: Any) -> Any:
+        if not record.crops:
+            return None
+        jpeg = max(record.crops, key=lambda crop: crop.quality).jpeg
+        return cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+
+    if track is not None:
+        queries = [Cell(best(record), [track]) for record in gallery.tracklets(gallery.find(track))]
+    else:
+        parts = images
+        if box is not None:
+            x1, y1, x2, y2 = (max(0, round(value)) for value in box)
+            parts = [image[y1:y2, x1:x2] for image in images]
+        queries = [Cell(part, ["query"]) for part in parts]
+    records = gallery.tracklets([hit.row for hit in hits]) if hits else []
+    cells = [
+        Cell(
+            best(record),
+            [f"{hit.probability:.2f}  {hit.label}", clock(hit.start, hit.epoch), _identity(hit)],
+            hit.probability,
+        )
+        for hit, record in zip(hits, records, strict=True)
+    ]
+    encoded = cv2.imencode(".png", contact_sheet(queries, cells))[1]
+    with atomic(path) as part_file:
+        part_file.write_bytes(encoded.tobytes())
+
+
+def _identity(hit: Any) -> str:
+    return "" if hit.identity is None else f"person {hit.identity}"

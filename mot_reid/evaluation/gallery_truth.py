@@ -1,0 +1,169 @@
+"""Records with known people: crops of a re-identification set, or a gallery beside ground truth."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mot_reid.boxes import iou
+from mot_reid.evaluation.motchallenge import BoxRows
+from mot_reid.gallery.calibration import Calibration, fit_logistic
+from mot_reid.gallery.constraints import overlapping
+from mot_reid.gallery.identities import IdentifySettings, pair_evidence
+from mot_reid.gallery.pooling import medoids, weighted_mean
+from mot_reid.gallery.records import Tracklet
+from mot_reid.gallery.store import RecordTable
+
+__all__ = ["crop_tracklets", "fit_calibration", "listed_crops", "people_of_records"]
+
+Ints = NDArray[np.int64]
+
+_NAME = re.compile(r"(-?\d+)_c(\d+)s(\d+)_(\d+)_(\d+)")
+_FPS = 25.0
+
+
+def listed_crops(folder: Path) -> tuple[list[Path], Ints]:
+    """Crops named as Market-1501's, ``PPPP_cCsS_FFFFFF_BB.jpg``.
+
+    Returns:
+        The files, and person, camera, sequence and frame of each ``(N, 4)``, in that order.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    found: list[tuple[list[int], Path]] = []
+    for path in sorted(folder.rglob("*.jpg")):
+        match = _NAME.match(path.stem)
+        if match is not None and int(match.group(1)) > 0:
+            found.append(([int(part) for part in match.groups()[:4]], path))
+    if not found:
+        raise FileNotFoundError(f"{folder}: no crops named PPPP_cCsS_FFFFFF_BB.jpg")
+    found.sort(key=lambda entry: entry[0])
+    return [path for _, path in found], np.array([names for names, _ in found], np.int64)
+
+
+def crop_tracklets(
+    embeddings: NDArray[np.float32], names: Ints, gap: int = 250
+) -> tuple[list[Tracklet], Ints]:
+    """Tracklets of crops: one person's in one camera and sequence, with gaps up to some frames.
+
+    Args:
+        embeddings: ``(N, D)`` unit rows.
+        names: ``(N, 4)`` person, camera, sequence, frame, sorted.
+        gap: most frames between two crops of a tracklet.
+
+    Returns:
+        The tracklets, and the person of each.
+    """
+    steps = np.diff(names, axis=0)
+    new = (steps[:, :3] != 0).any(axis=1) | (steps[:, 3] > gap)
+    groups = np.split(np.arange(len(names)), np.flatnonzero(new) + 1)
+    records = []
+    for number, rows in enumerate(groups):
+        _, camera, sequence, _ = names[rows[0]].tolist()
+        frames = names[rows, 3]
+        ones = np.ones(len(rows))
+        source = f"c{camera}s{sequence}"
+        records.append(
+            Tracklet(
+                camera=f"c{camera}",
+                source=source,
+                run=source,
+                track_id=number + 1,
+                first_frame=int(frames[0]),
+                last_frame=int(frames[-1]),
+                start=float(frames[0] / _FPS),
+                end=float(frames[-1] / _FPS),
+                mean=weighted_mean(embeddings[rows], ones),
+                medoids=embeddings[rows][medoids(embeddings[rows], ones)],
+                path=np.zeros((1, 6), np.float32),
+                boxes=len(rows),
+                views=len(rows),
+            )
+        )
+    return records, names[[rows[0] for rows in groups], 0]
+
+
+def people_of_records(
+    table: RecordTable, paths: Sequence[NDArray[np.float32]], truth: Callable[[str], BoxRows | None]
+) -> Ints:
+    """The person whom each record's boxes cover most (IoU at least 0.5), ``(N,)``; -1 where nobody is.
+
+    Args:
+        table: of the records.
+        paths: ``(P, 6)`` of each, see `mot_reid.gallery.records.Tracklet.path`.
+        truth: ground truth of a camera by name, or None.
+    """
+    people = np.full(len(table), -1, np.int64)
+    known: dict[str, BoxRows | None] = {}
+    for row, path in enumerate(paths):
+        camera = str(table.camera[row])
+        if camera not in known:
+            known[camera] = truth(camera)
+        rows = known[camera]
+        if rows is None:
+            continue
+        votes: dict[int, int] = {}
+        for frame, _, *box in path.tolist():
+            there = slice(*np.searchsorted(rows.frames, [int(frame), int(frame) + 1]))
+            if there.stop > there.start:
+                overlap = iou(np.array([box]), rows.xyxy[there])[0]
+                if overlap.max() >= 0.5:
+                    person = int(rows.ids[there][overlap.argmax()])
+                    votes[person] = votes.get(person, 0) + 1
+        if votes and sum(votes.values()) >= 0.25 * len(path):
+            people[row] = max(votes, key=lambda person: votes[person])
+    return people
+
+
+def fit_calibration(
+    records: Sequence[Tracklet],
+    people: Ints,
+    embedder: str,
+    fingerprint: str,
+    data: str,
+    settings: IdentifySettings | None = None,
+) -> Calibration:
+    """Fits how likely pairs of records show one person, on people whom the embedder has not learnt.
+
+    Args:
+        records: of them.
+        people: ``(N,)`` who each is.
+        embedder: its name.
+        fingerprint: of its weights.
+        data: what the records are, for the file.
+        settings: how neighbours are counted; the defaults where None.
+    """
+    chosen = settings or IdentifySettings()
+    means = np.stack([record.mean for record in records])
+    cameras = np.array([record.camera for record in records], object)
+    sources = np.array([record.source for record in records], object)
+    start, end = (np.array([getattr(record, name) for record in records]) for name in ("start", "end"))
+    barred = overlapping(sources, start, end)
+
+    def measured(cosine: float, jaccard: float, rerank: bool) -> NDArray[np.float64]:
+        plain = Calibration("", "", (cosine, 0.0), (cosine, jaccard, 0.0))
+        wanted = IdentifySettings(
+            normalise=chosen.normalise, rerank=rerank, rerank_from=0, k1=chosen.k1, k2=chosen.k2, dense=10**9
+        )
+        return pair_evidence(means, cameras, barred, plain, wanted).values
+
+    rows, columns = np.triu_indices(len(records), 1)
+    free = ~np.isin(rows * len(records) + columns, barred[:, 0] * len(records) + barred[:, 1])
+    same = (people[rows] == people[columns])[free]
+    cosine, jaccard = measured(1.0, 0.0, False)[free], measured(0.0, 1.0, True)[free]
+    alone = fit_logistic(cosine[:, None], same)
+    both = fit_logistic(np.column_stack([cosine, jaccard]), same)
+    return Calibration(
+        embedder,
+        fingerprint,
+        (float(alone[0]), float(alone[1])),
+        (float(both[0]), float(both[1]), float(both[2])),
+        people=len(np.unique(people)),
+        tracklets=len(records),
+        data=data,
+    )

@@ -1,0 +1,107 @@
+"""Which records cannot be one person: who is in two places at once; arrays only."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Travel", "TravelTimes", "overlapping", "too_fast"]
+
+Floats = NDArray[np.float64]
+Pairs = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Travel:
+    """How long the way between two cameras takes, seconds.
+
+    Attributes:
+        least: nobody is faster.
+        most: nobody takes longer and is still on the same way; infinite where that is not known.
+        overlap: whether one place is in both pictures, so that somebody can be in both at once.
+    """
+
+    least: float = 0.0
+    most: float = float("inf")
+    overlap: bool = False
+
+
+@dataclass(frozen=True)
+class TravelTimes:
+    """What is known of the ways between cameras.
+
+    Attributes:
+        between: by the two cameras' names, which are in order; pairs left out are not known.
+        synchronised: clocks of sources without a known start run from 0 together.
+        tolerance: seconds by which clocks may be off.
+    """
+
+    between: Mapping[tuple[str, str], Travel] = field(default_factory=dict)
+    synchronised: bool = False
+    tolerance: float = 2.0
+
+
+def overlapping(sources: NDArray[np.object_], start: Floats, end: Floats, tolerance: float = 0.5) -> Pairs:
+    """Pairs of records of one source that are seen at the same time: two people, whatever they look like.
+
+    Args:
+        sources: ``(N,)`` what was tracked; times of two sources are not compared.
+        start: ``(N,)`` seconds.
+        end: ``(N,)`` seconds.
+        tolerance: a common time up to this is allowed: one track can end a little after its successor began.
+
+    Returns:
+        ``(P, 2)`` row numbers, the smaller first.
+    """
+    found: list[NDArray[np.intp]] = []
+    _, number = np.unique(sources.astype(str), return_inverse=True)
+    order = np.lexsort((start, number))
+    begins, ends, kinds = start[order], end[order], number[order]
+    # A common time longer than the tolerance: the later one begins before the earlier one's end less that.
+    bounds = np.searchsorted(kinds, np.arange(kinds.max(initial=-1) + 2))
+    for first, last in itertools.pairwise(bounds.tolist()):
+        own = begins[first:last]
+        until = np.searchsorted(own, ends[first:last] - tolerance, side="left")
+        for place in np.flatnonzero(until > np.arange(1, last - first + 1)).tolist():
+            later = np.arange(first + place + 1, first + until[place])
+            later = later[np.minimum(ends[later], ends[first + place]) - begins[later] > tolerance]
+            if later.size:
+                pair = np.column_stack([np.full(len(later), order[first + place]), order[later]])
+                found.append(np.sort(pair, axis=1))
+    return np.concatenate(found) if found else np.zeros((0, 2), np.intp)
+
+
+def too_fast(
+    cameras: NDArray[np.object_], start: Floats, end: Floats, epoch: Floats, times: TravelTimes
+) -> Pairs:
+    """Pairs of records of two cameras between which nobody can have gone in the time there was.
+
+    Args:
+        cameras: ``(N,)`` names.
+        start: ``(N,)`` seconds from the source's start.
+        end: ``(N,)`` seconds.
+        epoch: ``(N,)`` seconds since 1970 at the source's start, or NaN.
+        times: what is known.
+
+    Returns:
+        ``(P, 2)`` row numbers, the smaller first.
+    """
+    base = np.where(np.isfinite(epoch), epoch, 0.0 if times.synchronised else np.nan)
+    found = []
+    for (one, other), travel in times.between.items():
+        if travel.overlap:
+            continue
+        a, b = np.flatnonzero(cameras == one), np.flatnonzero(cameras == other)
+        gap = np.maximum(
+            (base[b] + start[b])[None] - (base[a] + end[a])[:, None],
+            (base[a] + start[a])[:, None] - (base[b] + end[b])[None],
+        )
+        with np.errstate(invalid="ignore"):
+            barred = gap + times.tolerance < travel.least
+        rows, columns = np.nonzero(barred)
+        found.append(np.sort(np.column_stack([a[rows], b[columns]]), axis=1))
+    return np.concatenate(found) if found else np.zeros((0, 2), np.intp)

@@ -1,0 +1,249 @@
+"""A search in a gallery, from embeddings to hits."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mot_reid.gallery.calibration import Calibration
+from mot_reid.gallery.filters import Filter
+from mot_reid.gallery.normalisation import CameraMeans, camera_means, normalised
+from mot_reid.gallery.search import SearchSettings, rank_shortlist, same_person
+from mot_reid.gallery.store import GalleryError, RecordTable, Store
+from mot_reid.resources import shipped
+
+__all__ = ["Hit", "Hits", "described", "find_calibration", "find_person", "named_means", "sampled_means"]
+
+Vectors = NDArray[np.float32]
+
+_SAMPLE = 20_000
+"""Records of which the cameras' means are taken at the most."""
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A tracklet that was found.
+
+    Attributes:
+        record: its name in the gallery.
+        camera: its camera.
+        source: the file or address.
+        track_id: its id there.
+        part: of that track.
+        start: seconds from the source's start.
+        end: likewise.
+        epoch: seconds since 1970 at the source's start, or NaN.
+        first_frame: number of its first frame.
+        last_frame: of the last one.
+        probability: that it shows the person of the query.
+        similarity: normalised cosine, in [-1, 1].
+        identity: number of its identity, or None where nobody knows.
+        row: in `Gallery.table` as it was.
+    """
+
+    record: str
+    camera: str
+    source: str
+    track_id: int
+    part: int
+    start: float
+    end: float
+    epoch: float
+    first_frame: int
+    last_frame: int
+    probability: float
+    similarity: float
+    identity: int | None
+    row: int
+
+    @property
+    def label(self) -> str:
+        """``camera:track``, or ``camera:track.part``."""
+        return f"{self.camera}:{self.track_id}" + (f".{self.part}" if self.part else "")
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+        values = asdict(self) | {"track": self.label}
+        values["epoch"] = None if np.isnan(self.epoch) else self.epoch
+        del values["row"]
+        return values
+
+
+class Hits(list[Hit]):
+    """Hits, the best first.
+
+    Attributes:
+        absent: probability that the person is not in the gallery, or not where was searched.
+        searched: how many records could be found.
+    """
+
+    def __init__(self, hits: Iterable[Hit] = (), absent: float = 1.0, searched: int = 0) -> None:
+        super().__init__(hits)
+        self.absent, self.searched = absent, searched
+
+
+def sampled_means(store: Store, table: RecordTable) -> CameraMeans:
+    """The means of the cameras, of at most 20,000 records spread over the gallery."""
+    rows = np.unique(np.linspace(0, len(table) - 1, min(len(table), _SAMPLE)).astype(np.intp))
+    return camera_means(store.means(rows), table.camera[rows])
+
+
+def find_person(
+    store: Store,
+    queries: Vectors,
+    calibration: Calibration,
+    *,
+    camera: str | None = None,
+    top: int = 10,
+    where: Filter | None = None,
+    identities: dict[str, int] | None = None,
+    settings: SearchSettings | None = None,
+    table: RecordTable | None = None,
+    means: CameraMeans | None = None,
+) -> Hits:
+    """The tracklets that show the person of one or several pictures.
+
+    Args:
+        store: to search in.
+        queries: ``(Q, D)`` unit rows, all of one person.
+        calibration: of the embedder.
+        camera: where the pictures come from, if known.
+        top: how many hits.
+        where: which records may be found.
+        identities: of records by name.
+        settings: the defaults where None.
+        table: the store's, if it was just read.
+        means: of the cameras likewise.
+    """
+    chosen = settings or SearchSettings()
+    table = store.table() if table is None else table
+    total = len(table) if where is None else int(where.mask(table).sum())
+    if not total or top < 1:
+        return Hits(searched=total)
+    means = sampled_means(store, table) if means is None else means
+    centre = queries.mean(axis=0)
+    centre /= max(float(np.linalg.norm(centre)), 1e-12)
+    count = min(max(chosen.shortlist, chosen.per_hit * top), total)
+    rows = store.nearest(centre[None], count, where)[0][0]
+    rows = rows[rows >= 0]
+    own = normalised(store.means(rows), table.camera[rows], means)
+    looks, owners = store.medoids(rows)
+    looks = normalised(looks, table.camera[rows][owners], means)
+    asked = queries - means.of(camera)
+    asked = (asked / np.maximum(np.linalg.norm(asked, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+    order, _ = rank_shortlist(asked, own, looks, owners, chosen)
+    middle = asked.mean(axis=0)
+    cosines = (own @ (middle / max(float(np.linalg.norm(middle)), 1e-12))).astype(np.float64)
+    probability, absent = same_person(cosines, calibration, total, chosen)
+    known = identities or {}
+    hits = [
+        _hit(table, int(rows[place]), float(probability[place]), float(cosines[place]), known)
+        for place in order[:top].tolist()
+    ]
+    return Hits(hits, absent, total)
+
+
+def _hit(table: RecordTable, row: int, probability: float, cosine: float, known: dict[str, int]) -> Hit:
+    names = ("record", "camera", "source", "track_id", "part", "start", "end", "epoch")
+    values = {name: getattr(table, name)[row] for name in (*names, "first_frame", "last_frame")}
+    values = {key: value.item() if isinstance(value, np.generic) else value for key, value in values.items()}
+    return Hit(
+        **values,
+        probability=probability,
+        similarity=cosine,
+        identity=known.get(values["record"]),
+        row=row,
+    )
+
+
+def named_means(store: Store, table: RecordTable, *names: Sequence[str]) -> tuple[Vectors, Vectors]:
+    """Mean embeddings ``(C, D)`` and ``(F, D)`` of two lists of records by name.
+
+    Raises:
+        GalleryError: one of them is not there.
+    """
+    found = []
+    for records in names:
+        rows = np.flatnonzero(np.isin(table.record.astype(str), list(records)))
+        if len(rows) != len(set(records)):
+            raise GalleryError(f"{store.place}: no such record among {', '.join(records)}")
+        found.append(store.means(rows) if len(rows) else np.zeros((0, store.info.dimension), np.float32))
+    return found[0], found[1]
+
+
+def described(table: RecordTable, text: str, top: int, where: Filter | None, place: str) -> Hits:
+    """The tracklets whose attributes fit a description best.
+
+    Args:
+        table: of the gallery.
+        text: attributes with commas between them, such as ``"red top, backpack"``; ``no`` or ``without``
+            before one asks for its absence.
+        top: how many hits.
+        where: which records may be found.
+        place: the gallery, for messages.
+
+    Raises:
+        GalleryError: the records have no attributes, or none of them is meant by a part of the text.
+    """
+    rows = np.arange(len(table)) if where is None else np.flatnonzero(where.mask(table))
+    values = [json.loads(table.attributes[row]) for row in rows.tolist()]
+    names = sorted({name for entry in values for name in entry})
+    if not names:
+        raise GalleryError(f"{place}: its records have no attributes: their embedder gives none")
+    score = np.ones(len(rows))
+    for part in filter(None, (piece.strip() for piece in text.split(","))):
+        absent = bool(re.match(r"(no|without)\s", part))
+        wanted = _words(re.sub(r"^(no|without)\s+", "", part))
+        meant = [name for name in names if wanted <= _words(name) and "no" not in _words(name) - wanted]
+        if not meant:
+            raise GalleryError(f"description: no attribute is called {part!r}; there are: {', '.join(names)}")
+        found = np.array([max(entry.get(name, 0.0) for name in meant) for entry in values])
+        score *= 1 - found if absent else found
+    order = np.argsort(-score, kind="stable")[:top]
+    hits = [
+        replace(_hit(table, int(rows[place]), float(score[place]), 0.0, {}), similarity=float("nan"))
+        for place in order.tolist()
+    ]
+    return Hits(hits, float(np.prod(1 - np.minimum(score, 1 - 1e-12))), len(rows))
+
+
+def _words(text: str) -> set[str]:
+    """The words of an attribute, such as ``upper_colour=red``, or of what somebody calls it, ``red top``."""
+    words = re.split(r"[\s_\-:=]+", text.lower().strip())
+    return {_CALLED.get(word, word) for word in words}
+
+
+_CALLED = {
+    **dict.fromkeys(("top", "shirt", "jacket", "coat", "sweater"), "upper"),
+    **dict.fromkeys(("bottom", "trousers", "legs"), "lower"),
+    **dict.fromkeys(("man", "men"), "male"),
+    **dict.fromkeys(("woman", "women"), "female"),
+    "color": "colour",
+    "grey": "gray",
+    "rucksack": "backpack",
+}
+
+
+def find_calibration(fingerprint: str, name: str) -> Calibration:
+    """The calibration of an embedder among those that ship; if there is none, that of another one stands in.
+
+    Raises:
+        ValueError: a file is broken.
+        FileNotFoundError: there is none at all.
+    """
+    files = sorted(shipped("weights").glob("*.calibration.json"))
+    found = [Calibration.from_json(path.read_text(encoding="utf-8"), str(path)) for path in files]
+    for entry in found:
+        if entry.fingerprint == fingerprint:
+            return entry
+    if not found:
+        raise FileNotFoundError(
+            f"no calibration for {name}; `mot-reid evaluate-search --calibrate` makes one"
+        )
+    return found[0]

@@ -1,0 +1,187 @@
+"""Identities of all that a gallery remembers, kept beside its records."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mot_reid.gallery.calibration import Calibration
+from mot_reid.gallery.constraints import Travel, TravelTimes, overlapping, too_fast
+from mot_reid.gallery.identities import IdentifySettings, Linked, identify, pair_evidence
+from mot_reid.gallery.store import RecordTable, Store
+
+__all__ = ["Identities", "identify_records", "read_cameras", "read_identities"]
+
+Pairs = NDArray[np.intp]
+
+_COLUMNS = ("identity", "camera", "id", "part", "from", "to", "probability", "source", "record")
+
+
+@dataclass(frozen=True, eq=False)
+class Identities:
+    """Who is who in a gallery.
+
+    Attributes:
+        table: its records.
+        numbers: ``(N,)`` int64, identity of each record, from 1.
+        probability: ``(N,)`` that a record belongs to the others of its identity; 1 for one that is alone.
+    """
+
+    table: RecordTable
+    numbers: NDArray[np.int64]
+    probability: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(np.unique(self.numbers))
+
+    def __iter__(self) -> Iterator[tuple[str, int]]:
+        return zip(self.table.record.tolist(), self.numbers.tolist(), strict=True)
+
+    def route(self, number: int) -> NDArray[np.intp]:
+        """Rows of one identity's records in order of time; of sources without a clock one after the other."""
+        rows = np.flatnonzero(self.numbers == number)
+        table = self.table[rows]
+        base = np.where(np.isfinite(table.epoch), table.epoch, 0.0)
+        return rows[np.lexsort((table.start, base + table.start))]
+
+    def to_csv(self) -> str:
+        """One line a record, those of an identity together, in order of time."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(_COLUMNS)
+        table = self.table
+        for number in np.unique(self.numbers).tolist():
+            for row in self.route(number).tolist():
+                writer.writerow(
+                    (
+                        number,
+                        table.camera[row],
+                        table.track_id[row],
+                        table.part[row],
+                        f"{table.start[row]:.3f}",
+                        f"{table.end[row]:.3f}",
+                        f"{self.probability[row]:.4f}",
+                        table.source[row],
+                        table.record[row],
+                    )
+                )
+        return text.getvalue()
+
+
+def read_identities(text: str | None) -> dict[str, int]:
+    """Identity by record's name, from what `Identities.to_csv` gave; empty where there is none."""
+    if not text:
+        return {}
+    return {line["record"]: int(line["identity"]) for line in csv.DictReader(io.StringIO(text))}
+
+
+def identify_records(
+    store: Store,
+    table: RecordTable,
+    calibration: Calibration,
+    corrections: dict[tuple[str, str], str],
+    before: dict[str, int],
+    times: TravelTimes | None = None,
+    settings: IdentifySettings | None = None,
+) -> Identities:
+    """Joins the records of a store to identities, by `mot_reid.gallery.identities.identify`.
+
+    Args:
+        store: their embeddings.
+        table: its `Store.table`.
+        calibration: of the embedder.
+        corrections: ``"one"`` or ``"two"`` by two records' names.
+        before: numbers of identities that records had: an identity keeps the number that most of its boxes
+            had.
+        times: what is known of the ways between cameras.
+        settings: the defaults where None.
+    """
+    chosen, known = settings or IdentifySettings(), times or TravelTimes()
+    barred, joined = _constraints(table, corrections, known)
+    embeddings = store.means()
+    evidence = pair_evidence(embeddings, table.camera, barred, calibration, chosen)
+    linked = identify(evidence, len(table), barred, joined, chosen, np.sqrt(table.boxes.astype(np.float64)))
+    return Identities(table, _numbered(linked, table, before), linked.probability)
+
+
+def _constraints(
+    table: RecordTable, corrections: dict[tuple[str, str], str], times: TravelTimes
+) -> tuple[Pairs, Pairs]:
+    """Pairs that are two people, and pairs that somebody said are one."""
+    row_of = {name: row for row, name in enumerate(table.record.tolist())}
+    said: dict[str, list[tuple[int, int]]] = {"one": [], "two": []}
+    for (first, second), kind in corrections.items():
+        if first in row_of and second in row_of:
+            pair = sorted((row_of[first], row_of[second]))
+            said[kind].append((pair[0], pair[1]))
+    # In one run times are the same clock; two runs of one file would be two sources.
+    sources = np.array(
+        [f"{run} {source}" for run, source in zip(table.run, table.source, strict=True)], object
+    )
+    found = [overlapping(sources, table.start, table.end)]
+    with_clock = np.flatnonzero(np.isfinite(table.epoch))
+    if with_clock.size:  # different runs of one camera, by the clock
+        begin = table.epoch[with_clock] + table.start[with_clock]
+        end = table.epoch[with_clock] + table.end[with_clock]
+        found.append(with_clock[overlapping(table.camera[with_clock], begin, end)])
+    found.append(too_fast(table.camera, table.start, table.end, table.epoch, times))
+    found.append(np.array(said["two"], np.intp).reshape(-1, 2))
+    barred = np.unique(np.concatenate(found), axis=0)
+    return barred, np.array(said["one"], np.intp).reshape(-1, 2)
+
+
+def _numbered(linked: Linked, table: RecordTable, before: dict[str, int]) -> NDArray[np.int64]:
+    """Numbers from 1; old ones are given once each, to the identity with most of their boxes."""
+    old = np.array([before.get(name, 0) for name in table.record.tolist()], np.int64)
+    votes: dict[tuple[int, int], int] = {}
+    for label, number, boxes in zip(linked.labels.tolist(), old.tolist(), table.boxes.tolist(), strict=True):
+        if number:
+            votes[(label, number)] = votes.get((label, number), 0) + boxes
+    given: dict[int, int] = {}
+    for (label, number), _ in sorted(votes.items(), key=lambda item: -item[1]):
+        if label not in given and number not in given.values():
+            given[label] = number
+    free = max([0, *before.values()]) + 1
+    for label in range(int(linked.labels.max(initial=-1)) + 1):
+        if label not in given:
+            given[label], free = free, free + 1
+    return np.array([given[label] for label in linked.labels.tolist()], np.int64)
+
+
+def read_cameras(path: Path, synchronised: bool = False, tolerance: float = 2.0) -> TravelTimes:
+    """Reads what is known of the ways between cameras.
+
+    ::
+
+        travel:
+          - {between: [door, yard], least: 10}     # seconds; nobody is faster
+          - {between: [door, hall], overlap: true} # one place is in both pictures
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is broken; the message names it and the entry.
+    """
+    import yaml
+
+    values: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if not isinstance(values, dict) or not isinstance(values.get("travel"), list):
+        raise ValueError(f"{path}: expected a list under travel")
+    between: dict[tuple[str, str], Travel] = {}
+    for number, entry in enumerate(values["travel"], start=1):
+        try:
+            first, second = sorted(map(str, entry["between"]))
+            rest = {key: value for key, value in entry.items() if key != "between"}
+            travel = replace(Travel(), **rest)
+            if not 0 <= float(travel.least) <= float(travel.most):
+                raise ValueError("expected 0 <= least <= most")
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{path}: travel, entry {number}: {entry!r} ({error})") from None
+        between[(first, second)] = travel
+    return TravelTimes(between, synchronised, tolerance)

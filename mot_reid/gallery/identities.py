@@ -1,0 +1,264 @@
+"""Which records show one person: identities over cameras and times; arrays only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, logit
+
+from mot_reid.gallery.calibration import Calibration, estimated_prior
+from mot_reid.gallery.linkage import constrained_linkage, linked_clusters, sparse_linkage
+from mot_reid.gallery.normalisation import camera_means, normalised
+from mot_reid.gallery.reranking import jaccard_of_pairs, nearest_points
+
+__all__ = ["Evidence", "IdentifySettings", "Linked", "identify", "pair_evidence"]
+
+Vectors = NDArray[np.float32]
+Floats = NDArray[np.float64]
+Pairs = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class IdentifySettings:
+    """How records are joined to identities.
+
+    Attributes:
+        false_links: largest share of wrong links among those made.
+        normalise: take off what a camera's records share.
+        rerank: use k-reciprocal neighbours where there are enough records.
+        rerank_from: so many.
+        k1: neighbours that may be reciprocal.
+        k2: neighbours over which features are averaged.
+        reassign: give records that were left alone to the identity that fits clearly best.
+        reassign_false: probability of being wrong up to which that is done.
+        dense: most records for which all pairs are looked at; beyond, the nearest neighbours of each.
+        neighbours: how many.
+        missing: log-likelihood ratio that other pairs are taken to have.
+    """
+
+    false_links: float = 0.05
+    normalise: bool = True
+    rerank: bool = True
+    rerank_from: int = 50
+    k1: int = 10
+    k2: int = 3
+    reassign: bool = True
+    reassign_false: float = 0.3
+    dense: int = 3000
+    neighbours: int = 50
+    missing: float = -12.0
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """How much speaks for pairs of records being one person.
+
+    Attributes:
+        rows: ``(E,)`` one record of each pair.
+        columns: ``(E,)`` the other, larger.
+        values: ``(E,)`` log-likelihood ratios.
+        prior: share of all pairs that are expected to be one person.
+        complete: whether all pairs are there, in the order of ``numpy.triu_indices(N, 1)``.
+    """
+
+    rows: Pairs
+    columns: Pairs
+    values: Floats
+    prior: float
+    complete: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Linked:
+    """Identities of records.
+
+    Attributes:
+        labels: ``(N,)`` identity of each, from 0 in the order of their first records.
+        probability: ``(N,)`` that a record belongs to the others of its identity; 1 for one that is alone.
+        prior: share of pairs that were expected to be one person.
+    """
+
+    labels: NDArray[np.intp]
+    probability: Floats
+    prior: float
+
+
+def pair_evidence(
+    embeddings: Vectors,
+    cameras: NDArray[np.object_],
+    barred: Pairs,
+    calibration: Calibration,
+    settings: IdentifySettings,
+) -> Evidence:
+    """What the looks of records say of pairs.
+
+    Args:
+        embeddings: ``(N, D)`` mean embeddings, unit rows.
+        cameras: ``(N,)`` names.
+        barred: ``(P, 2)`` pairs that cannot be one person; they do not count for the prior.
+        calibration: of the embedder.
+        settings: see there.
+    """
+    count = len(embeddings)
+    points = embeddings
+    if settings.normalise:
+        points = normalised(embeddings, cameras, camera_means(embeddings, cameras))
+    ranked = nearest_points(points, max(settings.neighbours, settings.k1) + 1)
+    complete = count <= settings.dense
+    if complete:
+        rows, columns = np.triu_indices(count, 1)
+    else:
+        first = np.repeat(np.arange(count), ranked.shape[1] - 1)
+        pairs = np.sort(np.column_stack([first, ranked[:, 1:].ravel()]), axis=1)
+        keys = np.unique(pairs[:, 0] * count + pairs[:, 1])
+        rows, columns = keys // count, keys % count
+    cosines = _cosines(points, rows, columns)
+    jaccard = None
+    if settings.rerank and count >= settings.rerank_from:
+        jaccard = jaccard_of_pairs(points, ranked, rows, columns, settings.k1, settings.k2)
+    values = calibration.evidence(cosines, jaccard)
+    free = ~np.isin(rows * count + columns, barred[:, 0] * count + barred[:, 1])
+    total = count * (count - 1) // 2 - len(barred)
+    # Pairs that are not among the nearest are two people, near enough.
+    start = min(0.2, 2.0 / max(count, 2))
+    prior = estimated_prior(values[free], start)
+    prior *= np.count_nonzero(free) / max(total, 1)
+    return Evidence(rows, columns, values, min(max(prior, 1e-9), 0.5), complete)
+
+
+def identify(
+    evidence: Evidence,
+    count: int,
+    barred: Pairs,
+    joined: Pairs,
+    settings: IdentifySettings,
+    weights: Floats | None = None,
+) -> Linked:
+    """Joins records to identities by average linkage of the evidence.
+
+    A link joins two groups if the probability that they are one person, by the mean evidence of their pairs
+    and the prior, is at least ``1 - false_links``.
+
+    Args:
+        evidence: of pairs.
+        count: N.
+        barred: ``(P, 2)`` pairs that are two people.
+        joined: ``(J, 2)`` pairs that somebody said are one person; they win over ``barred``.
+        settings: see there.
+        weights: ``(N,)`` how much a record counts in means; 1 by default.
+    """
+    least = float(logit(1 - settings.false_links) - logit(evidence.prior))
+    barred = _without(barred, joined, count)
+    if evidence.complete:
+        distances = np.zeros((count, count))
+        distances[evidence.rows, evidence.columns] = -evidence.values
+        distances += distances.T
+        distances[barred[:, 0], barred[:, 1]] = distances[barred[:, 1], barred[:, 0]] = np.inf
+        distances[joined[:, 0], joined[:, 1]] = distances[joined[:, 1], joined[:, 0]] = _SURE
+        merges = constrained_linkage(distances, weights)
+        bars = None
+    else:
+        bars = _bars(barred)
+        values = -evidence.values
+        keys, said = evidence.rows * count + evidence.columns, joined[:, 0] * count + joined[:, 1]
+        values = np.where(np.isin(keys, said), _SURE, values)
+        more = joined[~np.isin(said, keys)]
+        merges = sparse_linkage(
+            np.append(evidence.rows, more[:, 0]),
+            np.append(evidence.columns, more[:, 1]),
+            np.append(values, np.full(len(more), _SURE)),
+            count,
+            -least,
+            -settings.missing,
+            bars,
+            weights,
+        )
+    labels = linked_clusters(merges, count, -least)
+    support = _support(evidence, labels, count, settings.missing)
+    if settings.reassign and count > 2:
+        labels = _reassigned(evidence, labels, barred, count, settings)
+        support = _support(evidence, labels, count, settings.missing)
+    probability = np.where(np.isnan(support), 1.0, expit(support + logit(evidence.prior)))
+    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
+    rank = np.argsort(np.argsort(first))
+    return Linked(rank[inverse], probability, evidence.prior)
+
+
+_SURE = -1e3
+
+
+def _cosines(points: Vectors, rows: Pairs, columns: Pairs, block: int = 262_144) -> Floats:
+    found = np.empty(len(rows), np.float64)
+    for start in range(0, len(rows), block):
+        own = slice(start, start + block)
+        found[own] = np.einsum("nd,nd->n", points[rows[own]], points[columns[own]])
+    return found
+
+
+def _without(pairs: Pairs, others: Pairs, count: int) -> Pairs:
+    return pairs[~np.isin(pairs[:, 0] * count + pairs[:, 1], others[:, 0] * count + others[:, 1])]
+
+
+def _bars(barred: Pairs) -> dict[int, set[int]]:
+    bars: dict[int, set[int]] = {}
+    for first, second in barred.tolist():
+        bars.setdefault(first, set()).add(second)
+        bars.setdefault(second, set()).add(first)
+    return bars
+
+
+def _support(evidence: Evidence, labels: NDArray[np.intp], count: int, missing: float) -> Floats:
+    """Mean evidence ``(N,)`` that a record belongs to the others of its group; NaN for one that is alone."""
+    inside = labels[evidence.rows] == labels[evidence.columns]
+    rows, columns, values = evidence.rows[inside], evidence.columns[inside], evidence.values[inside]
+    sums = (np.bincount(rows, values, count) + np.bincount(columns, values, count)).astype(np.float64)
+    known = np.bincount(rows, minlength=count) + np.bincount(columns, minlength=count)
+    others = np.bincount(labels, minlength=count)[labels] - 1
+    sums += missing * (others - known)
+    return np.where(others > 0, sums / np.maximum(others, 1), np.nan)
+
+
+def _reassigned(
+    evidence: Evidence,
+    labels: NDArray[np.intp],
+    barred: Pairs,
+    count: int,
+    settings: IdentifySettings,
+) -> NDArray[np.intp]:
+    """Labels in which records that were alone have joined the group that fits clearly best, if one does."""
+    sizes = np.bincount(labels, minlength=count)
+    alone = sizes[labels] == 1
+    first = np.concatenate([evidence.rows, evidence.columns])
+    second = np.concatenate([evidence.columns, evidence.rows])
+    values = np.concatenate([evidence.values, evidence.values])
+    asks = alone[first] & ~alone[second]
+    first, group, values = first[asks], labels[second[asks]], values[asks]
+    keys, inverse = np.unique(first * count + group, return_inverse=True)
+    sums = np.bincount(inverse, values, len(keys))
+    known = np.bincount(inverse, minlength=len(keys))
+    record, target = keys // max(count, 1), keys % max(count, 1)
+    mean = (sums + settings.missing * (sizes[target] - known)) / sizes[target]
+    bars = _bars(barred)
+    members: dict[int, set[int]] = {}
+    for row, label in enumerate(labels.tolist()):
+        members.setdefault(label, set()).add(row)
+    least = float(logit(1 - settings.reassign_false) - logit(evidence.prior))
+    labels = labels.copy()
+    best: dict[int, list[tuple[float, int]]] = {}
+    for row, label, value in zip(record.tolist(), target.tolist(), mean.tolist(), strict=True):
+        if bars.get(row, set()).isdisjoint(members[label]):
+            best.setdefault(row, []).append((value, label))
+    choices = sorted(((max(found), row, found) for row, found in best.items()), reverse=True)
+    for (value, label), row, found in choices:
+        rival = max((other for other, name in found if name != label), default=-np.inf)
+        clear = value - rival >= _CLEAR
+        if value >= least and clear and bars.get(row, set()).isdisjoint(members[label]):
+            labels[row] = label
+            members[label].add(row)
+    return labels
+
+
+_CLEAR = 2.0
+"""By how much, in log-likelihood ratio, a group must fit a left record better than any other."""

@@ -1,0 +1,112 @@
+"""From pictures of somebody to embeddings that a gallery can be asked with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mot_reid.gallery.records import Tracklet
+from mot_reid.structures import Detections, unit_rows
+
+if TYPE_CHECKING:
+    from mot_reid.appearance.base import Embedder
+    from mot_reid.gallery.recorder import EmbedCrops
+
+__all__ = ["PictureError", "crop_embedder", "embedded_people", "embedded_query", "people_in"]
+
+_SURE = 0.4
+"""Score from which on a detection in a query picture is a person."""
+_UPRIGHT = 1.5
+"""A picture so many times as high as wide may be one of a person already cut out."""
+
+
+class PictureError(ValueError):
+    """A query picture shows nobody, or several people.
+
+    Attributes:
+        boxes: ``(N, 4)`` those that it shows, pixels.
+    """
+
+    def __init__(self, message: str, boxes: NDArray[np.float32]) -> None:
+        super().__init__(message)
+        self.boxes = boxes
+
+
+def people_in(picture: NDArray[np.uint8], detect: Callable[[NDArray[np.uint8]], Detections]) -> Any:
+    """Boxes ``(N, 4)`` of the people in a picture, from left to right; all of it where it is one person.
+
+    Args:
+        picture: ``(H, W, 3)`` uint8 BGR.
+        detect: what finds people in it.
+    """
+    found = detect(picture)
+    boxes = found.xyxy[found.scores >= _SURE]
+    height, width = picture.shape[:2]
+    if len(boxes) <= 1 and height >= _UPRIGHT * width:
+        whole = np.array([[0, 0, width, height]], np.float32)
+        if not len(boxes):
+            return whole
+        x1, y1, x2, y2 = boxes[0].tolist()
+        if (x2 - x1) * (y2 - y1) >= 0.5 * width * height:  # a crop: its borders are meant
+            return whole
+    return boxes[np.argsort(boxes[:, 0], kind="stable")]
+
+
+def embedded_people(
+    pictures: Sequence[NDArray[np.uint8]],
+    box: Sequence[float] | None,
+    embedder: Embedder,
+    detect: Callable[[NDArray[np.uint8]], Detections],
+) -> NDArray[np.float32]:
+    """Embeddings ``(Q, D)`` of the one person that each picture shows.
+
+    Raises:
+        PictureError: nobody is in a picture, or several people are and no box says which one is meant.
+        ValueError: a picture or the box is none.
+    """
+    rows = []
+    for number, picture in enumerate(pictures, start=1):
+        if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
+            raise ValueError(f"query: expected (H, W, 3) uint8 BGR, got {picture.shape} {picture.dtype}")
+        boxes = people_in(picture, detect) if box is None else Detections([list(box)]).xyxy
+        which = f"picture {number}" if len(pictures) > 1 else "the picture"
+        if not len(boxes):
+            raise PictureError(f"{which}: nobody is found in it; a box says where somebody is", boxes)
+        if len(boxes) > 1:
+            raise PictureError(f"{which}: {len(boxes)} people are in it; choose one", boxes)
+        rows.append(np.asarray(embedder.embed(picture, boxes), np.float32)[0])
+    found = np.asarray(rows, np.float32)
+    return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
+
+
+def embedded_query(
+    query: NDArray[Any] | Sequence[NDArray[Any]] | Tracklet,
+    box: Sequence[float] | None,
+    embedder: Callable[[], Embedder],
+    detect: Callable[[NDArray[np.uint8]], Detections],
+) -> NDArray[np.float32]:
+    """Embeddings ``(Q, D)`` of a query: pictures, embeddings or a tracklet; see `Gallery.search`."""
+    if isinstance(query, Tracklet):
+        return query.mean[None]
+    if isinstance(query, np.ndarray) and query.dtype != np.uint8:
+        rows = np.atleast_2d(query)
+        return unit_rows(rows, len(rows))
+    pictures = [query] if isinstance(query, np.ndarray) else list(query)
+    return embedded_people(pictures, box, embedder(), detect)
+
+
+def crop_embedder(embedder: Embedder) -> EmbedCrops:
+    """What embeds pictures that show one person each, by an embedder of boxes in frames."""
+
+    def embed(pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        rows = [
+            embedder.embed(picture, np.array([[0, 0, picture.shape[1], picture.shape[0]]], np.float32))[0]
+            for picture in pictures
+        ]
+        found = np.asarray(rows, np.float32)
+        return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
+
+    return embed

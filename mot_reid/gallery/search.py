@@ -1,0 +1,141 @@
+"""Which records show the person of a query; arrays only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, logit
+
+from mot_reid.gallery.calibration import Calibration, estimated_prior
+from mot_reid.gallery.reranking import rerank
+
+__all__ = ["SearchSettings", "liked", "likeness", "rank_shortlist", "same_person"]
+
+Vectors = NDArray[np.float32]
+Floats = NDArray[np.float64]
+Rows = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """How a search goes.
+
+    Attributes:
+        shortlist: records that are looked at closely, at least; the most alike by their means.
+        per_hit: so many for each hit that is wanted.
+        mean_share: share of the mean embedding in the likeness, the rest is the nearest medoid's.
+        rerank: rank the short list by k-reciprocal neighbours too.
+        rerank_from: records in it from which on that is done.
+        k1: neighbours that may be reciprocal.
+        k2: neighbours over which features are averaged.
+        original_share: share of the plain distance in the re-ranked one.
+        expected: records of the person that are expected in a gallery, before one has looked.
+    """
+
+    shortlist: int = 300
+    per_hit: int = 10
+    mean_share: float = 0.7
+    rerank: bool = True
+    rerank_from: int = 50
+    k1: int = 20
+    k2: int = 6
+    original_share: float = 0.3
+    expected: float = 1.0
+
+
+def likeness(queries: Vectors, means: Vectors, medoids: Vectors, owners: Rows, mean_share: float) -> Floats:
+    """How alike records are to what several pictures of one person show, ``(R,)``.
+
+    Args:
+        queries: ``(Q, D)`` unit rows, all of one person.
+        means: ``(R, D)`` of records.
+        medoids: ``(M, D)`` of records.
+        owners: ``(M,)`` the record of each medoid.
+        mean_share: see `SearchSettings`.
+    """
+    by_mean = (queries @ means.T).mean(axis=0).astype(np.float64)
+    each = queries @ medoids.T
+    best = np.full((len(queries), len(means)), -np.inf)
+    for row in range(len(queries)):
+        np.maximum.at(best[row], owners, each[row])
+    by_medoid = np.where(np.isfinite(best), best, by_mean).mean(axis=0)
+    return mean_share * by_mean + (1 - mean_share) * by_medoid
+
+
+def rank_shortlist(
+    queries: Vectors,
+    means: Vectors,
+    medoids: Vectors,
+    owners: Rows,
+    settings: SearchSettings,
+) -> tuple[Rows, Floats]:
+    """The order of a short list, and how alike each of its records is.
+
+    Args:
+        queries: ``(Q, D)`` unit rows, all of one person, normalised as the others are.
+        means: ``(R, D)`` of records.
+        medoids: ``(M, D)`` of records.
+        owners: ``(M,)`` the record of each medoid.
+        settings: see there.
+
+    Returns:
+        Row numbers ``(R,)``, the most alike first, and the likeness ``(R,)`` of the rows as they came.
+    """
+    alike = likeness(queries, means, medoids, owners, settings.mean_share)
+    score = alike
+    if settings.rerank and len(means) >= settings.rerank_from:
+        centre = queries.mean(axis=0)
+        centre = (centre / max(float(np.linalg.norm(centre)), 1e-12)).astype(np.float32)
+        near = rerank(centre[None], means, settings.k1, settings.k2, settings.original_share)[0]
+        # Squared distances of unit vectors: the medoids' part is added on the same scale.
+        score = -near + settings.original_share * 2 * (alike - (queries @ means.T).mean(axis=0))
+    return np.argsort(-score, kind="stable").astype(np.intp), alike
+
+
+def same_person(
+    cosines: Floats, calibration: Calibration, total: int, settings: SearchSettings
+) -> tuple[Floats, float]:
+    """The probability that records show the person of a query, and that no record of the gallery does.
+
+    How many records show the person is not known beforehand: the share is estimated from how alike the
+    records are, with one expected. Where nobody is much alike it falls, and all become unlikely.
+
+    Args:
+        cosines: ``(R,)`` normalised cosines with the query, of the most alike records.
+        calibration: of the embedder.
+        total: how many records could be found.
+        settings: see there.
+
+    Returns:
+        ``(R,)`` probabilities, and the one that the person is not in the gallery.
+    """
+    evidence = calibration.evidence(cosines)
+    total = max(total, len(evidence), 1)
+    start = min(settings.expected / total, 0.3)
+    # The expectation itself weighs as much as the gallery, so that a large one does not drown it.
+    prior = estimated_prior(evidence, start, strength=total, total=total)
+    found = expit(evidence + logit(min(max(prior, 1e-12), 0.9)))
+    absent = float(np.exp(np.log1p(-np.minimum(found, 1 - 1e-12)).sum()))
+    return found, absent
+
+
+def liked(
+    queries: Vectors, confirmed: Vectors, refused: Vectors, confirm: float = 0.75, refuse: float = 0.25
+) -> Vectors:
+    """A query refined by hits that were confirmed or refused (Rocchio 1971), as one unit row ``(1, D)``.
+
+    Args:
+        queries: ``(Q, D)``.
+        confirmed: ``(C, D)`` mean embeddings of hits that show the person.
+        refused: ``(F, D)`` of hits that do not.
+        confirm: weight of the confirmed ones' mean.
+        refuse: weight of the refused ones'.
+    """
+    centre = queries.mean(axis=0, dtype=np.float64)
+    if len(confirmed):
+        centre = centre + confirm * confirmed.mean(axis=0, dtype=np.float64)
+    if len(refused):
+        centre = centre - refuse * refused.mean(axis=0, dtype=np.float64)
+    return (centre / max(float(np.linalg.norm(centre)), 1e-12)).astype(np.float32)[None]

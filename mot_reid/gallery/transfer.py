@@ -1,0 +1,57 @@
+"""Records from one gallery to another, and out of it as plain files."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+
+from mot_reid.gallery.documents import CORRECTIONS
+from mot_reid.gallery.store import GalleryError, RecordTable, Store
+
+__all__ = ["export_store", "merge_store"]
+
+
+def merge_store(mine: Store, theirs: Store) -> int:
+    """Takes in all records of another store, and what was said about them; says how many.
+
+    Raises:
+        GalleryError: its embeddings are another embedder's.
+    """
+    if mine.info.fingerprint != theirs.info.fingerprint:
+        raise GalleryError(
+            f"{theirs.place}: made with the embedder {theirs.info.embedder} ({theirs.info.fingerprint[:12]}),"
+            f" {mine.place} with {mine.info.embedder} ({mine.info.fingerprint[:12]}); they cannot be compared"
+        )
+    known = set(mine.table().record.tolist())
+    table = theirs.table()
+    new = np.flatnonzero([name not in known for name in table.record.tolist()])
+    for first in range(0, len(new), 1024):
+        mine.append(theirs.tracklets(new[first : first + 1024]))
+    said = theirs.read_document(CORRECTIONS)
+    if said:
+        have = mine.read_document(CORRECTIONS) or ""
+        lines = [line for line in said.splitlines() if line not in have.splitlines()]
+        mine.write_document(CORRECTIONS, have + "".join(line + "\n" for line in lines))
+    return len(new)
+
+
+def export_store(store: Store, folder: Path) -> list[Path]:
+    """Writes ``tracklets.csv``, ``embeddings.npy`` and pictures in ``crops/``; see `Gallery.export`."""
+    (folder / "crops").mkdir(parents=True, exist_ok=True)
+    table = store.table()
+    names = [item.name for item in fields(RecordTable)]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows(zip(*(getattr(table, name).tolist() for name in names), strict=True))
+    (folder / "tracklets.csv").write_text(text.getvalue(), encoding="utf-8")
+    np.save(folder / "embeddings.npy", store.means(), allow_pickle=False)
+    for first in range(0, len(table), 256):
+        for record in store.tracklets(np.arange(first, min(first + 256, len(table)))):
+            for number, crop in enumerate(record.crops):
+                (folder / "crops" / f"{record.record}-{number}.jpg").write_bytes(crop.jpeg)
+    return [folder / "tracklets.csv", folder / "embeddings.npy"]

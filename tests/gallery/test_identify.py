@@ -1,0 +1,219 @@
+"""Who is who: constraints, calibration, identities, what is kept of them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.special import expit
+
+from mot_reid.gallery.calibration import Calibration, estimated_prior, fit_logistic
+from mot_reid.gallery.constraints import Travel, TravelTimes, overlapping, too_fast
+from mot_reid.gallery.finding import find_calibration
+from mot_reid.gallery.gallery import Gallery
+from mot_reid.gallery.global_tracks import global_ids
+from mot_reid.gallery.identifying import read_cameras
+from mot_reid.gallery.identities import IdentifySettings, identify, pair_evidence
+from mot_reid.gallery.normalisation import camera_means, normalised
+from mot_reid.gallery.reranking import jaccard_of_pairs, nearest_points, rerank
+
+from .conftest import D, Made, people, tracklet, unit
+
+CALIBRATION = Calibration("made", "name:made", (20.0, -8.0), (20.0, -1.0, -8.0))
+NONE = np.zeros((0, 2), np.intp)
+
+
+def gallery_of(records: list, place: Path) -> Gallery:  # type: ignore[type-arg]
+    gallery = Gallery(place / "shop", Made())
+    gallery.add(records)
+    gallery.calibrate(CALIBRATION)
+    return gallery
+
+
+def test_everybody_is_found_in_every_camera(tmp_path: Path) -> None:
+    gallery = gallery_of(people(8), tmp_path)
+    found = gallery.identify()
+    assert len(found) == 8
+    table = found.table
+    for person in range(1, 9):
+        assert len(set(found.numbers[table.track_id == person])) == 1
+    assert found.probability.min() > 0.5
+    lines = (tmp_path / "shop" / "identities.csv").read_text().splitlines()
+    assert len(lines) == 25
+    assert lines[0].startswith("identity,camera,id,part,from,to,probability")
+    assert gallery.identities() == dict(found)
+
+
+def test_never_twice_in_one_camera_at_once(tmp_path: Path) -> None:
+    """Twins: two records of equal looks at the same time, each with a record in another camera."""
+    looks = np.eye(D)[0]
+    twins = [
+        tracklet(looks, camera="a", track_id=1, start=0, end=10),
+        tracklet(looks, camera="a", track_id=2, start=5, end=15),
+        tracklet(looks, camera="b", track_id=1, start=0, end=10),
+    ]
+    found = gallery_of(twins, tmp_path).identify()
+    assert found.numbers[0] != found.numbers[1]
+    assert len(found) == 2
+
+
+def test_what_is_said_is_obeyed_and_kept(tmp_path: Path) -> None:
+    gallery = gallery_of(people(4, per_person=2), tmp_path)
+    before = gallery.identify()
+    name = dict(zip(before.table.labels(), before.table.record, strict=True))
+    gallery.say("two", name["a:1"], name["b:1"])
+    gallery.say("one", name["a:2"], name["b:3"])
+    again = Gallery(tmp_path / "shop").identify()
+    number = dict(zip(again.table.labels(), again.numbers.tolist(), strict=True))
+    assert number["a:1"] != number["b:1"]
+    assert number["a:2"] == number["b:3"]
+    assert number["a:4"] == number["b:4"] == before.numbers[before.table.track_id == 4][0]
+    gallery.say("one", name["a:1"], name["b:1"])  # on second thoughts
+    last = gallery.identify()
+    assert len(set(last.numbers[last.table.track_id == 1])) == 1
+
+
+def test_numbers_stay(tmp_path: Path) -> None:
+    records = people(5)
+    gallery = gallery_of(records[5:], tmp_path)
+    before = gallery.identify()
+    gallery.add(records[:5])
+    after = gallery.identify()
+    number = dict(after)
+    assert all(number[record] == old for record, old in before)
+
+
+def test_routes_are_in_order_of_time(tmp_path: Path) -> None:
+    looks = np.eye(D)[0]
+    records = [
+        tracklet(looks, camera="b", start=20, end=30),
+        tracklet(looks, camera="a", start=0, end=10),
+    ]
+    found = gallery_of(records, tmp_path).identify(0.5)
+    assert found.table.camera[found.route(int(found.numbers[0]))].tolist() == ["a", "b"]
+
+
+def test_who_is_seen_at_the_same_time() -> None:
+    source = np.array(["a", "a", "a", "b", "a"], object)
+    start, end = np.array([0, 5, 9.8, 0, 0.0]), np.array([10, 8, 20, 10, 30.0])
+    pairs = {tuple(pair) for pair in overlapping(source, start, end).tolist()}
+    assert pairs == {(0, 1), (0, 4), (1, 4), (2, 4)}  # (0, 2) shares 0.2 s only
+
+
+def test_nobody_is_faster_than_the_way_allows() -> None:
+    camera = np.array(["a", "b", "b"], object)
+    start, end = np.array([0, 12, 40.0]), np.array([10, 20, 50.0])
+    times = TravelTimes({("a", "b"): Travel(least=15)}, synchronised=True)
+    assert too_fast(camera, start, end, np.full(3, np.nan), times).tolist() == [[0, 1]]
+    unknown = TravelTimes({("a", "b"): Travel(least=15)})
+    assert len(too_fast(camera, start, end, np.full(3, np.nan), unknown)) == 0
+    assert too_fast(camera, start, end, np.full(3, 1e9), unknown).tolist() == [[0, 1]]
+    seen_by_both = TravelTimes({("a", "b"): Travel(overlap=True)}, synchronised=True)
+    assert len(too_fast(camera, start, end, np.full(3, np.nan), seen_by_both)) == 0
+
+
+def test_cameras_file(tmp_path: Path) -> None:
+    path = tmp_path / "cameras.yaml"
+    path.write_text("travel:\n  - {between: [yard, door], least: 10}\n")
+    assert read_cameras(path).between == {("door", "yard"): Travel(least=10)}
+    path.write_text("travel:\n  - {between: [yard], least: 10}\n")
+    with pytest.raises(ValueError, match=r"cameras\.yaml: travel, entry 1"):
+        read_cameras(path)
+
+
+def test_calibration_says_what_comes() -> None:
+    random = np.random.default_rng(0)
+    alike, unlike = random.normal(0.6, 0.15, 20_000), random.normal(0.0, 0.15, 20_000)
+    slope, offset = fit_logistic(np.concatenate([alike, unlike])[:, None], np.repeat([True, False], 20_000))
+    # Two normal distributions of one deviation: the log-likelihood ratio is linear, known by heart.
+    assert slope == pytest.approx(0.6 / 0.15**2, rel=0.15)
+    assert offset == pytest.approx(-0.18 / 0.15**2, rel=0.15)
+    mixed = np.concatenate([alike[:300], unlike])
+    assert estimated_prior(slope * mixed + offset) == pytest.approx(300 / 20_300, rel=0.15)
+    with pytest.raises(ValueError, match="some of one person and some of two"):
+        fit_logistic(np.ones((2, 1)), np.array([True, True]))
+
+
+@pytest.mark.parametrize("false_links", [0.01, 0.1])
+def test_no_more_wrong_links_than_asked_for(false_links: float) -> None:
+    """Records drawn as the calibration has it: the share of wrong links stays near what was asked for."""
+    random = np.random.default_rng(4)
+    count, noise = 300, 0.75
+    centres = unit(random.normal(size=(count // 3, 64)))
+    who = np.repeat(np.arange(count // 3), 3)
+    looks = unit(centres[who] + noise * random.normal(size=(count, 64)) / np.sqrt(64))
+    cosine = (looks @ looks.T)[np.triu_indices(count, 1)]
+    same = (who[:, None] == who)[np.triu_indices(count, 1)]
+    slope, offset = fit_logistic(cosine[:, None], same)
+    calibration = Calibration("made", "x", (slope, offset), (slope, 0.0, offset))
+    settings = IdentifySettings(false_links=false_links, normalise=False, rerank=False)
+    cameras = np.array(["a"] * count, object)
+    found = identify(pair_evidence(looks, cameras, NONE, calibration, settings), count, NONE, NONE, settings)
+    linked = (found.labels[:, None] == found.labels)[np.triu_indices(count, 1)]
+    assert linked.sum() > 20
+    assert 1 - same[linked].mean() <= 2 * false_links + 0.02
+
+
+def test_the_sparse_way_finds_the_same() -> None:
+    records = people(30, per_person=4, noise=0.5)
+    means = np.stack([record.mean for record in records])
+    cameras = np.array([record.camera for record in records], object)
+    labels = []
+    for dense in (10_000, 10):
+        settings = IdentifySettings(dense=dense, neighbours=119)
+        evidence = pair_evidence(means, cameras, NONE, CALIBRATION, settings)
+        labels.append(identify(evidence, len(records), NONE, NONE, settings).labels)
+    assert labels[0].tolist() == labels[1].tolist()
+
+
+def test_what_a_camera_adds_is_taken_off() -> None:
+    random = np.random.default_rng(1)
+    looks = unit(random.normal(size=(200, D)))
+    tint = 2 * np.eye(D)[0]
+    cameras = np.repeat(np.array(["a", "b"], object), 100)
+    seen = unit(looks + np.where(cameras == "b", 1, 0)[:, None] * tint)
+    means = camera_means(seen, cameras, shrink=1.0)
+    found = normalised(seen, cameras, means)
+    assert abs(float((found[:100] @ found[100:].T).mean())) < 0.02
+    assert abs(float((found[100:] @ found[100:].T).mean())) < 0.05
+    assert float((seen[100:] @ seen[100:].T).mean()) > 0.5
+    np.testing.assert_array_equal(camera_means(seen, cameras, shrink=np.inf).shared, np.zeros(D))
+    np.testing.assert_allclose(means.of(None), means.shared)
+
+
+def test_jaccard_of_pairs_is_that_of_the_whole() -> None:
+    points = np.stack([record.mean for record in people(12, noise=0.6)])
+    whole = rerank(points, points, 5, 3, 0.0)
+    rows, columns = np.triu_indices(len(points), 1)
+    # Both sets are the same, so each point is there twice: the neighbours of one set are asked for directly.
+    found = jaccard_of_pairs(points, nearest_points(points, 8), rows, columns, 5, 3)
+    assert np.corrcoef(found, whole[rows, columns])[0, 1] > 0.8
+    assert ((found >= -1e-6) & (found <= 1 + 1e-6)).all()
+
+
+def test_ids_of_boxes() -> None:
+    frames = np.array([1, 1, 2, 2, 3, 9], np.int64)
+    ids = np.array([1, 2, 1, 2, 1, 3], np.int64)
+    new = global_ids(
+        frames,
+        ids,
+        track_id=np.array([1, 1, 2]),
+        first_frame=np.array([1, 3, 1]),
+        last_frame=np.array([2, 3, 2]),
+        numbers=np.array([7, 8, 7]),
+        boxes=np.array([20, 1, 10]),
+    )
+    assert new.tolist() == [7, 0, 7, 0, 8, 0]  # track 2 would be person 7 twice; track 3 has no record
+
+
+def test_the_shipped_calibration_is_for_the_shipped_embedder() -> None:
+    from mot_reid.config import EmbedderConfig
+    from mot_reid.gallery.fingerprint import weights_fingerprint
+    from mot_reid.resources import find_weights
+
+    path = find_weights(EmbedderConfig().weights, (".safetensors",))
+    found = find_calibration(weights_fingerprint(path), path.stem)
+    assert found.fingerprint == weights_fingerprint(path)
+    assert 0.3 < expit(found.evidence(0.35)) < 0.99
+    assert Calibration.from_json(found.to_json(), "x") == found
+    with pytest.raises(ValueError, match="x: not a calibration"):
+        Calibration.from_json("{}", "x")

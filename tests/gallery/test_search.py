@@ -1,0 +1,170 @@
+"""Finding people: ranks, probabilities, filters, pictures, descriptions, and the answer nobody."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mot_reid.evaluation.person_search import open_set_rates, reliability, score_search
+from mot_reid.gallery.calibration import Calibration
+from mot_reid.gallery.filters import Filter
+from mot_reid.gallery.gallery import Gallery
+from mot_reid.gallery.queries import PictureError, embedded_people, people_in
+from mot_reid.gallery.search import SearchSettings, liked, rank_shortlist, same_person
+from mot_reid.gallery.sheet import Cell, clock, contact_sheet
+from mot_reid.gallery.store import GalleryError
+from mot_reid.structures import Detections
+
+from .conftest import D, Made, people, tracklet, unit
+
+CALIBRATION = Calibration("made", "name:made", (20.0, -9.0), (20.0, -1.0, -9.0))
+
+
+@pytest.fixture
+def gallery(tmp_path: Path) -> Gallery:
+    gallery = Gallery(tmp_path / "shop", Made())
+    gallery.add(people(12))
+    gallery.calibrate(CALIBRATION)
+    return gallery
+
+
+def test_a_track_finds_its_person_in_the_other_cameras(gallery: Gallery) -> None:
+    hits = gallery.search("a:5", top=4)
+    assert {hit.label for hit in hits[:2]} == {"b:5", "c:5"}
+    assert min(hit.probability for hit in hits[:2]) > 0.8 > 0.3 > max(hit.probability for hit in hits[2:])
+    assert hits.absent < 0.05
+    assert hits.searched == 35  # not itself
+    assert (hits[0].source, hits[0].start, hits[0].end) == (f"/videos/{hits[0].camera}.mp4", 40.0, 45.0)
+
+
+def test_nobody_is_an_answer(gallery: Gallery) -> None:
+    stranger = unit(np.random.default_rng(77).normal(size=(1, D)))
+    hits = gallery.search(stranger)
+    assert max(hit.probability for hit in hits) < 0.5
+    assert hits.absent > 0.5
+
+
+def test_filters(gallery: Gallery) -> None:
+    assert {hit.camera for hit in gallery.search("a:5", cameras=["c"])} == {"c"}
+    times = [(hit.start, hit.end) for hit in gallery.search("a:5", top=50, after=60, before=80)]
+    assert set(times) == {(60.0, 65.0), (70.0, 75.0), (80.0, 85.0)}
+    assert gallery.search("a:5", cameras=["nowhere"]) == []
+    assert gallery.search("a:5", after=2e9) == []  # no clock is known
+
+
+def test_time_of_the_clock() -> None:
+    assert "epoch + `end`" in Filter(after=1.7e9 + 50).sql()
+    assert Filter(cameras=["o'clock"]).sql() == "camera IN ('o''clock')"
+    assert Filter().sql() == ""
+
+
+def test_hits_of_one_identity_have_its_number(gallery: Gallery) -> None:
+    assert {hit.identity for hit in gallery.search("a:5")} == {None}
+    gallery.identify()
+    hits = gallery.search("a:5", top=2)
+    assert hits[0].identity == hits[1].identity == gallery.identities()[hits[0].record]
+
+
+def test_feedback(gallery: Gallery) -> None:
+    """A query between two people goes to the one that is liked and away from the other."""
+    table = gallery.table()
+    one, other = (int(np.flatnonzero((table.camera == "a") & (table.track_id == n))[0]) for n in (1, 2))
+    means = gallery.store.means()
+    between = unit(means[one] + means[other])
+    like, unlike = [table.record[one]], [table.record[other]]
+    hits = gallery.search(between[None], top=2, like=like, unlike=unlike)
+    assert {hit.track_id for hit in hits} == {1}
+    with pytest.raises(GalleryError, match="no such record"):
+        gallery.search(between[None], like=["nobody"])
+    both = liked(between[None], means[[one]], means[[other]])
+    assert both @ means[one] > between @ means[one]
+
+
+def test_several_pictures_of_one_person(gallery: Gallery) -> None:
+    means = gallery.store.means()
+    hits = gallery.search(means[[4, 16]], top=3)
+    assert {hit.track_id for hit in hits} == {5}
+
+
+def test_medoids_count() -> None:
+    """Somebody whose back alone looks like the query comes before a stranger of a like mean."""
+    query = unit(np.eye(D)[:1])
+    means = unit(np.array([np.eye(D)[1] + 0.3 * np.eye(D)[0], np.eye(D)[2] + 0.35 * np.eye(D)[0]]))
+    looks = np.concatenate([query, means])
+    order, _ = rank_shortlist(query, means, looks, np.array([0, 0, 1]), SearchSettings())
+    assert order.tolist() == [0, 1]
+    plain, _ = rank_shortlist(query, means, looks, np.array([0, 0, 1]), SearchSettings(mean_share=1.0))
+    assert plain.tolist() == [1, 0]
+
+
+def test_probability_falls_with_the_size_of_the_gallery() -> None:
+    cosines = np.array([0.65, 0.1])
+    small, _ = same_person(cosines, CALIBRATION, 10, SearchSettings())
+    large, absent = same_person(cosines, CALIBRATION, 1_000_000, SearchSettings())
+    assert small[0] > 0.5 > large[0]
+    assert absent > 0.5
+
+
+def _detect(*boxes: tuple[float, float, float, float]) -> Callable[[np.ndarray], Detections]:
+    return lambda picture: Detections(np.array(boxes).reshape(-1, 4), np.full(len(boxes), 0.9))
+
+
+def test_pictures_are_looked_through_first() -> None:
+    wide = np.full((100, 200, 3), 90, np.uint8)
+    with pytest.raises(PictureError, match="nobody is found"):
+        embedded_people([wide], None, Made(), _detect())  # type: ignore[arg-type]
+    two = _detect((100, 10, 140, 90), (10, 10, 50, 90))
+    with pytest.raises(PictureError, match="2 people are in it; choose one") as raised:
+        embedded_people([wide], None, Made(), two)  # type: ignore[arg-type]
+    assert raised.value.boxes[:, 0].tolist() == [10, 100]  # from left to right
+    assert embedded_people([wide], [10, 10, 50, 90], Made(), two).shape == (1, D)  # type: ignore[arg-type]
+    crop = np.full((100, 40, 3), 90, np.uint8)
+    assert people_in(crop, _detect()).tolist() == [[0, 0, 40, 100]]
+    assert people_in(crop, _detect((2, 2, 38, 98))).tolist() == [[0, 0, 40, 100]]
+    assert people_in(wide, _detect((10, 10, 50, 90))).tolist() == [[10, 10, 50, 90]]
+
+
+def test_descriptions(tmp_path: Path) -> None:
+    gallery = Gallery(tmp_path / "shop", Made())
+    looks = {"upper_colour=red": 0.9, "upper_colour=blue": 0.1, "backpack=yes": 0.2, "backpack=no": 0.8}
+    other = {"upper_colour=red": 0.6, "upper_colour=blue": 0.4, "backpack=yes": 0.9, "backpack=no": 0.1}
+    gallery.add([tracklet(np.ones(D), track_id=1, attributes=looks)])
+    gallery.add([tracklet(np.ones(D), track_id=2, attributes=other)])
+    assert [hit.track_id for hit in gallery.describe("red top")] == [1, 2]
+    hits = gallery.describe("red top, backpack")
+    assert [hit.track_id for hit in hits] == [2, 1]
+    assert hits[0].probability == pytest.approx(0.54)
+    assert [hit.track_id for hit in gallery.describe("no backpack")] == [1, 2]
+    with pytest.raises(GalleryError, match="no attribute is called 'green hat'"):
+        gallery.describe("green hat")
+    without = Gallery(tmp_path / "without", Made())
+    without.add([tracklet(np.ones(D))])
+    with pytest.raises(GalleryError, match="have no attributes"):
+        without.describe("red")
+
+
+def test_scores_by_hand() -> None:
+    scores = np.array([[3.0, 2, 1], [1, 2, 3]])
+    right = np.array([[True, False, True], [True, False, False]])
+    found = score_search(scores, right, np.ones((2, 3), bool))
+    assert found.mean_average_precision == pytest.approx(((1 + 2 / 3) / 2 + 1 / 3) / 2)
+    assert found.cmc == (0.5, 1.0, 1.0)
+    assert found.inverse_negative_penalty == pytest.approx((2 / 3 + 1 / 3) / 2)
+    allowed = np.array([[True, True, True], [False, True, True]])
+    assert score_search(scores, right, allowed).queries == 1
+    present = np.array([0.9, 0.5, -np.inf, 0.8])
+    absent = np.linspace(0, 0.85, 100)
+    assert open_set_rates(present, absent, (0.01, 0.5)) == [0.25, 0.75]
+    bins, error = reliability(np.array([0.1, 0.1, 0.9, 0.9]), np.array([False, False, True, False]), 2)
+    assert bins == [(0.1, 0.0, 2), (0.9, 0.5, 2)]
+    assert error == pytest.approx(0.25)
+
+
+def test_contact_sheet() -> None:
+    red = np.full((160, 80, 3), (0, 0, 255), np.uint8)
+    sheet = contact_sheet([Cell(red, ["query"])], [Cell(red, ["0.93 a:1"], 0.93)] * 9 + [Cell(None, ["x"])])
+    assert sheet.shape[0] > 2 * 160  # two rows
+    assert (sheet == (0, 0, 255)).all(axis=2).sum() > 9 * 80 * 150
+    assert clock(3725.5) == "01:02:05.5"
+    assert clock(0, 1.7e9).startswith("2023-11-1")
