@@ -19,55 +19,66 @@ __all__ = ["moment", "search"]
 WHERE, OUTPUTS = "Where to look", "Outputs"
 
 
+PlaceOption = Annotated[str, typer.Argument(metavar="GALLERY", help="The gallery's folder or address.")]
+PicturesOption = Annotated[
+    list[Path] | None,
+    typer.Argument(metavar="PICTURE", help="Pictures of the person.", show_default=False),
+]
+BoxOption = Annotated[
+    str | None, typer.Option(help="Where the person is in the picture: x1,y1,x2,y2 in pixels.")
+]
+PersonOption = Annotated[
+    int | None, typer.Option(help="Which of the people in the picture, from 1 at the left.", min=1)
+]
+TrackOption = Annotated[str | None, typer.Option(help="A track of the gallery, CAMERA:ID, instead.")]
+DescribeOption = Annotated[
+    str | None, typer.Option(help="A description instead, such as 'red top, backpack'.")
+]
+LikeOption = Annotated[list[str] | None, typer.Option(help="A track that shows the person, too: CAMERA:ID.")]
+UnlikeOption = Annotated[list[str] | None, typer.Option(help="A track that does not: CAMERA:ID.")]
+CameraOption = Annotated[
+    str | None, typer.Option(help="Only these cameras, with commas between.", rich_help_panel=WHERE)
+]
+AfterOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Seen after this: 00:10:00 from the video's start, or a date and time.",
+        rich_help_panel=WHERE,
+    ),
+]
+BeforeOption = Annotated[str | None, typer.Option(help="Seen before this, likewise.", rich_help_panel=WHERE)]
+TopOption = Annotated[int, typer.Option(help="Most hits.", min=1)]
+LeastOption = Annotated[float, typer.Option(help="Least probability of a hit that is shown.", min=0, max=1)]
+OutputOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        help="Folder for search.json, search.csv and the contact sheet search.png.",
+        rich_help_panel=OUTPUTS,
+    ),
+]
+ClipsOption = Annotated[
+    bool, typer.Option("--clips", help="Cut the hits out of their videos, too.", rich_help_panel=OUTPUTS)
+]
+
+
 def search(
-    place: Annotated[str, typer.Argument(metavar="GALLERY", help="The gallery's folder or address.")],
-    pictures: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="PICTURE", help="Pictures of the person.", show_default=False),
-    ] = None,
-    box: Annotated[
-        str | None, typer.Option(help="Where the person is in the picture: x1,y1,x2,y2 in pixels.")
-    ] = None,
-    person: Annotated[
-        int | None, typer.Option(help="Which of the people in the picture, from 1 at the left.", min=1)
-    ] = None,
-    track: Annotated[str | None, typer.Option(help="A track of the gallery, CAMERA:ID, instead.")] = None,
-    describe: Annotated[
-        str | None, typer.Option(help="A description instead, such as 'red top, backpack'.")
-    ] = None,
-    like: Annotated[
-        list[str] | None, typer.Option(help="A track that shows the person, too: CAMERA:ID.")
-    ] = None,
-    unlike: Annotated[list[str] | None, typer.Option(help="A track that does not: CAMERA:ID.")] = None,
-    camera: Annotated[
-        str | None, typer.Option(help="Only these cameras, with commas between.", rich_help_panel=WHERE)
-    ] = None,
-    after: Annotated[
-        str | None,
-        typer.Option(
-            help="Seen after this: 00:10:00 from the video's start, or a date and time.",
-            rich_help_panel=WHERE,
-        ),
-    ] = None,
-    before: Annotated[
-        str | None, typer.Option(help="Seen before this, likewise.", rich_help_panel=WHERE)
-    ] = None,
-    top: Annotated[int, typer.Option(help="Most hits.", min=1)] = 10,
-    least: Annotated[
-        float, typer.Option(help="Least probability of a hit that is shown.", min=0, max=1)
-    ] = 0.0,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            help="Folder for search.json, search.csv and the contact sheet search.png.",
-            rich_help_panel=OUTPUTS,
-        ),
-    ] = None,
-    clips: Annotated[
-        bool, typer.Option("--clips", help="Cut the hits out of their videos, too.", rich_help_panel=OUTPUTS)
-    ] = False,
+    place: PlaceOption,
+    pictures: PicturesOption = None,
+    box: BoxOption = None,
+    person: PersonOption = None,
+    track: TrackOption = None,
+    describe: DescribeOption = None,
+    like: LikeOption = None,
+    unlike: UnlikeOption = None,
+    camera: CameraOption = None,
+    after: AfterOption = None,
+    before: BeforeOption = None,
+    top: TopOption = 10,
+    least: LeastOption = 0.0,
+    output: OutputOption = None,
+    clips: ClipsOption = False,
 ) -> None:
     r"""Find somebody in a gallery: by pictures, by a track of it, or by a description.
 
