@@ -22,7 +22,8 @@ from mot_reid.cluster.places import PARTIAL, fetched, is_remote, join, publish, 
 from mot_reid.cluster.stitching import Piece, Rows, stitched
 from mot_reid.config import Config, PipelineConfig
 from mot_reid.evaluation.fingerprints import weights_digest
-from mot_reid.gallery.gallery import Gallery, crop_embedder
+from mot_reid.gallery.gallery import Gallery
+from mot_reid.gallery.queries import crop_embedder
 from mot_reid.gallery.recorder import Recorder
 from mot_reid.gallery.store import GalleryError
 from mot_reid.pipeline.outputs import open_sinks
