@@ -268,7 +268,8 @@ class OutputConfig(Settings):
     """Settings of what is written and drawn."""
 
     formats: tuple[str, ...] = setting(
-        ("mot", "video"), "what is written, of the formats that `mot-reid track --help` lists"
+        ("mot", "video"),
+        "what is written: some of mot, jsonl, csv, parquet, coco, cvat, labelstudio, yolo, kitti, video",
     )
     offline: bool = setting(
         False, "write tracks_offline.txt at the end: the tracks with hindsight; memory grows with the video"

@@ -15,8 +15,10 @@ from mot_reid import __version__
 from mot_reid.cli.batch import batch
 from mot_reid.cli.benchmark import benchmark
 from mot_reid.cli.config import config
+from mot_reid.cli.convert import convert
 from mot_reid.cli.count import count
 from mot_reid.cli.demo import demo
+from mot_reid.cli.draw import draw
 from mot_reid.cli.errors import FAILED, INTERRUPTED, USAGE, UsageError, debugging, one_line
 from mot_reid.cli.eval import eval_
 from mot_reid.cli.evaluate_reid import evaluate_reid
@@ -79,6 +81,8 @@ _COMMANDS: dict[str, Callable[..., object]] = {
     "train-detector": train_detector,
     "evaluate-detector": evaluate_detector,
     "export": export,
+    "convert": convert,
+    "draw": draw,
     "gallery": gallery,
     "search": search,
     "identify": identify,

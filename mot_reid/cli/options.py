@@ -29,6 +29,7 @@ __all__ = [
     "TrustOption",
     "build_config",
     "build_settings",
+    "comma_list",
     "format_option",
     "print_table",
     "setting_option",
@@ -115,6 +116,11 @@ def with_formats(config: Config, switches: Mapping[str, bool | None]) -> Config:
         elif switch is False:
             on.pop(name, None)
     return with_settings(config, {"output": {"formats": tuple(on)}})
+
+
+def comma_list(text: str | None) -> list[str] | None:
+    """The entries of an option such as ``person,bicycle``; None where it is not given."""
+    return None if text is None else [entry.strip() for entry in text.split(",") if entry.strip()]
 
 
 EVALUATED = "What is scored"

@@ -12,6 +12,7 @@ from mot_reid.cli.errors import FAILED, UsageError, usage_errors
 from mot_reid.cli.options import (
     TrustOption,
     build_config,
+    comma_list,
     format_option,
     setting_option,
     with_formats,
@@ -114,6 +115,7 @@ def track(
         bool,
         typer.Option("--stretch", help="16-bit pictures: use all of the range.", rich_help_panel=FRAMES),
     ] = False,
+    formats: Annotated[str | None, setting_option("output.formats", "--formats", panel=OUTPUTS)] = None,
     video: Annotated[bool | None, format_option("video")] = None,
     jsonl: Annotated[bool | None, format_option("jsonl")] = None,
     csv: Annotated[bool | None, format_option("csv")] = None,
@@ -154,11 +156,10 @@ def track(
         "embedder.weights": embedder,
         "camera.motion": camera_motion,
         "device": device,
-        "detector.classes": None
-        if classes is None
-        else [entry.strip() for entry in classes.split(",") if entry.strip()],
+        "detector.classes": comma_list(classes),
         "detector.score": score,
         "detector.image_size": image_size,
+        "output.formats": comma_list(formats),
         "output.offline": offline,
         "output.analytics": analytics,
         "output.labels": labels,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mot_reid.video.annotations import CocoSink, CvatSink, KittiSink, LabelStudioSink, YoloSink
 from mot_reid.video.sinks import CsvSink, JsonLinesSink, MotSink, ParquetSink, Sink, import_pyarrow
 
 if TYPE_CHECKING:
@@ -80,6 +81,16 @@ FORMATS: dict[str, Format] = {
         check=import_pyarrow,
         also=("tracks.arrows",),
     ),
+    "coco": Format("tracks_coco.json", "COCO's JSON", CocoSink, also=("tracks_coco.spool.jsonl",)),
+    "cvat": Format("tracks_cvat.xml", "CVAT's XML", CvatSink, also=("tracks_cvat.spool.jsonl",)),
+    "labelstudio": Format(
+        "tracks_labelstudio.json",
+        "a task of Label Studio",
+        LabelStudioSink,
+        also=("tracks_labelstudio.spool.jsonl",),
+    ),
+    "yolo": Format("tracks_yolo", "YOLO's text, a file for each frame", YoloSink),
+    "kitti": Format("tracks_kitti.txt", "KITTI's text", lambda path, info: KittiSink(path, info.class_names)),
     "video": Format("tracks.mp4", "the video with the tracks drawn", _video, pictures=True),
 }
 """Every format by the name that ``output.formats`` and the command line have for it.

@@ -31,6 +31,7 @@ __all__ = [
     "ParquetSink",
     "Row",
     "Sink",
+    "TextSink",
     "convert_spool",
     "prepare_output_folder",
     "track_rows",
@@ -115,7 +116,7 @@ def track_rows(
     ]
 
 
-class _TextSink(Sink):
+class TextSink(Sink):
     """A text file, one line for each track; flushed with every frame."""
 
     def __init__(self, path: str | Path, class_names: Mapping[int, str] | None = None) -> None:
@@ -143,7 +144,7 @@ class _TextSink(Sink):
         """The lines of one frame."""
 
 
-class MotSink(_TextSink):
+class MotSink(TextSink):
     """MOTChallenge text: ``frame,id,left,top,width,height,score,-1,-1,-1``.
 
     Frame numbers start at 1. The coordinates are this library's, counted from 0: the MOTChallenge's own tools
@@ -157,7 +158,7 @@ class MotSink(_TextSink):
         )
 
 
-class CsvSink(_TextSink):
+class CsvSink(TextSink):
     """CSV with a header; ``COLUMNS``, coordinates rounded to 0.01 pixels, scores to 0.0001, times to 1 ms.
 
     Class names come out of a model's file: one that a spreadsheet would run gets an apostrophe before it
@@ -175,7 +176,7 @@ class CsvSink(_TextSink):
         return text.getvalue()
 
 
-class JsonLinesSink(_TextSink):
+class JsonLinesSink(TextSink):
     """JSON lines: one object for each track and frame; ``COLUMNS``, rounded as in CSV."""
 
     def _text(self, rows: list[Row]) -> str:

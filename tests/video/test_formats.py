@@ -1,6 +1,7 @@
 """The table of formats: a new output is one class and one row."""
 
 import json
+from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from mot_reid import Detections, Tracker, load_config
+from mot_reid.config import OutputConfig
 from mot_reid.pipeline.outputs import OUTPUT_FILES
 from mot_reid.pipeline.run import track_source
 from mot_reid.structures import Tracks
@@ -78,3 +80,8 @@ def test_an_unknown_format_is_named_with_those_there_are() -> None:
 def test_what_a_run_replaces_comes_from_the_table() -> None:
     assert set(files_of(FORMATS.values())) < set(OUTPUT_FILES)
     assert "tracks.arrows" in OUTPUT_FILES
+
+
+def test_the_setting_names_every_format() -> None:
+    (formats,) = (item for item in fields(OutputConfig) if item.name == "formats")
+    assert formats.metadata["help"] == f"what is written: some of {', '.join(FORMATS)}"

@@ -1,0 +1,83 @@
+"""``mot-reid draw``: tracks of any origin, drawn on their video."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mot_reid.cli.errors import INTERRUPTED, UsageError, usage_errors
+from mot_reid.cli.options import QuietOption, setting_option
+from mot_reid.cli.progress import WorkProgress
+
+__all__ = ["draw"]
+
+
+def draw(
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="The video, folder of images or MOTChallenge sequence.")
+    ],
+    tracks: Annotated[
+        Path,
+        typer.Argument(
+            metavar="TRACKS",
+            help="Its tracks, in any format that `mot-reid convert` reads.",
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The video to write, a name that ends in .mp4.")
+    ] = Path("drawn.mp4"),
+    hide: Annotated[
+        str | None, typer.Option(metavar="blur|pixelate", help="Make everybody unrecognisable.")
+    ] = None,
+    crops: Annotated[
+        Path | None,
+        typer.Option(help="Folder for pictures of each track, a few a second in a folder of its id."),
+    ] = None,
+    every: Annotated[float, typer.Option(help="Seconds between two crops of a track.", min=0.01)] = 0.5,
+    boxes: Annotated[bool, typer.Option(help="Draw boxes, ids and trails.")] = True,
+    labels: Annotated[bool | None, setting_option("output.labels", "--labels/--no-labels")] = None,
+    trail: Annotated[int | None, setting_option("output.trail", "--trail")] = None,
+    show: Annotated[bool, typer.Option("--show", help="Show a window while it is drawn; q ends it.")] = False,
+    quiet: QuietOption = False,
+) -> None:
+    r"""Draw tracks on their video: those of a run, its offline ones, or those of another program.
+
+    Nothing is detected or tracked here: a person in no track is not hidden by --hide either. Look at the
+    result before you pass it on.
+
+    For example
+
+    \b
+    mot-reid draw street.mp4 out/tracks_offline.txt -o offline.mp4
+    mot-reid draw street.mp4 out/tracks.txt --hide pixelate --no-boxes
+    mot-reid draw street.mp4 out/tracks.txt --crops people
+    """
+    from mot_reid.pipeline.drawing import Drawing, draw_tracks
+    from mot_reid.video.hiding import HIDINGS
+    from mot_reid.video.sources import is_live, open_source
+    from mot_reid.video.track_files import read_tracks
+
+    with usage_errors():
+        if hide is not None and hide not in HIDINGS:
+            raise UsageError(f"--hide {hide}: expected one of {', '.join(HIDINGS)}")
+        if output.suffix != ".mp4":
+            raise UsageError(f"--output {output}: expected a name that ends in .mp4")
+        if is_live(source):
+            raise UsageError(f"{source}: tracks of a file are wanted, this one is live")
+        if output.resolve() in (Path(source).resolve(), tracks.resolve()):
+            raise UsageError(f"{output}: would be overwritten; choose another --output")
+        read = read_tracks(tracks)
+        how = Drawing(hide, boxes, labels is not False, 30 if trail is None else trail, show, crops, every)
+    with open_source(source) as opened, WorkProgress(quiet) as progress:
+        total = opened.info.frame_count or 0
+        try:
+            drawn = draw_tracks(opened, read, output, how, lambda done: progress("drawing", done, total))
+        except KeyboardInterrupt:
+            typer.echo(f"interrupted; what was drawn is kept in {output}", err=True)
+            raise typer.Exit(INTERRUPTED) from None
+    if beyond := [number for number in read.tracks if number > drawn]:
+        typer.echo(
+            f"{tracks}: {len(beyond)} frames with tracks lie behind the video's last, {drawn}", err=True
+        )
+    if not quiet:
+        typer.echo(f"written: {output} ({drawn} frames)")

@@ -1,0 +1,264 @@
+"""Sinks in the formats of annotation tools and data sets: COCO, CVAT, Label Studio, YOLO and KITTI.
+
+COCO, CVAT and Label Studio want a whole document. So each frame goes to a spool beside it, JSON lines, of
+which ``close`` makes the document; if the run is killed the spool stays, and ``mot-reid convert`` reads it.
+CVAT and Label Studio list boxes track by track: for them all rows are in memory while ``close`` writes.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from itertools import zip_longest
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+from xml.sax.saxutils import quoteattr
+
+from mot_reid.files import atomic
+from mot_reid.structures import Tracks
+from mot_reid.typing import Image
+from mot_reid.video.sinks import COLUMNS, JsonLinesSink, Row, Sink, TextSink, track_rows
+
+if TYPE_CHECKING:
+    from mot_reid.video.formats import SinkInfo
+
+__all__ = ["CocoSink", "CvatSink", "KittiSink", "LabelStudioSink", "YoloSink"]
+
+_PERSON = {"person": "Pedestrian", "bicycle": "Cyclist"}  # KITTI's names
+
+
+class _DocumentSink(Sink):
+    """A document that is made of a spool when all frames are there."""
+
+    def __init__(self, path: str | Path, info: SinkInfo) -> None:
+        self.path, self.info = Path(path), info
+        self.spool = self.path.with_suffix(".spool.jsonl")
+        self._rows = JsonLinesSink(self.spool, info.class_names)
+        self._last_frame = 0
+        self._closed = False
+
+    def write(
+        self,
+        frame_number: int,
+        image: Image | None,
+        tracks: Tracks,
+        time: float | None = None,
+        wall_clock: float | None = None,
+    ) -> None:
+        """Writes the tracks of one frame to the spool; the image is not used."""
+        self._last_frame = frame_number
+        self._rows.write(frame_number, image, tracks, time, wall_clock)
+
+    def close(self) -> None:
+        """Makes the document of the spool; if that fails the spool stays.
+
+        Raises:
+            OSError: the document cannot be written.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        self._rows.close()
+        with atomic(self.path) as part, part.open("w", encoding="utf-8") as file:
+            self._document(file)
+        self.spool.unlink()
+
+    def _read(self) -> Iterator[dict[str, Any]]:
+        """The rows so far, in the order of frames."""
+        with self.spool.open(encoding="utf-8") as file:
+            yield from map(json.loads, file)
+
+    def _tracks(self) -> dict[int, list[dict[str, Any]]]:
+        """The rows of each track."""
+        tracks: dict[int, list[dict[str, Any]]] = {}
+        for row in self._read():
+            tracks.setdefault(row["id"], []).append(row)
+        return tracks
+
+    def _name(self, row: Mapping[str, Any]) -> str:
+        return row["class_name"] or f"class {row['class_id']}"
+
+    @abstractmethod
+    def _document(self, file: IO[str]) -> None:
+        """Writes the document."""
+
+
+class CocoSink(_DocumentSink):
+    """COCO's JSON with ``track_id`` and ``score`` in each annotation, as COCO-VID and MMTracking have it.
+
+    Images are the frames in which a track was seen; ``frame_id`` counts from 0, ``file_name`` is the frame's
+    number in six digits.
+    """
+
+    def _document(self, file: IO[str]) -> None:
+        info = self.info
+        names = dict(info.class_names)
+        names |= {row["class_id"]: self._name(row) for row in self._read()}
+        categories = [{"id": number, "name": name} for number, name in sorted(names.items())]
+        file.write('{"videos": ' + json.dumps([{"id": 1, "name": info.source, "fps": info.fps}]))
+        file.write(', "categories": ' + json.dumps(categories, ensure_ascii=False) + ', "images": [')
+        seen = 0
+        for row in self._read():
+            if row["frame"] != seen:
+                image = {"id": row["frame"], "video_id": 1, "frame_id": row["frame"] - 1}
+                image |= {"file_name": f"{row['frame']:06d}.jpg", "width": info.width, "height": info.height}
+                file.write((",\n" if seen else "\n") + json.dumps(image))
+                seen = row["frame"]
+        file.write('], "annotations": [')
+        for number, row in enumerate(self._read(), start=1):
+            box = [row["x1"], row["y1"], round(row["x2"] - row["x1"], 2), round(row["y2"] - row["y1"], 2)]
+            entry = {"id": number, "image_id": row["frame"], "video_id": 1, "category_id": row["class_id"]}
+            entry |= {"bbox": box, "area": round(box[2] * box[3], 2), "iscrowd": 0}
+            entry |= {"track_id": row["id"], "score": row["score"]}
+            file.write((",\n" if number > 1 else "\n") + json.dumps(entry))
+        file.write("]}\n")
+
+
+class CvatSink(_DocumentSink):
+    """CVAT's XML for videos, version 1.1: a track for each id; frames count from 0.
+
+    A box that is predicted is marked ``occluded``; after a track's last box, and where it was not seen for a
+    while, stands one that is ``outside``.
+    """
+
+    def _document(self, file: IO[str]) -> None:
+        info = self.info
+        file.write('<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n  <version>1.1</version>\n')
+        size = f"<original_size><width>{info.width}</width><height>{info.height}</height></original_size>"
+        file.write(f"  <meta><task><mode>interpolation</mode>{size}</task></meta>\n")
+        for track_id, rows in sorted(self._tracks().items()):
+            label = quoteattr(self._name(rows[-1]))
+            file.write(f'  <track id="{track_id}" label={label} source="auto">\n')
+            for row, after in _with_next(rows):
+                file.write(self._box(row, row["frame"] - 1, outside=False))
+                gone = row["frame"] < self._last_frame and after is None
+                if gone or (after is not None and after["frame"] > row["frame"] + 1):
+                    file.write(self._box(row, row["frame"], outside=True))
+            file.write("  </track>\n")
+        file.write("</annotations>\n")
+
+    def _box(self, row: Mapping[str, Any], frame: int, *, outside: bool) -> str:
+        corners = (("xtl", "x1"), ("ytl", "y1"), ("xbr", "x2"), ("ybr", "y2"))
+        place = " ".join(f'{theirs}="{row[ours]:.2f}"' for theirs, ours in corners)
+        hidden = int(row["detection_index"] < 0)
+        state = f'outside="{int(outside)}" occluded="{hidden}" keyframe="1"'
+        return f'    <box frame="{frame}" {state} {place} z_order="0"/>\n'
+
+
+class LabelStudioSink(_DocumentSink):
+    """A task of Label Studio with the tracks as predictions, for its tag ``VideoRectangle``.
+
+    Boxes are in percent of the frame, frames count from 1. The labelling configuration's names are expected
+    to be ``box`` and ``video``.
+
+    Raises:
+        ValueError: the frames' size is not known.
+    """
+
+    def __init__(self, path: str | Path, info: SinkInfo) -> None:
+        _require_size(info, "Label Studio")
+        super().__init__(path, info)
+
+    def _document(self, file: IO[str]) -> None:
+        count = self._last_frame
+        result = [
+            {
+                "id": f"track-{track_id}",
+                "type": "videorectangle",
+                "from_name": "box",
+                "to_name": "video",
+                "meta": {"text": [str(track_id)]},
+                "value": {
+                    "labels": [self._name(rows[-1])],
+                    "framesCount": count,
+                    "duration": round(count / self.info.fps, 3),
+                    "sequence": [
+                        self._key(row, after is not None and after["frame"] == row["frame"] + 1)
+                        for row, after in _with_next(rows)
+                    ],
+                },
+            }
+            for track_id, rows in sorted(self._tracks().items())
+        ]
+        prediction = {"model_version": "mot_reid", "result": result}
+        task = {"data": {"video": self.info.source}, "predictions": [prediction]}
+        json.dump([task], file, ensure_ascii=False)
+        file.write("\n")
+
+    def _key(self, row: Mapping[str, Any], goes_on: bool) -> dict[str, Any]:
+        width, height = self.info.width, self.info.height
+        seconds = row["time"] if row["time"] is not None else (row["frame"] - 1) / self.info.fps
+        return {
+            "frame": row["frame"],
+            "enabled": goes_on,  # whether it is drawn up to the next key frame
+            "rotation": 0,
+            "x": round(100 * row["x1"] / width, 4),
+            "y": round(100 * row["y1"] / height, 4),
+            "width": round(100 * (row["x2"] - row["x1"]) / width, 4),
+            "height": round(100 * (row["y2"] - row["y1"]) / height, 4),
+            "time": round(seconds, 3),
+        }
+
+
+class KittiSink(TextSink):
+    """KITTI's text for tracking: a line for each track, frames from 0, what is three-dimensional unknown."""
+
+    def _text(self, rows: list[Row]) -> str:
+        lines = []
+        for row in rows:
+            named = dict(zip(COLUMNS, row, strict=True))
+            name = str(named["class_name"]) or f"class{named['class_id']}"
+            kind = _PERSON.get(name, name.title().replace(" ", ""))
+            box = " ".join(f"{named[corner]:.2f}" for corner in ("x1", "y1", "x2", "y2"))
+            unknown = "-1 -1 -1 -1000 -1000 -1000 -10"
+            start = f"{row[0] - 1} {named['id']} {kind} -1 -1 -10"
+            lines.append(f"{start} {box} {unknown} {named['score']:.4f}\n")
+        return "".join(lines)
+
+
+class YoloSink(Sink):
+    """YOLO's text, a folder with a file for each frame: class, centre, size, score, id; shares of the frame.
+
+    The first five columns are those of YOLO's labels; all seven are Ultralytics' with ``save_conf``.
+
+    Raises:
+        ValueError: the frames' size is not known.
+    """
+
+    def __init__(self, path: str | Path, info: SinkInfo) -> None:
+        _require_size(info, "YOLO")
+        self.path, self.info = Path(path), info
+        self.path.mkdir(parents=True, exist_ok=True)
+        for old in self.path.glob("[0-9]*.txt"):  # an earlier run's would pass for this one's
+            old.unlink()
+
+    def write(
+        self,
+        frame_number: int,
+        image: Image | None,
+        tracks: Tracks,
+        time: float | None = None,
+        wall_clock: float | None = None,
+    ) -> None:
+        """Writes the file of one frame, empty where nobody is seen; the image is not used."""
+        width, height = self.info.width, self.info.height
+        lines = []
+        for _, track_id, x1, y1, x2, y2, score, class_id, *_ in track_rows(frame_number, tracks, {}):
+            centre = f"{(x1 + x2) / 2 / width:.6f} {(y1 + y2) / 2 / height:.6f}"
+            size = f"{(x2 - x1) / width:.6f} {(y2 - y1) / height:.6f}"
+            lines.append(f"{class_id} {centre} {size} {score:.4f} {track_id}\n")
+        (self.path / f"{frame_number:06d}.txt").write_text("".join(lines), encoding="utf-8")
+
+    def close(self) -> None:
+        """Does nothing: each frame's file is complete."""
+
+
+def _with_next(rows: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], dict[str, Any] | None]]:
+    """Each row and the one behind it; None behind the last."""
+    return zip_longest(rows, rows[1:])
+
+
+def _require_size(info: SinkInfo, what: str) -> None:
+    if info.width < 1 or info.height < 1:
+        raise ValueError(f"{what}: boxes are shares of the frame, and its size is not known")

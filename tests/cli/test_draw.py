@@ -1,0 +1,139 @@
+"""``mot-reid draw`` and ``convert``: finished tracks on their video and in other formats."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from mot_reid.video.hiding import hide
+from mot_reid.video.sources import open_source
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> tuple[Path, Path]:
+    """Ten pictures with noise where a person is, and the tracks."""
+    rng, folder = np.random.default_rng(0), tmp_path / "pictures"
+    folder.mkdir()
+    rows = []
+    for number in range(1, 11):
+        image = np.full((120, 160, 3), 90, np.uint8)
+        image[20:100, 10 + 5 * number : 50 + 5 * number] = rng.integers(0, 256, (80, 40, 3))
+        cv2.imwrite(str(folder / f"{number:02d}.png"), image)
+        rows.append(f"{number},7,{10 + 5 * number},20,40,80,0.9,-1,-1,-1\n")
+    (tmp_path / "tracks.txt").write_text("".join(rows))
+    return folder, tmp_path / "tracks.txt"
+
+
+def frames(path: Path) -> list[np.ndarray]:
+    with open_source(path) as source:
+        return [frame.image for frame in source]
+
+
+def test_tracks_are_drawn(scene: tuple[Path, Path], tmp_path: Path, run: Run) -> None:
+    done = run("draw", *scene, "-o", tmp_path / "out" / "drawn.mp4", "-q")
+    assert (done.code, done.err) == (0, "")
+    drawn = frames(tmp_path / "out" / "drawn.mp4")
+    assert len(drawn) == 10
+    original = frames(scene[0])
+    edge = np.abs(drawn[4][60, 33:37].astype(int) - original[4][60, 33:37]).max()
+    assert edge > 40  # the box's left side, at x = 35
+    assert np.abs(drawn[4][5:15, 140:].astype(int) - original[4][5:15, 140:]).max() < 12
+
+
+@pytest.mark.parametrize("how", ["blur", "pixelate"])
+def test_people_are_hidden(scene: tuple[Path, Path], tmp_path: Path, run: Run, how: str) -> None:
+    arguments = ("--hide", how, "--no-boxes", "-o", tmp_path / "hidden.mp4", "-q")
+    assert run("draw", *scene, *arguments).code == 0
+    hidden, original = frames(tmp_path / "hidden.mp4"), frames(scene[0])
+    inside = np.s_[25:95, 40:70]
+    assert hidden[4][inside].std() < original[4][inside].std() / 3
+    assert np.abs(hidden[4][:10].astype(int) - original[4][:10]).max() < 12
+
+
+def test_hiding_leaves_the_picture_itself_and_takes_boxes_beyond_it() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (50, 60, 3), np.uint8)
+    before = image.copy()
+    hidden = hide(image, np.array([[-20, -20, 30, 25], [70, 70, 90, 90], [59.9, 0, 99, 1]]), "blur")
+    np.testing.assert_array_equal(image, before)
+    np.testing.assert_array_equal(hidden[26:], before[26:])
+    assert hidden[:25, :30].std() < before[:25, :30].std() / 2
+    with pytest.raises(ValueError, match="expected one of blur, pixelate, got 'smear'"):
+        hide(image, np.zeros((0, 4)), "smear")
+
+
+def test_crops_of_each_id(scene: tuple[Path, Path], tmp_path: Path, run: Run) -> None:
+    crops = tmp_path / "people"
+    assert run("draw", *scene, "-o", tmp_path / "d.mp4", "--crops", crops, "--every", 0.1, "-q").code == 0
+    assert [path.name for path in crops.iterdir()] == ["7"]
+    names = sorted(path.name for path in (crops / "7").iterdir())
+    assert names == ["000001.jpg", "000004.jpg", "000007.jpg", "000010.jpg"]  # 30 frames a second
+    picture = cv2.imread(str(crops / "7" / names[1]))
+    assert picture is not None
+    assert picture.shape == (80, 40, 3)
+
+
+def test_tracks_behind_the_end_are_told(scene: tuple[Path, Path], tmp_path: Path, run: Run) -> None:
+    with scene[1].open("a") as file:
+        file.write("99,7,0,0,5,5,1\n")
+    done = run("draw", *scene, "-o", tmp_path / "d.mp4", "-q")
+    assert "1 frames with tracks lie behind the video's last, 10" in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--hide", "smear"), "expected one of blur, pixelate"),
+        (("-o", "d.avi"), "a name that ends in .mp4"),
+    ],
+)
+def test_wrong_options_of_draw(
+    scene: tuple[Path, Path], run: Run, arguments: tuple[str, ...], message: str
+) -> None:
+    done = run("draw", *scene, *arguments)
+    assert done.code == 2
+    assert message in done.err
+
+
+def test_convert(scene: tuple[Path, Path], tmp_path: Path, run: Run) -> None:
+    done = run(
+        "convert", scene[1], "--to", "coco,yolo,cvat", "--source", scene[0], "-o", tmp_path / "converted"
+    )
+    assert (done.code, done.err) == (0, "")
+    names = sorted(path.name for path in (tmp_path / "converted").iterdir())
+    assert names == ["tracks_coco.json", "tracks_cvat.xml", "tracks_yolo"]
+    content = json.loads((tmp_path / "converted" / "tracks_coco.json").read_text())
+    assert content["annotations"][0]["bbox"] == [15, 20, 40, 80]
+    assert content["images"][0]["width"] == 160
+    assert len(list((tmp_path / "converted" / "tracks_yolo").iterdir())) == 10
+    again = run("convert", tmp_path / "converted" / "tracks_cvat.xml", "--to", "mot", "-o", tmp_path / "back")
+    assert again.code == 0
+    ours, theirs = (np.loadtxt(path, delimiter=",") for path in (scene[1], tmp_path / "back" / "tracks.txt"))
+    np.testing.assert_allclose(ours[:, :6], theirs[:, :6], atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--to", "yolo"), "its size is not known"),
+        (("--to", "video"), "`mot-reid draw` makes videos"),
+        (("--to", "coc"), "'coc' is not one of the formats"),
+    ],
+)
+def test_wrong_options_of_convert(
+    scene: tuple[Path, Path], tmp_path: Path, run: Run, arguments: tuple[str, ...], message: str
+) -> None:
+    done = run("convert", scene[1], *arguments, "-o", tmp_path / "converted")
+    assert done.code == 2
+    assert message in done.err
+
+
+def test_convert_does_not_write_over_what_it_reads(scene: tuple[Path, Path], run: Run) -> None:
+    done = run("convert", scene[1], "--to", "mot", "-o", scene[1].parent)
+    assert done.code == 2
+    assert "would be overwritten" in done.err
