@@ -18,7 +18,7 @@ from mot_reid.pipeline.summary import Summary
 from mot_reid.structures import Detections
 from mot_reid.tracker import Tracker
 from mot_reid.video.frames import Selection, Source
-from mot_reid.video.sources import open_source
+from mot_reid.video.sources import DEFAULT_RECONNECT, open_source
 
 __all__ = ["Runs", "closing_line", "run_source"]
 
@@ -37,6 +37,7 @@ class Runs:
         remember: makes what takes in a source's tracks for a gallery: of the source, its folder and the
             tracker; None where nothing shall be remembered.
         stretch: let pictures of 16 bits use all of their range.
+        reconnect: how often in a row a live source that breaks off is opened again.
     """
 
     tracker: Tracker
@@ -47,6 +48,7 @@ class Runs:
     fps: float | None = None
     remember: Callable[[str, Path, Tracker], Recorder] | None = None
     stretch: bool = False
+    reconnect: int = DEFAULT_RECONNECT
 
     def one_by_one(self, sources: Sequence[tuple[str, Path]]) -> int:
         """Tracks through each source and its folder in turn.
@@ -111,7 +113,9 @@ class Runs:
         given = "" if self.detections_file is None else f"{self.detections_file.name} (file)"
         try:
             frames = (wanted.start, wanted.stop, wanted.stride)
-            with open_source(name, *frames, fps=self.fps, stretch=self.stretch) as source:
+            with open_source(
+                name, *frames, fps=self.fps, stretch=self.stretch, reconnect=self.reconnect
+            ) as source:
                 summary = run_source(
                     source,
                     tracker,

@@ -33,7 +33,7 @@ from mot_reid.pipeline.run import network_threads
 from mot_reid.tracker import NONE, Tracker
 from mot_reid.video.formats import chosen_formats
 from mot_reid.video.frames import Selection
-from mot_reid.video.sources import check_fps, is_live, source_name
+from mot_reid.video.sources import DEFAULT_RECONNECT, check_fps, is_live, source_name
 
 __all__ = ["track"]
 
@@ -111,6 +111,15 @@ def track(
             rich_help_panel=FRAMES,
         ),
     ] = None,
+    reconnect: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="How often in a row a webcam or stream that breaks off is opened again, after 0.5, 1, 2 ... "
+            "30 s; 0 for never.",
+            rich_help_panel=FRAMES,
+        ),
+    ] = DEFAULT_RECONNECT,
     stretch: Annotated[
         bool,
         typer.Option("--stretch", help="16-bit pictures: use all of the range.", rich_help_panel=FRAMES),
@@ -137,7 +146,8 @@ def track(
     is damaged; of a webcam or a stream the newest one is taken. summary.json says how many were damaged or
     came too fast.
 
-    Writes frame by frame, so that Ctrl-C keeps what is there: tracks.txt (MOTChallenge format), tracks.mp4,
+    Writes frame by frame, so that Ctrl-C (exit code 130; it completes the run of a live source) keeps what
+    is there: tracks.txt (MOTChallenge format), tracks.mp4,
     and on request tracks.jsonl, tracks.csv and tracks.parquet; at the end summary.json, and with --offline
     tracks_offline.txt, the same tracks linked, pruned, filled and smoothed with hindsight.
 
@@ -210,6 +220,7 @@ def track(
         fps,
         remember,
         stretch,
+        reconnect,
     )
     at_once = min(jobs or (len(sources) if live else 1), len(sources))
     pairs = list(zip(sources, folders, strict=True))

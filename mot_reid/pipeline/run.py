@@ -195,6 +195,7 @@ def _run(
             summary.outputs.append(OFFLINE_FILE)
             stack.callback(write_refined, folder / OFFLINE_FILE, recorder, tracker.config.offline, fps)
         overlap = stack.enter_context(open_overlap(source, tracker))
+        stack.callback(source.stop)  # before the threads are waited for: one may wait for a connection
         steps = tracked_steps(source, tracker, overlap, detections, memory)
         if any(entry.pictures for entry in formats.values()):
             steps = overlap.ahead(_drawn(steps, tracker, names))

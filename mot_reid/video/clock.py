@@ -52,13 +52,18 @@ class LiveClock:
     """Times of a live source's frames, and when they came.
 
     The source's own stamps are more even than the moments at which frames come; but a clock that runs wrong,
-    or begins again, is left for the wall clock for good.
+    or begins again, is left for the wall clock, up to the next connection.
     """
 
     def __init__(self) -> None:
         self._begin: float | None = None  # monotonic
         self._origin: float | None = None  # of the source's stamps
+        self._anew = True
         self._last = -_LEAST_STEP
+
+    def restart(self) -> None:
+        """Takes the next stamp for the first one of a new connection; time goes on."""
+        self._anew = True
 
     def now(self, stamp: float | None = None) -> tuple[float, float]:
         """The time of a frame that came just now, and the wall clock, seconds since 1970 UTC.
@@ -68,8 +73,10 @@ class LiveClock:
         """
         came = time.monotonic()
         if self._begin is None:
-            self._begin, self._origin = came, stamp
+            self._begin = came
         passed = came - self._begin
+        if self._anew:
+            self._anew, self._origin = False, None if stamp is None else stamp - passed
         if stamp is None or self._origin is None or abs(stamp - self._origin - passed) > _MOST_DRIFT:
             self._origin = None
         else:

@@ -145,6 +145,9 @@ class Source(ABC):
             SourceError: the source breaks off or a frame cannot be read; the frames before were yielded.
         """
 
+    def stop(self) -> None:  # noqa: B027  # a recording's iteration ends by itself
+        """Asks a live source to end its iteration soon; from any thread."""
+
     @abstractmethod
     def close(self) -> None:
         """Lets go of files and devices; safe to call at any time, and more than once."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from mot_reid.video.clock import LiveClock
 from mot_reid.video.frames import Frame, Selection, Source, SourceError, SourceInfo
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "source_name",
 ]
 
+DEFAULT_RECONNECT = 10  # attempts in a row
 STREAM_SCHEMES = ("http", "https", "rtmp", "rtmps", "rtsp", "rtsps", "udp")
 STREAM_TIMEOUT = 10.0  # seconds without data after which a stream counts as dead
 
@@ -33,6 +35,7 @@ def open_source(
     *,
     fps: float | None = None,
     stretch: bool = False,
+    reconnect: int = DEFAULT_RECONNECT,
 ) -> Source:
     """Opens a source of frames.
 
@@ -48,6 +51,9 @@ def open_source(
 
         stretch: let pictures of 16 bits that use a part of their range use all of it.
 
+        reconnect: how often in a row a webcam or stream that breaks off is opened again, waiting 0.5, 1, 2
+            and so on up to 30 seconds; 0 for never. Numbers and times of its frames go on.
+
     Returns:
         The open source: iterate over it for its frames, and close it (it is a context manager).
 
@@ -62,10 +68,8 @@ def open_source(
     if is_live(source):
         source = str(source)
         if "://" not in source:
-            from mot_reid.video.webcam import WebcamSource
-
-            return WebcamSource(int(source), selection)
-        return _open_stream(source, selection)
+            return _open_webcam(int(source), selection, reconnect)
+        return _open_stream(source, selection, reconnect)
     if not str(source):
         raise SourceError("source: expected a file, folder, webcam number or URL, got an empty string")
     path = Path(source)
@@ -130,15 +134,39 @@ def _open_path(path: Path, selection: Selection, fps: float | None, stretch: boo
     return VideoSource(str(path.absolute()), str(path), name, "video", selection, fps=fps)
 
 
-def _open_stream(url: str, selection: Selection) -> Source:
+def _open_webcam(index: int, selection: Selection, reconnect: int) -> Source:
+    from mot_reid.video.live import LiveSource
+    from mot_reid.video.webcam import WebcamSource
+
+    clock = LiveClock()
+
+    def connect() -> Source:
+        return WebcamSource(index, Selection(), clock)
+
+    return LiveSource(connect(), clock, connect, selection, reconnect)
+
+
+def _open_stream(url: str, selection: Selection, reconnect: int) -> Source:
     parts = urlsplit(url)
     if parts.scheme.lower() not in STREAM_SCHEMES:
         known = ", ".join(STREAM_SCHEMES)
         raise SourceError(f"{parts.scheme}://: not a kind of stream that can be opened; known: {known}")
+    from mot_reid.video.live import LiveSource
     from mot_reid.video.video_file import VideoSource
 
     label = f"{parts.scheme}://{_address(url)}"
-    return VideoSource(url, label, source_name(url), "stream", selection, timeout=STREAM_TIMEOUT)
+    name = source_name(url)
+
+    clock = LiveClock()
+
+    def connect() -> VideoSource:
+        return VideoSource(url, label, name, "stream", Selection(), timeout=STREAM_TIMEOUT, clock=clock)
+
+    source = connect()
+    if source.info.live:
+        return LiveSource(source, clock, connect, selection, reconnect)
+    source.select(selection)  # it has an end, as a file on a server has
+    return source
 
 
 def _address(url: str) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,6 +55,7 @@ class VideoSource(Source):
         selection: which frames are wanted.
         timeout: seconds without data after which the source counts as dead; None to wait for ever.
         fps: frames a second, where header and time stamps are wrong; None to go by these.
+        clock: of a live source, where its connections share one; frames of another size are let through.
 
     Raises:
         SourceError: it cannot be opened, is not a video, or no frame can be decoded.
@@ -67,20 +70,27 @@ class VideoSource(Source):
         selection: Selection,
         timeout: float | None = None,
         fps: float | None = None,
+        clock: LiveClock | None = None,
     ) -> None:
         self._url, self._label, self._selection, self._timeout = url, label, selection, timeout
         self._container, self._stream = open_container(url, label, timeout)
         try:
             self._failure = ""
-            self._closed = False
+            self._closed = self._flushed = False
             self._length = declared_length(self._container, self._stream)
             live = kind == "stream" and self._length == (None, None)
+            self.label = label
+            self.endless = live and (
+                not url.lower().startswith("http") or not has_time_stamps(self._container)
+            )
+            self.endless &= self._container.size <= 0
+            self._any_size = live and clock is not None
             self._packets = self._demuxed()
             self._fps = self._frame_rate(fps, look=kind == "video")
             self._numbers = FrameNumbers(self._fps, self._length[0])
             self._pixels = PixelReader(self._stream.sample_aspect_ratio, self.tell)
             self._clock = StampClock(self._fps, by_rate=fps is not None)
-            self._live_clock = LiveClock() if live else None
+            self._live_clock = (clock or LiveClock()) if live else None
             self._stamped = not live or has_time_stamps(self._container)
             decoder = self._decode()
             first = next(decoder, None)
@@ -94,10 +104,10 @@ class VideoSource(Source):
         self._begin = self._seconds(first[1].pts) or 0.0
         self._sounds = kind == "video" and fps is None
         self._decoded = chain([first], decoder)
-        frames, seconds = self._length
-        if frames is None and seconds is not None:
-            frames = round(seconds * self._fps)
-        self.info = SourceInfo(name, kind, width, height, self._fps, selection.count(frames), live)
+        self._count, seconds = self._length
+        if self._count is None and seconds is not None:
+            self._count = round(seconds * self._fps)
+        self.info = SourceInfo(name, kind, width, height, self._fps, selection.count(self._count), live)
 
     def __iter__(self) -> Iterator[Frame]:
         if self._closed:
@@ -107,7 +117,7 @@ class VideoSource(Source):
             if number in self._selection:
                 image = self._pixels.read(picture)
                 height, width = image.shape[:2]
-                if (width, height) != (self.info.width, self.info.height):
+                if (width, height) != (self.info.width, self.info.height) and not self._any_size:
                     raise SourceError(
                         f"{self._label}: frame {number} is {width}x{height}, "
                         f"but those before it are {self.info.width}x{self.info.height}"
@@ -116,6 +126,11 @@ class VideoSource(Source):
             # Before the next frame is waited for: a stream may never bring it.
             if self._closed or self._selection.is_past(number + 1):
                 return
+
+    def select(self, selection: Selection) -> None:
+        """Chooses other frames than at first; before the first one is taken."""
+        self._selection = selection
+        self.info = replace(self.info, frame_count=selection.count(self._count))
 
     def close(self) -> None:
         """Closes the file or connection."""
@@ -197,7 +212,7 @@ class VideoSource(Source):
                 yield self._stream.decode(packet)
             except av.FFmpegError:
                 self._numbers.failed()
-        if self._failure:
+        if not self._flushed:
             with suppress(av.FFmpegError):
                 yield self._stream.decode(None)  # what the decoder still holds
 
@@ -205,8 +220,11 @@ class VideoSource(Source):
         """Yields the packets of all streams, at the end an empty one of each."""
         try:
             yield from self._container.demux()
+            self._flushed = True  # by the empty packets at the end
         except av.FFmpegError as error:
-            self._failure = f": {reason(error, self._timeout)}"
+            # So FFmpeg reports the end of what a web server sends without saying how long it is.
+            finished = error.errno == errno.EIO and self._url.startswith("http") and self._container.size <= 0
+            self._failure = "" if finished else f": {reason(error, self._timeout)}"
 
     def _judge_the_end(self, last: int, seconds: float | None) -> None:
         """Says what is wrong if this is not the end that was declared.

@@ -24,8 +24,10 @@ class WebcamSource(Source):
         SourceError: the webcam cannot be opened or gives no picture.
     """
 
-    def __init__(self, index: int, selection: Selection) -> None:
-        self._label = f"webcam {index}"
+    endless = True
+
+    def __init__(self, index: int, selection: Selection, clock: LiveClock | None = None) -> None:
+        self.label = self._label = f"webcam {index}"
         self._selection = selection
         with _quiet_opencv():
             self._capture = cv2.VideoCapture(index)
@@ -39,7 +41,7 @@ class WebcamSource(Source):
         name, rate = f"webcam{index}", fps if 0 < fps < math.inf else DEFAULT_FPS
         self.info = SourceInfo(name, "webcam", width, height, rate, count, live=True)
         self._number = 0
-        self._clock = LiveClock()
+        self._clock = clock or LiveClock()
 
     def __iter__(self) -> Iterator[Frame]:
         while self._capture.isOpened() and not self._selection.is_past(self._number + 1):

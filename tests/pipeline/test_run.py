@@ -213,14 +213,18 @@ def test_a_live_source_is_answered_with_its_newest_frame(tmp_path: Path) -> None
     assert source.most_alive <= 8
 
 
-def test_a_run_in_a_thread_can_be_cancelled(tmp_path: Path) -> None:
+@pytest.mark.parametrize("live", [False, True])
+def test_a_run_in_a_thread_can_be_cancelled(tmp_path: Path, live: bool) -> None:
+    """A live source has no other end: its run is complete then."""
     stop = threading.Event()
     tracker = Tracker(detector=ByColour(), embedder="none", camera_motion="none")
     caught = []
 
     def work() -> None:
         try:
-            track_source(Walk(100_000), tracker, tmp_path, cancelled=stop.is_set)
+            track_source(
+                Walk(100_000, live=live, pause=0.001 * live), tracker, tmp_path, cancelled=stop.is_set
+            )
         except KeyboardInterrupt as interrupt:
             caught.append(interrupt)
 
@@ -234,8 +238,10 @@ def test_a_run_in_a_thread_can_be_cancelled(tmp_path: Path) -> None:
     thread.join(timeout=30)
     assert len(caught) == 1
     summary = json.loads((tmp_path / "summary.json").read_text())
-    assert summary["error"] == "interrupted"
-    assert np.loadtxt(tracks, delimiter=",")[-1, 0] == summary["frames"] == summary["last_frame"]
+    assert (summary["error"], summary["complete"]) == ((None, True) if live else ("interrupted", False))
+    assert summary["interrupted"] is True
+    assert np.loadtxt(tracks, delimiter=",")[-1, 0] == summary["last_frame"]
+    assert summary["frames"] + summary["frames_dropped"] >= summary["last_frame"] - 2
 
 
 def test_the_camera_of_each_frame_reaches_the_tracks_and_hindsight(tmp_path: Path) -> None:

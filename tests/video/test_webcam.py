@@ -1,10 +1,12 @@
 import math
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
 import pytest
 
+from mot_reid.video import live
 from mot_reid.video.frames import DEFAULT_FPS
 from mot_reid.video.sources import SourceError, SourceInfo, open_source
 
@@ -48,12 +50,21 @@ def test_a_driver_that_knows_no_rate(rate: float, monkeypatch: pytest.MonkeyPatc
 def test_webcam_that_goes_away() -> None:
     numbers = []
     with (
-        open_source("0") as source,
+        open_source("0", reconnect=0) as source,
         pytest.raises(SourceError, match=r"^webcam 0: breaks off after frame 19"),
     ):
         numbers.extend(frame.number for frame in source)
     assert source.info.frame_count is None
     assert numbers == list(range(1, 20))
+
+
+@pytest.mark.usefixtures("webcam")
+def test_webcam_that_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "FIRST_WAIT", 0.01)
+    with open_source("0", stop=50) as source:
+        frames = list(source)
+    assert [frame.number for frame in frames] == list(range(1, 51))
+    assert all(later.time > earlier.time for earlier, later in pairwise(frames))
 
 
 @pytest.mark.usefixtures("webcam")
