@@ -27,6 +27,7 @@ from mot_reid.cli.export import export
 from mot_reid.cli.gallery import gallery
 from mot_reid.cli.identify import identify
 from mot_reid.cli.progress import tell_of_compiling
+from mot_reid.cli.report import report
 from mot_reid.cli.search import search
 from mot_reid.cli.serve import serve
 from mot_reid.cli.track import track
@@ -71,6 +72,7 @@ _COMMANDS: dict[str, Callable[..., object]] = {
     "track": track,
     "batch": batch,
     "count": count,
+    "report": report,
     "serve": serve,
     "demo": demo,
     "eval": eval_,

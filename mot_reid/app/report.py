@@ -1,0 +1,270 @@
+"""A run, or several, in one HTML file: no script, no network, nothing beside it; made to be printed, too."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+import cv2
+import numpy as np
+
+from mot_reid.analytics import Analytics
+from mot_reid.app.crops import best_rows, crops
+from mot_reid.app.frames import encode
+from mot_reid.app.runs import Run, lanes
+from mot_reid.offline.rows import TrackRows
+
+__all__ = ["report"]
+
+_MOST_LANES = 400
+_MOST_CROPS = 300
+_GOLDEN = 0.618033988749895
+_STYLE = """
+:root { color-scheme: light dark; }
+body { font: 15px/1.45 system-ui, sans-serif; margin: 0 auto; max-width: 64rem; padding: 1rem; }
+table { border-collapse: collapse; margin: .5rem 0; }
+th, td { text-align: left; padding: .15rem .6rem .15rem 0;
+  border-bottom: 1px solid #8a94a3; vertical-align: top; }
+td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
+svg { width: 100%; min-width: 38rem; height: auto; }
+svg text { fill: currentColor; font: 11px system-ui, sans-serif; }
+.wide { overflow-x: auto; }
+.people { display: flex; flex-wrap: wrap; gap: .5rem; } figure { margin: 0; break-inside: avoid; }
+figure img { display: block; height: 128px; width: auto; } figcaption { font-size: .8rem; max-width: 9rem; }
+figure img.heat { max-width: 100%; height: auto; } details { margin: .5rem 0; } h2 { break-after: avoid; }
+@media print { body { max-width: none; } section { break-before: page; } }
+"""
+
+
+def report(runs: Sequence[Run], scene: Mapping[str, Any] | None = None) -> str:
+    """The report of these runs.
+
+    Args:
+        runs: one or more; their corrections hold.
+        scene: lines and zones to count at, for all; by default each run's own, if it has one.
+
+    Raises:
+        ValueError: something in a scene is wrong, or tracks cannot be read.
+    """
+    title = ", ".join(run.file.source for run in runs)
+    body = "".join(_run(run, scene) for run in runs)
+    people = _identities(runs) if len(runs) > 1 else ""
+    made = time.strftime("%Y-%m-%d %H:%M")
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
+        "style-src 'unsafe-inline'; img-src data:\">"
+        f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body><main>"
+        f"<h1>{escape(title)}</h1><p>Made on {made}. This file holds pictures of people.</p>"
+        f"{people}{body}</main></body></html>\n"
+    )
+
+
+def _run(run: Run, scene: Mapping[str, Any] | None) -> str:
+    file, state = run.file, run.state
+    summary = file.summary
+    wanted = dict(scene) if scene is not None else run.scene()
+    analytics, events = run.count(wanted)
+    frames = run.frames()
+    facts = [
+        ("frames", f"{frames} at {run.fps:.3g} a second, {_clock(frames / run.fps)}"),
+        ("picture", "{} x {}".format(*run.size())),
+        ("tracks", str(len(np.unique(state.rows.ids)))),
+        ("boxes", str(len(state.rows))),
+        ("at once, at most", str(analytics.summary()["most_at_once"])),
+        ("complete", "yes" if summary.get("complete", True) else f"no: {summary.get('error')}"),
+        ("corrections", str(state.applied)),
+    ]
+    facts += [(f"model: {name}", str(value)) for name, value in (summary.get("models") or {}).items()]
+    parts = [
+        f"<section><h2>{escape(file.source)}</h2>{_table(None, facts)}",
+        f"<h3>Tracks over time</h3>{_timeline(run)}",
+        _counts(analytics, len(events)),
+        _heat(run, analytics),
+        f"<h3>Everyone's best picture</h3>{_people(run)}",
+        _settings(summary),
+        "</section>",
+    ]
+    return "".join(parts)
+
+
+def _timeline(run: Run) -> str:
+    found = sorted(lanes(run.state.rows, run.fps), key=lambda lane: lane["spans"][0][0])
+    longest = sorted(found, key=lambda lane: -sum(b - a + 1 for a, b in lane["spans"]))[:_MOST_LANES]
+    kept = {lane["id"] for lane in longest}
+    shown = [lane for lane in found if lane["id"] in kept]
+    per = 880 / max(run.frames(), 1)
+    marks = []
+    for place, lane in enumerate(shown):
+        y = 18 * place
+        marks.append(f'<text x="0" y="{y + 12}">{escape(_name(run, lane["id"]))[:22]}</text>')
+        for first, last in lane["spans"]:
+            across = max(1.5, (last - first + 1) * per)
+            marks.append(
+                f'<rect x="{120 + (first - 1) * per:.1f}" y="{y + 3}" width="{across:.1f}" height="12" '
+                f'fill="{_colour(lane["id"])}"><title>{escape(_name(run, lane["id"]))}: '
+                f"{_clock((first - 1) / run.fps)} to {_clock((last - 1) / run.fps)}</title></rect>"
+            )
+    tall = 18 * len(shown) + 20
+    for tick in range(6):
+        x = 120 + 176 * tick
+        label = _clock(tick / 5 * run.frames() / run.fps)
+        marks.append(f'<text x="{min(x, 960)}" y="{tall - 4}">{label}</text>')
+    left = f"<p>The {len(shown)} longest of {len(found)} tracks.</p>" if len(shown) < len(found) else ""
+    return (
+        f'{left}<div class="wide" tabindex="0" role="group" aria-label="Tracks over time"><svg viewBox="0 0 1000 {tall}" role="img" '
+        f'aria-label="When each of {len(shown)} tracks was seen">{"".join(marks)}</svg></div>'
+    )
+
+
+def _counts(analytics: Analytics, events: int) -> str:
+    found = analytics.summary()
+    parts = []
+    rows: list[tuple[Any, ...]] = [
+        (name, way, entry[way], entry["objects"][way])
+        for name, entry in found["lines"].items()
+        for way in entry["objects"]
+    ]
+    if rows:
+        parts.append(_table(("line", "direction", "crossings", "different people"), rows))
+    rows = [
+        (name, *(entry[key] for key in ("visits", "objects", "mean_dwell", "longest_dwell")))
+        for name, entry in found["zones"].items()
+    ]
+    if rows:
+        parts.append(_table(("zone", "visits", "different people", "mean dwell, s", "longest, s"), rows))
+    keys = ("served", "given_up", "mean_wait", "longest_wait")
+    rows = [(name, *(entry[key] for key in keys)) for name, entry in found["queues"].items()]
+    if rows:
+        parts.append(_table(("queue", "served", "gave up", "mean wait, s", "longest, s"), rows))
+    if not parts:
+        return ""
+    names = sorted({name for row in found["series"] for name in row} - {"start"})
+    series = [(_clock(row["start"]), *(row.get(name, 0) for name in names)) for row in found["series"]]
+    over_time = f"<details><summary>Over time</summary>{_table(('from', *names), series[:600])}</details>"
+    return f"<h3>Counts</h3>{''.join(parts)}<p>{events} events.</p>{over_time if series else ''}"
+
+
+def _heat(run: Run, analytics: Analytics) -> str:
+    if analytics.heat is None or not analytics.heat.presence.any():
+        return ""
+    reader = run.reader()
+    image = None if reader is None else reader.image(max(1, run.frames() // 2))
+    width, height = run.size()
+    ground: Any = np.full((height, width, 3), 60, np.uint8) if image is None else image
+    scale = min(1.0, 800 / width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    ground = cv2.resize(cv2.cvtColor(ground, cv2.COLOR_BGR2GRAY), size)
+    picture = cv2.cvtColor(ground, cv2.COLOR_GRAY2BGR)
+    parts = []
+    for name, values in (("presence", analytics.heat.presence), ("dwell", analytics.heat.seconds)):
+        top = float(np.percentile(values[values > 0], 99))
+        warm = np.clip(np.sqrt(values / top), 0, 1)
+        cells = cv2.resize(warm.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
+        coloured = cv2.applyColorMap((cells * 255).astype(np.uint8), cv2.COLORMAP_TURBO)
+        share = (0.65 * (cells > 0.02))[..., None]
+        mixed = (picture * (1 - share) + coloured * share).astype(np.uint8)
+        shown = _image(encode(mixed), f"heat map of {name}", "heat")
+        parts.append(f"<figure>{shown}<figcaption>{name}</figcaption></figure>")
+    return f"<h3>Heat maps</h3>{''.join(parts)}"
+
+
+def _people(run: Run) -> str:
+    reader = run.reader()
+    if reader is None:
+        return f"<p>No pictures: {escape(run.summary()['no_pictures'])}.</p>"
+    rows = run.state.rows
+    chosen = best_rows(rows, run.size())
+    counts = {int(track): int(n) for track, n in zip(*np.unique(rows.ids, return_counts=True), strict=True)}
+    longest = sorted(chosen.tolist(), key=lambda row: -counts[int(rows.ids[row])])[:_MOST_CROPS]
+    found = dict(crops(reader, rows, np.array(longest, np.intp)))
+    figures = [
+        f"<figure>{_image(found[track], _name(run, track))}<figcaption>{escape(_name(run, track))}, "
+        f"{counts[track] / run.fps:.1f} s</figcaption></figure>"
+        for track in sorted(found)
+    ]
+    left = (
+        f"<p>The {len(found)} who were seen longest, of {len(chosen)}.</p>"
+        if len(chosen) > len(found)
+        else ""
+    )
+    return f'{left}<div class="people">{"".join(figures)}</div>'
+
+
+def _identities(runs: Sequence[Run]) -> str:
+    """Names that were given in several runs: where and when each person was."""
+    rows = []
+    for run in runs:
+        for track, name in run.state.names.items():
+            mine: TrackRows = run.state.rows[run.state.rows.ids == track]
+            if len(mine):
+                first, last = int(mine.frames[0]), int(mine.frames[-1])
+                rows.append(
+                    (
+                        name,
+                        run.file.source,
+                        _clock((first - 1) / run.fps),
+                        _clock((last - 1) / run.fps),
+                        f"id {track}",
+                    )
+                )
+    if not rows:
+        return ""
+    return f"<h2>People by name</h2>{_table(('name', 'camera', 'from', 'to', 'track'), sorted(rows))}"
+
+
+def _settings(summary: Mapping[str, Any]) -> str:
+    stages = [(name, value) for name, value in (summary.get("milliseconds_per_frame") or {}).items() if value]
+    parts = [f"<h3>Milliseconds a frame</h3>{_table(('stage', 'ms'), stages)}"] if stages else []
+    settings = [
+        (f"{part}.{name}", value)
+        for part, values in (summary.get("configuration") or {}).items()
+        if isinstance(values, dict)
+        for name, value in values.items()
+    ]
+    if settings:
+        parts.append(
+            f"<details><summary>Settings</summary>{_table(('setting', 'value'), settings)}</details>"
+        )
+    return "".join(parts)
+
+
+def _table(titles: Sequence[str] | None, rows: Sequence[Sequence[Any]]) -> str:
+    def cell(value: Any, kind: str) -> str:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        text = "-" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+        named = ' class="n"' if number else ""
+        return f"<{kind}{named}>{escape(text)}</{kind}>"
+
+    head = f"<tr>{''.join(f'<th>{escape(title)}</th>' for title in titles)}</tr>" if titles else ""
+    first = "td" if titles else "th"
+    body = "".join(
+        f"<tr>{''.join(cell(value, first if not place else 'td') for place, value in enumerate(row))}</tr>"
+        for row in rows
+    )
+    return f'<div class="wide" tabindex="0" role="group" aria-label="Table"><table>{head}{body}</table></div>'
+
+
+def _image(data: bytes, alternative: str, kind: str = "") -> str:
+    coded = base64.b64encode(data).decode()
+    named = f' class="{kind}"' if kind else ""
+    return f'<img{named} alt="{escape(alternative, quote=True)}" src="data:image/jpeg;base64,{coded}">'
+
+
+def _name(run: Run, track: int) -> str:
+    return run.state.names.get(track) or f"id {track}"
+
+
+def _colour(track: int) -> str:
+    return f"hsl({round(360 * (track * _GOLDEN % 1))} {(85, 60, 100)[track % 3]}% 50%)"
+
+
+def _clock(seconds: float) -> str:
+    whole = int(seconds)
+    hours, rest = divmod(whole, 3600)
+    text = f"{rest // 60:02d}:{rest % 60:02d}"
+    return f"{hours}:{text}" if hours else f"{text}.{int(seconds % 1 * 10)}"

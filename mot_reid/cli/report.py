@@ -1,0 +1,60 @@
+"""``mot-reid report``: runs as one HTML file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mot_reid.app.runs import runs_in
+from mot_reid.cli.errors import UsageError, usage_errors
+from mot_reid.files import atomic
+from mot_reid.pipeline.counting import read_scene
+
+__all__ = ["report"]
+
+
+def report(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUNS", help="Output folders of `mot-reid track`, or folders of such."),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The HTML file.")] = Path("report.html"),
+    scene: Annotated[
+        Path | None,
+        typer.Option(
+            help="YAML file with lines and zones to count at.", show_default="each run's scene.yaml, if any"
+        ),
+    ] = None,
+    video: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="RUN=PATH: where a run's video or pictures are, by its folder's name.",
+            show_default="where they were tracked from",
+        ),
+    ] = None,
+) -> None:
+    r"""Put runs into one HTML file: tracks over time, best pictures, counts, heat maps, times, settings.
+
+    It opens from the disk, holds no script, fetches nothing, and prints well. It holds pictures of people.
+
+    For example
+
+    \b
+    mot-reid report out/ -o street.html
+    mot-reid report out/ --scene shop.yaml
+    """
+    from mot_reid.app.report import report as make_report
+
+    with usage_errors():
+        places = {}
+        for entry in video or []:
+            name, equals, path = entry.partition("=")
+            if not equals or not Path(path).exists():
+                raise UsageError(f"--video {entry}: expected RUN=PATH of a file or folder that exists")
+            places[name] = Path(path)
+        shown = runs_in(runs, places)
+        wanted = None if scene is None else read_scene(scene, None).scene.to_mapping()
+        text = make_report(shown, wanted)
+    with atomic(output) as part:
+        part.write_text(text, encoding="utf-8")
+    typer.echo(f"{output}: {len(shown)} runs, {len(text.encode()) / 1e6:.1f} MB")
