@@ -116,7 +116,8 @@ def _timeline(run: Run) -> str:
         marks.append(f'<text x="{min(x, 960)}" y="{tall - 4}">{label}</text>')
     left = f"<p>The {len(shown)} longest of {len(found)} tracks.</p>" if len(shown) < len(found) else ""
     return (
-        f'{left}<div class="wide" tabindex="0" role="group" aria-label="Tracks over time"><svg viewBox="0 0 1000 {tall}" role="img" '
+        f'{left}<div class="wide" tabindex="0" role="group" aria-label="Tracks over time">'
+        f'<svg viewBox="0 0 1000 {tall}" role="img" '
         f'aria-label="When each of {len(shown)} tracks was seen">{"".join(marks)}</svg></div>'
     )
 

@@ -2,7 +2,7 @@
 
 import secrets
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,6 +16,12 @@ def serve(
     runs: Annotated[
         list[Path] | None,
         typer.Argument(metavar="RUNS", help="Output folders of `mot-reid track`, or folders of such."),
+    ] = None,
+    cameras: Annotated[
+        Path | None, typer.Option(help="YAML file with live cameras; see docs/browser.md.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", help="YAML file with settings, for live cameras.")
     ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0 for any.", min=0, max=65535)] = 8000,
@@ -41,23 +47,27 @@ def serve(
 
     \b
     mot-reid serve out/
+    mot-reid serve --cameras cameras.yaml
     mot-reid serve out/ --video street=/videos/street.mp4
     """
     with usage_errors():
         require("starlette", "serve")
         uvicorn = require("uvicorn", "serve")
+        from mot_reid.app.live_routes import live_routes
         from mot_reid.app.runs import runs_in
         from mot_reid.app.safety import is_loopback
         from mot_reid.app.server import make_app
 
-        if not runs:
-            raise UsageError("serve: expected the output folder of a run")
-        shown = runs_in(runs, dict(_place(entry) for entry in video or []))
+        if not runs and cameras is None:
+            raise UsageError("serve: expected the output folder of a run, or --cameras FILE")
+        shown = runs_in(runs or [], dict(_place(entry) for entry in video or []))
+        watched = _cameras(cameras, config)
     if token is None and not is_loopback(host):
         token = secrets.token_urlsafe(24)
     names = {"localhost", "127.0.0.1", "[::1]", host.lower()}
     hosts = frozenset(names) if is_loopback(host) else frozenset()
-    app = make_app(shown, hosts=hosts, token=token or "")
+    more = live_routes(watched)
+    app = make_app(shown, hosts=hosts, token=token or "", routes=more, features=["live"] if watched else [])
     config = uvicorn.Config(
         app, host=host, port=port, log_level="warning", access_log=False, server_header=False
     )
@@ -65,7 +75,23 @@ def serve(
     socket = config.bind_socket()
     place = f"http://{'localhost' if is_loopback(host) else host}:{socket.getsockname()[1]}/"
     typer.echo(f"{place}{f'?token={token}' if token else ''}  (Ctrl-C ends)")
-    server.run(sockets=[socket])
+    for camera in watched:
+        camera.start()
+    try:
+        server.run(sockets=[socket])
+    finally:
+        for camera in watched:
+            camera.stop(3)
+
+
+def _cameras(path: Path | None, config: Path | None) -> list[Any]:
+    if path is None:
+        return []
+    from mot_reid.app.live import Camera, read_cameras, trackers
+
+    settings = read_cameras(path)
+    make = trackers(settings, config)
+    return [Camera(entry, make) for entry in settings]
 
 
 def _place(entry: str) -> tuple[str, Path]:

@@ -1,0 +1,66 @@
+"""What the server answers about live cameras."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from mot_reid.app.live import Camera
+
+__all__ = ["live_routes"]
+
+
+def live_routes(cameras: Sequence[Camera]) -> list[Route]:
+    """The addresses below ``/api/live``; cameras are numbered there."""
+
+    def on_camera(path: str, method: str, answer: Callable[[Camera, Request], Any]) -> Route:
+        def endpoint(request: Request) -> Response:
+            number = request.path_params["number"]
+            if not 0 <= number < len(cameras):
+                raise HTTPException(404, "no such camera")
+            result = answer(cameras[number], request)
+            return result if isinstance(result, Response) else JSONResponse(result)
+
+        return Route(f"/api/live/{{number:int}}{path}", endpoint, methods=[method])
+
+    def overview(request: Request) -> Response:
+        return JSONResponse([camera.status() for camera in cameras])
+
+    def picture(camera: Camera, request: Request) -> Response:
+        return _jpeg(camera.picture())
+
+    def person(camera: Camera, request: Request) -> Response:
+        return _jpeg(camera.person(request.path_params["track"]))
+
+    def start(camera: Camera, request: Request) -> Any:
+        camera.start()
+        return camera.status()
+
+    def stop(camera: Camera, request: Request) -> Any:
+        camera.stop()
+        return camera.status()
+
+    def forget(camera: Camera, request: Request) -> Any:
+        camera.forget()
+        return camera.status()
+
+    return [
+        Route("/api/live", overview),
+        on_camera("/picture", "GET", picture),
+        on_camera("/people", "GET", lambda camera, _: camera.people()),
+        on_camera("/people", "DELETE", forget),
+        on_camera("/people/{track:int}", "GET", person),
+        on_camera("/start", "POST", start),
+        on_camera("/stop", "POST", stop),
+    ]
+
+
+def _jpeg(data: bytes | None) -> Response:
+    if data is None:
+        raise HTTPException(404, "there is no picture")
+    return Response(data, media_type="image/jpeg", headers={"cache-control": "no-store"})
