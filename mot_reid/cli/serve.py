@@ -68,11 +68,11 @@ def serve(
     hosts = frozenset(names) if is_loopback(host) else frozenset()
     more = live_routes(watched)
     app = make_app(shown, hosts=hosts, token=token or "", routes=more, features=["live"] if watched else [])
-    config = uvicorn.Config(
+    served = uvicorn.Config(
         app, host=host, port=port, log_level="warning", access_log=False, server_header=False
     )
-    server = uvicorn.Server(config)
-    socket = config.bind_socket()
+    server = uvicorn.Server(served)
+    socket = served.bind_socket()
     place = f"http://{'localhost' if is_loopback(host) else host}:{socket.getsockname()[1]}/"
     typer.echo(f"{place}{f'?token={token}' if token else ''}  (Ctrl-C ends)")
     for camera in watched:

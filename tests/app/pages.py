@@ -19,7 +19,8 @@ class Page:
         self.steps = 0
         sized = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", sized)
-        browser.get_log("browser")  # what was there before
+        browser.get("about:blank")  # the page before may still ask a server that is gone
+        browser.get_log("browser")
         browser.get(url)
         self.until(lambda: self.js("return document.body.dataset.ready"), "the page to be ready")
 

@@ -1,0 +1,171 @@
+"""Live cameras: from files played in real time, gone and back, seen on the page."""
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from conftest import make_run
+from pages import Page
+
+from mot_reid import Detections, Tracker
+from mot_reid.app.live import Camera, CameraSettings, LiveFile, read_cameras
+from mot_reid.app.live_routes import live_routes
+from mot_reid.app.server import make_app
+from mot_reid.pipeline.counting import read_scene
+from mot_reid.typing import Image
+from mot_reid.video.sources import open_source
+
+
+class Blocks:
+    """Finds bright blocks on grey ground."""
+
+    name = "blocks"
+    class_names = {0: "person"}  # noqa: RUF012
+
+    def detect(self, frames: Sequence[Image]) -> list[Detections]:
+        found = []
+        for frame in frames:
+            mask = (np.ptp(frame.astype(int), axis=2) > 60).astype(np.uint8)
+            parts = cv2.connectedComponentsWithStats(mask)[2][1:]
+            boxes = [[x, y, x + w, y + h] for x, y, w, h, area in parts.tolist() if area > 500]
+            found.append(Detections(boxes or np.zeros((0, 4))))
+        return found
+
+
+def make_tracker() -> Tracker:
+    return Tracker(detector=Blocks(), embedder="none", camera_motion="none")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _compiled() -> None:
+    """Kernels may compile at the first frame, which takes longer than these videos."""
+    tracker = make_tracker()
+    tracker.load()
+    for _ in range(3):
+        tracker.update(np.zeros((240, 320, 3), np.uint8), Detections([[10, 10, 40, 90]]))
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Path:
+    path = tmp_path / "scene.yaml"
+    path.write_text("lines: {door: {from: [160, 0], to: [160, 240], directions: [left, right]}}\n")
+    return path
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    make_run(tmp_path / "yard")
+    return tmp_path / "yard-pictures"
+
+
+def until(happened: Callable[[], Any], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+
+
+def test_a_file_is_played_in_real_time(pictures: Path) -> None:
+    with LiveFile(open_source(pictures)) as source:
+        assert source.info.live
+        start = time.monotonic()
+        times = [frame.time for frame in source]
+    assert len(times) == 60
+    assert time.monotonic() - start >= times[-1] - 0.01  # type: ignore[operator]
+
+
+def test_a_camera_counts_and_remembers_and_forgets(pictures: Path, scene: Path, tmp_path: Path) -> None:
+    settings = CameraSettings("yard", str(pictures), read_scene(scene), tmp_path / "events", loop=True)
+    camera = Camera(settings, make_tracker)
+    camera.start()
+    until(lambda: camera.status()["lines"].get("door", {}).get("left", 0) >= 1)
+    camera.stop()
+    status = camera.status()
+    assert status["number"] > 3
+    assert len((tmp_path / "events" / "events.jsonl").read_text().splitlines()) == len(status["events"])
+    people = camera.people()
+    assert len(people) == status["people"] >= 2
+    for data in (camera.picture(), camera.person(people[0]["id"])):
+        assert data is not None
+        assert cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) is not None
+    camera.forget()
+    assert camera.people() == []
+    assert camera.picture() is None
+
+
+def test_a_camera_that_is_gone_says_so_and_comes_back_with_other_ids(pictures: Path) -> None:
+    away = pictures.rename(pictures.with_name("away"))
+    camera = Camera(CameraSettings("yard", str(pictures), loop=True), make_tracker)
+    camera.start()
+    until(lambda: camera.status()["state"] == "gone")
+    assert "no such file" in camera.status()["told"]
+    away.rename(pictures)
+    until(lambda: camera.status()["state"] == "live")
+    until(lambda: max((one["id"] for one in camera.people()), default=0) > 2)  # its second round
+    camera.stop()
+    assert camera.status()["state"] == "stopped"
+    ids = [one["id"] for one in camera.people()]
+    assert len(ids) == len(set(ids))
+
+
+def test_a_cameras_file_is_read_and_what_is_wrong_is_named(tmp_path: Path, scene: Path) -> None:
+    path = tmp_path / "cameras.yaml"
+    path.write_text("cameras: {door: {source: 'rtsp://a/b', scene: scene.yaml}, desk: 0}")
+    door, desk = read_cameras(path)
+    assert (door.name, door.source, desk.source) == ("door", "rtsp://a/b", "0")
+    assert door.scene is not None
+    for text, message in (
+        ("cameras: []", "expected cameras"),
+        ("cameras: {a: {}}", "camera a: source is missing"),
+        ("cameras: {a: {source: x, scen: y}}", "scen does not exist"),
+        ("cameras: {a: {source: x, keep: -1}}", "keep: expected seconds"),
+        ("cameras: {a: {source: x, scene: nowhere.yaml}}", "scene file not found"),
+    ):
+        path.write_text(text)
+        with pytest.raises((ValueError, FileNotFoundError), match=message):
+            read_cameras(path)
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+def test_cameras_on_the_page(
+    browser: Any, pictures: Path, scene: Path, serve: Callable[[Any], str], width: int
+) -> None:
+    settings = CameraSettings("<yard>", str(pictures), read_scene(scene), loop=True)
+    cameras = [Camera(settings, make_tracker), Camera(CameraSettings("gone", "nowhere.mp4"), make_tracker)]
+    for camera in cameras:
+        camera.start()
+    try:
+        app = make_app([], routes=live_routes(cameras), features=["live"])
+        shown = Page(browser, serve(app), width)
+        shown.click("#tab-live")
+        shown.until(lambda: re.search("door left [1-9]", shown.text("#panel-live")), "counts")
+        shown.until(
+            lambda: shown.js("return document.querySelector('#panel-live img').naturalWidth") == 320,
+            "a picture",
+        )
+        first = shown.js("return document.querySelector('#panel-live img').src")
+        shown.until(
+            lambda: shown.js("return document.querySelector('#panel-live img').src") != first,
+            "the next picture",
+        )
+        shown.until(lambda: "gone: " in shown.text("#panel-live"), "the other to be gone")
+        shown.click("#panel-live details:last-of-type summary")
+        shown.until(
+            lambda: shown.js("return document.querySelectorAll('#panel-live figure').length") >= 1, "people"
+        )
+        assert shown.barriers() == []
+        assert not shown.too_wide()
+        shown.shot(f"live-{width}")
+        shown.click("[aria-label='Stop <yard>']")
+        shown.until(lambda: "stopped" in shown.text("#panel-live"), "the camera to stop")
+        shown.click("[aria-label='Start <yard>']")
+        shown.until(lambda: "live ·" in shown.text("#panel-live"), "the camera to start")
+        assert shown.problems() == []
+    finally:
+        for camera in cameras:
+            camera.stop()
