@@ -286,7 +286,12 @@ async function begin() {
   }
   get('run').replaceChildren(...runs.map((run) => element('option', { value: run.key, textContent: run.name })));
   if (runs.length) await open(runs[0].key);
-  else openTab(tabs.find((tab) => tab.id === 'tab-live') || tabs[0]);
+  else { // cameras alone: there is nothing to play
+    get('view').hidden = true;
+    document.querySelector('main').classList.add('alone');
+    for (const name of ['tracks', 'count', 'correct', 'data']) get(`tab-${name}`).hidden = true;
+    openTab(tabs.find((tab) => !tab.hidden) || tabs[0]);
+  }
   document.body.dataset.ready = 'yes';
 }
 
