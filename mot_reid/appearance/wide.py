@@ -33,6 +33,8 @@ def widened(module: nn.Module) -> nn.Module:
     blocks = [block for block in module.modules() if isinstance(block, OSBlock)]
     if not blocks:
         return module
+    if isinstance(module, MGN) and _alike([module.b1, module.b2, module.b3]):
+        return _SharedMGN(module).eval()
     in_blocks = not any(block.conv3.conv.in_channels % _BLOCK for block in blocks)
     if isinstance(module, MGN) and in_blocks:  # or groups of channels would be slower than separate branches
         return _WideMGN(module).eval()
@@ -53,6 +55,25 @@ class _WideMGN(nn.Module):
         """Embed images (N, 3, H, W) as (N, dim)."""
         maps = self.branches(torch.cat([self.stem(x)] * self.count, dim=1))
         return self.network.embed_maps(torch.split(maps, maps.shape[1] // self.count, dim=1))
+
+
+class _SharedMGN(nn.Module):
+    """MGN whose branches are still what they started as, one like the other: run once, for all heads."""
+
+    def __init__(self, network: MGN) -> None:
+        super().__init__()
+        self.network = network
+        self.stem, self.branch = _beside([network.stem]), _beside([network.b1])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Embed images (N, 3, H, W) as (N, dim)."""
+        return self.network.embed_maps([self.branch(self.stem(x))] * 3)
+
+
+def _alike(branches: Sequence[nn.Module]) -> bool:
+    """Whether OSNet's branches, which have no strides to differ in, hold the same numbers."""
+    first, *others = (branch.state_dict() for branch in branches)
+    return all(torch.equal(value, other[name]) for other in others for name, value in first.items())
 
 
 class _WideBlock(nn.Module):

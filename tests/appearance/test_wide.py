@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from mot_reid.appearance.backbones import build_backbone
 from mot_reid.appearance.checkpoints import save_checkpoint
 from mot_reid.appearance.export import export_onnx
 from mot_reid.appearance.mgn import MGN
@@ -70,3 +71,20 @@ def test_an_export_tells_the_batch_of_every_map(tmp_path: Path) -> None:
     batches = [shapes[name][0].dim_param for name in made if len(shapes[name]) == 4]
     assert len(batches) > 150
     assert set(batches) == {"n"}
+
+
+def test_branches_that_are_alike_run_once() -> None:
+    network = unsettled(MGN("osnet_lct_x0_5", 8, relu=False))
+    network.load_backbone(build_backbone("osnet_lct_x0_5").state_dict())
+    images = torch.randn(3, 3, 96, 32)
+    made = widened(network)
+    with torch.inference_mode():
+        torch.testing.assert_close(made(images), network(images), rtol=1e-4, atol=1e-4)
+    depthwise = [
+        sum(isinstance(m, nn.Conv2d) and m.groups > 1 for m in each.modules())
+        for each in (made.branch, network.b1)
+    ]
+    assert depthwise[0] == depthwise[1]
+    with torch.no_grad():
+        next(network.b2.parameters()).add_(1)
+    assert not hasattr(widened(network), "branch")
