@@ -5,7 +5,7 @@
 
 Nothing is trained but the eight heads, on pooled maps that are computed once: about 6 minutes of one core, of
 which 4 pass the crops through 0277, 0267 and the backbone. The crops are up to five of each of Market-1501's
-identities, spread over the cameras, without the 100 held out by seed 0, and all people at least 48 pixels high
+identities, spread over the cameras, without the 100 held out by seed 0, and all people of 48 pixels and more
 in persondet and persondet2. Needs the extras train and openvino.
 """
 
