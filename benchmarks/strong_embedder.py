@@ -57,7 +57,7 @@ def main() -> None:
     teacher = np.concatenate([share * part for share, part in zip(shares, said, strict=True)], axis=1)
     model = MGN("osnet_lct_x1_0", chosen.reduced_dim, relu=False, pooling=chosen.pooling).eval()
     small = np.stack([cv2.resize(crop, SIZE[::-1], interpolation=cv2.INTER_AREA) for crop in crops])
-    start_from(model, folder / next(iter(TEACHERS)), (batch for batch in batches(small[::10])))
+    start_from(model, folder / next(iter(TEACHERS)), (batch for batch in batches(small[::40])))
     model.eval()
     pooled = pooled_maps(model, small)
     install_heads(
