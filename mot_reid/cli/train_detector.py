@@ -93,6 +93,13 @@ def train_detector(
     reuse: Annotated[int | None, _own_option("reuse")] = None,
     depthwise: Annotated[bool | None, _own_option("depthwise")] = None,
     average: Annotated[float | None, _own_option("average")] = None,
+    calibrate: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A folder like --yolo's, of other pictures: RTMDet's scores are made precisions on it.",
+            rich_help_panel=_OWN,
+        ),
+    ] = None,
     work: Annotated[
         Path | None,
         typer.Option(
@@ -130,6 +137,8 @@ def train_detector(
 
     with usage_errors():
         settings = _settings(output, given, people)
+        if calibrate and not isinstance(settings, DetectorTraining):
+            raise ValueError("--calibrate: not for a YOLO")
         ours = isinstance(settings, DetectorTraining)
         sequences = [MotFrames.parse(entry) for entry in mot or []]
         prepare_output_folder(output.parent)
@@ -150,7 +159,9 @@ def train_detector(
             if isinstance(settings, DetectorTraining):
                 with usage_errors():
                     train_rtmdet(
-                        start, output, yolo or [], sequences, settings, folder, resume, "cpu", progress
+                        *(start, output, yolo or [], sequences, settings, folder, resume),
+                        on_step=progress,
+                        calibration=calibrate or [],
                     )
             else:
                 training.train_detector(

@@ -16,7 +16,7 @@ from torch import nn
 from mot_reid.detection.rtmdet import RtmDet
 from mot_reid.files import atomic
 
-__all__ = ["from_openmmlab", "load_rtmdet", "save_rtmdet"]
+__all__ = ["from_openmmlab", "load_rtmdet", "read_notes", "save_rtmdet"]
 
 _KEY = "mot_reid"  # the one entry of the file's metadata that is ours: a JSON object
 _FORMAT = 1
@@ -98,6 +98,22 @@ def load_rtmdet(path: Path) -> RtmDet:
     """
     if not path.is_file():
         raise FileNotFoundError(f"no detector weights at {path}")
+    _, tensors = _read(path)
+    network = RtmDet()
+    try:
+        network.load_state_dict(tensors)  # copies: what safetensors gives is mapped onto the file
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{path}: its tensors are not those of {_NAME}: {reason[:200]}") from None
+    return network.eval()
+
+
+def read_notes(path: Path) -> dict[str, Any]:
+    """What `save_rtmdet` kept beside the weights; it raises what `load_rtmdet` does."""
+    return dict(_read(path)[0].get("notes") or {})
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = json.loads((file.metadata() or {}).get(_KEY, "null"))
@@ -109,10 +125,4 @@ def load_rtmdet(path: Path) -> RtmDet:
         _NAME,
     ):
         raise ValueError(f"{path}: its metadata name no detector of ours ({_NAME}, format {_FORMAT})")
-    network = RtmDet()
-    try:
-        network.load_state_dict(tensors)  # copies: what safetensors gives is mapped onto the file
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())
-        raise ValueError(f"{path}: its tensors are not those of {_NAME}: {reason[:200]}") from None
-    return network.eval()
+    return metadata, tensors

@@ -4,29 +4,35 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from mot_reid.config import DetectorConfig
 from mot_reid.detection.rtmdet import RtmDet
 from mot_reid.detection.rtmdet_export import export_rtmdet
-from mot_reid.detection.rtmdet_weights import from_openmmlab, load_rtmdet, save_rtmdet
+from mot_reid.detection.rtmdet_weights import from_openmmlab, load_rtmdet, read_notes, save_rtmdet
+from mot_reid.detection.yolo import YoloDetector
 from mot_reid.files import atomic
+from mot_reid.training.detector.calibration import Line, calibrated, fit_line, hits
 from mot_reid.training.detector.crowds import Scene
 from mot_reid.training.detector.cutouts import load_cutouts, save_cutouts
 from mot_reid.training.detector.examples import Material, cutouts_of, reduced
 from mot_reid.training.detector.learning import STATE, Learner, blended
 from mot_reid.training.detector.pictures import MotFrames, convert_mot, convert_yolo, labelled_pictures
+from mot_reid.training.detector.scores import PictureResult, read_results
 from mot_reid.training.detector.settings import DetectorTraining
 from mot_reid.video.pictures import read_picture
 
-__all__ = ["read_start", "train_rtmdet"]
+__all__ = ["calibrate", "read_start", "train_rtmdet"]
 
 OnStep = Callable[[str, int, int], None]
 """Told what is being done, how many steps of it are done, and of how many."""
 
+_CALIBRATED_AT, _LEAST_CALIBRATED = 640, 0.02
 _PICTURES, _CUTOUTS, _SETTINGS = "pictures", "cutouts.npz", "settings.json"  # in the work folder
 
 
@@ -52,6 +58,7 @@ def train_rtmdet(
     resume: bool = False,
     device: str = "cpu",
     on_step: OnStep = lambda *_: None,
+    calibration: Sequence[Path] = (),
 ) -> Path:
     """Trains RTMDet-nano to people; writes a checkpoint and, beside it, the export that a CPU runs.
 
@@ -66,6 +73,8 @@ def train_rtmdet(
         resume: go on after the last epoch in ``work``, with its pictures and settings.
         device: such as ``cpu`` or ``cuda:0``.
         on_step: told how far it is.
+        calibration: YOLO-layout folders of other pictures, on which a score is made to be near the precision
+            of the boxes that have it; without any, scores stay what training makes of them.
 
     Returns:
         The path written.
@@ -87,18 +96,49 @@ def train_rtmdet(
     learner = Learner(first, _material(work), settings, work, device, resume)
     try:
         trained = learner.run(lambda done, total: on_step("training", done, total))
-        _write(blended(first, trained.cpu(), settings.tuned_share), settings, out)
+        _write(blended(first, trained.cpu(), settings.tuned_share), {"settings": asdict(settings)}, out)
+        if calibration:
+            calibrate(out, calibration, on_step)
     except KeyboardInterrupt:
         if (work / STATE).is_file():
             last = Learner(first, Material([]), settings, work, resume=True)
-            _write(blended(first, last.average, settings.tuned_share), settings, out)
+            _write(blended(first, last.average, settings.tuned_share), {"settings": asdict(settings)}, out)
         raise
     return out
 
 
-def _write(network: RtmDet, settings: DetectorTraining, out: Path) -> None:
+def calibrate(weights: Path, folders: Sequence[Path], on_step: OnStep = lambda *_: None) -> Line:
+    """Changes a checkpoint of ours, and its export, so that a score is near its boxes' precision.
+
+    Args:
+        weights: the ``.safetensors`` file.
+        folders: YOLO-layout folders of pictures that it was not trained on.
+        on_step: told how many pictures are done, and of how many.
+
+    Returns:
+        What became of the logits.
+
+    Raises:
+        ValueError: the pictures do not say enough.
+    """
+    config = DetectorConfig(str(weights), image_size=_CALIBRATED_AT, score=_LEAST_CALIBRATED)
+    detector = YoloDetector(config)
+    total = sum(len(list(labelled_pictures(folder))) for folder in folders)
+    results: list[PictureResult] = []
+    for folder in folders:
+        for result in read_results(detector, folder, []):
+            results.append(result)
+            on_step("calibrating", len(results), total)
+    line = fit_line(*hits(results))
+    _write(
+        calibrated(load_rtmdet(weights), line), {**read_notes(weights), "calibration": list(line)}, weights
+    )
+    return line
+
+
+def _write(network: RtmDet, notes: Mapping[str, Any], out: Path) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
-    save_rtmdet(network, out, {"settings": asdict(settings)})
+    save_rtmdet(network, out, notes)
     export_rtmdet(out, out.with_suffix(".onnx"))
 
 

@@ -17,7 +17,14 @@ from mot_reid.training.detector.pictures import labelled_pictures
 from mot_reid.typing import Boxes, Floats32, Mask
 from mot_reid.video.pictures import read_picture
 
-__all__ = ["DetectionScore", "PictureResult", "evaluate_detector", "score_detections"]
+__all__ = [
+    "DetectionScore",
+    "PictureResult",
+    "evaluate_detector",
+    "match",
+    "read_results",
+    "score_detections",
+]
 
 _LEAST_SCORE = 0.001
 """Weaker boxes change no figure that is shown."""
@@ -65,7 +72,7 @@ def score_detections(pictures: Iterable[PictureResult], low_score: float = 0.1) 
     for picture in pictures:
         order = np.argsort(-picture.scores, kind="stable")
         detections = picture.detections[order]
-        hit = _match(detections, picture.people)
+        hit = match(detections, picture.people)
         counts = hit | ~(covered_fraction(detections, picture.ignored) >= 0.5).any(axis=1)
         scores.append(picture.scores[order][counts])
         hits.append(hit[counts])
@@ -85,8 +92,8 @@ def score_detections(pictures: Iterable[PictureResult], low_score: float = 0.1) 
     )
 
 
-def _match(detections: Boxes, people: Boxes) -> Mask:
-    """Which detections, given surest first, find a person that none before them found."""
+def match(detections: Boxes, people: Boxes) -> Mask:
+    """Which detections ``(D, 4)``, surest first, find a person that none before them found: ``(D,)``."""
     overlap = iou(detections, people)
     hit = np.zeros(len(detections), bool)
     for row in np.flatnonzero((overlap >= 0.5).any(axis=1)):
@@ -132,7 +139,7 @@ def evaluate_detector(
         for name, folder in sets.items():
             seconds: list[float] = []
             pictures = []
-            for result in _detect(detector, folder, seconds):
+            for result in read_results(detector, folder, seconds):
                 pictures.append(result)
                 done += 1
                 if on_picture is not None:
@@ -142,7 +149,8 @@ def evaluate_detector(
     return results
 
 
-def _detect(detector: YoloDetector, folder: Path, seconds: list[float]) -> Iterator[PictureResult]:
+def read_results(detector: YoloDetector, folder: Path, seconds: list[float]) -> Iterator[PictureResult]:
+    """What a detector finds in a YOLO-layout folder's pictures; the time of each goes into ``seconds``."""
     for path, people, ignored in labelled_pictures(folder):
         image = read_picture(path)
         started = time.perf_counter()

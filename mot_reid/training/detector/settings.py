@@ -74,6 +74,6 @@ class DetectorTraining(Settings):
     keep_weight: float = setting(1.0, "weight of these answers", low=0)
     average: float = setting(0.996, "decay of the moving average of the weights, a step", low=0, high=1)
     tuned_share: float = setting(
-        1.0, "weight of the trained weights in the mean with the start's; 1 keeps them alone", low=0, high=1
+        0.5, "weight of the trained weights in the mean with the start's; 1 keeps them alone", low=0, high=1
     )
     seed: int = setting(0, "of everything that is drawn", low=0)
