@@ -12,13 +12,14 @@ import pytest
 import torch
 from onnx import numpy_helper
 
+from mot_reid.boxes import iou
 from mot_reid.config import DetectorConfig
 from mot_reid.detection.onnx_rtmdet import MEAN, STRIDES, rows_of
 from mot_reid.detection.onnx_yolo import Suppression
 from mot_reid.detection.rtmdet import STD, RtmDet
 from mot_reid.detection.rtmdet_export import export_rtmdet
 from mot_reid.detection.rtmdet_torch import TorchRtmDet
-from mot_reid.detection.rtmdet_weights import from_openmmlab, load_rtmdet, save_rtmdet
+from mot_reid.detection.rtmdet_weights import from_openmmlab, load_rtmdet, read_notes, save_rtmdet
 from mot_reid.detection.yolo import YoloDetector
 from mot_reid.sessions import open_session
 
@@ -226,3 +227,24 @@ print([name for name in ("torch", "torchvision", "ultralytics") if name in sys.m
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_what_ships_is_an_export_of_what_ships_and_finds_people() -> None:
+    from importlib.util import find_spec
+
+    from mot_reid.resources import export_of, shipped
+
+    path = shipped("weights") / "person_rtmdet_nano.safetensors"
+    assert export_of(path) == path.with_suffix(".onnx")
+    assert read_notes(path)["settings"]["frozen"] == 5
+    detector = YoloDetector(DetectorConfig(path.name, score=0.5))
+    assert detector.name == "person_rtmdet_nano.safetensors (onnxruntime cpu)"
+    package = find_spec("ultralytics")
+    assert package is not None
+    assert package.origin is not None
+    bus = np.asarray(cv2.imread(str(Path(package.origin).parent / "assets" / "bus.jpg")))
+    (found,) = detector.detect([bus])
+    four = [[48, 398, 246, 904], [221, 406, 346, 860], [669, 390, 810, 880], [0, 550, 64, 875]]
+    seen = iou(found.xyxy, np.array(four, np.float32)).max(axis=0) > 0.7
+    assert seen.sum() >= 3
+    assert len(found) <= 6
