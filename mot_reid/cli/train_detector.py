@@ -29,6 +29,13 @@ YoloOption = Annotated[
         "--yolo", help="A folder with images/ and labels/, class 0 = person; ignore/ if there are such areas."
     ),
 ]
+WorkOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder for the converted pictures and each epoch's weights.",
+        show_default="beside the output, as NAME.work",
+    ),
+]
 ThreadsOption = Annotated[
     int | None, typer.Option(help="Threads of torch.", show_default="one a core", min=1)
 ]
@@ -100,13 +107,7 @@ def train_detector(
             rich_help_panel=_OWN,
         ),
     ] = None,
-    work: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder for the converted pictures and each epoch's weights.",
-            show_default="beside the output, as NAME.work",
-        ),
-    ] = None,
+    work: WorkOption = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on after the last epoch in --work, with its settings.")
     ] = False,
