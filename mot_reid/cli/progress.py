@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
@@ -20,6 +21,9 @@ from rich.progress import (
 from mot_reid.pipeline.summary import Summary
 
 __all__ = ["RunProgress", "WorkProgress", "tell_of_compiling"]
+
+
+LINE_EVERY = 30.0  # seconds between lines of progress where there is no terminal
 
 
 def tell_of_compiling() -> None:
@@ -60,11 +64,14 @@ class _Bar:
 class RunProgress(_Bar):
     """Shows how far runs are, a line for each: frames, frames a second, people in view, time left.
 
+    Without a terminal, as in a log, it writes a line twice a minute.
+
     Args:
         quiet: show nothing at all.
     """
 
     def __init__(self, quiet: bool = False) -> None:
+        self._lines = not quiet and not sys.stderr.isatty()
         super().__init__(
             quiet,
             TextColumn("{task.fields[speed]:5.1f} frames/s"),
@@ -82,8 +89,15 @@ class RunProgress(_Bar):
             What takes in how far the run is; it may be called from any thread.
         """
         task = self._progress.add_task(name, total=total, speed=0.0, people=0)
+        told = time.monotonic()
 
         def show(summary: Summary) -> None:
+            nonlocal told
+            if self._lines and time.monotonic() - told >= LINE_EVERY:
+                told = time.monotonic()
+                of = f" of {total}" if total else ""
+                speed, people = summary.frames_per_second, summary.people_in_view
+                self.say(f"{name}: {summary.frames}{of} frames, {speed:.1f} frames/s, {people} in view")
             self._progress.update(
                 task,
                 completed=summary.frames,

@@ -128,6 +128,8 @@ class Runs:
                     cancelled=cancelled,
                 )
             self._warn_of_other_frames(summary, progress)
+            if not summary.rows and summary.frames:
+                progress.say(f"{summary.source.name}: {self._why_nothing(summary)}")
         except typer.Exit:
             raise
         except Exception as error:
@@ -154,6 +156,23 @@ class Runs:
                 f"outside of the frames tracked; {those}, tracked were {summary.frames} up to "
                 f"{summary.last_frame}"
             )
+
+    def _why_nothing(self, summary: Summary) -> str:
+        """Why a run has no track, and what to try."""
+        config = self.tracker.config
+        if not summary.found:
+            if self.detections is not None:
+                return "no track, as none of the frames tracked has a detection"
+            wanted = ", ".join(config.detector.classes) or "anything"
+            return (
+                f"no track: the detector found no {wanted} of score {config.detector.score:g} or more in "
+                f"{summary.frames} frames; --classes, --score and --image-size change what it looks for"
+            )
+        return (
+            f"no track from {summary.found} detections in {summary.frames} frames, whose best score is "
+            f"{summary.best_score:.2f}: none was seen in enough frames one after the other; lower "
+            "settings of association start tracks sooner (`mot-reid config` lists them)"
+        )
 
     def _tell(self, lines: Sequence[str | None]) -> None:
         for line in lines:

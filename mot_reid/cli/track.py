@@ -1,6 +1,7 @@
 """``mot-reid track``: follow people through videos, pictures, webcams and streams."""
 
 import itertools
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from stat import S_ISREG
@@ -37,6 +38,8 @@ from mot_reid.video.sources import DEFAULT_RECONNECT, check_fps, is_live, source
 
 __all__ = ["track"]
 
+_FILES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".txt", ".csv", ".json", ".jsonl", ".parquet")
+"""How the names of files end that somebody may take --output for."""
 _MOST_LOOKED_AT = 100_000  # files of a folder that is read
 MODELS, FRAMES, OUTPUTS = "Models", "Frames", "Outputs"
 
@@ -198,11 +201,15 @@ def track(
             _refuse(unused)
         chosen_formats(tracker.config.output.formats)
         given = None if detections is None else read_detections(detections)
+        if not quiet and sys.stderr.isatty():
+            typer.echo("loading models", err=True)
         tracker.load(detector=detections is None)
         check_scene(settings, {0: "person"} if detections is not None else tracker.class_names)
     folders = (
         [output] if len(sources) == 1 else [output / name for name in _unique(map(source_name, sources))]
     )
+    if output.suffix.lower() in _FILES and not output.is_dir():
+        raise UsageError(f"--output {output}: expected a folder; the video in it is tracks.mp4")
     read = (detections, motion_file, config, settings.detector.weights, settings.embedder.weights)
     _keep_inputs(folders, [*sources, *(path for path in read if path)])
     remember = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -131,6 +132,9 @@ def find_results(
     folder = _folder_of_files(results)
     if len(sequences) == 1 and (folder / OUR_FILE).is_file():
         return [(sequences[0], folder / OUR_FILE)]
+    tracked = _tracked_source(folder) if (folder / OUR_FILE).is_file() else None
+    if mine := [s for s in sequences if tracked is not None and tracked in (s.name, s.folder.name)]:
+        return [(mine[0], folder / OUR_FILE)]
     pairs: list[tuple[Sequence, Path | None]] = []
     for sequence in sequences:
         choices = [
@@ -147,6 +151,14 @@ def find_results(
         for path in other_results(results, known):
             problems.report(path, None, f"belongs to no sequence of the ground truth ({shown})")
     return pairs
+
+
+def _tracked_source(folder: Path) -> str | None:
+    """The name of what `mot-reid track` has tracked into a folder, by its summary."""
+    try:
+        return str(json.loads((folder / "summary.json").read_text(encoding="utf-8"))["source"]["name"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def other_results(results: Path, known: list[Sequence]) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Collection
@@ -24,6 +25,7 @@ __all__ = [
 HALVES = ("all", "first", "second")
 
 _PUBLIC_DETECTORS = ("DPM", "FRCNN", "SDP")
+_LOOKED_AT = 1000  # lines of ground truth that say what its columns are
 _MOST_FRAMES = 10_000_000
 """Four days of video; memory grows with the length, and a broken number shall not use it up."""
 _DISTRACTORS_16 = frozenset({2, 7, 8, 12})  # person on vehicle, static person, distractor, reflection
@@ -234,13 +236,32 @@ def _last_frame(ground_truth: Path) -> int:
 
 
 def _guess_protocol(name: str, ground_truth: Path) -> str:
-    """MOT16, 17 and 20 by name; others by their columns: eight or nine have a class, others do not."""
+    """MOT16, 17 and 20 by name; others by their columns: eight or nine have a class, others do not.
+
+    Raises:
+        ValueError: the columns are VisDrone's, ten with a class in the eighth; read as MOT15's world
+            coordinates, what is another class or does not count would have to be found.
+    """
     for known in ("mot16", "mot17", "mot20"):
         if name.lower().startswith(known):
             return known
     with ground_truth.open(encoding="utf-8-sig", errors="replace") as file:
-        columns = next((line.count(",") + 1 for line in file if line.strip()), 0)
+        rows = [line.split(",") for line in itertools.islice(file, _LOOKED_AT) if line.strip()]
+    columns = len(rows[0]) if rows else 0
+    classes = {row[7].strip() for row in rows if len(row) > 7}
+    if columns == 10 and classes - {"0"} and all(_like_visdrone(row) for row in rows):
+        raise ValueError(
+            f"{ground_truth}: ten columns with a class in the eighth, as VisDrone's, are not MOTChallenge's: "
+            "write nine, with MOT17's classes in the eighth; --protocol mot15 takes all as one class"
+        )
     return "mot17" if columns in (8, 9) else "mot15"
+
+
+def _like_visdrone(row: list[str]) -> bool:
+    """Whether the last three of ten columns are a class, a truncation and an occlusion."""
+    last = [entry.strip() for entry in row[7:]]
+    whole = len(last) == 3 and all(entry.isascii() and entry.isdigit() for entry in last)
+    return whole and int(last[0][:9]) <= 20 and int(last[1][:9]) <= 2 and int(last[2][:9]) <= 3
 
 
 def one_of_each(sequences: Collection[Sequence], detections: str | None) -> list[Sequence]:

@@ -208,6 +208,8 @@ def _run(
                         step.frame.number, step.picture, step.tracks, step.frame.time, step.frame.wall_clock
                     )
                 summary.count(step.frame.number, step.tracks)
+                summary.found += len(step.found)
+                summary.best_score = max(summary.best_score, float(step.found.scores.max(initial=0.0)))
                 summary.detections_used += detections is not None and step.frame.number in detections
             summary.dropped = overlap.dropped
             summary.seconds = time.perf_counter() - start

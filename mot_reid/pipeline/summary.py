@@ -36,6 +36,8 @@ class Summary:
         notes: what a user should know of the source and the outputs, a sentence each.
         interrupted: whether Ctrl-C ended it; a live source has no other end, so that it is complete then.
         detections_used: frames whose detections were given.
+        found: detections in all frames.
+        best_score: the highest score of any of them.
         detections: where the detections come from, if not from the tracker's detector.
         embedded: detections whose appearance was looked at.
         embeddable: detections of which it could have been, all confident ones.
@@ -57,6 +59,8 @@ class Summary:
     notes: list[str] = field(default_factory=list)
     interrupted: bool = False
     detections_used: int = 0
+    found: int = 0
+    best_score: float = 0.0
     detections: str | None = None
     embedded: int = 0
     embeddable: int = 0

@@ -1,0 +1,108 @@
+"""Nothing is silent: a run without tracks, ground truth of another layout, a file's name for a folder."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mot_reid.cli import progress
+from mot_reid.evaluation.sequences import find_sequences
+
+NO_MODELS = ("--embedder", "none", "--camera-motion", "none")
+
+
+def test_a_run_without_tracks_says_why(run: Any, scene: Any, tmp_path: Path) -> None:
+    detections = tmp_path / "det.txt"
+    for text, words in (
+        ("70,-1,1,1,20,40,0.9\n", "no detection falls in the frames tracked"),
+        (
+            "".join(f"{n},-1,{40 * (n % 3) + 1},1,9,40,0.21\n" for n in range(1, 61)),
+            "whose best score is 0.21",
+        ),
+    ):
+        detections.write_text(text)
+        outcome = run(
+            "track", scene.video, "--detections", detections, "-o", tmp_path / "out", *NO_MODELS, "-q"
+        )
+        assert outcome.code == 0
+        assert "walk: no track" in outcome.err
+        assert words in outcome.err
+
+
+def test_a_detector_that_finds_nothing(run: Any, scene: Any, tmp_path: Path) -> None:
+    outcome = run("track", scene.video, "-o", tmp_path / "out", *NO_MODELS, "--stop", "2", "--no-video")
+    assert outcome.code == 0
+    assert "walk: no track: the detector found no person of score 0.1 or more in 2 frames" in outcome.err
+
+
+@pytest.mark.parametrize("level", [0.15, 0.2, 0.3, 0.4])
+def test_modest_scores_are_tracked(level: float, run: Any, scene: Any, tmp_path: Path) -> None:
+    detections = tmp_path / "det.txt"
+    detections.write_text(scene.detections.read_text().replace(",0.9,", f",{level},"))
+    outcome = run("track", scene.video, "--detections", detections, "-o", tmp_path / "out", *NO_MODELS, "-q")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert len((tmp_path / "out" / "tracks.txt").read_text().splitlines()) >= 10
+
+
+def test_a_file_is_no_folder(run: Any, scene: Any, tmp_path: Path) -> None:
+    arguments = ("--detections", scene.detections, *NO_MODELS)
+    for name in ("x.mp4", "tracks.TXT", "a/b.csv"):
+        outcome = run("track", scene.video, *arguments, "-o", tmp_path / name)
+        assert outcome.code == 2
+        assert f"--output {tmp_path / name}: expected a folder" in outcome.err
+    assert not list(tmp_path.iterdir())
+    assert run("track", scene.video, *arguments, "-o", tmp_path / "v1.5", "--stop", "2").code == 0
+
+
+def test_progress_without_a_terminal(
+    run: Any, scene: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "LINE_EVERY", 0.0)
+    arguments = (
+        "track",
+        scene.video,
+        "--detections",
+        scene.detections,
+        *NO_MODELS,
+        "-o",
+        tmp_path,
+        "--no-video",
+    )
+    lines = run(*arguments).err.splitlines()
+    assert len(lines) == 60
+    assert lines[-1].startswith("walk: 60 of 60 frames, ")
+    assert lines[-1].endswith(" 2 in view")
+    assert run(*arguments, "-q").err == ""
+
+
+def _sequence(folder: Path, rows: str) -> Path:
+    (folder / "gt").mkdir(parents=True)
+    (folder / "gt" / "gt.txt").write_text(rows)
+    return folder
+
+
+def test_a_class_is_no_world_coordinate(run: Any, tmp_path: Path) -> None:
+    visdrone = "".join(f"{n},{i},10,10,20,40,{i % 2},{i},0,{i % 3}\n" for n in (1, 2, 3) for i in range(1, 5))
+    sequence = _sequence(tmp_path / "drone", visdrone)
+    outcome = run("eval", sequence / "gt" / "gt.txt", "--gt", sequence)
+    assert outcome.code == 2
+    assert "gt.txt: ten columns with a class in the eighth, as VisDrone's" in outcome.err
+    assert find_sequences(sequence, protocol="mot15")[0].protocol.name == "mot15"
+    for number, last in enumerate(("-1,-1,-1", "0,0,0", "3.2,1.5,0", "-3,1,0", "1200,1,0")):
+        other = _sequence(tmp_path / f"sequence{number}", f"1,1,10,10,20,40,1,{last}\n")
+        assert find_sequences(other)[0].protocol.name == "mot15"
+
+
+def test_eval_takes_what_track_has_written(run: Any, scene: Any, tmp_path: Path) -> None:
+    rows = np.loadtxt(scene.detections, delimiter=",")
+    truth = "".join(
+        f"{int(r[0])},{1 + i % 2},{r[2]},{r[3]},{r[4]},{r[5]},1,-1,-1,-1\n" for i, r in enumerate(rows)
+    )
+    for name in ("walk", "other"):
+        _sequence(tmp_path / "data" / name, truth)
+    run("track", scene.video, "--detections", scene.detections, "-o", tmp_path / "out", *NO_MODELS)
+    for where in (("--gt", tmp_path / "data"), ("--gt", tmp_path / "data" / "walk")):
+        outcome = run("eval", tmp_path / "out", *where)
+        assert outcome.code == 0, outcome.err
+        assert "100.0" in outcome.out
