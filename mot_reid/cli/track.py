@@ -201,15 +201,11 @@ def track(
             _refuse(unused)
         chosen_formats(tracker.config.output.formats)
         given = None if detections is None else read_detections(detections)
-        if not quiet and sys.stderr.isatty():
-            typer.echo("loading models", err=True)
-        tracker.load(detector=detections is None)
+        _load(tracker, detects=detections is None, quiet=quiet)
         check_scene(settings, {0: "person"} if detections is not None else tracker.class_names)
     folders = (
         [output] if len(sources) == 1 else [output / name for name in _unique(map(source_name, sources))]
     )
-    if output.suffix.lower() in _FILES and not output.is_dir():
-        raise UsageError(f"--output {output}: expected a folder; the video in it is tracks.mp4")
     read = (detections, motion_file, config, settings.detector.weights, settings.embedder.weights)
     _keep_inputs(folders, [*sources, *(path for path in read if path)])
     remember = None
@@ -256,6 +252,9 @@ def _unique(names: Iterable[str]) -> list[str]:
 
 def _keep_inputs(folders: list[Path], inputs: list[str | Path]) -> None:
     """Refuses folders in which one of the runs would write over what it or another one reads."""
+    for folder in folders:
+        if folder.suffix.lower() in _FILES and not folder.is_dir() and len(folders) == 1:
+            raise UsageError(f"--output {folder}: expected a folder; the video in it is tracks.mp4")
     written = [folder / name for folder in folders for name in OUTPUT_FILES]
     names = {path.resolve() for path in written}
     taken = {identity for path in written if (identity := _identity(path))}  # hard links have other names
@@ -268,6 +267,13 @@ def _keep_inputs(folders: list[Path], inputs: list[str | Path]) -> None:
                 raise UsageError(
                     f"{file}: would be overwritten by the results; choose another --output folder"
                 )
+
+
+def _load(tracker: Tracker, *, detects: bool, quiet: bool) -> None:
+    """Loads the models; on a terminal a line says why nothing moves yet."""
+    if not quiet and sys.stderr.isatty():
+        typer.echo("loading models", err=True)
+    tracker.load(detector=detects)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
