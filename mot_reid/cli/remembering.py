@@ -21,10 +21,12 @@ from mot_reid.video.sources import is_live
 __all__ = [
     "CameraOption",
     "GalleryOption",
+    "IdentifyOption",
     "ReplaceOption",
     "StartedOption",
     "StoreOption",
     "clock_time",
+    "identify_runs",
     "prepare_source",
     "remembering",
     "source_label",
@@ -61,6 +63,15 @@ StartedOption = Annotated[
 ReplaceOption = Annotated[
     bool,
     typer.Option("--replace", help="Forget what the gallery has of these files.", rich_help_panel=GALLERY),
+]
+IdentifyOption = Annotated[
+    bool,
+    typer.Option(
+        "--identify",
+        help="Join everything in the gallery to identities at the end, and write tracks_global.txt beside"
+        " each tracks.txt: the same number is the same person in every camera.",
+        rich_help_panel=GALLERY,
+    ),
 ]
 StoreOption = Annotated[
     Literal["folder", "lance"] | None,
@@ -167,3 +178,18 @@ def remembering(
         )
 
     return remember
+
+
+def identify_runs(place: str, output: Path) -> None:
+    """Joins everything in a gallery to identities after some runs, and writes their tracks with them."""
+    from mot_reid.cli.identify import write_global_tracks
+
+    gallery = Gallery(place)
+    if not gallery.exists():
+        typer.echo(f"{place}: nobody was seen, so there is nobody to identify", err=True)
+        return
+    found = gallery.identify()
+    written = write_global_tracks(found, output)
+    typer.echo(f"{len(found)} identities of {len(found.table)} tracklets in {place}")
+    for path in written:
+        typer.echo(f"written: {path}", err=True)

@@ -21,9 +21,11 @@ from mot_reid.cli.options import (
 from mot_reid.cli.remembering import (
     CameraOption,
     GalleryOption,
+    IdentifyOption,
     ReplaceOption,
     StartedOption,
     StoreOption,
+    identify_runs,
     remembering,
 )
 from mot_reid.cli.runs import Runs
@@ -101,6 +103,7 @@ def track(
     started: StartedOption = None,
     replace: ReplaceOption = False,
     store: StoreOption = None,
+    identify: IdentifyOption = False,
     start: Annotated[int, typer.Option(help="First frame, counted from 1.", rich_help_panel=FRAMES)] = 1,
     stop: Annotated[
         int | None, typer.Option(help="Last frame, included.", show_default="the end", rich_help_panel=FRAMES)
@@ -209,6 +212,8 @@ def track(
     read = (detections, motion_file, config, settings.detector.weights, settings.embedder.weights)
     _keep_inputs(folders, [*sources, *(path for path in read if path)])
     remember = None
+    if identify and gallery is None:
+        raise UsageError("--identify: needs --gallery")
     if gallery is not None:
         names = camera or _unique(map(source_name, sources))
         remember = remembering(
@@ -228,6 +233,8 @@ def track(
     at_once = min(jobs or (len(sources) if live else 1), len(sources))
     pairs = list(zip(sources, folders, strict=True))
     failed = runs.one_by_one(pairs) if at_once == 1 else runs.side_by_side(pairs, at_once)
+    if identify and gallery is not None:
+        identify_runs(gallery, output)
     if failed:
         if len(sources) > 1:
             typer.echo(f"error: {failed} of {len(sources)} sources failed", err=True)

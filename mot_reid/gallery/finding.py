@@ -21,6 +21,7 @@ from mot_reid.resources import shipped
 __all__ = ["Hit", "Hits", "described", "find_calibration", "find_person", "named_means", "sampled_means"]
 
 Vectors = NDArray[np.float32]
+Rows = NDArray[np.intp]
 
 _SAMPLE = 20_000
 """Records of which the cameras' means are taken at the most."""
@@ -177,25 +178,43 @@ def named_means(store: Store, table: RecordTable, *names: Sequence[str]) -> tupl
     return found[0], found[1]
 
 
-def described(table: RecordTable, text: str, top: int, where: Filter | None, place: str) -> Hits:
+def record_attributes(store: Store, table: RecordTable, rows: Rows) -> list[dict[str, float]]:
+    """The attributes of records; where they have none, what a shipped head reads in their embeddings."""
+    found: list[dict[str, float]] = [json.loads(table.attributes[row]) for row in rows.tolist()]
+    bare = np.flatnonzero([not entry for entry in found])
+    if not bare.size:
+        return found
+    from mot_reid.appearance.attributes import load_attributes
+
+    for path in sorted(shipped("weights").glob("*attributes*.safetensors")):
+        head = load_attributes(path)
+        if head.origin == store.info.fingerprint:
+            read = head.describe(store.means(rows[bare]))
+            for place, entry in zip(bare.tolist(), read, strict=True):
+                found[place] = entry
+            break
+    return found
+
+
+def described(store: Store, table: RecordTable, text: str, top: int, where: Filter | None) -> Hits:
     """The tracklets whose attributes fit a description best.
 
     Args:
-        table: of the gallery.
+        store: to search in.
+        table: its `Store.table`.
         text: attributes with commas between them, such as ``"red top, backpack"``; ``no`` or ``without``
             before one asks for its absence.
         top: how many hits.
         where: which records may be found.
-        place: the gallery, for messages.
 
     Raises:
         GalleryError: the records have no attributes, or none of them is meant by a part of the text.
     """
     rows = np.arange(len(table)) if where is None else np.flatnonzero(where.mask(table))
-    values = [json.loads(table.attributes[row]) for row in rows.tolist()]
+    values = record_attributes(store, table, rows)
     names = sorted({name for entry in values for name in entry})
     if not names:
-        raise GalleryError(f"{place}: its records have no attributes: their embedder gives none")
+        raise GalleryError(f"{store.place}: its records have no attributes: their embedder gives none")
     score = np.ones(len(rows))
     for part in filter(None, (piece.strip() for piece in text.split(","))):
         absent = bool(re.match(r"(no|without)\s", part))

@@ -352,7 +352,7 @@ class Gallery:
         Raises:
             GalleryError: the gallery's embedder gives no attributes, or none is called so.
         """
-        return described(self.table(), text, top, Filter(cameras, after, before), str(self.place))
+        return described(self.store, self.table(), text, top, Filter(cameras, after, before))
 
     def identify(
         self,

@@ -1,0 +1,104 @@
+"""From two videos to a search and to identities, by the commands, with the models that ship."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("gallery")
+
+
+def test_the_whole_way(run: Any, scene: Any, place: Path) -> None:
+    shop, out = place / "shop", place / "out"
+    options = ("--detections", scene.detections, "--camera-motion", "none", "--no-video", "--gallery", shop)
+    done = run("track", scene.video, *options, "--camera", "door", "-o", out / "door")
+    assert done.code == 0, done.err
+    assert "2 tracklets remembered" in done.out
+    other = place / "yard.mp4"
+    other.write_bytes(scene.video.read_bytes())
+    done = run("track", other, *options, "-o", out / "yard", "--started", "2026-11-29T10:00:00")
+    assert done.code == 0, done.err
+
+    again = run("track", other, *options, "-o", out / "again")
+    assert again.code == 2
+    assert "has 2 tracklets of" in again.err
+    assert run("track", other, *options, "-o", out / "yard", "--replace").code == 0
+
+    listed = run("gallery", shop)
+    assert "4 tracklets of 2 cameras" in listed.out
+    assert "door:1" in run("gallery", shop, "tracks", "--camera", "door").out
+
+    found = run("search", shop, "--track", "door:1", "-o", place / "found", "--clips")
+    assert found.code == 0, found.err
+    content = json.loads((place / "found" / "search.json").read_text())
+    assert content["hits"][0]["track"] == "yard:1"
+    assert content["hits"][0]["probability"] > 0.9
+    sheet = cv2.imread(str(place / "found" / "search.png"))
+    assert sheet is not None
+    assert (np.abs(sheet.astype(int) - 250) > 60).any(axis=2).mean() > 0.02
+    assert len(list((place / "found").glob("*.mp4"))) == 3
+
+    done = run("identify", shop, "--results", out, "-o", place / "who")
+    assert done.code == 0, done.err
+    assert "2 identities of 4 tracklets" in done.out
+    rows = [
+        np.loadtxt(out / camera / "tracks_global.txt", delimiter=",")[:, :2] for camera in ("door", "yard")
+    ]
+    assert rows[0].tolist() == rows[1].tolist()  # one id space: the same video twice
+    assert cv2.imread(str(place / "who" / "routes.png")) is not None
+
+    assert run("gallery", shop, "two", "door:1", "yard:1").code == 0
+    assert "3 identities" in run("identify", shop).out
+    assert "1 tracklets forgotten, 3 left" in run("gallery", shop, "forget", "door:1").out
+    assert "3 tracklets forgotten, 0 left" in run("gallery", shop, "forget", "--keep-days", "0").out
+    empty = run("search", shop, "--track", "door:1")
+    assert (empty.code, "the gallery is empty" in empty.err) == (2, True)
+
+
+def test_tracks_of_others_are_remembered(run: Any, scene: Any, tmp_path: Path) -> None:
+    """Finished results with their video, a picture to search for, and one without people."""
+    rows = [line.split(",") for line in Path(scene.detections).read_text().splitlines()]
+    lines = [",".join([row[0], str(place % 2 + 1), *row[2:7]]) for place, row in enumerate(rows)]
+    (tmp_path / "tracks.txt").write_text("\n".join(lines) + "\n")
+    made = run("gallery", tmp_path / "shop", "add", scene.video, tmp_path / "tracks.txt", "--camera", "door")
+    assert made.code == 0, made.err
+    assert "2 tracklets of" in made.out
+    frame = scene.frames[0]
+    cv2.imwrite(str(tmp_path / "frame.png"), frame)
+    box = ",".join(str(float(value)) for value in _box(rows[0]))
+    found = run("search", tmp_path / "shop", tmp_path / "frame.png", "--box", box, "--top", "1")
+    assert found.code == 0, found.err
+    assert "door:1" in found.out
+    nobody = run("search", tmp_path / "shop", tmp_path / "frame.png")
+    assert nobody.code == 2
+    assert "nobody is found in it" in nobody.err or "people are in it" in nobody.err
+    broken = run("gallery", tmp_path / "shop", "add", scene.video, tmp_path / "nowhere.txt", "--replace")
+    assert broken.code in (1, 2)
+    assert "tracks not found" in broken.err
+
+
+def _box(row: list[str]) -> tuple[float, float, float, float]:
+    left, top, width, height = (float(value) for value in row[2:6])
+    return left, top, left + width, top + height
+
+
+def test_wrong_calls_are_told(run: Any, tmp_path: Path) -> None:
+    for arguments, told in (
+        (("search", tmp_path), "expected pictures, --track or --describe"),
+        (("search", tmp_path, "--track", "a:1"), "no gallery there"),
+        (("search", tmp_path, "--track", "a:1", "--after", "noon"), "expected HH:MM:SS"),
+        (("gallery", tmp_path, "shout"), "'shout' is not known"),
+        (("gallery", tmp_path, "one", "a:1"), "expected CAMERA:ID CAMERA:ID"),
+        (("identify", tmp_path, "--results", tmp_path / "no"), "no such folder"),
+        (("evaluate-search",), "expected a gallery with --gt, or --crops"),
+        (("track", "x.mp4", "--identify"), "needs --gallery"),
+    ):
+        done = run(*arguments)
+        assert done.code in (1, 2)
+        assert told in done.err
