@@ -56,7 +56,7 @@ LONGEST_FUNCTION = 80
 STILL_LONG = {
     "cli/benchmark.py:benchmark": 197,
     "cli/evaluate_reid.py:evaluate_reid": 159,
-    "cli/track.py:track": 190,
+    "cli/track.py:track": 193,
     "cli/train.py:train": 119,
     "cli/train_detector.py:train_detector": 120,
     "training/detector/trainer.py:_fine_tune": 107,
