@@ -128,7 +128,7 @@ class Runs:
                     cancelled=cancelled,
                 )
             self._warn_of_other_frames(summary, progress)
-            if not summary.rows and summary.frames:
+            if not summary.rows and summary.frames and (summary.found or self.detections is None):
                 progress.say(f"{summary.source.name}: {self._why_nothing(summary)}")
         except typer.Exit:
             raise
@@ -161,8 +161,6 @@ class Runs:
         """Why a run has no track, and what to try."""
         config = self.tracker.config
         if not summary.found:
-            if self.detections is not None:
-                return "no track, as none of the frames tracked has a detection"
             wanted = ", ".join(config.detector.classes) or "anything"
             return (
                 f"no track: the detector found no {wanted} of score {config.detector.score:g} or more in "
