@@ -27,6 +27,7 @@ ONNX_ORIGIN = "checkpoint_sha256"
 
 _PACKAGE = Path(__file__).parent
 _WEIGHTS = (".onnx", ".pt", ".safetensors")
+_SHORT = {"strong": "mgn_osnet_lct_x1_0.safetensors"}  # the embedder for galleries
 _log = logging.getLogger(__name__)
 
 
@@ -43,12 +44,13 @@ def find_weights(name: str | Path, suffixes: tuple[str, ...]) -> Path:
     command in somebody's folder would run with that person's weights: ``./NAME`` means it.
 
     Args:
-        name: a path or a shipped file's name.
+        name: a path, a shipped file's name, or ``strong`` for the shipped embedder for galleries.
         suffixes: what the error lists as shipped, such as ``(".pt",)``.
 
     Raises:
         FileNotFoundError: it is neither.
     """
+    name = _SHORT.get(str(name), name)
     path = Path(name).expanduser()
     ours = shipped("weights") / path.name
     if str(name) == path.name and ours.suffix in _WEIGHTS and ours.is_file():
