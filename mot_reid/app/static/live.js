@@ -27,7 +27,7 @@ export function begin(state) {
       act('Forget them', 'DELETE', 'people', `who was seen by ${camera.name}`));
     details.addEventListener('toggle', () => details.open && showPeople(number, people));
     const node = element('section', { className: 'place', 'aria-label': camera.name },
-      element('h3', { textContent: camera.name }), picture, status, counts,
+      element('h2', { textContent: camera.name }), picture, status, counts,
       element('p', {}, act('Start', 'POST', 'start'), ' ', act('Stop', 'POST', 'stop')),
       element('details', {}, element('summary', { textContent: `What happened at ${camera.name}` }), happened), details);
     panel.append(node);
