@@ -35,6 +35,7 @@ SEQUENCES = {
     "adl-rundle-6": (".", 30.0, (1920, 1080)),
 }
 LINES, ZONES = 40, 20
+PROGRAM = "from mot_reid.cli import main; main()"
 Counts: TypeAlias = NDArray[np.int64]
 Points: TypeAlias = NDArray[np.float64]
 
@@ -132,7 +133,7 @@ def run_of(name: str, source: str, data: Path, runs: Path) -> Path:
     folder = runs / name
     if not (folder / "summary.json").exists():
         command = ["track", str(data / name / source), "-o", str(folder), "--csv", "--no-video", "-q"]
-        subprocess.run([sys.executable, "-m", "mot_reid.cli", *command], check=True)
+        subprocess.run([sys.executable, "-c", PROGRAM, *command], check=True)
     return folder
 
 

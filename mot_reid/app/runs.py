@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,7 @@ class Run:
         self._log: list[dict[str, Any]] = []
         self._by_frame: NDArray[np.intp] = np.zeros(0, np.intp)
         self._sorted_frames: NDArray[np.int64] = np.zeros(0, np.int64)
+        self._lanes: list[dict[str, Any]] = []
         self._reader: FrameReader | None = None
         self._no_video = ""
         self.name = folder.name
@@ -88,13 +90,16 @@ class Run:
         )
         numbers, first = np.unique(rows.frames, return_index=True)
         self._times = numbers, rows.times[first]
-        self._file = file
+        # From here on the rows are those above, of half the size.
+        none = Observations.empty()
+        self._file = replace(file, rows=none, scores=file.scores[:0], predicted=file.predicted[:0])
         self.name = file.source
         self._log = _read_log(self.folder / CORRECTIONS)
         self._show(replay(self._found, self._log))
 
     def _show(self, state: Corrected) -> None:
         self._state = state
+        self._lanes = lanes(state.rows, self.fps)
         self._by_frame = np.argsort(state.rows.frames, kind="stable")
         self._sorted_frames = state.rows.frames[self._by_frame]
 
@@ -135,7 +140,7 @@ class Run:
             "width": width,
             "height": height,
             "classes": {str(number): name for number, name in self.file.class_names.items()},
-            "tracks": lanes(state.rows, self.fps),
+            "tracks": self._lanes,
             "names": {str(track): name for track, name in state.names.items()},
             "pictures": self.reader() is not None,
             "no_pictures": self._no_video,
@@ -182,6 +187,12 @@ class Run:
                         self._no_video or "the video is not where it was; --video says where it is"
                     )
             return self._reader
+
+    def place(self) -> Path | None:
+        """Where the run's video or pictures are, or were; None where nobody knows."""
+        location = str((self.file.summary.get("source") or {}).get("location") or "")
+        place = self._video or (Path(location) if location else None)
+        return None if place is None else place.absolute()
 
     def observations(self) -> Observations:
         """The corrected tracks as analytics take them."""

@@ -22,7 +22,7 @@ __all__ = ["make_app"]
 
 STATIC = Path(__file__).parent / "static"
 _KINDS = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
-_ERRORS = (ValueError, FileNotFoundError, ImportError, OSError)
+_ERRORS = (ValueError, OverflowError, ImportError, OSError)
 
 
 def make_app(

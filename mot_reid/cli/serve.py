@@ -17,6 +17,9 @@ def serve(
         list[Path] | None,
         typer.Argument(metavar="RUNS", help="Output folders of `mot-reid track`, or folders of such."),
     ] = None,
+    gallery: Annotated[
+        str | None, typer.Option(help="A gallery in which people are looked for, see `mot-reid gallery`.")
+    ] = None,
     cameras: Annotated[
         Path | None, typer.Option(help="YAML file with live cameras; see docs/browser.md.")
     ] = None,
@@ -67,7 +70,15 @@ def serve(
     names = {"localhost", "127.0.0.1", "[::1]", host.lower()}
     hosts = frozenset(names) if is_loopback(host) else frozenset()
     more = live_routes(watched)
-    app = make_app(shown, hosts=hosts, token=token or "", routes=more, features=["live"] if watched else [])
+    if gallery is not None:
+        more += _search(gallery, shown)
+    app = make_app(
+        shown,
+        hosts=hosts,
+        token=token or "",
+        routes=more,
+        features=[*(["search"] if gallery is not None else []), *(["live"] if watched else [])],
+    )
     served = uvicorn.Config(
         app, host=host, port=port, log_level="warning", access_log=False, server_header=False
     )
@@ -92,6 +103,16 @@ def _cameras(path: Path | None, config: Path | None) -> list[Any]:
     settings = read_cameras(path)
     make = trackers(settings, config)
     return [Camera(entry, make) for entry in settings]
+
+
+def _search(place: str, shown: list[Any]) -> list[Any]:
+    from mot_reid.app.search_routes import search_routes
+    from mot_reid.gallery.gallery import Gallery
+
+    kept = Gallery(place)
+    if not kept.exists():
+        raise UsageError(f"--gallery {place}: there is no gallery")
+    return search_routes(kept, shown)
 
 
 def _place(entry: str) -> tuple[str, Path]:

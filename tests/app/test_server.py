@@ -199,7 +199,8 @@ PIECES = (
     *("secret.txt", "%2fetc%2fpasswd", "..\\", "index.html", "99999999999999999999", "summary.json"),
 )
 leaves = (
-    st.none()
+    st.just(10**400)
+    | st.none()
     | st.booleans()
     | st.integers()
     | st.floats()

@@ -28,7 +28,8 @@ const state = {
 };
 
 let kinds = new Map();
-const many = () => kinds.size > 0 && new Set(kinds.values()).size > 1;
+let several = false; // classes
+const many = () => several;
 const classOf = (id) => kinds.get(id);
 
 const stage = new Stage(get('picture'), state);
@@ -48,6 +49,7 @@ function report(error) {
 function take(run) {
   state.run = run;
   kinds = new Map(run.tracks.map((track) => [track.id, track.class]));
+  several = new Set(kinds.values()).size > 1;
   state.rows = new Rows(run.key);
   get('seek').max = run.frames;
   const pictures = run.pictures ? (run.drawn ? ' · the video has its boxes drawn in' : '') : ` · no pictures: ${run.no_pictures}`;
@@ -275,7 +277,7 @@ document.addEventListener('keydown', (event) => {
 
 window.addEventListener('unhandledrejection', (event) => { event.preventDefault(); report(event.reason); });
 
-state.refilter = filter;
+state.open = open;
 
 async function begin() {
   const { runs, features } = await ask('/api/runs');

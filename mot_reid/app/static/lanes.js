@@ -10,7 +10,8 @@ export class Lanes {
     this.canvas = canvas;
     this.state = state;
     this.tracks = [];
-    this.base = null;
+    this.wide = 1;
+    this.line = document.getElementById('lanes-mark');
     canvas.addEventListener('click', (event) => this.click(event));
     new ResizeObserver(() => this.layout()).observe(canvas.parentElement);
   }
@@ -28,9 +29,7 @@ export class Lanes {
     this.canvas.width = Math.round(wide * this.ratio);
     this.canvas.height = Math.round(tall * this.ratio);
     this.canvas.style.height = `${tall}px`;
-    this.base = document.createElement('canvas');
-    [this.base.width, this.base.height] = [this.canvas.width, this.canvas.height];
-    const paper = this.base.getContext('2d');
+    const paper = this.canvas.getContext('2d');
     paper.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     const style = getComputedStyle(document.documentElement);
     paper.fillStyle = style.getPropertyValue('--ground');
@@ -55,15 +54,11 @@ export class Lanes {
     this.mark();
   }
 
+  // The line at the frame that is shown: an element of its own, for the lanes are many and dear to draw.
   mark() {
-    if (!this.base) return;
-    const paper = this.canvas.getContext('2d');
-    paper.setTransform(1, 0, 0, 1, 0, 0);
-    paper.drawImage(this.base, 0, 0);
-    paper.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     const per = (this.wide - GAP) / Math.max(1, this.state.run.frames);
-    paper.fillStyle = '#e63946';
-    paper.fillRect(GAP + (this.state.frame - 1) * per - 1, 0, 2, this.canvas.height);
+    this.line.style.transform = `translateX(${GAP + (this.state.frame - 1) * per - 1}px)`;
+    this.line.style.height = this.canvas.style.height;
   }
 
   click(event) {

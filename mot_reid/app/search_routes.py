@@ -1,0 +1,122 @@
+"""What the server answers about a gallery: find somebody by a picture, a box, a track, or a description."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from mot_reid.app.runs import Run
+from mot_reid.app.server import answered, json_body, read_body
+from mot_reid.gallery.gallery import Gallery
+from mot_reid.gallery.store import GalleryError
+
+__all__ = ["search_routes"]
+
+_MOST_HITS = 60
+_MOST_PIXELS = 50_000_000
+
+
+def search_routes(gallery: Gallery, runs: Sequence[Run]) -> list[Route]:
+    """The addresses below ``/api/search``.
+
+    Args:
+        gallery: in which people are looked for.
+        runs: those shown; hits from their videos can be gone to.
+    """
+    lock = threading.Lock()  # an embedder does one thing at a time
+
+    def found(query: Any) -> dict[str, Any]:
+        with lock:
+            try:
+                if isinstance(query, dict):
+                    hits = gallery.describe(query["describe"], _MOST_HITS)
+                elif isinstance(query, _Boxed):
+                    hits = gallery.search(query.image, _MOST_HITS, box=query.box)
+                else:
+                    hits = gallery.search(query, _MOST_HITS)
+            except GalleryError as error:
+                raise ValueError(str(error)) from None
+        places = {str(place): run.key for run in runs if (place := run.place()) is not None}
+        entries = [
+            hit.to_dict() | {"row": int(hit.row), "run": places.get(str(Path(hit.source).absolute()))}
+            for hit in hits
+        ]
+        return {"hits": entries, "absent": float(hits.absent), "searched": int(hits.searched)}
+
+    async def by_picture(request: Request) -> Response:
+        data = await read_body(request)
+        return await answered(lambda: found(_picture(data)))
+
+    async def by_words(request: Request) -> Response:
+        body = await json_body(request)
+        return await answered(lambda: found(_asked(body, runs)))
+
+    async def crop(request: Request) -> Response:
+        def work() -> Response:
+            row = request.path_params["row"]
+            if not 0 <= row < len(gallery.table()):
+                raise HTTPException(404, "no such record")
+            pictures = gallery.tracklets([row])[0].crops
+            if not pictures:
+                raise HTTPException(404, "it has no picture")
+            best = max(pictures, key=lambda one: one.quality)
+            return Response(best.jpeg, media_type="image/jpeg", headers={"cache-control": "no-store"})
+
+        return await answered(work)
+
+    return [
+        Route("/api/search", by_words, methods=["POST"]),
+        Route("/api/search/picture", by_picture, methods=["POST"]),
+        Route("/api/search/crops/{row:int}", crop),
+    ]
+
+
+class _Boxed:
+    """A box in a picture."""
+
+    def __init__(self, image: Any, box: list[int]) -> None:
+        self.image, self.box = image, box
+
+
+def _picture(data: bytes) -> Any:
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    if image is None:
+        raise ValueError("the picture cannot be read")
+    if image.size > 3 * _MOST_PIXELS:
+        raise ValueError("the picture is too large")
+    return image
+
+
+def _asked(body: Any, runs: Sequence[Run]) -> Any:
+    """What is asked for: a description, a track of the gallery, or a box in a run's frame."""
+    if not isinstance(body, dict):
+        raise ValueError("expected run, frame and box; or track; or describe")
+    if isinstance(body.get("describe"), str):
+        return {"describe": body["describe"][:200]}
+    if isinstance(body.get("track"), str):
+        return body["track"][:200]
+    run = next((run for run in runs if run.key == body.get("run")), None)
+    frame, box = body.get("frame"), body.get("box")
+    if run is None or isinstance(frame, bool) or not isinstance(frame, int) or not 0 < frame < 2**31:
+        raise ValueError("expected run, frame and box; or track; or describe")
+    numbers = isinstance(box, list) and len(box) == 4 and all(type(v) in (int, float) for v in box)
+    reader = run.reader()
+    image = None if reader is None else reader.image(frame)
+    if image is None:
+        raise ValueError("frame: there is no picture of it")
+    height, width = image.shape[:2]
+    if not numbers or not np.isfinite(np.array(box, np.float64)).all():
+        raise ValueError("box: expected four numbers")
+    x1, y1, x2, y2 = np.clip(np.rint(np.array(box)), 0, [width, height, width, height]).astype(int).tolist()
+    if x2 - x1 < 4 or y2 - y1 < 8:
+        raise ValueError("box: it is too small")
+    return _Boxed(image, [x1, y1, x2, y2])

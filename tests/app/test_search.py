@@ -1,0 +1,113 @@
+"""The search on the page: what it asks a gallery, and what it shows of the answer."""
+
+import base64
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from unittest.mock import create_autospec
+
+import cv2
+import numpy as np
+import pytest
+from conftest import make_run, walkers
+from pages import Page
+from starlette.testclient import TestClient
+
+from mot_reid.app.runs import runs_in
+from mot_reid.app.search_routes import search_routes
+from mot_reid.app.server import make_app
+from mot_reid.gallery.finding import Hit, Hits
+from mot_reid.gallery.gallery import Gallery
+from mot_reid.gallery.records import Crop
+
+
+def jpeg() -> bytes:
+    return cv2.imencode(".jpg", np.full((64, 32, 3), 200, np.uint8))[1].tobytes()
+
+
+@pytest.fixture
+def gallery(tmp_path: Path) -> Any:
+    """Answers with one tracklet whatever it is asked; its calls have the real one's signatures."""
+    source = str(tmp_path / "yard-pictures")
+    hit = Hit("rec", "<yard>", source, 2, 0, 1.0, 2.0, float("nan"), 26, 50, 0.93, 0.8, None, 0)
+    made = create_autospec(Gallery, instance=True)
+    made.search.return_value = made.describe.return_value = Hits([hit], 0.05, 7)
+    made.table.return_value = [None]
+    record = type("Record", (), {"crops": [Crop(jpeg(), 30, 1.2, 0.5), Crop(b"worse", 30, 1.2, 0.1)]})
+    made.tracklets.return_value = [record]
+    return made
+
+
+@pytest.fixture
+def app(tmp_path: Path, gallery: Any) -> Any:
+    runs = runs_in([make_run(tmp_path / "yard")])
+    return make_app(runs, routes=search_routes(gallery, runs), features=["search"])
+
+
+def test_a_gallery_is_asked_by_picture_box_track_and_words(app: Any, gallery: Any) -> None:
+    client = TestClient(app, base_url="http://127.0.0.1")
+    found = client.post("/api/search/picture", content=jpeg()).json()
+    assert found["hits"][0]["run"] == "r0"
+    assert found["searched"] == 7
+    assert gallery.search.call_args.args[0].shape == (64, 32, 3)
+    box = [float(value) for value in walkers(10)[0]]
+    assert client.post("/api/search", json={"run": "r0", "frame": 10, "box": box}).status_code == 200
+    assert gallery.search.call_args.kwargs["box"] == [56, 60, 86, 150]
+    client.post("/api/search", json={"track": "door:3"})
+    assert gallery.search.call_args.args[0] == "door:3"
+    client.post("/api/search", json={"describe": "red top"})
+    assert gallery.describe.call_args.args[0] == "red top"
+    assert client.get("/api/search/crops/0").content == jpeg()
+    assert client.get("/api/search/crops/1").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        [],
+        {"run": "r0", "frame": 10},
+        {"run": "r0", "frame": 999, "box": [0, 0, 50, 50]},
+        {"run": "r0", "frame": 10, "box": [0, 0, 1, 1]},
+        {"run": "r0", "frame": 10, "box": [0, 0, 10**400, 1]},
+        {"run": "r7", "frame": 10, "box": [0, 0, 50, 50]},
+    ],
+)
+def test_what_cannot_be_looked_for_is_refused(app: Any, body: Any) -> None:
+    client = TestClient(app, base_url="http://127.0.0.1")
+    assert client.post("/api/search", json=body).status_code == 422
+    assert client.post("/api/search/picture", content=b"no picture").status_code == 422
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+def test_looking_for_somebody(
+    browser: Any, app: Any, gallery: Any, serve: Callable[[Any], str], width: int
+) -> None:
+    shown = Page(browser, serve(app), width)
+    shown.click("#tab-search")
+    shown.click("#panel-search button")
+    shown.drag((0.06, 0.25), (0.16, 0.63))
+    shown.until(lambda: "93 %" in shown.text("#panel-search"), "the hits")
+    assert "Not among them: 5 %" in shown.text("#panel-search")
+    loaded = "return document.querySelector('#panel-search img').naturalWidth"
+    shown.until(lambda: shown.js(loaded) == 32, "the picture")
+    assert len(gallery.search.call_args.kwargs["box"]) == 4
+    assert shown.barriers() == []
+    assert not shown.too_wide()
+    shown.shot(f"search-{width}")
+    shown.click("#panel-search figure button")
+    shown.until(lambda: shown.frame == 26, "the hit's frame")
+    drop = """
+        const bytes = Uint8Array.from(atob(arguments[0]), (c) => c.charCodeAt(0));
+        const data = new DataTransfer();
+        data.items.add(new File([bytes], 'who.jpg', { type: 'image/jpeg' }));
+        const drop = document.querySelector('#panel-search .drop');
+        drop.dispatchEvent(new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true }));
+    """
+    before = gallery.search.call_count
+    shown.js(drop, base64.b64encode(jpeg()).decode())
+    shown.until(lambda: gallery.search.call_count > before, "the picture that was dropped")
+    shown.write("#panel-search > label input", "red top")
+    shown.click("#panel-search > button")
+    shown.until(lambda: gallery.describe.call_count, "the description")
+    assert shown.problems() == []
