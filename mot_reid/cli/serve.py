@@ -55,7 +55,7 @@ def serve(
     """
     with usage_errors():
         require("starlette", "serve")
-        uvicorn = require("uvicorn", "serve")
+        require("uvicorn", "serve")
         from mot_reid.app.live_routes import live_routes
         from mot_reid.app.runs import runs_in
         from mot_reid.app.safety import is_loopback
@@ -79,6 +79,15 @@ def serve(
         routes=more,
         features=[*(["search"] if gallery is not None else []), *(["live"] if watched else [])],
     )
+    _serve(app, watched, host, port, token or "")
+
+
+def _serve(app: Any, watched: list[Any], host: str, port: int, token: str) -> None:
+    """Listens, says where, and goes on until Ctrl-C; cameras run meanwhile."""
+    import uvicorn
+
+    from mot_reid.app.safety import is_loopback
+
     served = uvicorn.Config(
         app, host=host, port=port, log_level="warning", access_log=False, server_header=False
     )
