@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from mot_reid.cli.errors import FAILED, INTERRUPTED, usage_errors
-from mot_reid.cli.options import QuietOption, build_config, setting_option, with_formats
+from mot_reid.cli.options import QuietOption, build_config, given_settings, setting_option, with_formats
 from mot_reid.cluster.batch import BATCH_FILE, LOGS, Batch, Plan
 from mot_reid.cluster.engines import Engine, LocalEngine, RayEngine
 from mot_reid.cluster.manifest import read_manifest
@@ -133,12 +133,7 @@ def batch(
     mot-reid batch "cameras/*/2026-11-*.mp4" -o out --jobs 8
     mot-reid batch list.csv -o s3://bucket/tracks --ray auto --gpus 0.25
     """
-    options = {
-        "detector.weights": detector,
-        "embedder.weights": embedder,
-        "detector.classes": None if classes is None else [c.strip() for c in classes.split(",") if c.strip()],
-        "device": device,
-    }
+    options = given_settings(batch, locals())
     with usage_errors():
         settings = with_formats(build_config(config, options, set_ or []), {"video": video})
         if gallery is not None and not settings.embeds:

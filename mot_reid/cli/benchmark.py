@@ -22,6 +22,7 @@ from mot_reid.cli.options import (
     SplitOption,
     TrustOption,
     build_config,
+    given_settings,
     print_table,
     setting_option,
 )
@@ -168,13 +169,7 @@ def benchmark(
                 raise UsageError(f"{option}: has no effect with --detections, which runs no detector")
         if cache is not None and no_cache:
             raise UsageError("--cache and --no-cache: choose one")
-        options = {
-            "detector.weights": detector,
-            "detector.image_size": image_size,
-            "embedder.weights": embedder,
-            "camera.motion": camera_motion,
-            "device": device,
-        }
+        options = given_settings(benchmark, locals())
         swept = dict(split_values(entry) for entry in set_ or [])
         fixed = [f"{key}={values[0]}" for key, values in swept.items() if len(values) == 1]
         swept = {key: values for key, values in swept.items() if len(values) > 1}

@@ -5,10 +5,10 @@ Those that stand for settings take help, range and default from the configuratio
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import Field, fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
 import typer
 from rich.console import Console
@@ -29,8 +29,9 @@ __all__ = [
     "TrustOption",
     "build_config",
     "build_settings",
-    "comma_list",
     "format_option",
+    "given_formats",
+    "given_settings",
     "print_table",
     "setting_option",
     "with_formats",
@@ -54,7 +55,40 @@ def setting_option(
     if isinstance(default, bool):
         shown = "yes" if default else "no"
     text = rf"{item.metadata['help']} \[default: {shown}]"
-    return typer.Option(*names, help=text, show_default=False, rich_help_panel=panel)
+    option: Any = typer.Option(*names, help=text, show_default=False, rich_help_panel=panel)
+    option.setting, option.listed = setting, isinstance(default, tuple)
+    return option
+
+
+def given_settings(command: Callable[..., object], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that a command's options stand for, by the names that `setting_option` was given.
+
+    Args:
+        command: its function; the options are in its annotations.
+        values: of its arguments by name, as ``locals()`` has them; None where not given. Text for a list is
+            taken apart at its commas.
+    """
+    given: dict[str, Any] = {}
+    for name, hint in get_type_hints(command, include_extras=True).items():
+        for option in getattr(hint, "__metadata__", ()):
+            if hasattr(option, "setting"):
+                value = values[name]
+                if isinstance(value, str) and option.listed:
+                    value = [entry.strip() for entry in value.split(",") if entry.strip()]
+                elif value == []:  # an option that may be repeated, and was not given
+                    value = None
+                given[option.setting] = value
+    return given
+
+
+def given_formats(command: Callable[..., object], values: Mapping[str, Any]) -> dict[str, bool | None]:
+    """The switches of formats among a command's options, for `with_formats`."""
+    return {
+        option.format: values[name]
+        for name, hint in get_type_hints(command, include_extras=True).items()
+        for option in getattr(hint, "__metadata__", ())
+        if hasattr(option, "format")
+    }
 
 
 def _find(setting: str, base: SettingsTree) -> tuple[Field[Any], Any]:
@@ -104,7 +138,9 @@ def format_option(name: str) -> Any:
     entry, default = FORMATS[name], name in Config().output.formats
     text = rf"Write {entry.file}: {entry.help}. \[default: {'yes' if default else 'no'}]"
     names = f"--{name}/--no-{name}"
-    return typer.Option(names, help=text, show_default=False, rich_help_panel="Outputs")
+    option: Any = typer.Option(names, help=text, show_default=False, rich_help_panel="Outputs")
+    option.format = name
+    return option
 
 
 def with_formats(config: Config, switches: Mapping[str, bool | None]) -> Config:
@@ -116,11 +152,6 @@ def with_formats(config: Config, switches: Mapping[str, bool | None]) -> Config:
         elif switch is False:
             on.pop(name, None)
     return with_settings(config, {"output": {"formats": tuple(on)}})
-
-
-def comma_list(text: str | None) -> list[str] | None:
-    """The entries of an option such as ``person,bicycle``; None where it is not given."""
-    return None if text is None else [entry.strip() for entry in text.split(",") if entry.strip()]
 
 
 EVALUATED = "What is scored"

@@ -13,8 +13,9 @@ from mot_reid.cli.errors import FAILED, UsageError, usage_errors
 from mot_reid.cli.options import (
     TrustOption,
     build_config,
-    comma_list,
     format_option,
+    given_formats,
+    given_settings,
     setting_option,
     with_formats,
 )
@@ -167,28 +168,15 @@ def track(
     mot-reid track MOT17-02 --detections det.txt --set association.tentative.min_hits=3
     mot-reid track door.mp4 yard.mp4 --gallery shop/
     """
-    options = {
-        "detector.weights": detector,
-        "embedder.weights": embedder,
-        "camera.motion": camera_motion,
-        "device": device,
-        "detector.classes": comma_list(classes),
-        "detector.score": score,
-        "detector.image_size": image_size,
-        "output.formats": comma_list(formats),
-        "output.offline": offline,
-        "output.analytics": analytics,
-        "output.labels": labels,
-        "output.trail": trail,
-    }
+    values = dict(locals())
+    options = given_settings(track, values)
     if detections is not None and len(sources) > 1:
         raise UsageError(f"--detections: one file cannot serve {len(sources)} sources")
     with usage_errors():
         Selection(start, stop, stride)
         check_fps(fps, live=any(map(is_live, sources)))
         settings = build_config(config, options, set_ or [])
-        switches = {"video": video, "jsonl": jsonl, "csv": csv, "parquet": parquet}
-        settings = with_formats(settings, switches)
+        settings = with_formats(settings, given_formats(track, values))
         motion_file = None if settings.camera.motion in ("flow", NONE) else settings.camera.motion
         if motion_file is not None and len(sources) > 1:
             raise UsageError(f"--camera-motion: one file cannot serve {len(sources)} sources")

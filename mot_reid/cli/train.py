@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mot_reid.cli.errors import INTERRUPTED, usage_errors
-from mot_reid.cli.options import QuietOption, build_settings, setting_option
+from mot_reid.cli.options import QuietOption, build_settings, given_settings, setting_option
 from mot_reid.cli.progress import WorkProgress
 from mot_reid.training.reid.settings import TrainingSettings
 
@@ -109,32 +109,7 @@ def train(
     mot-reid train market1501 --initial osnet.pth --teacher big.onnx --unlabelled more
     torchrun --nproc-per-node 4 --no-python mot-reid train market1501
     """
-    options: dict[str, Any] = {
-        "data.pattern": pattern,
-        "data.height": height,
-        "data.width": width,
-        "data.held_out": held_out,
-        "data.attributes": attributes,
-        "network.architecture": architecture,
-        "network.backbone": backbone,
-        "network.reduced_dim": reduced_dim,
-        "network.initial": initial,
-        "losses.softmax": softmax,
-        "losses.triplet": triplet,
-        "losses.contrastive": contrastive,
-        "losses.attributes": attribute_weight,
-        "distillation.teachers": teacher or None,
-        "distillation.unlabelled": unlabelled or None,
-        "distillation.weight": teacher_weight,
-        "schedule.epochs": epochs,
-        "batch.people": people,
-        "batch.images": images,
-        "optimiser.learning_rate": learning_rate,
-        "augmentation.erase": erase,
-        "device": device,
-        "precision": precision,
-        "seed": seed,
-    }
+    options = given_settings(train, locals())
     with usage_errors():
         settings = build_settings(TrainingSettings(), config, options, set_ or [])
         if not data.is_dir():

@@ -9,9 +9,20 @@ from typing import Any, get_args, get_type_hints
 import pytest
 
 from mot_reid import Config, Tracker
-from mot_reid.cli.options import build_config, format_option, setting_option, with_formats
+from mot_reid.cli.batch import batch
+from mot_reid.cli.benchmark import benchmark
+from mot_reid.cli.options import (
+    build_config,
+    format_option,
+    given_formats,
+    given_settings,
+    setting_option,
+    with_formats,
+)
 from mot_reid.cli.track import track
+from mot_reid.cli.train import train
 from mot_reid.resources import shipped
+from mot_reid.training.reid.settings import TrainingSettings
 
 
 def test_python_yaml_and_command_line_agree_on_every_default() -> None:
@@ -59,3 +70,29 @@ def test_set_comes_after_options_and_options_after_the_file(tmp_path: Path) -> N
     options = {"detector.score": 0.4, "detector.nms_iou": 0.6}
     detector = build_config(tmp_path / "my.yaml", options, ["detector.score=0.5"]).detector
     assert (detector.score, detector.nms_iou, detector.image_size) == (0.5, 0.6, 960)
+
+
+@pytest.mark.parametrize("command", [track, train, benchmark, batch])
+def test_each_option_for_a_setting_is_stated_once_and_reaches_it(command: Callable[..., object]) -> None:
+    names = inspect.signature(command).parameters
+    nothing = given_settings(command, dict.fromkeys(names))
+    assert nothing
+    assert set(nothing.values()) == {None}
+    base = TrainingSettings() if command is train else Config()
+    for setting in nothing:
+        part: Any = base
+        for name in setting.split("."):
+            part = getattr(part, name)
+
+
+def test_lists_are_taken_apart_and_switches_of_formats_found() -> None:
+    values = dict.fromkeys(inspect.signature(track).parameters)
+    values |= {"classes": "person, 3", "formats": "mot,coco", "csv": True, "video": False}
+    given = given_settings(track, values)
+    assert (given["detector.classes"], given["output.formats"]) == (["person", "3"], ["mot", "coco"])
+    assert given_settings(track, {**values, "classes": ""})["detector.classes"] == []
+    switches = given_formats(track, values)
+    assert switches == {"csv": True, "video": False, "jsonl": None, "parquet": None}
+    assert given_settings(train, {**dict.fromkeys(inspect.signature(train).parameters), "teacher": []})[
+        "distillation.teachers"
+    ] is None  # fmt: skip
