@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -25,7 +26,8 @@ def test_python_blocks_run_and_print_what_they_say(
         compile(code, f"{page.name}", "exec")
         if block["mark"] == "notest":
             continue
-        exec(compile(code, f"{page.name}", "exec"), {"__name__": "__main__"})
+        with np.printoptions(formatter=None, linewidth=75):  # Ultralytics changes them for the whole process
+            exec(compile(code, f"{page.name}", "exec"), {"__name__": "__main__"})
         told = re.findall(r"^ *print\(.*\)  # (.*)$", code, re.MULTILINE)
         assert capsys.readouterr().out.splitlines() == told
 

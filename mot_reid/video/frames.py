@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
 
@@ -50,7 +50,7 @@ class SourceInfo:
     fps: float
     frame_count: int | None
     live: bool = False
-    location: str = ""
+    location: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, eq=False)

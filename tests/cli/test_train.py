@@ -151,7 +151,7 @@ def test_wrong_calls_get_one_line(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["mgn_osnet_lct_x0_5.safetensors"], "nothing to do: give --data, --sequence or both"),
+        (["mgn_osnet_lct_x0_5.safetensors"], "nothing to do: give --data, --cameras or --sequence"),
         (["a.onnx", "b.onnx", "--data", ".", "--figure", "f.png"], "--figure: needs --data and one embedder"),
         (["a.onnx", "--data", ".", "--figure", "f.gif"], "ends in .png or .jpg"),
         (["a.onnx", "--data", "."], "weights not found: a.onnx"),
