@@ -100,23 +100,20 @@ class WeakConfig(Settings):
 
     min_iou: float = setting(0.5, "least overlap of a weak detection with its track", low=0, high=1)
     lost_min_iou: float = setting(0.6, "least overlap of a weak detection with a lost track", low=0, high=1)
-    lost_frames: int = setting(5, "frames for which a lost track can come back by a weak detection", low=1)
+    lost_time: float = setting(0.17, "seconds for which a weak detection can bring a lost track back", low=0)
 
 
 @dataclass(frozen=True)
 class ReviveConfig(Settings):
     """Settings of the stage that brings lost tracks back by appearance."""
 
-    lost_frames: int = setting(300, "frames for which a lost track can come back by appearance", low=0)
-    lost_time: float = setting(
-        20.0, "seconds for which a lost track can come back by appearance, where the rate is known", low=0
-    )
+    lost_time: float = setting(20.0, "seconds for which a lost track can come back by appearance", low=0)
     gate: float = setting(0.7, "largest distance of appearance that brings a lost track back", low=0, high=2)
     edge_gate: float = setting(
         0.2, "largest distance for a track that left or comes in at the picture's edge", low=0, high=2
     )
     margin: float = setting(0.05, "by which it must beat every rival's distance of appearance", low=0, high=2)
-    speed: float = setting(0.15, "how fast the reach of a lost track grows, heights a frame", low=0)
+    speed: float = setting(4.5, "how fast the reach of a lost track grows, heights a second", low=0)
     reach: float = setting(2.5, "how far from the expected place a lost track may turn up, heights", low=0)
     size_ratio: float = setting(2.0, "largest change of height while out of sight, a factor", low=1)
 
@@ -158,10 +155,7 @@ class EmbeddingConfig(Settings):
 class LifecycleConfig(Settings):
     """Settings of when tracks start and end."""
 
-    lost_frames: int = setting(60, "frames for which a lost track can come back by overlap", low=0)
-    lost_time: float = setting(
-        3.0, "seconds for which a lost track can come back by overlap, where the rate is known", low=0
-    )
+    lost_time: float = setting(2.0, "seconds for which a lost track can come back by overlap", low=0)
     duplicate_iou: float = setting(0.5, "a new track may not overlap a followed one by more", low=0, high=1)
 
 
@@ -169,9 +163,8 @@ class LifecycleConfig(Settings):
 class ReportConfig(Settings):
     """Settings of what is reported of the tracks."""
 
-    hidden_frames: int = setting(8, "frames for which a track behind another one is still reported", low=0)
     hidden_time: float = setting(
-        0.4, "seconds for which a track behind another one is still reported, where the rate is known", low=0
+        0.3, "seconds for which a track behind another one is still reported; 0 for never", low=0
     )
     hidden_cover: float = setting(0.5, "share of a box that must be covered for that", low=0, high=1)
     smoothing: float = setting(0.5, "share of the filter's box in the box that is reported", low=0, high=1)
@@ -198,7 +191,7 @@ _ASSOCIATION_BEFORE = {
     "new_share_inside": "tentative.activation_share_inside",
     "min_iou": "confident.min_iou",
     "age_cost": "confident.lost_cost",
-    "weak_age": "weak.lost_frames",
+    "weak_age": "association.weak.lost_time, in seconds, stands for it",
     "weak_min_iou": "weak.min_iou",
     "weak_lost_min_iou": "weak.lost_min_iou",
     "tentative_min_iou": "tentative.min_iou",
@@ -212,13 +205,13 @@ _ASSOCIATION_BEFORE = {
     "duplicate_iou": "lifecycle.duplicate_iou",
     "min_hits": "tentative.min_hits",
     "patient_hits": "tentative.unactivated_hits",
-    "hidden_age": "report.hidden_frames",
+    "hidden_age": "association.report.hidden_time, in seconds, stands for it",
     "hidden_time": "report.hidden_time",
     "hidden_cover": "report.hidden_cover",
     "smoothing": "report.smoothing",
-    "max_age": "lifecycle.lost_frames",
+    "max_age": "association.lifecycle.lost_time, in seconds, stands for it",
     "max_time": "lifecycle.lost_time",
-    "revive_age": "revive.lost_frames",
+    "revive_age": "association.revive.lost_time, in seconds, stands for it",
     "revive_time": "revive.lost_time",
     "revive_gate": "revive.gate",
     "revive_edge_gate": "revive.edge_gate",
@@ -299,7 +292,10 @@ class Config(SettingsTree):
     renamed: ClassVar[Mapping[str, str]] = {
         f"output.{name}": f"output.formats is the list of what is written, such as [mot, {name}]"
         for name in ("video", "jsonl", "csv", "parquet")
-    } | {f"association.{old}": f"association.{new}" for old, new in _ASSOCIATION_BEFORE.items()}
+    } | {
+        f"association.{old}": new if " " in new else f"association.{new}"
+        for old, new in _ASSOCIATION_BEFORE.items()
+    }
 
     @property
     def embeds(self) -> bool:

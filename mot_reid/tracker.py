@@ -17,6 +17,7 @@ from mot_reid import kernels
 from mot_reid.appearance.base import Embedder, as_embedder
 from mot_reid.association.associator import Associator, Embed
 from mot_reid.association.cascade import CASCADE, Stage, checked_cascade
+from mot_reid.association.clock import NOMINAL_RATE
 from mot_reid.config import Config, load_config
 from mot_reid.detection.base import Detector, as_detector
 from mot_reid.motion.camera import load_camera_motion
@@ -52,7 +53,7 @@ class Tracker:
         device: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"`` or ``"auto"``.
         threads: CPU threads of one pass through a network that is loaded here; None for what the
             configuration says, or else one for each core.
-        fps: frames a second of the video, if known: times in seconds count only then.
+        fps: frames a second of the video, if known, for frames whose time is not given; else 30.
         cascade: the stages of matching, with gates and cost terms of the caller's own if need be
             (see `mot_reid.association.cascade`).
 
@@ -60,6 +61,7 @@ class Tracker:
         config: its settings.
         cascade: its stages of matching.
         stopwatch: seconds spent in each stage.
+        time: of the last frame, seconds of the source; 0 before the first.
         affine: camera motion ``(2, 3)`` into the last frame, or None where it is not known.
         last_embeddings: rows of the last frame's detections ``(K,)`` that have embeddings, and those
             ``(K, D)``: what was asked for, or came with the detections; None where there are none.
@@ -177,6 +179,7 @@ class Tracker:
             self.config.association, self.config.motion, self._fps, cascade=self.cascade
         )
         self._frame_number = 0
+        self.time = 0.0
         self._shape: tuple[int, ...] | None = None
         self.affine: Affine | None = None
         self.last_embeddings: tuple[NDArray[np.intp], NDArray[np.float32]] | None = None
@@ -244,6 +247,7 @@ class Tracker:
         frame: NDArray[Any] | None,
         detections: Detections | None = None,
         *,
+        time: float | None = None,
         frame_number: int | None = None,
     ) -> Tracks:
         """Takes the next frame and returns the tracks seen in it.
@@ -255,6 +259,9 @@ class Tracker:
             frame: ``(H, W, 3)`` uint8 BGR. None is fine when nothing needs pixels: detections are given, with
                 embeddings unless there is no embedder, and camera motion is not estimated from frames.
             detections: this frame's; by default the detector finds them.
+            time: of the frame in seconds of the source: its presentation time stamp, or the wall clock of a
+                live source. All ages and gates count by it. By default it goes on with the frame number,
+                at ``fps`` frames a second; 30 where that is not known.
             frame_number: the frame's number in its video, from 1; by default one more than the last. A file
                 of camera motion is read by it.
 
@@ -263,19 +270,23 @@ class Tracker:
 
         Raises:
             TypeError: the frame is not an array, or detections are not `Detections`.
-            ValueError: the frame's dtype or shape is wrong or has changed, frame numbers do not ascend, or
+            ValueError: the frame's dtype or shape is wrong or has changed, frame numbers or times do not ascend, or
                 pixels are needed and there is no frame.
             RuntimeError: another thread is in it.
         """
         if not self._turn.acquire(blocking=False):
             raise RuntimeError("update: another thread is in it; a tracker follows one video, frame by frame")
         try:
-            return self._update(frame, detections, frame_number)
+            return self._update(frame, detections, time, frame_number)
         finally:
             self._turn.release()
 
     def _update(
-        self, frame: NDArray[Any] | None, detections: Detections | None, frame_number: int | None
+        self,
+        frame: NDArray[Any] | None,
+        detections: Detections | None,
+        time: float | None,
+        frame_number: int | None,
     ) -> Tracks:
         frame = self._usable(frame)
         number = self._frame_number + 1 if frame_number is None else frame_number
@@ -283,6 +294,7 @@ class Tracker:
             raise TypeError(f"frame_number: expected a whole number, got {number!r}")
         if number <= self._frame_number:
             raise ValueError(f"frame_number: expected more than {self._frame_number}, got {number}")
+        seconds = self._seconds(time, int(number) - self._frame_number)
         if detections is None:
             if frame is None:
                 raise ValueError("frame: the detector needs the pixels; pass frame, or your own detections")
@@ -299,11 +311,23 @@ class Tracker:
                 with self.stopwatch("camera motion"):
                     affine = camera.estimate(frame, detections.xyxy, number)
             with self.stopwatch("associate"):
-                tracks = self._associator.step(detections, affine, embed)
-        self.affine, self._frame_number = affine, int(number)
+                tracks = self._associator.step(detections, affine, embed, time=seconds)
+        self.affine, self._frame_number, self.time = affine, int(number), seconds
         if frame is not None:
             self._shape = frame.shape
         return tracks
+
+    def _seconds(self, time: float | None, frames: int) -> float:
+        """The time of the next frame: as given, or so many frames after the last."""
+        if time is None:
+            return self.time + frames / (self._fps or NOMINAL_RATE)
+        if not isinstance(time, int | float | np.integer | np.floating):
+            raise TypeError(f"time: expected seconds, got {time!r}")
+        seconds = float(time)
+        if not math.isfinite(seconds) or (self._frame_number and seconds <= self.time):
+            later = f" after {self.time:g}, the last frame's" if self._frame_number else ""
+            raise ValueError(f"time: expected seconds{later}, got {time}")
+        return seconds
 
     def detect(self, frame: NDArray[Any]) -> Detections:
         """What the detector finds in a frame ``(H, W, 3)`` uint8 BGR, by itself; no track takes note of it.

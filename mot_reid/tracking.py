@@ -176,7 +176,7 @@ def _frames(
     *,
     close: bool,
 ) -> Iterator[tuple[Frame, Tracks]]:
-    tracker.reset(source.info.fps / stride)
+    tracker.reset(source.info.fps)
     try:
         with open_overlap(source, tracker) as overlap:
             for step in tracked_steps(source, tracker, overlap, detections):

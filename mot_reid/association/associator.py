@@ -1,7 +1,6 @@
 """Association: takes one frame's detections after the other and says which tracks they are."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import ParamSpec, TypeVar
 
 import numpy as np
@@ -13,6 +12,7 @@ from mot_reid.association.appearance import AppearanceDistances
 from mot_reid.association.border import ImageBorder
 from mot_reid.association.budget import EmbeddingBudget
 from mot_reid.association.cascade import CASCADE, Stage, checked_cascade
+from mot_reid.association.clock import Clock
 from mot_reid.association.scene_shift import scene_shift
 from mot_reid.association.scores import UsualScore, activation_shares
 from mot_reid.association.state import FrameState
@@ -43,7 +43,7 @@ class Associator(KeepsAttributes):
     Args:
         association: settings; the defaults where None.
         motion: settings of the Kalman filter likewise.
-        fps: frames a second, for settings in seconds; None where nobody knows: only those in frames count.
+        fps: frames a second of the source, if known; see `mot_reid.association.clock.Clock`.
         cascade: the stages of matching.
         stopwatch: times each part of a frame by its name, if given.
 
@@ -64,7 +64,7 @@ class Associator(KeepsAttributes):
         cascade: Sequence[Stage] = CASCADE,
         stopwatch: Stopwatch | None = None,
     ) -> None:
-        self.association = at_frame_rate(association or AssociationConfig(), fps)
+        self.association = association or AssociationConfig()
         self.motion = motion or MotionConfig()
         self.cascade = checked_cascade(cascade)
         self._stopwatch = stopwatch
@@ -72,6 +72,7 @@ class Associator(KeepsAttributes):
         self._usual_score = UsualScore()
         self._border = ImageBorder()
         self._budget = EmbeddingBudget(self.association.embedding.share)
+        self._clock = Clock(fps)
         self._number = 0
         self.embeddable = self.embedded = 0
 
@@ -80,6 +81,8 @@ class Associator(KeepsAttributes):
         detections: Detections,
         affine: NDArray[np.float64] | None = None,
         embed: Embed | None = None,
+        *,
+        time: float | None = None,
     ) -> Tracks:
         """Takes one frame's detections and returns the tracks seen in it.
 
@@ -92,18 +95,20 @@ class Associator(KeepsAttributes):
             embed: gives the embeddings of the detections it is asked for, at most once a frame, and for a
                 share of them (`mot_reid.config.EmbeddingConfig.share`). None for motion alone, unless the
                 detections carry embeddings: those cost nothing, so all are used.
+            time: of this frame, seconds of the source; None for one usual interval after the last.
 
         Returns:
             The confirmed tracks seen in this frame, in the order of their detections, then those that are
             hidden behind them (``detection_index`` -1).
 
         Raises:
-            ValueError: embeddings do not have the shape they had before, or a gate or cost term of the
-                cascade gives anything but one value for each pair.
+            ValueError: embeddings do not have the shape they had before, a gate or cost term of the cascade
+                gives anything but one value for each pair, or time does not go on.
         """
         given, run = detections.embeddings, self._run
-        with unchanged_on_failure(self, self._table, self._border, self._budget):
+        with unchanged_on_failure(self, self._table, self._border, self._budget, self._clock):
             self._number += 1
+            self._clock.advance(time)
             frame = run("state", self._frame_state, detections, affine, embed is not None)
             asks = embed if given is None and frame.appearance_share else None
             if given is not None and len(given):
@@ -139,12 +144,12 @@ class Associator(KeepsAttributes):
             affine: camera motion, if measured.
             asks: whether somebody can be asked for embeddings.
         """
-        settings, table = self.association, self._table
+        settings, table, clock = self.association, self._table, self._clock
         carried, detections = detections.embeddings is not None, detections.without_embeddings()
         kept = (detections.scores >= settings.low_score).nonzero()[0]
         if len(kept) < len(detections):
             detections = detections[kept]
-        self._usual_score = self._usual_score.after(detections.scores)
+        self._usual_score = self._usual_score.after(detections.scores, clock.frames)
         usual = self._usual_score.value
         confident = detections.scores >= settings.confident.score_share * usual
         xyxy = detections.xyxy.astype(np.float64)
@@ -160,6 +165,9 @@ class Associator(KeepsAttributes):
         return FrameState(
             settings=settings,
             number=self._number,
+            time=clock.time,
+            elapsed=clock.elapsed,
+            interval=clock.interval,
             tracklets=table,
             tentative=table.rows["status"] == Status.TENTATIVE,
             ages=self._ages(),
@@ -178,16 +186,15 @@ class Associator(KeepsAttributes):
         )
 
     def _predict(self) -> None:
-        """Moves all tracklets on by one frame."""
+        """Moves all tracklets on to this frame's time; no further than overlap can bring anything back."""
+        clock, longest = self._clock, max(self.association.lifecycle.lost_time, self._clock.interval)
         rows, states = self._table.rows, self._table.states
         lost = (rows["status"] == Status.LOST).nonzero()[0]
         if lost.size:
             velocity = states.velocity
             velocity[lost, 2:] = 0  # an unseen box keeps its size
-            velocity[lost[self._ages()[lost] > self.association.lifecycle.lost_frames]] = (
-                0  # nor wanders off for ever
-            )
-        kalman.predict(states, self.motion)
+            velocity[lost[self._ages()[lost] > longest + clock.interval / 2]] = 0  # nor wanders off for ever
+        kalman.predict(states, self.motion, min(clock.frames, max(longest / clock.interval, 1.0)))
 
     def _compensate(self, affine: NDArray[np.float64] | None, seen: NDArray[np.float64]) -> None:
         """Moves all tracklets as the camera moved; the ``seen`` boxes ``(K, 4)`` stand in for no affine."""
@@ -223,30 +230,6 @@ class Associator(KeepsAttributes):
             table.embeddings, embeddings, known, table.rows["has_embedding"]
         )
 
-    def _ages(self) -> NDArray[np.int64]:
-        """Frames since each tracklet was last seen, ``(T,)``."""
-        return self._number - self._table.rows["last_seen"]
-
-
-def at_frame_rate(config: AssociationConfig, fps: float | None) -> AssociationConfig:
-    """The settings for a video of ``fps`` frames a second: where seconds end sooner than frames, they count.
-
-    None where nobody knows the rate: nothing changes.
-    """
-    if fps is None:
-        return config
-    lifecycle, revive, report = config.lifecycle, config.revive, config.report
-    lost, gone, hidden = (
-        min(part, round(time * fps))
-        for part, time in (
-            (lifecycle.lost_frames, lifecycle.lost_time),
-            (revive.lost_frames, revive.lost_time),
-            (report.hidden_frames, report.hidden_time),
-        )
-    )
-    return replace(
-        config,
-        lifecycle=replace(lifecycle, lost_frames=lost),
-        revive=replace(revive, lost_frames=gone),
-        report=replace(report, hidden_frames=hidden),
-    )
+    def _ages(self) -> NDArray[np.float64]:
+        """Seconds since each tracklet was last seen, ``(T,)``."""
+        return self._clock.time - self._table.rows["last_seen"]

@@ -29,7 +29,7 @@ Rows = NDArray[np.intp]
 
 # A candidate whose cost leads its rivals' by this much is clear.
 _CLEAR_LEAD = 0.3
-# A track that was missed for more frames was out of sight.
+# A track that was missed for more usual frames was out of sight.
 _MISSED = 3
 # Weight of the score between equal ambiguities.
 _TIE = 1e-3
@@ -133,7 +133,7 @@ def find_ambiguity(frame: FrameState, stage: Stage) -> tuple[Array, Rows]:
     expected[made.detections] = made.tracks
     loose = made[made.overlaps < settings.confident.stranger_iou]
     ambiguity[loose.detections] = np.minimum(ambiguity[loose.detections], loose.overlaps)
-    odd = (made.ages > _MISSED) | unknown[made.tracks]
+    odd = (made.ages > (_MISSED + 0.5) * frame.interval) | unknown[made.tracks]
     ambiguity[made.detections[odd]] = 0
     free = confident & (expected == UNMATCHED)
     if np.count_nonzero(free):

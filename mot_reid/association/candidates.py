@@ -38,18 +38,18 @@ _CARRIED_AWAY = 0.5
 
 def confirmed(frame: FrameState) -> Mask:
     """Selects the tracklets that were confirmed once and are not gone for too long for overlap to count."""
-    return ~frame.tentative & (frame.ages <= max(frame.settings.lifecycle.lost_frames, 1))
+    return ~frame.tentative & frame.within(frame.settings.lifecycle.lost_time)
 
 
 def confirmed_lately(frame: FrameState) -> Mask:
     """Selects those that were seen a moment ago."""
-    return ~frame.tentative & (frame.ages <= frame.settings.weak.lost_frames)
+    return ~frame.tentative & frame.within(frame.settings.weak.lost_time)
 
 
 def confirmed_of_known_appearance(frame: FrameState) -> Mask:
     """Selects those with an embedding, as long as appearance may bring them back."""
     known: Mask = ~frame.tentative & frame.tracklets.rows["has_embedding"]
-    return known & (frame.ages <= frame.settings.revive.lost_frames)
+    return known & frame.within(frame.settings.revive.lost_time)
 
 
 def tentative(frame: FrameState) -> Mask:

@@ -35,8 +35,8 @@ def lost_age_cost(frame: FrameState, pairs: Pairs) -> Array:
     Where a lost track and one in view are candidates for the same detection, the longer loss is the weaker.
     """
     settings = frame.settings
-    a_frame = np.float64(settings.confident.lost_cost / max(settings.lifecycle.lost_frames, 1))
-    return np.multiply(a_frame, pairs.ages - 1, dtype=np.float64)
+    a_second = np.float64(settings.confident.lost_cost / max(settings.lifecycle.lost_time, frame.interval))
+    return a_second * np.maximum(pairs.ages - frame.elapsed, 0)
 
 
 def appearance_cost(frame: FrameState, pairs: Pairs) -> Array:

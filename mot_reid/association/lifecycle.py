@@ -28,7 +28,7 @@ def update(frame: FrameState, motion: MotionConfig) -> None:
         _revive(frame, motion)
     kalman.update(states, matched, measured, motion, scores)
     rows["score"][matched] = scores
-    rows["last_seen"][matched] = frame.number
+    rows["last_seen"][matched] = frame.time
     rows["at_edge"][matched] = frame.at_edge[chosen]
     newly = matched[frame.activating[chosen] & ~rows["activated"][matched]]
     rows["activated"][newly], rows["hits"][newly] = True, 0
@@ -79,7 +79,8 @@ def start(frame: FrameState, motion: MotionConfig) -> None:
     shared = kernels.most_shared(detections.xyxy, detections.classes, starting, (~free).nonzero()[0])
     starting = starting[shared <= frame.settings.lifecycle.duplicate_iou]
     states = kalman.initiate(frame.measured[starting], motion)
-    rows = table.append(states, detections.classes[starting], detections.scores[starting], frame.number)
+    classes, scores = detections.classes[starting], detections.scores[starting]
+    rows = table.append(states, classes, scores, frame.number, frame.time)
     frame.track_of[starting] = rows
     table.rows["at_edge"][rows] = frame.at_edge[starting]
     table.rows["activated"][rows] = frame.activating[starting]
@@ -89,7 +90,7 @@ def start(frame: FrameState, motion: MotionConfig) -> None:
 def confirm(frame: FrameState) -> None:
     """Gives ids to tentative tracklets seen often enough; to activated ones in the first frame at once."""
     rows, settings = frame.tracklets.rows, frame.settings
-    waiting = (rows["status"] == Status.TENTATIVE) & (rows["last_seen"] == frame.number)
+    waiting = (rows["status"] == Status.TENTATIVE) & (rows["last_seen"] == frame.time)
     tentative = waiting.nonzero()[0]
     if tentative.size:
         soon = 1 if frame.number == 1 else settings.tentative.min_hits
@@ -126,12 +127,11 @@ def report(frame: FrameState) -> Tracks:
 
 def _hidden(frame: FrameState, seen: NDArray[np.float64]) -> tuple[Rows, NDArray[np.float64]]:
     """The tracklets that went behind a box of ``seen`` ``(K, 4)`` just now, and where they should be."""
-    settings, rows = frame.settings, frame.tracklets.rows
-    ages = frame.number - rows["last_seen"]
-    missed = (rows["status"] != Status.TENTATIVE) & (ages > 0)
-    candidates = (
-        missed & (ages <= min(settings.report.hidden_frames, settings.lifecycle.lost_frames))
-    ).nonzero()[0]
+    settings = frame.settings
+    longest = min(settings.report.hidden_time, settings.lifecycle.lost_time)
+    if not longest:
+        return np.zeros(0, np.intp), np.zeros((0, 4))
+    candidates = (frame.free_tracks & ~frame.tentative & frame.within(longest)).nonzero()[0]
     if not candidates.size:
         return candidates, np.zeros((0, 4))
     boxes = kernels.corners(frame.tracklets.states.position[candidates])
@@ -142,6 +142,9 @@ def _hidden(frame: FrameState, seen: NDArray[np.float64]) -> tuple[Rows, NDArray
 def retire(frame: FrameState) -> None:
     """Removes tentative tracklets that were missed at once, lost ones when their time is up."""
     rows, settings = frame.tracklets.rows, frame.settings
-    longest = settings.lifecycle.lost_frames, max(settings.lifecycle.lost_frames, settings.revive.lost_frames)
-    ages = frame.number - rows["last_seen"]
-    frame.tracklets.keep(kernels.retire(rows["status"], ages, rows["has_embedding"], *longest))
+    lost = max(settings.lifecycle.lost_time, frame.interval)
+    longest = lost, max(lost, settings.revive.lost_time)
+    ages = frame.time - rows["last_seen"]
+    slack = frame.interval / 2
+    stays = kernels.retire(rows["status"], ages, rows["has_embedding"], *(part + slack for part in longest))
+    frame.tracklets.keep(stays)

@@ -57,8 +57,9 @@ class UsualScore:
         mean = (self.total + _PRIOR_WEIGHT * _PRIOR_SCORE) / (self.weight + _PRIOR_WEIGHT)
         return max(mean, _LEAST) * self.stretch
 
-    def after(self, scores: NDArray[np.floating]) -> "UsualScore":
-        """The same once the scores ``(N,)`` of one frame are taken in."""
+    def after(self, scores: NDArray[np.floating], frames: float = 1.0) -> "UsualScore":
+        """Gives the same once the scores ``(N,)`` of one frame are taken in, so many usual frames later."""
+        decay = _DECAY if frames == 1 else _DECAY**frames
         scores = scores.astype(np.float64)
         share = min(len(scores) / _CONVINCED_BY, _FASTEST)
         height = self.height + share * (float(scores.max(initial=0.0)) - self.height)
@@ -66,7 +67,7 @@ class UsualScore:
         scores = np.minimum(scores / seen.stretch, 1.0)
         squares = scores * scores
         weight, total = float(scores @ scores), float(squares @ scores)
-        return replace(seen, weight=_DECAY * self.weight + weight, total=_DECAY * self.total + total)
+        return replace(seen, weight=decay * self.weight + weight, total=decay * self.total + total)
 
 
 def activation_shares(

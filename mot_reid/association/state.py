@@ -30,9 +30,12 @@ class FrameState:
     Attributes:
         settings: the associator's.
         number: how many frames there were, this one included.
+        time: of this frame, seconds of the source.
+        elapsed: seconds since the last frame.
+        interval: seconds from frame to frame as a rule.
         tracklets: the table of all of them, moved to where they are expected in this frame.
         tentative: ``(T,)`` tracklets that were not confirmed before this frame.
-        ages: ``(T,)`` frames since each tracklet was last seen, 1 for those of the last frame.
+        ages: ``(T,)`` seconds since each tracklet was last seen.
         detections: those of this frame that count.
         original_rows: ``(M,)`` their row numbers as they came in.
         xyxy: ``(M, 4)`` their boxes, in double precision.
@@ -55,9 +58,12 @@ class FrameState:
 
     settings: AssociationConfig
     number: int
+    time: float
+    elapsed: float
+    interval: float
     tracklets: TrackletTable
     tentative: Mask
-    ages: NDArray[np.int64]
+    ages: NDArray[np.float64]
     detections: Detections
     original_rows: Rows
     xyxy: NDArray[np.float64]
@@ -84,6 +90,15 @@ class FrameState:
     def covered(self) -> NDArray[np.floating]:
         """The share ``(M,)`` of each detection's box that another one in front of it covers."""
         return kernels.covered_in_front(self.xyxy, self.xyxy)
+
+    def within(self, seconds: float) -> Mask:
+        """Tells which tracklets ``(T,)`` were seen this many seconds ago or later.
+
+        Time stamps are rounded and rates differ: half an interval more is no more. What was seen one usual
+        interval ago was always seen lately enough.
+        """
+        within: Mask = self.ages <= max(seconds, self.interval) + self.interval / 2
+        return within
 
     def match(self, pairs: "Pairs", costs: NDArray[np.float64]) -> Rows:
         """Matches one to one, at the least sum of (cost - 1); what costs 1 or more is left apart.
@@ -174,6 +189,6 @@ class Pairs:
         return np.full(len(self), np.nan, np.float32) if self._margins is None else self._margins
 
     @property
-    def ages(self) -> NDArray[np.int64]:
-        """Frames since each pair's tracklet was last seen ``(K,)``."""
+    def ages(self) -> NDArray[np.float64]:
+        """Seconds since each pair's tracklet was last seen ``(K,)``."""
         return self._frame.ages[self.tracks]

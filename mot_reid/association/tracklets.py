@@ -20,7 +20,7 @@ _ROW = np.dtype(
         ("hits", np.int64),  # detections so far, from the first activating one on if there is one
         ("activated", np.bool_),  # one of them had the score that starts a track soon
         ("first_seen", np.int64),  # frame of the first detection
-        ("last_seen", np.int64),  # frame of the last detection
+        ("last_seen", np.float64),  # time of the last detection, seconds
         ("score", np.float32),  # of the last detection
         ("has_embedding", np.bool_),
         ("unembedded_views", np.int64),  # clear ones since the last one whose embedding went in
@@ -64,9 +64,10 @@ class TrackletTable:
         states: KalmanStates,
         class_ids: NDArray[np.int64],
         scores: NDArray[np.float32],
-        frame: int,
+        number: int,
+        time: float,
     ) -> NDArray[np.intp]:
-        """Adds tentative rows and returns their numbers."""
+        """Adds tentative rows, first seen in frame ``number`` at ``time``, and returns their numbers."""
         added = len(class_ids)
         self._reserve(self._count + added)
         start = self._count
@@ -77,7 +78,7 @@ class TrackletTable:
         new["score"] = scores
         new["hits"] = 1
         new["id_confidence"] = 1
-        new["first_seen"] = new["last_seen"] = frame
+        new["first_seen"], new["last_seen"] = number, time
         self._states[:, :, start : self._count] = states.values
         return np.arange(start, self._count)
 

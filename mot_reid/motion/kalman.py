@@ -77,9 +77,15 @@ def initiate(measurements: Floats, config: MotionConfig) -> KalmanStates:
     return KalmanStates(values)
 
 
-def predict(states: KalmanStates, config: MotionConfig) -> None:
-    """Moves all states one frame on, in place."""
-    kernels.predict(states.values, config.position_std**2, config.velocity_std**2)
+def predict(states: KalmanStates, config: MotionConfig, frames: float = 1.0) -> None:
+    """Moves all states on, in place.
+
+    Args:
+        states: of all tracks.
+        config: the noise of one frame.
+        frames: how many, whole or not; a whole number gives what so many predictions in a row would.
+    """
+    kernels.predict(states.values, config.position_std**2, config.velocity_std**2, frames)
 
 
 def update(

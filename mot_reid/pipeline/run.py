@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -101,7 +102,7 @@ def track_source(
         ValueError: as `Tracker.update`.
     """
     folder = prepare_output_folder(folder)
-    tracker.reset(source.info.fps / stride)
+    tracker.reset(source.info.fps)
     tracker.stopwatch = Stopwatch()
     summary = Summary(source.info, stages=tracker.stopwatch.seconds)
     if detections is not None:
@@ -300,9 +301,13 @@ def _embedded(steps: Iterator[Step], tracker: Tracker, ahead: int) -> Iterator[S
 
 
 def _tracked(steps: Iterator[Step], tracker: Tracker, memory: TrackletRecorder | None) -> Iterator[Step]:
+    last = -math.inf
     for step in steps:
-        number, image = step.frame.number, step.frame.image
-        step.tracks = tracker.update(image, step.found, frame_number=number)
+        number, image, seconds = step.frame.number, step.frame.image, step.frame.time
+        if seconds is not None and seconds <= last:  # a time stamp that stands twice, or goes back
+            seconds = None
+        step.tracks = tracker.update(image, step.found, time=seconds, frame_number=number)
+        last = tracker.time
         step.affine = tracker.affine
         if memory is not None:
             with tracker.stopwatch("remember"):

@@ -13,12 +13,10 @@ from mot_reid.kernels.numba.compiling import (
     F8,
     FLOATS,
     FOUND,
-    I8,
     MASKS,
     ROWS,
     SINGLES,
     compiled,
-    taken,
 )
 
 __all__ = ["candidates", "fused_costs", "leads", "retire", "within_reach"]
@@ -27,7 +25,7 @@ __all__ = ["candidates", "fused_costs", "leads", "retire", "within_reach"]
 _TENTATIVE, _CONFIRMED, _LOST = Status.TENTATIVE, Status.CONFIRMED, Status.LOST
 
 
-@compiled(types.Array(B1, 1, "C"), types.Array(types.int8, 1, "A"), taken(I8, 1), MASKS, I8, I8)
+@compiled(types.Array(B1, 1, "C"), types.Array(types.int8, 1, "A"), FLOATS, MASKS, F8, F8)
 def retire(status, ages, has_embedding, longest, longest_of_known):
     stays = np.ones(len(status), np.bool_)
     for n in range(len(status)):
@@ -41,7 +39,7 @@ def retire(status, ages, has_embedding, longest, longest_of_known):
 
 @compiled(
     types.Array(B1, 2, "C"),
-    *(BOXES, BOXES, taken(I8, 1), CLASSES, CLASSES, FLOATS),
+    *(BOXES, BOXES, FLOATS, CLASSES, CLASSES, FLOATS),
     *(F8, F8, F8),
 )
 def within_reach(tracks, boxes, ages, classes_a, classes_b, edges, speed, furthest, size_ratio):

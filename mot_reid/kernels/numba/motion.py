@@ -10,8 +10,27 @@ from mot_reid.kernels.numba.compiling import BOXES, F8, FLOATS, ROWS, compiled, 
 __all__ = ["carry", "predict", "update", "warp"]
 
 
-@compiled(types.void, types.Array(F8, 3, "A"), F8, F8)
-def predict(values, position_variance, velocity_variance):
+@compiled()
+def _predict_far(values, position_variance, velocity_variance, n):
+    far = n * position_variance + max((n - 1) * n * (2 * n - 1) / 6, 0.0) * velocity_variance
+    both = max(n * (n - 1) / 2, 0.0) * velocity_variance
+    for k in range(values.shape[2]):
+        for side in range(2):
+            length = max(values[0, 2 + side, k], LEAST_SIDE)
+            square = length * length
+            for axis in (side, 2 + side):
+                values[0, axis, k] += n * values[1, axis, k]
+                values[2, axis, k] += 2 * n * values[3, axis, k] + n * n * values[4, axis, k]
+                values[2, axis, k] += far * square
+                values[3, axis, k] += n * values[4, axis, k] + both * square
+                values[4, axis, k] += n * velocity_variance * square
+
+
+@compiled(types.void, types.Array(F8, 3, "A"), F8, F8, F8)
+def predict(values, position_variance, velocity_variance, frames):
+    if frames != 1:
+        _predict_far(values, position_variance, velocity_variance, frames)
+        return
     for n in range(values.shape[2]):
         for side in range(2):
             length = max(values[0, 2 + side, n], LEAST_SIDE)

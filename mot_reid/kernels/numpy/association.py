@@ -61,7 +61,7 @@ def _lead(keys: Rows, costs: Array) -> Array:
 def within_reach(
     tracks: Array,
     boxes: Array,
-    ages: NDArray[np.int64],
+    ages: Array,
     classes_a: NDArray[np.int64],
     classes_b: NDArray[np.int64],
     edges: Array,
@@ -74,11 +74,11 @@ def within_reach(
     Args:
         tracks: where the filter expects them.
         boxes: detected.
-        ages: ``(T,)`` frames since each was seen.
+        ages: ``(T,)`` seconds since each was seen.
         classes_a: ``(T,)`` of the tracklets.
         classes_b: ``(C,)`` of the boxes.
         edges: ``(4,)`` of the picture, corners; beyond them nobody can be seen.
-        speed: heights a frame by which the reach grows, from one height on.
+        speed: heights a second by which the reach grows, from one height on.
         furthest: that it can be, heights.
         size_ratio: between the heights of one person, at most.
 
@@ -98,18 +98,18 @@ def within_reach(
 
 def retire(
     status: NDArray[np.int8],
-    ages: NDArray[np.int64],
+    ages: Array,
     has_embedding: Mask,
-    longest: int,
-    longest_of_known: int,
+    longest: float,
+    longest_of_known: float,
 ) -> Mask:
     """Marks confirmed tracklets that were not seen as lost, in place, and says which rows stay ``(N,)``.
 
     Args:
         status: ``(N,)`` of `Status`.
-        ages: ``(N,)`` frames since each was seen.
+        ages: ``(N,)`` seconds since each was seen.
         has_embedding: ``(N,)`` whose appearance is known.
-        longest: that others may be lost, frames.
+        longest: that others may be lost, seconds.
         longest_of_known: that those may be.
     """
     unseen = ages > 0

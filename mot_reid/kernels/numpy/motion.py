@@ -11,16 +11,36 @@ Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
 
-def predict(values: Array, position_variance: float, velocity_variance: float) -> None:
-    """Moves Kalman states ``(5, 4, N)`` one frame on, in place; the variances are of a box with sides 1."""
+def predict(values: Array, position_variance: float, velocity_variance: float, frames: float) -> None:
+    """Moves Kalman states ``(5, 4, N)`` on, in place.
+
+    With x the position and v the velocity, ``n`` steps of ``x += v``, each with white noise ``q_x`` and ``q_v``
+    added after it, come to ``p_xx + 2 n p_xv + n^2 p_vv + n q_x + (n - 1) n (2 n - 1) / 6 q_v``,
+    ``p_xv + n p_vv + n (n - 1) / 2 q_v`` and ``p_vv + n q_v``. Between whole numbers the same is taken, but
+    never less noise than none.
+
+    Args:
+        values: of all boxes; the noise is a fraction of their sides.
+        position_variance: ``q_x`` of a box with sides 1, a frame.
+        velocity_variance: ``q_v`` likewise.
+        frames: ``n``.
+    """
     position, velocity, p_xx, p_xv, p_vv = values
     squares = squared_sides(position)
-    position += velocity
-    p_xx += p_xv
-    p_xv += p_vv
-    p_xx += p_xv
-    p_xx += position_variance * squares
-    p_vv += velocity_variance * squares
+    if frames == 1:
+        position += velocity
+        p_xx += p_xv
+        p_xv += p_vv
+        p_xx += p_xv
+        p_xx += position_variance * squares
+        p_vv += velocity_variance * squares
+        return
+    n = frames
+    position += n * velocity
+    p_xx += 2 * n * p_xv + n * n * p_vv
+    p_xx += (n * position_variance + max((n - 1) * n * (2 * n - 1) / 6, 0.0) * velocity_variance) * squares
+    p_xv += n * p_vv + max(n * (n - 1) / 2, 0.0) * velocity_variance * squares
+    p_vv += n * velocity_variance * squares
 
 
 def update(values: Array, rows: Rows, measured: Array, scores: Array, position_variance: float) -> None:

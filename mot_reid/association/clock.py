@@ -1,0 +1,70 @@
+"""The time of the source, as association counts it: seconds, and frames at the usual rate."""
+
+import math
+from bisect import insort
+
+from mot_reid.rollback import KeepsAttributes
+
+__all__ = ["NOMINAL_RATE", "Clock"]
+
+NOMINAL_RATE = 30.0
+"""Frames a second, where neither the rate nor any frame's time is known."""
+
+# So many intervals tell the usual one.
+_ENOUGH = 15
+# An interval this near to a whole number of usual ones is one: time stamps are rounded, mostly to milliseconds.
+_JITTER = 0.06
+
+
+class Clock(KeepsAttributes):
+    """Knows when the last frame was, and how long it usually takes until the next.
+
+    Ages and gates are measured in seconds. The noise of the motion model is that of one frame at the usual
+    rate, so a gap of any length is a number of such frames, whole or not.
+
+    Args:
+        fps: frames a second of the source; None where it is not known: then the median of the first intervals
+            stands for it, and `NOMINAL_RATE` until there is one.
+
+    Attributes:
+        time: of the last frame, seconds.
+        interval: seconds from one frame to the next as a rule.
+        elapsed: seconds between the last two frames.
+    """
+
+    def __init__(self, fps: float | None = None) -> None:
+        self._fps = fps
+        self._intervals: tuple[float, ...] = ()
+        self._started = False
+        self.time = 0.0
+        self.interval = self.elapsed = 1 / (fps or NOMINAL_RATE)
+
+    def advance(self, time: float | None = None) -> None:
+        """Goes on to the next frame.
+
+        Args:
+            time: of the frame, seconds; None for one interval after the last.
+
+        Raises:
+            ValueError: the time is not finite, or does not lie behind the last frame's.
+        """
+        if time is None:
+            time = self.time + self.interval
+        if not math.isfinite(time) or (self._started and time <= self.time):
+            last = f" later than {self.time:g}" if self._started else ""
+            raise ValueError(f"time: expected seconds{last}, got {time}")
+        if self._started:
+            self.elapsed = time - self.time
+            if self._fps is None and len(self._intervals) < _ENOUGH:
+                intervals = list(self._intervals)
+                insort(intervals, self.elapsed)
+                self._intervals = tuple(intervals)
+                self.interval = intervals[len(intervals) // 2]
+        self.time, self._started = time, True
+
+    @property
+    def frames(self) -> float:
+        """How many usual frames the last gap was long; 1 for a regular source."""
+        frames = self.elapsed / self.interval
+        whole = max(round(frames), 1)
+        return float(whole) if abs(frames - whole) <= _JITTER else frames
