@@ -23,7 +23,7 @@ RUNS = {
     "mot17-yolox": f"{_YOLOX} --camera-motion none",
     "mot17-yolox-sweep": f"{_YOLOX} --camera-motion gmc.txt "
     "--set association.confident.score_share=0.7,0.75,0.8 "
-    "--set association.report.hidden_frames=5,8 --set association.confident.lost_cost=0.2,0.4",
+    "--set association.report.hidden_time=0.17,0.27 --set association.confident.lost_cost=0.2,0.4",
     "mot17-yolox-offline": f"{_YOLOX} --camera-motion gmc.txt --offline",
     "mot17-frcnn": "mot17 --detections frcnn --embedder none --camera-motion gmc.txt",
     "mot17-dpm": "mot17 --detections dpm --embedder none --camera-motion gmc.txt",

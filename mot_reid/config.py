@@ -164,7 +164,7 @@ class ReportConfig(Settings):
     """Settings of what is reported of the tracks."""
 
     hidden_time: float = setting(
-        0.3, "seconds for which a track behind another one is still reported; 0 for never", low=0
+        0.27, "seconds for which a track behind another one is still reported; 0 for never", low=0
     )
     hidden_cover: float = setting(0.5, "share of a box that must be covered for that", low=0, high=1)
     smoothing: float = setting(0.5, "share of the filter's box in the box that is reported", low=0, high=1)

@@ -270,8 +270,8 @@ class Tracker:
 
         Raises:
             TypeError: the frame is not an array, or detections are not `Detections`.
-            ValueError: the frame's dtype or shape is wrong or has changed, frame numbers or times do not ascend, or
-                pixels are needed and there is no frame.
+            ValueError: the frame's dtype or shape is wrong or has changed, frame numbers or times do not
+                ascend, or pixels are needed and there is no frame.
             RuntimeError: another thread is in it.
         """
         if not self._turn.acquire(blocking=False):

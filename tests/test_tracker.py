@@ -196,6 +196,60 @@ def test_a_detector_is_asked_for() -> None:
         plain_tracker().update(None, np.zeros((1, 4)))  # type: ignore[arg-type]
 
 
+def test_time_is_given_or_follows_the_frame_number() -> None:
+    tracker = Tracker(detector="none", embedder="none", camera_motion="none", fps=10)
+    for options, time in (
+        ({}, 0.1),
+        ({"frame_number": 5}, 0.5),
+        ({"time": 7.25}, 7.25),
+        ({}, 7.35),
+        ({"frame_number": 17, "time": 9}, 9.0),
+        ({"frame_number": 27}, 10.0),
+    ):
+        tracker.update(None, Detections.empty(), **options)
+        assert tracker.time == pytest.approx(time)
+    tracker.reset()
+    assert tracker.time == 0
+
+
+def test_the_wall_clock_is_a_time() -> None:
+    tracker = plain_tracker()
+    for number in range(5):
+        tracks = tracker.update(None, Detections([[0, 0, 40, 100]]), time=1.8e9 + 0.04 * number)
+        assert tracks.ids.tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    ("time", "error", "message"),
+    [
+        ("3", TypeError, "time: expected seconds, got '3'"),
+        (float("nan"), ValueError, "time: expected seconds after 2, the last frame's, got nan"),
+        (2.0, ValueError, "time: expected seconds after 2, the last frame's, got 2.0"),
+    ],
+)
+def test_a_wrong_time_is_named_and_leaves_no_trace(time: object, error: type, message: str) -> None:
+    tracker = plain_tracker()
+    tracker.update(None, Detections.empty(), time=2)
+    with pytest.raises(error, match=message):
+        tracker.update(None, Detections.empty(), time=time)  # type: ignore[arg-type]
+    tracker.update(None, Detections.empty(), time=2.5)
+
+
+def test_who_was_away_for_long_is_somebody_else_however_few_frames_came() -> None:
+    """One frame a second of a source of ten, told by frame numbers or by time: both count seconds."""
+    looks = np.eye(2, 4, dtype=np.float32)
+    for by_number in (True, False):
+        tracker = Tracker(detector="none", embedder="none", camera_motion="none", fps=10)
+        for second in (*range(10), *range(100, 104)):
+            place = {"frame_number": 1 + 10 * second} if by_number else {"time": float(second)}
+            boxes = [[10, 100, 55, 220], [300, 100, 345, 220]]
+            here = Detections(boxes, embeddings=looks)[slice(0, 2)]
+            if 5 <= second < 100:
+                here = here[:1]
+            tracks = tracker.update(None, here, **place)
+        assert tracks.ids.tolist() in ([3, 4], [4, 3])
+
+
 def test_frame_numbers_ascend() -> None:
     tracker = plain_tracker()
     tracker.update(None, Detections.empty(), frame_number=5)

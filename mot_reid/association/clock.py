@@ -12,7 +12,7 @@ NOMINAL_RATE = 30.0
 
 # So many intervals tell the usual one.
 _ENOUGH = 15
-# An interval this near to a whole number of usual ones is one: time stamps are rounded, mostly to milliseconds.
+# An interval this near to a whole number of usual ones is one: time stamps are rounded to milliseconds.
 _JITTER = 0.06
 
 

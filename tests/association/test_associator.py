@@ -146,7 +146,7 @@ def test_a_weak_detection_brings_back_who_was_missed_for_a_moment() -> None:
 
 
 def test_a_person_behind_another_is_still_there_for_a_moment() -> None:
-    tracker = Associator(configured("report.hidden_frames=5"))
+    tracker = Associator(configured("report.hidden_time=0.17"))
     for _ in range(5):
         step(tracker, people((0, 0), (10, 20)))
     for age in range(1, 8):
@@ -164,7 +164,7 @@ def test_a_person_in_front_who_is_missed_is_not_made_up() -> None:
 
 
 def test_nobody_hidden_is_reported_when_the_setting_says_so() -> None:
-    tracker = Associator(configured("report.hidden_frames=0"))
+    tracker = Associator(configured("report.hidden_time=0"))
     for _ in range(5):
         step(tracker, people((0, 0), (10, 20)))
     assert ids(step(tracker, people((10, 20)))) == [2]
@@ -209,7 +209,7 @@ def test_a_short_absence_is_bridged_by_motion() -> None:
 
 
 def test_a_track_in_view_keeps_its_speed_without_any_memory() -> None:
-    tracker = Associator(configured("lifecycle.lost_frames=0"))
+    tracker = Associator(configured("lifecycle.lost_time=0"))
     for frame in range(20):
         assert ids(step(tracker, people((15.0 * frame, 0)))) == [1]
     assert tracker._table.states.velocity[0, 0] == pytest.approx(15, abs=1)
@@ -384,7 +384,7 @@ def test_twins_are_not_told_apart_by_guessing() -> None:
 
 
 def test_without_embeddings_an_old_track_is_gone() -> None:
-    tracker = Associator(configured("lifecycle.lost_frames=10"))
+    tracker = Associator(configured("lifecycle.lost_time=0.33"))
     for _ in range(3):
         step(tracker, people((0, 0)))
     for _ in range(11):
@@ -620,24 +620,24 @@ def test_the_first_look_counts_though_it_is_half_covered() -> None:
 
 
 def test_nobody_hidden_outlasts_the_memory_for_the_lost() -> None:
-    tracker = Associator(configured("report.hidden_frames=8", "lifecycle.lost_frames=3"))
+    tracker = Associator(configured("report.hidden_time=0.27", "lifecycle.lost_time=0.1"))
     for _ in range(5):
         step(tracker, people((0, 0), (10, 20)), RED, GREEN)
     seen = [ids(step(tracker, people((10, 20)), GREEN)) for _ in range(6)]
     assert seen == [[2, 1]] * 3 + [[2]] * 3
 
 
-@pytest.mark.parametrize(("fps", "frames"), [(None, 8), (30.0, 8), (10.0, 4), (5.0, 2)])
+@pytest.mark.parametrize(("fps", "frames"), [(None, 12), (30.0, 12), (10.0, 4), (5.0, 2)])
 def test_seconds_end_what_is_reported_of_the_hidden(fps: float | None, frames: int) -> None:
-    tracker = Associator(configured("report.hidden_frames=8", "report.hidden_time=0.4"), fps=fps)
+    tracker = Associator(configured("report.hidden_time=0.4"), fps=fps)
     for _ in range(5):
         step(tracker, people((0, 0), (10, 20)))
-    seen = [ids(step(tracker, people((10, 20)))) for _ in range(10)]
-    assert seen == [[2, 1]] * frames + [[2]] * (10 - frames)
+    seen = [ids(step(tracker, people((10, 20)))) for _ in range(14)]
+    assert seen == [[2, 1]] * frames + [[2]] * (14 - frames)
 
 
 def test_without_revival_a_return_by_overlap_is_as_long_as_ever() -> None:
-    tracker = Associator(configured("revive.lost_frames=5", "lifecycle.lost_frames=40"))
+    tracker = Associator(configured("revive.lost_time=0.17", "lifecycle.lost_time=1.33"))
     for _ in range(5):
         step(tracker, people((500, 250)), RED)
     for _ in range(20):
@@ -647,7 +647,7 @@ def test_without_revival_a_return_by_overlap_is_as_long_as_ever() -> None:
 
 def test_overlap_brings_nobody_back_once_max_age_is_over() -> None:
     """Looks keep the track, but in this frame nobody looked."""
-    tracker = Associator(configured("lifecycle.lost_frames=10"))
+    tracker = Associator(configured("lifecycle.lost_time=0.33"))
     for _ in range(5):
         step(tracker, people((500, 250)), RED)
     for _ in range(11):
@@ -678,7 +678,7 @@ def test_who_leaves_takes_the_looks_along() -> None:
     """A row that is freed keeps others' looks with them, and a newcomer's look is its own."""
     tracker = Associator(
         configured(
-            "embedding.share=1", "lifecycle.lost_frames=3", "revive.lost_frames=3", "embedding.momentum=0.9"
+            "embedding.share=1", "lifecycle.lost_time=0.1", "revive.lost_time=0.1", "embedding.momentum=0.9"
         )
     )
     for _ in range(5):
@@ -697,3 +697,55 @@ def test_a_crowd_in_the_first_frame_finds_room() -> None:
     tracker = Associator()
     for _ in range(2):
         assert ids(step(tracker, crowd)) == list(range(1, 301))
+
+
+def seen_at(tracker: Associator, times: list[float], *places: tuple[float, float]) -> list[int]:
+    """The ids of the last of some frames, in all of which people stand at the same places."""
+    for time in times:
+        tracks = tracker.step(people(*places), np.eye(2, 3), time=time)
+    return ids(tracks)
+
+
+@pytest.mark.parametrize(("pause", "expected"), [(1.5, [1]), (2.5, [2])])
+@pytest.mark.parametrize("every", [1 / 30, 0.2, 0.5])
+def test_what_was_away_comes_back_by_seconds_not_by_frames(
+    pause: float, expected: list[int], every: float
+) -> None:
+    """2 seconds is the default, whether there were 75 frames in them or 3."""
+    tracker = Associator(fps=30)
+    seen_at(tracker, [n * every for n in range(8)], (500, 250))
+    last = 7 * every
+    seen_at(tracker, [last + every * n for n in range(1, int(pause / every + 0.5))])
+    assert seen_at(tracker, [last + pause, last + pause + every], (500, 250)) == expected
+
+
+def test_a_stall_of_the_source_counts_as_time() -> None:
+    tracker = Associator(fps=10)
+    assert seen_at(tracker, [0, 0.1, 0.2, 0.3], (500, 250)) == [1]
+    assert seen_at(tracker, [190.0, 190.1], (500, 250)) == [2]
+
+
+def test_one_picture_an_hour_is_a_rate_too() -> None:
+    """What stands there an hour later is the same: where the rate is not known, the intervals tell it."""
+    tracker = Associator()
+    assert seen_at(tracker, [3600.0 * n for n in range(8)], (500, 250)) == [1]
+
+
+def test_frames_at_irregular_times_are_where_motion_says() -> None:
+    """Someone at 60 pixels a second, seen at 30 frames/s with every second frame dropped at random."""
+    random = np.random.default_rng(3)
+    tracker = Associator(fps=30)
+    for number in range(200):
+        if number < 20 or random.random() < 0.5:
+            time = number / 30
+            assert ids(tracker.step(people((60 * time, 0)), np.eye(2, 3), time=time)) == [1]
+    assert tracker._table.states.velocity[0, 0] == pytest.approx(2, rel=0.02)  # pixels a usual frame
+
+
+@pytest.mark.parametrize("time", [1.0, 0.5, float("nan"), float("inf")])
+def test_time_goes_on(time: float) -> None:
+    tracker = Associator()
+    seen_at(tracker, [0.9, 1.0], (0, 0))
+    with pytest.raises(ValueError, match="time: expected seconds later than 1, got"):
+        tracker.step(people((0, 0)), time=time)
+    assert seen_at(tracker, [1.1], (0, 0)) == [1]

@@ -76,3 +76,11 @@ def test_who_turns_up_in_the_middle_needs_a_higher_score() -> None:
     at_edge = np.array([True, False])
     assert activation_shares(at_edge, True, config).tolist() == [0.8, 0.9]
     assert activation_shares(at_edge, False, config).tolist() == [0.8, 0.8]
+
+
+def test_frames_that_were_left_out_count_as_time() -> None:
+    usual, scores = UsualScore().after(np.full(50, 0.6)), np.full(3, 0.9)
+    thinned = usual.after(scores, frames=4)
+    for _ in range(3):
+        usual = usual.after(np.zeros(0))
+    assert thinned.value == pytest.approx(usual.after(scores).value)

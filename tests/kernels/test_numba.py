@@ -65,8 +65,8 @@ def test_there_is_a_loop_for_each_kernel() -> None:
             assert getattr(plain, name) is getattr(ours, name)
 
 
-@given(SEEDS, COUNTS)
-def test_motion(seed: int, count: int) -> None:
+@given(SEEDS, COUNTS, st.sampled_from([1.0, 3.0, 0.7, 2.5]))
+def test_motion(seed: int, count: int, frames: float) -> None:
     random = np.random.default_rng(seed)
     states, affine = filtered(random, count), random.normal(0, 1, (2, 3))
     measured, scores = random.normal(0, 30, (count, 4)), random.uniform(0, 1, count)
@@ -74,7 +74,7 @@ def test_motion(seed: int, count: int) -> None:
 
     def one_frame(module: Any) -> np.ndarray:
         values = states.copy()
-        module.predict(values, 0.01, 0.001)
+        module.predict(values, 0.01, 0.001, frames)
         module.warp(values, affine)
         module.update(values, rows, measured[rows], scores[rows], 0.01)
         return values
@@ -94,7 +94,7 @@ def test_pairs_of_boxes(seed: int, some: int, others: int) -> None:
     same(lambda module: module.most_shared(a.astype(np.float32), classes[0], some_of_them, others_of_them))
     same(lambda module: module.corners(a))
     same(lambda module: module.centres(a))
-    settings = random.integers(0, 50, some), *classes, np.array([5, 5, 40, np.inf]), 0.1, 4.0, 1.5
+    settings = random.uniform(0, 5, some), *classes, np.array([5, 5, 40, np.inf]), 1.0, 4.0, 1.5
     same(lambda module: module.within_reach(plain.centres(a), plain.centres(b), *settings))
     measured, predicted, picked = plain.centres(a), plain.centres(b), np.arange(min(some, others))
     same(lambda module: module.smoothed(measured, picked, predicted, picked[::-1], 0.7))
@@ -129,12 +129,12 @@ def test_pairs_that_can_be_made(seed: int, pairs: int, tracks: int, detections: 
 @given(SEEDS, COUNTS)
 def test_who_goes(seed: int, count: int) -> None:
     random = np.random.default_rng(seed)
-    status, ages = random.integers(0, 3, count).astype(np.int8), random.integers(0, 9, count)
+    status, ages = random.integers(0, 3, count).astype(np.int8), random.integers(0, 9, count).astype(float)
     known = random.random(count) < 0.5
 
     def left(module: Any) -> tuple[np.ndarray, np.ndarray]:
         marked = status.copy()
-        return module.retire(marked, ages, known, 3, 6), marked
+        return module.retire(marked, ages, known, 3.0, 6.0), marked
 
     same(left)
 

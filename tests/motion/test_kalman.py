@@ -1,6 +1,7 @@
 """The batched filter against filterpy's eight-state one, and its invariants."""
 
 import numpy as np
+import pytest
 from filterpy.kalman import KalmanFilter
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -109,3 +110,26 @@ def test_covariances_stay_positive(steps: list[tuple[bool, float, float]]) -> No
         assert (states.p_xx > 0).all()
         assert (states.p_vv > 0).all()
         assert (states.p_xx * states.p_vv - states.p_xv**2 > 0).all()
+
+
+@pytest.mark.parametrize("frames", [2, 3, 7])
+def test_a_gap_is_as_many_predictions_in_a_row(frames: int) -> None:
+    random = np.random.default_rng(frames)
+    values = random.uniform(5, 50, (5, 4, 6))
+    at_once, one_by_one = kalman.KalmanStates(values.copy()), kalman.KalmanStates(values.copy())
+    at_once.velocity[:, 2:] = one_by_one.velocity[:, 2:] = 0  # noise follows the size: let it stay
+    kalman.predict(at_once, CONFIG, frames)
+    for _ in range(frames):
+        kalman.predict(one_by_one, CONFIG)
+    np.testing.assert_allclose(at_once.values, one_by_one.values, rtol=1e-12)
+
+
+@pytest.mark.parametrize("frames", [0.3, 0.5, 0.8, 1.5, 40.0])
+def test_any_gap_leaves_covariances_that_are_ones(frames: float) -> None:
+    states = kalman.initiate(np.array([[100.0, 100, 40, 80]]), CONFIG)
+    for _ in range(30):
+        kalman.predict(states, CONFIG, frames)
+        kalman.update(states, np.array([0]), np.array([[101.0, 99, 41, 80]]), CONFIG)
+    assert (states.p_xx > 0).all()
+    assert (states.p_vv > 0).all()
+    assert (states.p_xx * states.p_vv > states.p_xv**2).all()

@@ -14,8 +14,8 @@ Rows = NDArray[np.intp]
 def predict(values: Array, position_variance: float, velocity_variance: float, frames: float) -> None:
     """Moves Kalman states ``(5, 4, N)`` on, in place.
 
-    With x the position and v the velocity, ``n`` steps of ``x += v``, each with white noise ``q_x`` and ``q_v``
-    added after it, come to ``p_xx + 2 n p_xv + n^2 p_vv + n q_x + (n - 1) n (2 n - 1) / 6 q_v``,
+    With x the position and v the velocity, ``n`` steps of ``x += v``, each with white noise ``q_x`` and
+    ``q_v`` added after it, come to ``p_xx + 2 n p_xv + n^2 p_vv + n q_x + (n - 1) n (2 n - 1) / 6 q_v``,
     ``p_xv + n p_vv + n (n - 1) / 2 q_v`` and ``p_vv + n q_v``. Between whole numbers the same is taken, but
     never less noise than none.
 
