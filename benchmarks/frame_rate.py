@@ -1,10 +1,10 @@
-"""Tracking at lower frame rates: every n-th frame of each sequence, with ages in seconds and in frames alone.
+"""Tracking at lower frame rates: every n-th frame of each sequence, with ages in seconds and in frames.
 
     MOT_REID_DATA=DIR python benchmarks/frame_rate.py DATASET [--every N ...] [--set NAME=VALUE] [-o FOLDER]
 
 Detections, embeddings and camera motion are computed for all frames and thinned: the motions between the
-frames that are left are put together. In seconds is the default; frames alone is the same with
-``hidden_time``, ``max_time`` and ``revive_time`` so long that they never count.
+frames that are left are put together. In seconds is the default; in frames, the same settings are made longer
+as the rate gets lower.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from typing import Any
 from rich.console import Console
 from selective_embedding import every_nth
 
-from mot_reid.config import load_config
+from mot_reid.config import Config, load_config
 from mot_reid.evaluation.benchmark import track_inputs
 from mot_reid.evaluation.cache import ArrayCache
 from mot_reid.evaluation.inputs import prepare_inputs
