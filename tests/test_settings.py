@@ -52,7 +52,7 @@ def test_an_empty_file_leaves_the_defaults(tmp_path: Path) -> None:
             ValueError,
             r"association.revive: expected settings below it, such as revive\.",
         ),
-        ("association.max_age=3", ValueError, "max_age has gone; it is association.lifecycle.lost_"),
+        ("association.max_age=3", ValueError, "max_age has gone; association.lifecycle.lost_time, in s"),
         ("association.revive_gate=0.5", ValueError, "has gone; it is association.revive.gate now"),
         (
             "pipeline.queue=-1",
