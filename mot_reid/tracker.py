@@ -17,7 +17,7 @@ from mot_reid import kernels
 from mot_reid.appearance.base import Embedder, as_embedder
 from mot_reid.association.associator import Associator, Embed
 from mot_reid.association.cascade import CASCADE, Stage, checked_cascade
-from mot_reid.association.clock import NOMINAL_RATE
+from mot_reid.association.clock import next_frame
 from mot_reid.config import Config, load_config
 from mot_reid.detection.base import Detector, as_detector
 from mot_reid.motion.camera import load_camera_motion
@@ -277,24 +277,14 @@ class Tracker:
         if not self._turn.acquire(blocking=False):
             raise RuntimeError("update: another thread is in it; a tracker follows one video, frame by frame")
         try:
-            return self._update(frame, detections, time, frame_number)
+            return self._update(frame, detections, frame_number, time)
         finally:
             self._turn.release()
 
-    def _update(
-        self,
-        frame: NDArray[Any] | None,
-        detections: Detections | None,
-        time: float | None,
-        frame_number: int | None,
-    ) -> Tracks:
+    def _update(self, frame: NDArray[Any] | None, detections: Detections | None, *place: Any) -> Tracks:
+        """Does the work of `update`; ``place`` is the frame's number and time, as given."""
         frame = self._usable(frame)
-        number = self._frame_number + 1 if frame_number is None else frame_number
-        if not isinstance(number, int | np.integer):
-            raise TypeError(f"frame_number: expected a whole number, got {number!r}")
-        if number <= self._frame_number:
-            raise ValueError(f"frame_number: expected more than {self._frame_number}, got {number}")
-        seconds = self._seconds(time, int(number) - self._frame_number)
+        number, seconds = next_frame(*place, (self._frame_number, self.time), self._fps)
         if detections is None:
             if frame is None:
                 raise ValueError("frame: the detector needs the pixels; pass frame, or your own detections")
@@ -312,22 +302,10 @@ class Tracker:
                     affine = camera.estimate(frame, detections.xyxy, number)
             with self.stopwatch("associate"):
                 tracks = self._associator.step(detections, affine, embed, time=seconds)
-        self.affine, self._frame_number, self.time = affine, int(number), seconds
+        self.affine, self._frame_number, self.time = affine, number, seconds
         if frame is not None:
             self._shape = frame.shape
         return tracks
-
-    def _seconds(self, time: float | None, frames: int) -> float:
-        """The time of the next frame: as given, or so many frames after the last."""
-        if time is None:
-            return self.time + frames / (self._fps or NOMINAL_RATE)
-        if not isinstance(time, int | float | np.integer | np.floating):
-            raise TypeError(f"time: expected seconds, got {time!r}")
-        seconds = float(time)
-        if not math.isfinite(seconds) or (self._frame_number and seconds <= self.time):
-            later = f" after {self.time:g}, the last frame's" if self._frame_number else ""
-            raise ValueError(f"time: expected seconds{later}, got {time}")
-        return seconds
 
     def detect(self, frame: NDArray[Any]) -> Detections:
         """What the detector finds in a frame ``(H, W, 3)`` uint8 BGR, by itself; no track takes note of it.

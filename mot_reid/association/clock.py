@@ -3,9 +3,11 @@
 import math
 from bisect import insort
 
+import numpy as np
+
 from mot_reid.rollback import KeepsAttributes
 
-__all__ = ["NOMINAL_RATE", "Clock"]
+__all__ = ["NOMINAL_RATE", "Clock", "next_frame"]
 
 NOMINAL_RATE = 30.0
 """Frames a second, where neither the rate nor any frame's time is known."""
@@ -68,3 +70,33 @@ class Clock(KeepsAttributes):
         frames = self.elapsed / self.interval
         whole = max(round(frames), 1)
         return float(whole) if abs(frames - whole) <= _JITTER else frames
+
+
+def next_frame(
+    frame_number: int | None, time: float | None, last: tuple[int, float], fps: float | None
+) -> tuple[int, float]:
+    """Gives the number and the time of the frame that follows.
+
+    Args:
+        frame_number: as given by the caller; None for one more than the last.
+        time: as given, seconds; None goes on with the number, at ``fps`` or `NOMINAL_RATE` frames a second.
+        last: number and time of the last frame, both 0 before the first.
+        fps: frames a second, if known.
+
+    Raises:
+        TypeError: the number is not whole, or the time is no number.
+        ValueError: one of the two does not ascend, or the time is not finite.
+    """
+    number = last[0] + 1 if frame_number is None else frame_number
+    if not isinstance(number, int | np.integer):
+        raise TypeError(f"frame_number: expected a whole number, got {number!r}")
+    if number <= last[0]:
+        raise ValueError(f"frame_number: expected more than {last[0]}, got {number}")
+    if time is None:
+        return int(number), last[1] + (int(number) - last[0]) / (fps or NOMINAL_RATE)
+    if not isinstance(time, int | float | np.integer | np.floating):
+        raise TypeError(f"time: expected seconds, got {time!r}")
+    if not math.isfinite(time) or (last[0] and time <= last[1]):
+        later = f" after {last[1]:g}, the last frame's" if last[0] else ""
+        raise ValueError(f"time: expected seconds{later}, got {time}")
+    return int(number), float(time)
