@@ -17,7 +17,7 @@ from mot_reid import kernels
 from mot_reid.appearance.base import Embedder, as_embedder
 from mot_reid.association.associator import Associator, Embed
 from mot_reid.association.cascade import CASCADE, Stage, checked_cascade
-from mot_reid.association.clock import next_frame
+from mot_reid.association.clock import Place, next_frame
 from mot_reid.config import Config, load_config
 from mot_reid.detection.base import Detector, as_detector
 from mot_reid.motion.camera import load_camera_motion
@@ -277,14 +277,14 @@ class Tracker:
         if not self._turn.acquire(blocking=False):
             raise RuntimeError("update: another thread is in it; a tracker follows one video, frame by frame")
         try:
-            return self._update(frame, detections, frame_number, time)
+            return self._update(frame, detections, (frame_number, time))
         finally:
             self._turn.release()
 
-    def _update(self, frame: NDArray[Any] | None, detections: Detections | None, *place: Any) -> Tracks:
+    def _update(self, frame: NDArray[Any] | None, detections: Detections | None, place: Place) -> Tracks:
         """Does the work of `update`; ``place`` is the frame's number and time, as given."""
         frame = self._usable(frame)
-        number, seconds = next_frame(*place, (self._frame_number, self.time), self._fps)
+        number, seconds = next_frame(place, (self._frame_number, self.time), self._fps)
         if detections is None:
             if frame is None:
                 raise ValueError("frame: the detector needs the pixels; pass frame, or your own detections")

@@ -7,7 +7,10 @@ import numpy as np
 
 from mot_reid.rollback import KeepsAttributes
 
-__all__ = ["NOMINAL_RATE", "Clock", "next_frame"]
+__all__ = ["NOMINAL_RATE", "Clock", "Place", "next_frame"]
+
+Place = tuple[int | None, float | None]
+"""A frame's number and its time in seconds, each None where it is not given."""
 
 NOMINAL_RATE = 30.0
 """Frames a second, where neither the rate nor any frame's time is known."""
@@ -72,14 +75,12 @@ class Clock(KeepsAttributes):
         return float(whole) if abs(frames - whole) <= _JITTER else frames
 
 
-def next_frame(
-    frame_number: int | None, time: float | None, last: tuple[int, float], fps: float | None
-) -> tuple[int, float]:
+def next_frame(place: Place, last: tuple[int, float], fps: float | None) -> tuple[int, float]:
     """Gives the number and the time of the frame that follows.
 
     Args:
-        frame_number: as given by the caller; None for one more than the last.
-        time: as given, seconds; None goes on with the number, at ``fps`` or `NOMINAL_RATE` frames a second.
+        place: number and time as given; None for one more than the last number, and for a time that goes on
+            with it, at ``fps`` or `NOMINAL_RATE` frames a second.
         last: number and time of the last frame, both 0 before the first.
         fps: frames a second, if known.
 
@@ -87,7 +88,8 @@ def next_frame(
         TypeError: the number is not whole, or the time is no number.
         ValueError: one of the two does not ascend, or the time is not finite.
     """
-    number = last[0] + 1 if frame_number is None else frame_number
+    number, time = place
+    number = last[0] + 1 if number is None else number
     if not isinstance(number, int | np.integer):
         raise TypeError(f"frame_number: expected a whole number, got {number!r}")
     if number <= last[0]:
