@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mot_reid.gallery.store import RecordTable
 
-__all__ = ["CLOCK", "Filter"]
+__all__ = ["CLOCK", "Filter", "not_to_find"]
 
 CLOCK = 1e8
 """Times from here on are seconds since 1970, below it seconds from a source's start."""
@@ -82,3 +82,19 @@ def _time(column: str, value: float, relation: str) -> str:
     if value >= CLOCK:
         return f"(epoch IS NOT NULL AND epoch + {column} {relation} {value!r})"
     return f"{column} {relation} {value!r}"
+
+
+def not_to_find(table: RecordTable, rows: NDArray[np.intp], tolerance: float = 0.5) -> list[str]:
+    """Names of records that cannot be hits for those in ``rows``: they, and who is seen beside them.
+
+    Args:
+        table: all records.
+        rows: of one track.
+        tolerance: seconds that two records of one run may share and still be one person.
+    """
+    gone = np.zeros(len(table), bool)
+    gone[rows] = True
+    for row in rows.tolist():
+        shared = np.minimum(table.end, table.end[row]) - np.maximum(table.start, table.start[row])
+        gone |= (table.run == table.run[row]) & (table.source == table.source[row]) & (shared > tolerance)
+    return list(table.record[gone].tolist())

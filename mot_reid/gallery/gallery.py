@@ -19,7 +19,7 @@ from mot_reid.gallery.documents import (
     older_records,
     read_corrections,
 )
-from mot_reid.gallery.filters import Filter
+from mot_reid.gallery.filters import Filter, not_to_find
 from mot_reid.gallery.finding import Hits, described, find_calibration, find_person, named_means
 from mot_reid.gallery.fingerprint import embedder_fingerprint
 from mot_reid.gallery.identifying import Identities, identify_records, read_identities
@@ -282,7 +282,7 @@ class Gallery:
 
         Args:
             query: a picture ``(H, W, 3)`` uint8 BGR, several of one person, embeddings ``(Q, D)`` float32, a
-                `Tracklet`, or a track such as ``"a:17"``, which is not found itself.
+                `Tracklet`, or a track such as ``"a:17"``, which is not found itself, nor who is seen beside it.
             top: how many hits.
             box: ``x1, y1, x2, y2`` of the person in the picture; by default the detector finds who is in it.
             camera: where the pictures come from, if it is a camera of the gallery.
@@ -305,7 +305,7 @@ class Gallery:
         if isinstance(query, str):
             rows = self.find(query, table)
             camera = camera or str(table.camera[rows[0]])
-            without += table.record[rows].tolist()
+            without += not_to_find(table, rows)
             queries = self.store.means(rows)
         else:
             queries = embedded_query(query, box, lambda: self.embedder, self.detect)

@@ -45,6 +45,15 @@ def test_nobody_is_an_answer(gallery: Gallery) -> None:
     assert hits.absent > 0.5
 
 
+def test_who_is_seen_beside_somebody_is_somebody_else(tmp_path: Path) -> None:
+    gallery = Gallery(tmp_path / "shop", Made())
+    looks = np.eye(D)[0]
+    gallery.add([tracklet(looks, track_id=1, end=5), tracklet(looks, track_id=2, start=3, end=9)])
+    gallery.add([tracklet(looks, track_id=3, start=6, end=9), tracklet(looks, camera="b", track_id=4)])
+    gallery.calibrate(CALIBRATION)
+    assert {hit.track_id for hit in gallery.search("a:1")} == {3, 4}
+
+
 def test_filters(gallery: Gallery) -> None:
     assert {hit.camera for hit in gallery.search("a:5", cameras=["c"])} == {"c"}
     times = [(hit.start, hit.end) for hit in gallery.search("a:5", top=50, after=60, before=80)]
