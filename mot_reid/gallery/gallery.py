@@ -282,7 +282,7 @@ class Gallery:
 
         Args:
             query: a picture ``(H, W, 3)`` uint8 BGR, several of one person, embeddings ``(Q, D)`` float32, a
-                `Tracklet`, or a track such as ``"a:17"``, which is not found itself, nor who is seen beside it.
+                `Tracklet`, or a track such as ``"a:17"``, not found itself, nor who is seen beside it.
             top: how many hits.
             box: ``x1, y1, x2, y2`` of the person in the picture; by default the detector finds who is in it.
             camera: where the pictures come from, if it is a camera of the gallery.
