@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import socket
-import sys
 import tempfile
 import threading
 import time
@@ -16,8 +15,6 @@ import cv2
 import numpy as np
 import pytest
 import uvicorn
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 from mot_reid.app.runs import runs_in
 from mot_reid.app.server import make_app

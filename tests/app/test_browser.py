@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import FRAMES, HEIGHT, WIDTH, walkers
-from pages import Page
+
+from .conftest import FRAMES, HEIGHT, WIDTH, walkers
+from .pages import Page
 
 RIGHT, LEFT, ENTER, ESCAPE, TAB, SPACE, END, DOWN, UP = (
     *("\ue014", "\ue012", "\ue007", "\ue00c", "\ue004", " ", "\ue010", "\ue015", "\ue013"),
@@ -226,10 +227,10 @@ def test_what_is_kept_is_deleted_after_a_question(browser: Any, page: str, run_f
 
 
 def test_names_from_files_are_only_text(browser: Any, tmp_path: Path, serve: Callable[[Any], str]) -> None:
-    from conftest import make_run
-
     from mot_reid.app.runs import runs_in
     from mot_reid.app.server import make_app
+
+    from .conftest import make_run
 
     folder = make_run(tmp_path / "<img src=x onerror=alert(1)>")
     shown = Page(browser, serve(make_app(runs_in([folder]))))

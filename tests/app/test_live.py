@@ -9,8 +9,6 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from conftest import make_run
-from pages import Page
 
 from mot_reid import Detections, Tracker
 from mot_reid.app.live import Camera, CameraSettings, LiveFile, read_cameras
@@ -19,6 +17,9 @@ from mot_reid.app.server import make_app
 from mot_reid.pipeline.counting import read_scene
 from mot_reid.typing import Image
 from mot_reid.video.sources import open_source
+
+from .conftest import make_run
+from .pages import Page
 
 
 class Blocks:

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import make_run
-from pages import AXE
 
 from mot_reid.app.crops import best_rows
 from mot_reid.app.report import report
 from mot_reid.app.runs import runs_in
 from mot_reid.offline.rows import TrackRows
+
+from .conftest import make_run
+from .pages import AXE
 
 SCENE = {
     "lines": {"<door>": {"from": [160, 0], "to": [160, 240]}},

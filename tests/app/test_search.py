@@ -9,8 +9,6 @@ from unittest.mock import create_autospec
 import cv2
 import numpy as np
 import pytest
-from conftest import make_run, walkers
-from pages import Page
 from starlette.testclient import TestClient
 
 from mot_reid.app.runs import runs_in
@@ -19,6 +17,9 @@ from mot_reid.app.server import make_app
 from mot_reid.gallery.finding import Hit, Hits
 from mot_reid.gallery.gallery import Gallery
 from mot_reid.gallery.records import Crop
+
+from .conftest import make_run, walkers
+from .pages import Page
 
 
 def jpeg() -> bytes:

@@ -8,7 +8,6 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from conftest import FRAMES, HEIGHT, WIDTH, make_run, walkers
 from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
@@ -18,6 +17,8 @@ from mot_reid.app.frames import FrameReader
 from mot_reid.app.runs import runs_in
 from mot_reid.app.server import make_app
 from mot_reid.video.video_sink import VideoSink
+
+from .conftest import FRAMES, HEIGHT, WIDTH, make_run, walkers
 
 SCENE = {"lines": {"door": {"from": [160, 0], "to": [160, 240], "directions": ["left", "right"]}}}
 

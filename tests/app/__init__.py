@@ -1,0 +1,1 @@
+"""Tests of the page, the report and what serves them."""
