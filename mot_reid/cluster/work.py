@@ -27,7 +27,7 @@ from mot_reid.gallery.queries import crop_embedder
 from mot_reid.gallery.recorder import Recorder
 from mot_reid.gallery.store import GalleryError
 from mot_reid.pipeline.outputs import open_sinks
-from mot_reid.pipeline.run import track_source
+from mot_reid.pipeline.run import open_overlap, track_source, tracked_steps
 from mot_reid.pipeline.summary import Summary, write_summary
 from mot_reid.resources import find_weights
 from mot_reid.structures import Tracks
@@ -167,11 +167,12 @@ def track_piece(job: Job, piece: Piece, cores: int) -> dict[str, Any]:
         with fetched(job.video.source) as path, open_source(path, piece.warm_up, piece.last) as source:
             tracker.reset(source.info.fps)
             info, counted, last = source.info, 0, 0
-            for frame in source:
-                tracks = tracker.update(frame.image, frame_number=frame.number)
-                seconds = (frame.number - 1) / info.fps if frame.time is None else frame.time
-                found.append((frame.number, seconds, tracks))
-                counted, last = counted + (frame.number >= piece.first), frame.number
+            with open_overlap(source, tracker) as overlap:
+                for step in tracked_steps(source, tracker, overlap, None):
+                    frame = step.frame
+                    seconds = (frame.number - 1) / info.fps if frame.time is None else frame.time
+                    found.append((frame.number, seconds, step.tracks))
+                    counted, last = counted + (frame.number >= piece.first), frame.number
         rows = _rows(found)
         np.savez(folder / _ROWS, **{item.name: getattr(rows, item.name) for item in fields(rows)})
         figures = {
