@@ -42,7 +42,7 @@ def test_the_whole_way(run: Any, scene: Any, place: Path) -> None:
     sheet = cv2.imread(str(place / "found" / "search.png"))
     assert sheet is not None
     assert (np.abs(sheet.astype(int) - 250) > 60).any(axis=2).mean() > 0.02
-    assert len(list((place / "found").glob("*.mp4"))) == 3
+    assert len(list((place / "found").glob("*.mp4"))) == 2  # door:2 is seen beside door:1: no hit for it
 
     done = run("identify", shop, "--results", out, "-o", place / "who")
     assert done.code == 0, done.err
