@@ -357,7 +357,10 @@ def test_commands_that_cannot_be_run(run: Callable[..., Any], tmp_path: Path) ->
         (train, "nothing to learn from; give --yolo or --mot"),
         ([*train, "--epochs", 0, "--mot", "x"], "epochs: expected a value at least 1, got 0"),
         ([*train, "--resume"], "nothing to resume: no "),
-        (["train-detector", tmp_path / "out.onnx", "--start", "x"], "expected a name that ends in .safetensors (RTMDet) or .pt"),
+        (
+            ["train-detector", tmp_path / "out.onnx", "--start", "x"],
+            "expected a name that ends in .safetensors (RTMDet) or .pt",
+        ),
         (["evaluate-detector", "x.pt"], "nothing to score on; give --yolo or --mot"),
         (["evaluate-detector", "x.pt", "--sizes", "640;960"], "--sizes '640;960': expected whole numbers"),
         (["evaluate-detector", "x.pt", "--sizes", "100"], "image_size: expected a multiple of 32, got 100"),

@@ -114,7 +114,7 @@ def test_training_on_a_few_people_finds_others_better(real: Path, tmp_path: Path
         data={"held_out": 16, "width": 48},
         network={"initial": str(start)},
         batch={"people": 8, "images": 4},
-        schedule={"epochs": 3},
+        schedule={"epochs": 6},  # with 3 the gain is .03 on some processors, .06 on others
         optimiser={"learning_rate": 1e-3, "ema": 0.8},
     )
     crops = read_crops(files.select(mask), (96, 48))
