@@ -100,7 +100,7 @@ class WeakConfig(Settings):
 
     min_iou: float = setting(0.5, "least overlap of a weak detection with its track", low=0, high=1)
     lost_min_iou: float = setting(0.6, "least overlap of a weak detection with a lost track", low=0, high=1)
-    lost_time: float = setting(0.17, "seconds for which a weak detection can bring a lost track back", low=0)
+    lost_time: float = setting(0.5, "seconds for which a weak detection can bring a lost track back", low=0)
 
 
 @dataclass(frozen=True)
