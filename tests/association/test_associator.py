@@ -140,7 +140,7 @@ def test_a_weak_detection_brings_back_who_was_missed_for_a_moment() -> None:
     for _ in range(3):
         step(tracker, people())
     assert ids(step(tracker, people((2, 0), scores=[0.2]))) == [1]
-    for _ in range(6):
+    for _ in range(16):  # longer than half a second
         step(tracker, people())
     assert ids(step(tracker, people((2, 0), scores=[0.2]))) == []
 
