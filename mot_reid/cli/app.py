@@ -32,6 +32,7 @@ from mot_reid.cli.search import search
 from mot_reid.cli.serve import serve
 from mot_reid.cli.track import track
 from mot_reid.cli.train import train
+from mot_reid.cli.train_attributes import train_attributes
 from mot_reid.cli.train_detector import evaluate_detector, train_detector
 
 __all__ = ["app", "main"]
@@ -78,6 +79,7 @@ _COMMANDS: dict[str, Callable[..., object]] = {
     "eval": eval_,
     "benchmark": benchmark,
     "train": train,
+    "train-attributes": train_attributes,
     "evaluate-reid": evaluate_reid,
     "evaluate-search": evaluate_search,
     "train-detector": train_detector,

@@ -235,6 +235,8 @@ def described(store: Store, table: RecordTable, text: str, top: int, where: Filt
 def _words(text: str) -> set[str]:
     """The words of an attribute, such as ``upper_colour=red``, or of what somebody calls it, ``red top``."""
     words = re.split(r"[\s_\-:=]+", text.lower().strip())
+    if words in (["trousers"], ["slacks"]):
+        return {"pants"}  # by themselves they are no place for a colour
     return {_CALLED.get(word, word) for word in words}
 
 
