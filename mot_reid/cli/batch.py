@@ -13,7 +13,7 @@ from mot_reid.cli.errors import FAILED, INTERRUPTED, usage_errors
 from mot_reid.cli.options import QuietOption, build_config, given_settings, setting_option, with_formats
 from mot_reid.cluster.batch import BATCH_FILE, LOGS, Batch, Plan
 from mot_reid.cluster.engines import Engine, LocalEngine, RayEngine
-from mot_reid.cluster.manifest import read_manifest
+from mot_reid.cluster.manifest import Video, read_manifest
 from mot_reid.concurrency import available_cores
 
 __all__ = ["batch"]
@@ -95,6 +95,14 @@ GalleryOption = Annotated[
         "video is cut into pieces."
     ),
 ]
+IdentifyOption = Annotated[
+    bool,
+    typer.Option(
+        "--identify",
+        help="With --gallery: join everything in it to identities at the end, and write tracks_global.txt "
+        "beside each tracks.txt: the same number is the same person in every video.",
+    ),
+]
 
 
 def batch(
@@ -115,6 +123,7 @@ def batch(
     device: DeviceOption = None,
     video: VideoOption = False,
     gallery: GalleryOption = None,
+    identify: IdentifyOption = False,
 ) -> None:
     r"""Track many videos, on this machine's cores or on a Ray cluster.
 
@@ -131,6 +140,7 @@ def batch(
     \b
     mot-reid batch videos/ -o out
     mot-reid batch "cameras/*/2026-11-*.mp4" -o out --jobs 8
+    mot-reid batch shop/ -o out --gallery people/ --identify
     mot-reid batch list.csv -o s3://bucket/tracks --ray auto --gpus 0.25
     """
     options = given_settings(batch, locals())
@@ -138,6 +148,8 @@ def batch(
         settings = with_formats(build_config(config, options, set_ or []), {"video": video})
         if gallery is not None and not settings.embeds:
             raise ValueError("--gallery: needs an embedder: with --embedder none nobody could be found again")
+        if identify and gallery is None:
+            raise ValueError("--identify: needs --gallery, which remembers who was seen")
         videos = read_manifest(manifest)
         engine = _engine(ray, workers, cores, gpus)
     plan = Plan(piece_seconds=60 * piece_minutes, tries=tries, cores=cores)
@@ -154,12 +166,28 @@ def batch(
             raise typer.Exit(INTERRUPTED) from None
     if not quiet:
         _tell(work)
+    if identify and gallery is not None:
+        _identify(gallery, videos, output)
     failed = [state for state in work.states if state.status == "failed"]
     for state in failed:
         typer.echo(f"error: {state.video.name}: {state.error} (tried {max(state.tries, 1)} times)", err=True)
     if failed:
         typer.echo(f"error: {len(failed)} of {len(videos)} videos failed; see {output}/{LOGS}", err=True)
         raise typer.Exit(FAILED)
+
+
+def _identify(gallery: str, videos: list[Video], output: str) -> None:
+    from mot_reid.cluster.identities import identify_batch
+
+    made = identify_batch(gallery, videos, output)
+    if made is None:
+        typer.echo(f"{gallery}: nobody was seen, so there is nobody to identify", err=True)
+        return
+    found, written = made
+    typer.echo(
+        f"{len(found)} identities of {len(found.table)} tracklets in {gallery}; "
+        f"tracks_global.txt beside {len(written)} tracks.txt"
+    )
 
 
 def _engine(ray: str | None, workers: int | None, cores: int, gpus: float) -> Engine:

@@ -12,8 +12,6 @@ from mot_reid.files import atomic
 
 __all__ = ["identify", "write_global_tracks"]
 
-GLOBAL_FILE = "tracks_global.txt"
-
 
 def identify(
     place: Annotated[str, typer.Argument(metavar="GALLERY", help="The gallery's folder or address.")],
@@ -109,41 +107,23 @@ def write_global_tracks(found: Any, results: Path) -> list[Path]:
 
     Rows of nobody who is remembered get numbers of their own, behind those of all identities.
     """
-    from mot_reid.gallery.global_tracks import global_ids
+    from mot_reid.gallery.global_tracks import GLOBAL_FILE, Renumbering
 
-    table, written = found.table, []
-    names = sorted(set(table.camera.tolist()))
-    others = int(found.numbers.max(initial=0))
+    written, renumbering = [], Renumbering(found)
+    names = sorted(set(found.table.camera.tolist()))
     for camera in names:
         folder = results / camera
         if not (folder / "tracks.txt").is_file():
             folder = results
             if len(names) > 1 or not (folder / "tracks.txt").is_file():
                 continue
-        lines = [line for line in (folder / "tracks.txt").read_text(encoding="utf-8").splitlines() if line]
-        values = np.array([[int(float(part)) for part in line.split(",")[:2]] for line in lines], np.int64)
-        values = values.reshape(-1, 2)
-        own = np.flatnonzero(table.camera == camera)
-        columns = (table.track_id, table.first_frame, table.last_frame, found.numbers, table.boxes)
-        new = global_ids(values[:, 0], values[:, 1], *(column[own] for column in columns))
-        unknown = values[new == 0, 1]
-        numbers = {track: others + place for place, track in enumerate(np.unique(unknown).tolist(), start=1)}
-        others += len(numbers)
+        text = (folder / "tracks.txt").read_text(encoding="utf-8")
         with atomic(folder / GLOBAL_FILE) as part:
             part.write_text(
-                "".join(
-                    _renumbered(line, int(identity) or numbers[int(track)]) + "\n"
-                    for line, identity, track in zip(lines, new, values[:, 1], strict=True)
-                ),
-                encoding="utf-8",
+                renumbering.lines(text, np.flatnonzero(found.table.camera == camera)), encoding="utf-8"
             )
         written.append(folder / GLOBAL_FILE)
     return written
-
-
-def _renumbered(line: str, identity: int) -> str:
-    frame, _, rest = line.split(",", 2)
-    return f"{frame},{identity},{rest}"
 
 
 def _draw(gallery: Any, found: Any, path: Path) -> None:

@@ -12,7 +12,20 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-__all__ = ["PARTIAL", "fetched", "is_remote", "join", "publish", "read_text", "remote", "remove", "stamp"]
+from mot_reid.files import atomic
+
+__all__ = [
+    "PARTIAL",
+    "fetched",
+    "is_remote",
+    "join",
+    "publish",
+    "read_text",
+    "remote",
+    "remove",
+    "stamp",
+    "write_text",
+]
 
 PARTIAL = ".partial"
 """The folder, inside the output, for what is not finished; nothing in it is ever read as a result."""
@@ -97,6 +110,20 @@ def read_text(place: str) -> str | None:
         return Path(place).read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError):
         return None
+
+
+def write_text(place: str, text: str) -> None:
+    """Writes a file, local or remote, so that whoever looks sees all of it or what was there before.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    if is_remote(place):
+        system, path = remote(place)
+        system.pipe_file(path, text.encode("utf-8"))  # object storage shows whole objects only
+        return
+    with atomic(Path(place)) as part:
+        part.write_text(text, encoding="utf-8")
 
 
 def publish(folder: Path, target: str, last: str, root: str) -> None:

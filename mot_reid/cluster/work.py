@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from mot_reid import __version__
+from mot_reid.cluster.identities import gallery_label
 from mot_reid.cluster.manifest import Video
 from mot_reid.cluster.places import PARTIAL, fetched, is_remote, join, publish, read_text, remove, stamp
 from mot_reid.cluster.stitching import Piece, Rows, stitched
@@ -250,8 +251,7 @@ def _memory(job: Job, tracker: Tracker) -> Recorder | None:
     if embedder is None:
         raise GalleryError(f"gallery {job.gallery}: needs an embedder")
     gallery = Gallery(job.gallery, embedder)
-    source = job.video.source
-    label = source if is_remote(source) else str(Path(source).resolve())
+    label = gallery_label(job.video.source)
     if gallery.exists():
         table = gallery.table()
         gallery.forget(table.record[table.source == label].tolist())

@@ -1,11 +1,18 @@
-"""A camera's tracks with the ids of identities; arrays only."""
+"""A camera's tracks with the numbers of identities in place of their ids."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["global_ids"]
+if TYPE_CHECKING:
+    from mot_reid.gallery.identifying import Identities
+
+__all__ = ["GLOBAL_FILE", "Renumbering", "global_ids"]
+
+GLOBAL_FILE = "tracks_global.txt"
 
 Ints = NDArray[np.int64]
 
@@ -51,3 +58,47 @@ def global_ids(
     repeated[order[1:][same]] = True
     found[repeated] = 0
     return found
+
+
+class Renumbering:
+    """Writes identities into the tracks of one source after the other, in MOTChallenge's format.
+
+    Rows of nobody who is remembered get numbers of their own, behind those of all identities; no two sources
+    share one.
+
+    Args:
+        found: the identities of a gallery.
+    """
+
+    def __init__(self, found: Identities) -> None:
+        self._found = found
+        self._others = int(found.numbers.max(initial=0))
+
+    def lines(self, text: str, rows: NDArray[np.intp]) -> str:
+        """The text of a source's ``tracks.txt`` with identities instead of track ids.
+
+        Args:
+            text: of the file.
+            rows: ``(R,)`` the gallery's records of this source.
+
+        Raises:
+            ValueError: a line does not begin with a frame and an id.
+        """
+        lines = [line for line in text.splitlines() if line]
+        values = np.array([[int(float(part)) for part in line.split(",")[:2]] for line in lines], np.int64)
+        values = values.reshape(-1, 2)
+        table = self._found.table
+        columns = (table.track_id, table.first_frame, table.last_frame, self._found.numbers, table.boxes)
+        new = global_ids(values[:, 0], values[:, 1], *(column[rows] for column in columns))
+        unknown = np.unique(values[new == 0, 1]).tolist()
+        numbers = {track: self._others + place for place, track in enumerate(unknown, start=1)}
+        self._others += len(numbers)
+        return "".join(
+            _renumbered(line, int(identity) or numbers[int(track)])
+            for line, identity, track in zip(lines, new, values[:, 1], strict=True)
+        )
+
+
+def _renumbered(line: str, identity: int) -> str:
+    frame, _, rest = line.split(",", 2)
+    return f"{frame},{identity},{rest}\n"

@@ -302,3 +302,24 @@ def test_a_gallery_remembers_each_video_once(clips: Path, tmp_path: Path) -> Non
         counts.append(len(table))
     assert "1 videos done, 2 already done" in done.stdout
     assert counts[0] == counts[1] > 0
+    refused = program("batch", str(clips), "-o", str(tmp_path / "out"), *FAST, "--identify")
+    assert refused.returncode == 2
+    assert "--identify: needs --gallery" in refused.stderr
+    done = program(
+        *("batch", str(clips), "-o", str(tmp_path / "out"), *FAST),
+        *("--gallery", str(tmp_path / "g"), "--identify"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "3 already done" in done.stdout
+    assert f"of {counts[0]} tracklets" in done.stdout
+    numbers = set()
+    for name in ("clip0", "clip1", "clip2"):
+        own = (tmp_path / f"out/{name}/tracks.txt").read_text().splitlines()
+        everywhere: dict[tuple[str, str], list[str]] = {}
+        for line in (tmp_path / f"out/{name}/tracks_global.txt").read_text().splitlines():
+            frame, identity, *box = line.split(",")
+            assert (frame, identity) not in everywhere, "nobody is in a picture twice"
+            everywhere[frame, identity] = box
+        assert len(everywhere) == len(own)
+        numbers |= {int(identity) for _, identity in everywhere}
+    assert min(numbers) == 1

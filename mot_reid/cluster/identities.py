@@ -1,0 +1,52 @@
+"""Identities over all videos of a batch, and their tracks with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from mot_reid.cluster.manifest import Video
+from mot_reid.cluster.places import is_remote, join, read_text, write_text
+from mot_reid.gallery.gallery import Gallery
+from mot_reid.gallery.global_tracks import GLOBAL_FILE, Renumbering
+from mot_reid.gallery.identifying import Identities
+
+__all__ = ["gallery_label", "identify_batch"]
+
+
+def gallery_label(source: str) -> str:
+    """What stands for a video in a gallery: a URL as it is, a file's whole path."""
+    return source if is_remote(source) else str(Path(source).resolve())
+
+
+def identify_batch(place: str, videos: Iterable[Video], out: str) -> tuple[Identities, list[str]] | None:
+    """Joins everything in a gallery to identities, and writes each video's tracks with them.
+
+    Args:
+        place: of the gallery.
+        videos: those of the batch; one whose ``tracks.txt`` is missing is passed over.
+        out: folder or URL of the batch's results.
+
+    Returns:
+        The identities, and the files that were written; None where the gallery remembers nobody.
+
+    Raises:
+        OSError: a file cannot be written.
+        ValueError: a ``tracks.txt`` is broken.
+    """
+    gallery = Gallery(place)
+    if not gallery.exists() or not len(gallery):
+        return None
+    found, written = gallery.identify(), []
+    renumbering = Renumbering(found)
+    for video in videos:
+        text = read_text(join(out, video.name, "tracks.txt"))
+        if text is None:
+            continue
+        rows = np.flatnonzero(found.table.source == gallery_label(video.source))
+        target = join(out, video.name, GLOBAL_FILE)
+        write_text(target, renumbering.lines(text, rows))
+        written.append(target)
+    return found, written
