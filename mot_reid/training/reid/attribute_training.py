@@ -98,4 +98,5 @@ def tracklet_means(embeddings: Floats32, tracklets: Ints) -> tuple[Floats32, Int
     _, first, counts = np.unique(tracklets, return_index=True, return_counts=True)
     sums = np.zeros((len(counts), embeddings.shape[1]), np.float32)
     np.add.at(sums, tracklets, embeddings)
-    return sums / counts[:, None].astype(np.float32), first.astype(np.int64)
+    means: Floats32 = sums / counts[:, None].astype(np.float32)
+    return means, first.astype(np.int64)
