@@ -95,8 +95,8 @@ def tracklet_means(embeddings: Floats32, tracklets: Ints) -> tuple[Floats32, Int
         embeddings: ``(N, D)``.
         tracklets: ``(N,)`` the tracklet of each row, numbered from 0, none left out.
     """
-    _, first, counts = np.unique(tracklets, return_index=True, return_counts=True)
-    sums = np.zeros((len(counts), embeddings.shape[1]), np.float32)
+    _, first = np.unique(tracklets, return_index=True)
+    sums = np.zeros((len(first), embeddings.shape[1]), np.float32)
     np.add.at(sums, tracklets, embeddings)
-    means: Floats32 = sums / counts[:, None].astype(np.float32)
-    return means, first.astype(np.int64)
+    sums /= np.bincount(tracklets)[:, None]
+    return sums, first.astype(np.int64)
