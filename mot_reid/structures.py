@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import Field, dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
@@ -127,6 +128,8 @@ class Detections(_Rows):
         classes: ``(N,)`` int64 class numbers; 0 where not given.
         embeddings: ``(N, D)`` float32 appearance vectors, L2-normalised here if they are not; or None.
         invalid_rows: how many rows were left out or mended where ``invalid="drop"`` was asked for.
+        other_classes: how many boxes of each class that is not wanted the detector found beside these, by
+            name; empty where it does not say.
 
     Args:
         xyxy: boxes.
@@ -148,6 +151,7 @@ class Detections(_Rows):
     classes: Ints
     embeddings: Embeddings | None
     invalid_rows = 0  # without an annotation: not a column
+    other_classes = MappingProxyType[str, int]({})
 
     def __init__(
         self,
@@ -177,6 +181,12 @@ class Detections(_Rows):
         object.__setattr__(self, "classes", _column(labels, "classes", np.int64, n))
         checked_embeddings = None if embeddings is None else unit_rows(embeddings, n)
         object.__setattr__(self, "embeddings", checked_embeddings)
+
+    def beside(self, other_classes: Mapping[str, int]) -> Detections:
+        """The same, beside boxes of classes that are not wanted."""
+        new = self[:]
+        object.__setattr__(new, "other_classes", dict(other_classes))
+        return new
 
     def without_embeddings(self) -> Detections:
         """The same boxes, scores and classes, not copied."""

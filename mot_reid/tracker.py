@@ -18,9 +18,11 @@ from mot_reid.appearance.base import Embedder, as_embedder
 from mot_reid.association.associator import Associator, Embed
 from mot_reid.association.cascade import CASCADE, Stage, checked_cascade
 from mot_reid.association.clock import Place, next_frame
+from mot_reid.association.crowding import MOST_ON_A_SPOT
 from mot_reid.config import Config, load_config
-from mot_reid.detection.base import Detector, as_detector
+from mot_reid.detection.base import Detector, as_detector, checked_answer
 from mot_reid.motion.camera import load_camera_motion
+from mot_reid.notices import Notices
 from mot_reid.rollback import unchanged_on_failure
 from mot_reid.structures import Detections, Tracks, checked_frame, unit_rows
 from mot_reid.timing import Stopwatch
@@ -61,6 +63,7 @@ class Tracker:
         config: its settings.
         cascade: its stages of matching.
         stopwatch: seconds spent in each stage.
+        notices: what looked wrong in the input since the last `reset`; each is an `InputWarning` too.
         time: of the last frame, seconds of the source; 0 before the first.
         affine: camera motion ``(2, 3)`` into the last frame, or None where it is not known.
         last_embeddings: rows of the last frame's detections ``(K,)`` that have embeddings, and those
@@ -103,7 +106,7 @@ class Tracker:
         self.config = settings
         self.cascade = checked_cascade(cascade)
         self._fps: float | None = None
-        self.stopwatch = Stopwatch()
+        self.stopwatch, self.notices = Stopwatch(), Notices()
         named = str | Path | None
         self._detector = None if isinstance(detector, named) else as_detector(detector)
         self._embedder = None if isinstance(embedder, named) else as_embedder(embedder)
@@ -178,8 +181,8 @@ class Tracker:
         self._associator = Associator(
             self.config.association, self.config.motion, self._fps, cascade=self.cascade
         )
-        self._frame_number = 0
-        self.time = 0.0
+        self._frame_number, self.time = 0, 0.0
+        self.notices = Notices(self.notices.warns)
         self._shape: tuple[int, ...] | None = None
         self.affine: Affine | None = None
         self.last_embeddings: tuple[NDArray[np.intp], NDArray[np.float32]] | None = None
@@ -291,6 +294,7 @@ class Tracker:
             detections = self.detect(frame)
         elif not isinstance(detections, Detections):
             raise TypeError(f"detections: expected Detections, got {type(detections).__name__}")
+        self.notices.of_boxes(detections, self._shape if frame is None else frame.shape, number)
         self.last_embeddings = None
         if detections.embeddings is not None and len(detections):
             self.last_embeddings = np.arange(len(detections)), detections.embeddings
@@ -305,6 +309,7 @@ class Tracker:
         self.affine, self._frame_number, self.time = affine, number, seconds
         if frame is not None:
             self._shape = frame.shape
+        self.notices.of_crowd(self._associator.left_out, MOST_ON_A_SPOT, number)
         return tracks
 
     def detect(self, frame: NDArray[Any]) -> Detections:
@@ -320,12 +325,7 @@ class Tracker:
         """As `detect`, for several frames of one size at once."""
         checked, detector = [checked_frame(frame) for frame in frames], self.detector
         with self.stopwatch("detect"):
-            found = detector.detect(checked)
-        right = isinstance(found, list | tuple) and len(found) == len(checked)
-        if not right or not all(isinstance(entry, Detections) for entry in found):
-            expected = "one Detections for one frame" if len(checked) == 1 else f"{len(checked)} Detections"
-            raise TypeError(f"detector.detect: expected a list of {expected}, got {found!r}")
-        return list(found)
+            return checked_answer(detector.detect(checked), len(checked))
 
     def embed_batch(
         self, frames: Sequence[NDArray[Any]], detections: Sequence[Detections]
@@ -343,7 +343,9 @@ class Tracker:
         with self.stopwatch("embed"):
             rows = embedder.embed_batch(frames, [found.xyxy for found in detections])
         return [
-            Detections(found.xyxy, found.scores, found.classes, embeddings) if len(found) else found
+            Detections(found.xyxy, found.scores, found.classes, embeddings).beside(found.other_classes)
+            if len(found)
+            else found
             for found, embeddings in zip(detections, rows, strict=True)
         ]
 

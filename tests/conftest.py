@@ -9,6 +9,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+# What tests of several folders use; pytest's importlib mode leaves folders alone.
+sys.path.insert(0, str(Path(__file__).parent / "shared"))
 # Before anything loads torch: threads that wait shall sleep, or tests crawl on a machine that is busy.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # How long an example takes says something of the machine's load, and the first one may compile kernels.

@@ -19,7 +19,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         # Lowest first. A file imports from its own part, from floors below its own, and from the parts that
         # BESIDE names.
         "typing boxes structures exchange settings config files concurrency devices extras resources "
-        "sessions timing pickles rollback yaml_text",
+        "sessions timing pickles rollback yaml_text notices",
         "provenance",
         "kernels",
         "motion appearance detection video",
@@ -40,6 +40,7 @@ BESIDE = {
     "exchange": {"structures", "typing"},
     "boxes": {"typing"},
     "config": {"settings", "typing"},
+    "notices": {"structures", "typing"},
     "settings": {"yaml_text"},
     "sessions": {"devices", "resources"},
     "resources": {"files", "extras"},

@@ -13,6 +13,7 @@ from mot_reid.association.border import ImageBorder
 from mot_reid.association.budget import EmbeddingBudget
 from mot_reid.association.cascade import CASCADE, Stage, checked_cascade
 from mot_reid.association.clock import Clock
+from mot_reid.association.crowding import best_of_each_spot
 from mot_reid.association.scene_shift import scene_shift
 from mot_reid.association.scores import UsualScore, activation_shares
 from mot_reid.association.state import FrameState
@@ -53,6 +54,8 @@ class Associator(KeepsAttributes):
         cascade: its stages.
         embeddable: how many detections could have been embedded so far, all confident ones.
         embedded: how many of them were.
+        left_out: how many detections did not count so far because too many lay on one spot
+            (`mot_reid.association.crowding`).
     """
 
     def __init__(
@@ -74,7 +77,7 @@ class Associator(KeepsAttributes):
         self._budget = EmbeddingBudget(self.association.embedding.share)
         self._clock = Clock(fps)
         self._number = 0
-        self.embeddable = self.embedded = 0
+        self.embeddable = self.embedded = self.left_out = 0
 
     def step(
         self,
@@ -149,6 +152,10 @@ class Associator(KeepsAttributes):
         kept = (detections.scores >= settings.low_score).nonzero()[0]
         if len(kept) < len(detections):
             detections = detections[kept]
+        best = best_of_each_spot(detections)
+        if best is not None:
+            self.left_out += len(detections) - len(best)
+            kept, detections = kept[best], detections[best]
         self._usual_score = self._usual_score.after(detections.scores, clock.frames)
         usual = self._usual_score.value
         confident = detections.scores >= settings.confident.score_share * usual

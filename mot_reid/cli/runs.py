@@ -22,6 +22,8 @@ from mot_reid.video.sources import DEFAULT_RECONNECT, open_source
 
 __all__ = ["Runs", "closing_line", "run_source"]
 
+_MOST_NAMED = 5  # classes, where none that is wanted was found
+
 
 @dataclass(frozen=True)
 class Runs:
@@ -111,6 +113,7 @@ class Runs:
         """Runs one source; a closing line, or None where it failed: the others shall have their turn."""
         wanted = self.selection
         given = "" if self.detections_file is None else f"{self.detections_file.name} (file)"
+        tracker.notices.warns = False  # they are told below, with the source's name
         try:
             frames = (wanted.start, wanted.stop, wanted.stride)
             with open_source(
@@ -128,6 +131,8 @@ class Runs:
                     cancelled=cancelled,
                 )
             self._warn_of_other_frames(summary, progress)
+            for notice in tracker.notices.texts:
+                progress.say(f"{summary.source.name}: {notice}")
             if not summary.rows and summary.frames and (summary.found or self.detections is None):
                 progress.say(f"{summary.source.name}: {self._why_nothing(summary)}")
         except typer.Exit:
@@ -161,11 +166,17 @@ class Runs:
         """Why a run has no track, and what to try."""
         config = self.tracker.config
         if not summary.found:
-            wanted = ", ".join(config.detector.classes) or "anything"
-            return (
-                f"no track: the detector found no {wanted} of score {config.detector.score:g} or more in "
-                f"{summary.frames} frames; --classes, --score and --image-size change what it looks for"
+            wanted = " and no ".join(config.detector.classes)
+            what = f"no {wanted}" if wanted else "nothing"
+            text = (
+                f"no track: the detector found {what} of score {config.detector.score:g} or more in "
+                f"{summary.frames} frames"
             )
+            if not summary.other_classes:
+                return f"{text}; --classes, --score and --image-size change what it looks for"
+            others = summary.other_classes.most_common(_MOST_NAMED)
+            named = ", ".join(f"{count} {name}" for name, count in others)
+            return f"{text}, but {named}: --classes {others[0][0]}"
         return (
             f"no track from {summary.found} detections in {summary.frames} frames, whose best score is "
             f"{summary.best_score:.2f}: none was seen in enough frames one after the other; lower "

@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypeGuard
 from mot_reid.structures import Detections
 from mot_reid.typing import Image
 
-__all__ = ["Detector", "as_detector"]
+__all__ = ["Detector", "as_detector", "checked_answer"]
 
 _LONGEST = 100  # letters of a model in a message
 
@@ -91,3 +91,16 @@ def as_detector(detector: object) -> Detector:
         if not isinstance(value, int) or value < 1:
             raise TypeError(f"detector.{member}: expected a whole number from 1, got {value!r}")
     return whole
+
+
+def checked_answer(found: object, frames: int) -> list[Detections]:
+    """What a detector's ``detect`` gave for so many frames, as a list.
+
+    Raises:
+        TypeError: it is anything but one `Detections` for each of them.
+    """
+    right = isinstance(found, list | tuple) and len(found) == frames
+    if not right or not all(isinstance(entry, Detections) for entry in found):  # type: ignore[attr-defined]
+        expected = "one Detections for one frame" if frames == 1 else f"{frames} Detections"
+        raise TypeError(f"detector.detect: expected a list of {expected}, got {found!r}")
+    return list(found)  # type: ignore[call-overload]

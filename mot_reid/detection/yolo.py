@@ -43,6 +43,8 @@ _TASKS = ("detect", "segment", "pose", "obb")
 """Of Ultralytics' models, those that give boxes; of turned ones the upright box around them is tracked."""
 _RUNTIMES = ("auto", "torch", "onnxruntime")
 _ACCELERATOR_BATCH = 8
+_MOST_OF_ALL_CLASSES = 30_000
+"""Boxes of a frame, before the wanted classes are chosen."""
 _DATA_ONLY = (".onnx", "_openvino_model")
 """How the names of exports end that cannot hold code."""
 _MAY_FETCH = os.environ.get("YOLO_OFFLINE", "false").lower() not in ("1", "true", "yes", "on")
@@ -197,12 +199,9 @@ class YoloDetector:
         )
         self.batch_size = _ACCELERATOR_BATCH if batched else 1
         self.calls_at_once = self._backend.calls_at_once
-        self._keep = Suppression(
-            self.config.score,
-            self.config.nms_iou,
-            resolve_classes(self.config.classes, self.class_names),
-            self.config.max_detections,
-        )
+        self._wanted = resolve_classes(self.config.classes, self.class_names)
+        # Boxes of one class suppress none of another: the wanted ones can be chosen afterwards.
+        self._keep = Suppression(self.config.score, self.config.nms_iou, None, _MOST_OF_ALL_CLASSES)
         self.name = f"{self.path.name} ({self._backend.name})"
         try:  # many a fault shows only here, and the first frame is slow: it shall not be the user's
             self.detect([np.zeros((64, 64, 3), np.uint8)])
@@ -213,7 +212,20 @@ class YoloDetector:
         """See `Detector.detect`. Boxes are cut at the frame's borders; what has no area left is dropped."""
         if not frames:
             return []
-        return [_detections(rows) for rows in self._backend(frames, self.config.image_size, self._keep)]
+        return [self._chosen(rows) for rows in self._backend(frames, self.config.image_size, self._keep)]
+
+    def _chosen(self, rows: Rows) -> Detections:
+        """The wanted ones of rows ``(N, 6)``, best first, with the numbers of the others by class."""
+        most = self.config.max_detections
+        if self._wanted is None:
+            return _detections(rows[:most])
+        wanted = np.isin(rows[:, 5], self._wanted)
+        found = _detections(rows[wanted][:most])
+        if wanted.all():
+            return found
+        numbers, counts = np.unique(rows[~wanted, 5].astype(np.int64), return_counts=True)
+        names = (self.class_names.get(number, str(number)) for number in numbers.tolist())
+        return found.beside(dict(zip(names, counts.tolist(), strict=True)))
 
 
 def _load_backend(path: Path, device: str, runtime: str, threads: int, trust: bool | None) -> _Backend:

@@ -113,6 +113,7 @@ def score_choice(
         pairs, lenient=lenient, jobs=jobs, on_done=lambda: on_progress(next(done), len(pairs))
     )
     notes = [f"Problem: {entry}" for entry in problems.found]
+    notes += [f"Looks wrong: {entry.notice}" for entry in scored if entry.notice]
     scored_files = {path for _, path in pairs}
     if len(known) == 1 and (others := [p for p in other_results(results, known) if p not in scored_files]):
         names = ", ".join(path.relative_to(results).as_posix() for path in others[:_MOST_NAMED])

@@ -13,10 +13,12 @@ from mot_reid.evaluation.metrics import Scores, evaluate
 from mot_reid.evaluation.motchallenge import BoxRows, Problem, Problems, read_ground_truth, read_results
 from mot_reid.evaluation.parallel import map_tasks
 from mot_reid.evaluation.sequences import Sequence
+from mot_reid.notices import shares_of_picture
 
 __all__ = ["ScoredSequence", "find_results", "other_results", "score_files", "score_rows"]
 
 OUR_FILE = "tracks.txt"
+_MOST_OUTSIDE = 0.1  # share of the boxes that may lie where no ground truth is
 _SMALL = 1_000_000  # bytes of ground truth, scored in less time than a process takes to start
 
 
@@ -28,25 +30,28 @@ class ScoredSequence:
         sequence: which.
         scores: its.
         problems: what was wrong with its files, where one was lenient.
+        notice: what looks wrong with the results, though every row is in order; empty where nothing does.
     """
 
     sequence: Sequence
     scores: Scores
     problems: tuple[Problem, ...] = ()
+    notice: str = ""
 
 
-def score_rows(sequence: Sequence, results: BoxRows, problems: Problems | None = None) -> Scores:
+def score_rows(sequence: Sequence, results: BoxRows, truth: BoxRows | None = None) -> Scores:
     """Scores results on the frames of a sequence.
+
+    Args:
+        sequence: which.
+        results: boxes of tracks.
+        truth: its ground truth, where it is read already.
 
     Raises:
         FileNotFoundError, FileError: as `read_ground_truth`.
     """
-    if problems is None:
+    if truth is None:
         truth = _ground_truth(sequence.ground_truth, sequence.length, sequence.protocol.has_classes)
-    else:
-        truth = read_ground_truth(
-            sequence.ground_truth, sequence.length, problems, has_classes=sequence.protocol.has_classes
-        )
     return evaluate(compare(truth, results, sequence.frames, sequence.protocol.distractors))
 
 
@@ -91,8 +96,32 @@ def _score_file(pair: tuple[Sequence, Path | None], lenient: bool) -> ScoredSequ
     sequence, path = pair
     problems = Problems(lenient)
     results = BoxRows.empty() if path is None else read_results(path, sequence.length, problems)
-    scores = score_rows(sequence, results, problems)
-    return ScoredSequence(sequence, scores, tuple(problems.found))
+    truth = read_ground_truth(
+        sequence.ground_truth, sequence.length, problems, has_classes=sequence.protocol.has_classes
+    )
+    scores = score_rows(sequence, results, truth)
+    notice = "" if path is None else _notice(truth, results, path)
+    return ScoredSequence(sequence, scores, tuple(problems.found), notice)
+
+
+def _notice(truth: BoxRows, results: BoxRows, path: Path) -> str:
+    """Says if most boxes are in other units than the ground truth's, or of a picture of another size."""
+    if shares_of_picture(results.xyxy):
+        return (
+            f"{path}: all coordinates lie between {results.xyxy.min():.3g} and {results.xyxy.max():.3g}, as "
+            "shares of the picture do; boxes are left, top, width, height in pixels"
+        )
+    if not (len(results) and len(truth)):
+        return ""
+    low, high = truth.xyxy[:, :2].min(axis=0), truth.xyxy[:, 2:].max(axis=0)
+    outside = ((results.xyxy[:, 2:] < low) | (results.xyxy[:, :2] > high)).any(axis=1)
+    if outside.mean() <= _MOST_OUTSIDE:
+        return ""
+    extent = f"{low[0]:.0f}, {low[1]:.0f} to {high[0]:.0f}, {high[1]:.0f}"
+    return (
+        f"{path}: {outside.sum()} of {len(results)} boxes lie outside of all of the ground truth's, which "
+        f"reach from {extent}; are they of a picture of another size?"
+    )
 
 
 def find_results(

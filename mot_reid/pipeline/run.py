@@ -134,7 +134,7 @@ def _conclude(summary: Summary, source: Source, tracker: Tracker, folder: Path) 
     """Writes the summary; Ctrl-C waits."""
     with whole():
         summary.damaged = source.damaged
-        summary.notes[:0] = source.notes
+        summary.notes[:0] = [*source.notes, *tracker.notices.texts]
         summary.embedded, summary.embeddable = tracker.embedding_counts
         write_summary(summary, tracker, folder)
 
@@ -210,6 +210,7 @@ def _run(
                     )
                 summary.count(step.frame.number, step.tracks)
                 summary.found += len(step.found)
+                summary.other_classes.update(step.found.other_classes)
                 summary.best_score = max(summary.best_score, float(step.found.scores.max(initial=0.0)))
                 summary.detections_used += detections is not None and step.frame.number in detections
             summary.dropped = overlap.dropped

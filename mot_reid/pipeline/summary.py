@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -38,6 +39,7 @@ class Summary:
         detections_used: frames whose detections were given.
         found: detections in all frames.
         best_score: the highest score of any of them.
+        other_classes: boxes that the detector found of classes that are not wanted, by name.
         detections: where the detections come from, if not from the tracker's detector.
         embedded: detections whose appearance was looked at.
         embeddable: detections of which it could have been, all confident ones.
@@ -61,6 +63,7 @@ class Summary:
     detections_used: int = 0
     found: int = 0
     best_score: float = 0.0
+    other_classes: Counter[str] = field(default_factory=Counter)
     detections: str | None = None
     embedded: int = 0
     embeddable: int = 0
@@ -101,6 +104,7 @@ class Summary:
             "notes": self.notes,
             "tracks": self.tracks,
             "rows": self.rows,
+            "boxes_of_other_classes": dict(self.other_classes.most_common()),
             "embeddings": {"made": self.embedded, "possible": self.embeddable},
             "tracklets_remembered": self.remembered,
             "seconds": round(self.seconds, 3),

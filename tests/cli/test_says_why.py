@@ -1,10 +1,13 @@
 """Nothing is silent: a run without tracks, ground truth of another layout, a file's name for a folder."""
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from made_yolo import write_yolo
 
 from mot_reid.cli import progress
 from mot_reid.evaluation.sequences import find_sequences
@@ -34,6 +37,61 @@ def test_a_detector_that_finds_nothing(run: Any, scene: Any, tmp_path: Path) -> 
     outcome = run("track", scene.video, "-o", tmp_path / "out", *NO_MODELS, "--stop", "2", "--no-video")
     assert outcome.code == 0
     assert "walk: no track: the detector found no person of score 0.1 or more in 2 frames" in outcome.err
+
+
+def test_a_run_tells_it_with_the_name_of_its_source(run: Any, scene: Any, tmp_path: Path) -> None:
+    detections = tmp_path / "det.txt"
+    detections.write_text("".join(f"{n},-1,{0.01 * n},0.2,0.1,0.3,0.9\n" for n in range(1, 61)))
+    outcome = run(
+        *("track", scene.video, "--detections", detections, "-o", tmp_path / "out"),
+        *("--embedder", "none", "--camera-motion", "none", "-q"),
+    )
+    assert outcome.code == 0
+    assert outcome.err.startswith("walk: boxes of frame 1: all coordinates lie between 0.01 and 0.5")
+    assert outcome.err.count("in pixels") == 1
+    assert "all coordinates lie between" in (tmp_path / "out" / "summary.json").read_text()
+
+
+def _traffic(path: Path) -> Path:
+    """A detector that finds two cars and a dog in every picture, and never a person."""
+    boxes = np.zeros((1, 4 + 3, 4), np.float32)
+    boxes[0, :4] = np.array([[20, 20, 10, 10], [40, 40, 10, 20], [41, 41, 10, 20], [50, 20, 8, 8]]).T
+    boxes[0, 5, :3], boxes[0, 6, 3] = (0.9, 0.8, 0.7), 0.6  # the third is the second once more
+    return write_yolo(path, boxes, (64, 64), names="{0: 'person', 1: 'car', 2: 'dog'}")
+
+
+def test_what_is_there_instead_of_the_wanted_class_is_told(run: Any, scene: Any, tmp_path: Path) -> None:
+    detector = _traffic(tmp_path / "traffic.onnx")
+    arguments = ("track", scene.video, "-o", tmp_path / "out", *NO_MODELS, "--detector", detector, "-q")
+    outcome = run(*arguments, "--stop", 6)
+    assert outcome.code == 0
+    assert outcome.err == (
+        "walk: no track: the detector found no person of score 0.1 or more in 6 frames, but 12 car, 6 dog: "
+        "--classes car\n"
+    )
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["boxes_of_other_classes"] == {"car": 12, "dog": 6}
+    assert run(*arguments, "--stop", 6, "--classes", "car").err == ""
+    assert run(*arguments, "--stop", 6, "--classes", "").err == ""
+    nothing = run(*arguments, "--stop", 6, "--classes", "", "--score", 0.95)
+    assert "the detector found nothing of score 0.95 or more in 6 frames; --classes, --score" in nothing.err
+    both = run(*arguments, "--stop", 6, "--classes", "person,dog", "--score", 0.65)
+    assert (
+        "found no person and no dog of score 0.65 or more in 6 frames, but 12 car: --classes car" in both.err
+    )
+
+
+def test_several_sources_at_once_tell_each_their_own(run: Any, scene: Any, tmp_path: Path) -> None:
+    detector = _traffic(tmp_path / "traffic.onnx")
+    other = tmp_path / "other.mp4"
+    shutil.copy(scene.video, other)
+    outcome = run(
+        *("track", scene.video, other, "-o", tmp_path / "out", *NO_MODELS, "--detector", detector, "-q"),
+        *("--jobs", 2, "--stop", 5),
+    )
+    lines = sorted(outcome.err.splitlines())
+    assert [line.partition(":")[0] for line in lines] == ["other", "walk"]
+    assert all(line.endswith("in 5 frames, but 10 car, 5 dog: --classes car") for line in lines)
 
 
 @pytest.mark.parametrize("level", [0.15, 0.2, 0.3, 0.4])

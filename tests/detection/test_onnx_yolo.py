@@ -8,9 +8,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from made_yolo import write_yolo
 
 from mot_reid.config import DetectorConfig
 from mot_reid.detection.onnx_yolo import OnnxYolo, Suppression
@@ -85,27 +84,6 @@ def test_neither_torch_nor_ultralytics_is_needed() -> None:
         "assert not {'torch', 'torchvision', 'ultralytics'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def write_yolo(path: Path, output: np.ndarray, sides: tuple[object, object], **metadata: str) -> Path:
-    """A network that says the same whatever it sees."""
-    constant = numpy_helper.from_array(output.astype(np.float32), "boxes")
-    nodes = [
-        helper.make_node("ReduceMax", ["images"], ["top"], keepdims=0),
-        helper.make_node("Mul", ["top", "zero"], ["nothing"]),
-        helper.make_node("Add", ["boxes", "nothing"], ["output0"]),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "made-up",
-        [helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, *sides])],
-        [helper.make_tensor_value_info("output0", TensorProto.FLOAT, output.shape)],
-        [constant, numpy_helper.from_array(np.zeros((), np.float32), "zero")],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    helper.set_model_props(model, metadata)
-    onnx.save(model, str(path))
-    return path
 
 
 ANCHORS = np.array([[[32, 33], [32, 33], [20, 20], [40, 40], [0.9, 0.8], [0.1, 0.3]]], np.float32)

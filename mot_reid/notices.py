@@ -1,0 +1,101 @@
+"""What looks wrong in a tracker's input without being an error: told once, and kept for the run's summary."""
+
+from __future__ import annotations
+
+import warnings
+
+from mot_reid.structures import Detections
+from mot_reid.typing import Boxes, Floats
+
+__all__ = ["InputWarning", "Notices", "shares_of_picture"]
+
+_SHARES = 1.5
+"""Coordinates up to this, all of a frame's, are no pixels: detectors that give shares go over 1 a little."""
+_FAR = 0.1
+"""Share of the picture's longer side, on each side of it, that a box of a detector may lie outside."""
+
+
+class InputWarning(UserWarning):
+    """Something in the input is most likely not what was meant; the message says what was seen."""
+
+
+def shares_of_picture(xyxy: Boxes | Floats) -> bool:
+    """Tells whether boxes ``(N, 4)`` look like shares of the picture, 0 to 1, instead of pixels.
+
+    Example:
+        >>> import numpy as np
+        >>> shares_of_picture(np.array([[0.1, 0.2, 0.3, 0.6]]))
+        True
+        >>> shares_of_picture(np.array([[0.1, 0.2, 30, 60]]))
+        False
+    """
+    return len(xyxy) > 0 and float(xyxy.max()) <= _SHARES and float(xyxy.min()) >= -_SHARES
+
+
+class Notices:
+    """Looks at what goes into a tracker, and says each kind of thing once.
+
+    Attributes:
+        texts: what was said so far.
+        warns: whether it is said as an `InputWarning` too; False where somebody else shows the texts.
+    """
+
+    def __init__(self, warns: bool = True) -> None:
+        self.texts: list[str] = []
+        self.warns = warns
+        self._said: set[str] = set()
+
+    def of_boxes(self, detections: Detections, shape: tuple[int, ...] | None, number: int) -> None:
+        """Says if the boxes of a frame are in other units than pixels, or of another picture.
+
+        Args:
+            detections: the frame's.
+            shape: height and width of the frame, where it is known.
+            number: of the frame.
+        """
+        xyxy = detections.xyxy
+        if not len(xyxy):
+            return
+        if shares_of_picture(xyxy):
+            self._say(
+                "shares",
+                f"boxes of frame {number}: all coordinates lie between {xyxy.min():.3g} and "
+                f"{xyxy.max():.3g}, as shares of the picture do; boxes are x1, y1, x2, y2 in pixels",
+            )
+        elif shape is not None:
+            height, width = shape[:2]
+            far = _FAR * max(height, width)
+            if xyxy.min() >= -far and xyxy[:, :2].max() <= min(height, width) + far:
+                return  # as nearly always; what follows takes longer
+            outside = (xyxy[:, 2] < -far) | (xyxy[:, 3] < -far)
+            outside |= (xyxy[:, 0] > width + far) | (xyxy[:, 1] > height + far)
+            if outside.any():
+                row = int(outside.argmax())
+                box = ", ".join(f"{value:g}" for value in xyxy[row].round(1).tolist())
+                self._say(
+                    "outside",
+                    f"boxes of frame {number}: row {row} is {box}, far outside of the picture of {width} x "
+                    f"{height} pixels; is it of a picture of another size?",
+                )
+
+    def of_crowd(self, left_out: int, most: int, number: int) -> None:
+        """Says if detections were left out because too many lay on one spot.
+
+        Args:
+            left_out: how many up to this frame.
+            most: that count on a spot.
+            number: of the frame.
+        """
+        if left_out:
+            self._say(
+                "crowd",
+                f"boxes of frame {number}: {left_out} are left out: more than {most} of one class and size "
+                "on one spot, where only the best count; does the detector suppress duplicates?",
+            )
+
+    def _say(self, kind: str, text: str) -> None:
+        if kind not in self._said:
+            self._said.add(kind)
+            self.texts.append(text)
+            if self.warns:  # the caller of `Tracker.update` is behind this, the notice and two of its parts
+                warnings.warn(text, InputWarning, stacklevel=5)

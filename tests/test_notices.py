@@ -1,0 +1,102 @@
+"""What looks wrong in the input is told once, and nothing that is in order is told."""
+
+import pickle
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mot_reid import Detections, Tracker, evaluate
+from mot_reid.notices import InputWarning
+
+FRAME = np.zeros((360, 640, 3), np.uint8)
+
+
+def plain_tracker() -> Tracker:
+    return Tracker(detector="none", embedder="none", camera_motion="none")
+
+
+@pytest.mark.parametrize("shift", [0, 0.2])
+def test_shares_of_the_picture_are_told_once_and_name_the_caller(shift: float) -> None:
+    tracker = plain_tracker()
+    found = Detections([[0.1, 0.2, 0.3, 0.6], [0.5, 0.5, 0.9 + shift, 0.7]])
+    with pytest.warns(InputWarning, match=r"frame 1: all coordinates lie between 0\.\d+ and") as told:
+        tracker.update(FRAME, found)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        tracker.update(FRAME, found)
+    assert len(told) == 1
+    assert told[0].filename == __file__
+    assert "in pixels" in tracker.notices.texts[0]
+    tracker.reset()
+    with pytest.warns(InputWarning):  # of another video
+        tracker.update(None, found)
+
+
+def test_boxes_of_a_larger_picture_are_told() -> None:
+    tracker = plain_tracker()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        tracker.update(FRAME, Detections([[10, 20, 50, 120]]))
+    with pytest.warns(
+        InputWarning, match="frame 2: row 1 is 1500, 800, 1550, 900, far outside of the picture of 640 x 360"
+    ):
+        tracker.update(FRAME, Detections([[10, 20, 50, 120], [1500, 800, 1550, 900]]))
+    other = plain_tracker()
+    with pytest.warns(InputWarning, match="row 0 is -500, "):
+        other.update(FRAME, Detections([[-500, 0, -400, 100]]))
+
+
+@pytest.mark.parametrize(
+    "boxes",
+    [
+        [[0, 0, 640, 360]],
+        [[-60, -200, 700, 420]],  # reaches over the edges
+        [[650, 0, 690, 100]],  # just behind the edge, where a filter may predict it
+        [[0, 0, 1, 1], [300, 200, 340, 300]],
+        [[0, 0, 2, 2]],
+        np.zeros((0, 4)),
+    ],
+)
+def test_what_is_in_order_is_not_told(boxes: Any) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plain_tracker().update(FRAME, Detections(boxes))
+
+
+def test_a_warning_made_an_error_leaves_the_tracker_as_it_was() -> None:
+    tracker = plain_tracker()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(InputWarning):
+            tracker.update(FRAME, Detections([[0.1, 0.1, 0.2, 0.2]]))
+    fresh = plain_tracker()
+    for one in (tracker, fresh):
+        assert one.update(FRAME, Detections([[10, 20, 50, 120]])).ids.tolist() == [1]
+    assert tracker.time == fresh.time
+
+
+def test_eval_says_that_results_are_of_another_size(tmp_path: Path) -> None:
+    (tmp_path / "A" / "gt").mkdir(parents=True)
+    truth = "".join(f"{n},{i},{100 * i + n},200,40,100,1,1,1\n" for n in range(1, 11) for i in (1, 2, 3))
+    (tmp_path / "A" / "gt" / "gt.txt").write_text(truth)
+    results = tmp_path / "results.txt"
+    for factor, words in (
+        (1, ""),
+        (3, "of 30 boxes lie outside of all of the ground truth's"),
+        (1e-3, "as shares"),
+    ):
+        rows = np.array([line.split(",")[:7] for line in truth.splitlines()], float)
+        rows[:, 2:6] *= factor
+        np.savetxt(results, rows, fmt=["%d", "%d", *["%.6f"] * 4, "%d"], delimiter=",")
+        notes = evaluate(results, tmp_path / "A", lenient=True).notes
+        assert (words in "".join(notes)) if words else notes == []
+
+
+def test_detections_beside_other_classes_travel_whole() -> None:
+    found = Detections([[0, 0, 10, 10]]).beside({"car": 3})
+    assert pickle.loads(pickle.dumps(found)).other_classes == {"car": 3}
+    assert Detections.empty().other_classes == {}
+    assert len(found) == 1
