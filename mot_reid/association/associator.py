@@ -121,8 +121,8 @@ class Associator(KeepsAttributes):
                     run("embeddings", self._ask, frame, stage, asks)
                     asks = None
                 run(stage.name, stage.match, frame)
-        run("update", lifecycle.update, frame, self.motion)
-        run("start", lifecycle.start, frame, self.motion)
+        run("update", lifecycle.update, frame, self._motion)
+        run("start", lifecycle.start, frame, self._motion)
         run("confirm", lifecycle.confirm, frame)
         tracks = run("report", lifecycle.report, frame)
         run("retire", lifecycle.retire, frame)
@@ -201,7 +201,7 @@ class Associator(KeepsAttributes):
             velocity = states.velocity
             velocity[lost, 2:] = 0  # an unseen box keeps its size
             velocity[lost[self._ages()[lost] > longest + clock.interval / 2]] = 0  # nor wanders off for ever
-        kalman.predict(states, self.motion, min(clock.frames, max(longest / clock.interval, 1.0)))
+        kalman.predict(states, self._motion, min(clock.frames, max(longest / clock.interval, 1.0)))
 
     def _compensate(self, affine: NDArray[np.float64] | None, seen: NDArray[np.float64]) -> None:
         """Moves all tracklets as the camera moved; the ``seen`` boxes ``(K, 4)`` stand in for no affine."""
@@ -236,6 +236,11 @@ class Associator(KeepsAttributes):
         frame.appearance = AppearanceDistances(
             table.embeddings, embeddings, known, table.rows["has_embedding"]
         )
+
+    @property
+    def _motion(self) -> MotionConfig:
+        """The motion model's noise at the source's rate."""
+        return kalman.at_interval(self.motion, self._clock.interval)
 
     def _ages(self) -> NDArray[np.float64]:
         """Seconds since each tracklet was last seen, ``(T,)``."""

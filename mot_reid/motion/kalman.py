@@ -10,7 +10,8 @@ The noise model (standard deviations as fractions of the box's width and height)
 GIAOTracker's idea (Du et al. 2022, arXiv 2202.11983, section 3.2), here with a noise of ``1 / score``.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +21,10 @@ from mot_reid.config import MotionConfig
 from mot_reid.kernels.numpy.motion import squared_sides
 from mot_reid.typing import Floats, Indices
 
-__all__ = ["KalmanStates", "initiate", "predict", "update", "warp"]
+__all__ = ["NOMINAL_INTERVAL", "KalmanStates", "at_interval", "initiate", "predict", "update", "warp"]
 
-
+NOMINAL_INTERVAL = 1 / 30
+"""Seconds from frame to frame for which the noise of the velocity is set."""
 # A new track's uncertainty, as multiples of the noise of one frame (DeepSORT's values).
 _INITIAL_POSITION_FACTOR = 2.0
 _INITIAL_VELOCITY_FACTOR = 10.0
@@ -64,6 +66,19 @@ class KalmanStates:
     def p_vv(self) -> Floats:
         """Variance of each velocity, a view ``(N, 4)``."""
         return self.values[4].T
+
+
+@lru_cache(maxsize=16)
+def at_interval(config: MotionConfig, seconds: float) -> MotionConfig:
+    """Gives the noise of one frame of a source whose frames are so many seconds apart.
+
+    People turn and stop no less often where fewer frames show it, so their velocity is surer of itself the
+    sooner the next frame comes: its standard deviation, of which a new track has a multiple, grows with the
+    root of the interval. (A velocity that wanders at random would make it the power 1.5 in pixels a frame;
+    0.5 was better than 0.25, 1 and nothing on every third frame of PETS09-S2L1, see
+    ``docs/notes/2026-11-29-association.md``.)
+    """
+    return replace(config, velocity_std=config.velocity_std * (seconds / NOMINAL_INTERVAL) ** 0.5)
 
 
 def initiate(measurements: Floats, config: MotionConfig) -> KalmanStates:
