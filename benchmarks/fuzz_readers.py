@@ -1,10 +1,11 @@
 """Damaged inputs by the thousand: every one ends in frames, a clear error that names it, or counted damage.
 
 Whole files of each kind (ten containers, eight kinds of pictures, streams over HTTP with and without a
-length) are damaged at random: bytes changed, pieces cut out, doubled, zeroed, moved, the end cut off, numbers
-in the first bytes replaced by extreme ones. Each mutant is read to its end. Not allowed are any other
-exception, an error that does not name the input, frame numbers or times that do not ascend, and more seconds
-than a limit; a crash ends the script, and with ``--keep`` the mutant it was at is there.
+length, eight kinds of text, three of YAML, eight of weights) are damaged at random: bytes changed, pieces cut
+out, doubled, zeroed, moved, the end cut off, numbers in the first bytes replaced by extreme ones; text by its
+words and lines too. Each mutant is read to its end. Not allowed are any other exception, an error that does
+not name the input, frame numbers or times that do not ascend, and more seconds than a limit; a crash ends the
+script, and with ``--keep`` the mutant it was at is there.
 
     python benchmarks/fuzz_readers.py --mutants 2000 --seed 0
 """
@@ -25,10 +26,25 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+from fuzz_files import (
+    MOST_SECONDS,
+    FaultError,
+    Mutate,
+    mutant,
+    read_text,
+    read_weights,
+    read_yaml_files,
+    text_mutant,
+    weights_mutant,
+    whole_text,
+    whole_weights,
+    whole_yaml,
+    yaml_mutant,
+)
 
 from mot_reid.video import SourceError, open_source
 
-__all__ = ["FaultError", "fuzz", "mutant", "read", "served", "whole_pictures", "whole_videos"]
+__all__ = ["fuzz", "read", "served", "whole_pictures", "whole_videos"]
 
 CONTAINERS = {
     "mp4": "libx264",
@@ -43,12 +59,7 @@ CONTAINERS = {
     "gif": "gif",
 }
 PICTURES = ("jpg", "png", "bmp", "webp", "tif", "avif", "gif", "ppm")
-MOST_SECONDS = 30.0  # of CPU, for one mutant
 Reader = Callable[[bytes, str], tuple[int, int]]
-
-
-class FaultError(AssertionError):
-    """A mutant ended in none of the ways that are allowed."""
 
 
 def whole_videos(frames: int = 20) -> dict[str, bytes]:
@@ -74,41 +85,6 @@ def whole_pictures() -> dict[str, bytes]:
     """A small picture of each kind, by its suffix."""
     image = np.random.default_rng(0).integers(0, 255, (48, 64, 3), dtype=np.uint8)
     return {suffix: cv2.imencode(f".{suffix}", image)[1].tobytes() for suffix in PICTURES}
-
-
-def mutant(content: bytes, rng: np.random.Generator) -> bytes:
-    """The content, damaged in one to four ways."""
-    data = bytearray(content)
-    for _ in range(rng.integers(1, 5)):
-        if not data:
-            break
-        begin = int(rng.integers(len(data)))
-        length = int(min(len(data) - begin, 1 + rng.exponential(len(data) / 20)))
-        piece = slice(begin, begin + length)
-        match int(rng.integers(8)):
-            case 0:
-                data[piece] = rng.bytes(length)
-            case 1:
-                data[piece] = bytes(length)
-            case 2:
-                del data[piece]
-            case 3:
-                data[begin:begin] = data[piece]
-            case 4:
-                del data[begin:]
-            case 5:
-                for place in rng.integers(len(data), size=8):
-                    data[place] ^= 1 << int(rng.integers(8))
-            case 6:  # headers hold lengths and counts
-                place = int(rng.integers(min(len(data), 400)))
-                extreme = (b"\xff" * 4, bytes(4), b"\x7f" + b"\xff" * 3, b"\x80" + bytes(3), b"\0\0\0\1")
-                data[place : place + 4] = extreme[int(rng.integers(5))]
-            case _:
-                target = int(rng.integers(len(data)))
-                moved = bytes(data[piece])
-                del data[piece]
-                data[target:target] = moved
-    return bytes(data)
 
 
 def read(source: str, **options: float) -> tuple[int, int]:
@@ -200,16 +176,22 @@ def served() -> Iterator[Reader]:
 
 
 def fuzz(
-    reader: Reader, whole: dict[str, bytes], mutants: int, seed: int, keep: Path | None = None
+    reader: Reader,
+    whole: dict[str, bytes],
+    mutants: int,
+    seed: int,
+    keep: Path | None = None,
+    mutate: Mutate = mutant,
 ) -> tuple[Counter[str], list[str]]:
     """Reads mutants of whole files in turn.
 
     Args:
         reader: reads one.
-        whole: the files, by suffix.
+        whole: the files, by suffix or name.
         mutants: how many in all.
         seed: of the damage.
         keep: where each mutant lies while it is read, so that one that crashes is there.
+        mutate: damages a file.
 
     Returns:
         How they ended, and the faults.
@@ -219,12 +201,12 @@ def fuzz(
     for number in range(mutants):
         suffix = list(whole)[number % len(whole)]
         rng: np.random.Generator = np.random.default_rng([seed, number])
-        content = mutant(whole[suffix], rng)
+        content = mutate(whole[suffix], rng)
         if keep is not None:
             (keep / f"at-{number}.{suffix}").write_bytes(content)
         try:
             count, damaged = reader(content, suffix)
-            ends["error" if not count else "damage counted" if damaged else "frames"] += 1
+            ends["damage counted" if count and damaged else "error" if damaged else "read"] += 1
         except Exception as error:
             faults.append(f"mutant {number} of seed {seed} ({suffix}): {type(error).__name__}: {error}")
         if keep is not None:
@@ -238,29 +220,55 @@ def main() -> None:
     parser.add_argument("--mutants", type=int, default=2000, help="of each reader")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", type=Path, help="folder in which the mutant being read lies")
-    parser.add_argument("--reader", choices=["videos", "pictures", "streams"], help="only this one")
+    names = ["videos", "pictures", "streams", "text", "yaml", "weights"]
+    parser.add_argument("--reader", choices=names, nargs="+", default=names, help="only these")
     arguments = parser.parse_args()
     logging.disable(logging.WARNING)
     failed = False
-    videos, pictures = whole_videos(), whole_pictures()
-    with tempfile.TemporaryDirectory() as folder, served() as stream:
-        readers: dict[str, tuple[Reader, dict[str, bytes]]] = {
-            "videos": (read_video(Path(folder)), videos),
-            "pictures": (read_pictures(Path(folder), pictures), pictures),
-            "streams": (stream, videos),
-        }
-        for name, (reader, whole) in readers.items():
-            if arguments.reader not in (None, name):
-                continue
-            begin = time.monotonic()
-            ends, faults = fuzz(reader, whole, arguments.mutants, arguments.seed, arguments.keep)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        tempfile.TemporaryDirectory() as weights,
+        served() as stream,
+    ):
+        place = Path(folder)
+        for name in arguments.reader:
+            reader, whole, mutate = _reader(name, place, Path(weights), stream)
+            for suffix, content in whole.items():  # a mutant tells nothing if the whole file cannot be read
+                count, damaged = reader(content, suffix)
+                if damaged or not count:
+                    raise SystemExit(f"{name}: the whole {suffix} is not read")
+            begin, used = time.monotonic(), time.process_time()
+            ends, faults = fuzz(reader, whole, arguments.mutants, arguments.seed, arguments.keep, mutate)
             told = ", ".join(f"{count} {end}" for end, count in sorted(ends.items()))
-            seconds = time.monotonic() - begin
-            print(f"{name}: {arguments.mutants} mutants in {seconds:.0f} s: {told}; faults: {len(faults)}")
+            seconds, used = time.monotonic() - begin, time.process_time() - used
+            print(
+                f"{name}: {arguments.mutants} mutants in {seconds:.0f} s ({used:.0f} s of CPU): {told}; "
+                f"faults: {len(faults)}",
+                flush=True,
+            )
             for fault in faults[:20]:
                 print(f"  {fault}")
             failed |= bool(faults)
     raise SystemExit(failed)
+
+
+def _reader(
+    name: str, folder: Path, weights: Path, stream: Reader
+) -> tuple[Reader, dict[str, bytes], Mutate]:
+    """What reads a kind of input, its whole files, and what damages them."""
+    match name:
+        case "videos":
+            return read_video(folder), whole_videos(), mutant
+        case "pictures":
+            return read_pictures(folder, whole := whole_pictures()), whole, mutant
+        case "streams":
+            return stream, whole_videos(), mutant
+        case "text":
+            return read_text(folder), whole_text(), text_mutant
+        case "yaml":
+            return read_yaml_files(folder), whole_yaml(), yaml_mutant
+        case _:
+            return read_weights(folder), whole_weights(weights), weights_mutant
 
 
 if __name__ == "__main__":

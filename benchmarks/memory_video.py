@@ -1,6 +1,6 @@
 """Whether memory stays flat over an hour of video, end to end: a real file through all stages.
 
-    python benchmarks/memory_video.py --minutes 60
+    python benchmarks/memory_video.py --minutes 60 -o benchmarks/tables
 
 makes an H.264 video with sound in a temporary folder, of people (boxes) who come and go, and tracks through
 it with given detections, all text outputs and the annotated video. It prints the resident memory as the run
@@ -19,10 +19,13 @@ from pathlib import Path
 import av
 import numpy as np
 from memory import Crowd, StandIn, people, resident_memory
+from rich.console import Console
 
 from mot_reid.config import load_config
+from mot_reid.evaluation.tables import Column, Table
 from mot_reid.pipeline.run import track_source
 from mot_reid.pipeline.summary import Summary
+from mot_reid.provenance import provenance
 from mot_reid.structures import Detections
 from mot_reid.tracker import Tracker
 from mot_reid.video import open_source
@@ -72,7 +75,9 @@ def main() -> None:
     """Makes the video, tracks through it and prints the memory."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=60.0, help="length of the video")
-    minutes = parser.parse_args().minutes
+    parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="save the table there")
+    chosen = parser.parse_args()
+    minutes = chosen.minutes
     frames = round(60 * RATE * minutes)
     logging.disable(logging.WARNING)
     seen: list[float] = []
@@ -92,9 +97,15 @@ def main() -> None:
             )
         size = (Path(folder) / "out" / "tracks.mp4").stat().st_size / 2**20
     print(f"{summary.frames} frames ({minutes:g} minutes), {summary.tracks} tracks, video of {size:.0f} MiB")
-    print("resident memory in MiB at each twentieth: " + ", ".join(f"{value:.0f}" for value in seen))
     growth = max(seen) - seen[len(seen) // 5]
-    print(f"growth behind the first fifth: {growth:.1f} MiB (allowed: {ALLOWED:g})")
+    rows = [{"part": f"{5 * place} %", "MiB": value} for place, value in enumerate(seen)]
+    title = f"Resident memory over {minutes:g} minutes of video ({summary.frames} frames)"
+    note = f"Growth behind the first fifth: {growth:.1f} MiB; {ALLOWED:g} are allowed."
+    table = Table(title, [Column("part"), Column("MiB", 1)], rows, provenance(), [note])
+    table.show(Console(width=160))
+    if chosen.output:
+        for path in table.save(chosen.output, "memory-video"):
+            print(f"saved {path}")
     raise SystemExit(growth > ALLOWED)
 
 

@@ -36,6 +36,8 @@ def open_session(path: Path, device: str = "cpu", threads: int = 0) -> Any:
     if device.startswith("cuda") and CUDA in onnxruntime.get_available_providers():
         providers.insert(0, (CUDA, {"device_id": int(device.partition(":")[2] or 0)}))
     try:
-        return onnxruntime.InferenceSession(path, options, providers)
+        # On the CPU there is nothing to fall back to; to try again would only print on standard output.
+        fallback = len(providers) > 1
+        return onnxruntime.InferenceSession(path, options, providers, enable_fallback=fallback)
     except Exception as error:  # onnxruntime's own exceptions have no common base that it exports
         raise ValueError(f"{path}: ONNX Runtime cannot load it: {' '.join(str(error).split())}") from None

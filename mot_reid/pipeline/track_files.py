@@ -19,6 +19,7 @@ from mot_reid.video.sinks import import_pyarrow
 __all__ = ["TrackFile", "read_tracks", "track_file_of"]
 
 _PREFERRED = ("tracks.parquet", "tracks.csv", "tracks.jsonl", "tracks.txt")
+_LARGEST = 2.0**53  # of whole numbers as floats
 _NEEDED = ("frame", "id", "x1", "y1", "x2", "y2")
 
 
@@ -80,7 +81,12 @@ def read_tracks(path: str | Path, fps: float | None = None) -> TrackFile:
     summary = _summary(path.with_name("summary.json"))
     source = summary.get("source") or {}
     fps = fps or source.get("fps")
-    columns, names = readers[path.suffix](path)
+    try:
+        columns, names = readers[path.suffix](path)
+        _check_numbers(columns)
+    except ValueError as error:
+        text = " ".join(str(error).split())
+        raise ValueError(text if text.startswith(str(path)) else f"{path}: {text}") from None
     n = len(columns["frame"])
     times = columns.get("time")
     if times is None or np.isnan(times).any():
@@ -225,6 +231,15 @@ def _parquet(path: Path) -> tuple[dict[str, NDArray[Any]], dict[int, str]]:
         name: table[name].to_numpy().astype(np.float64) for name in wanted if name in table.column_names
     }
     return columns, named
+
+
+def _check_numbers(columns: Mapping[str, NDArray[Any]]) -> None:
+    for name in ("frame", "id"):
+        values = columns[name]
+        wrong = ~((values == np.rint(values)) & (np.abs(values) < _LARGEST))
+        if wrong.any():
+            row = int(wrong.argmax())
+            raise ValueError(f"row {row + 1}: {name}: expected a whole number, got {values[row]:g}")
 
 
 def _check_columns(path: Path, columns: list[str]) -> None:
