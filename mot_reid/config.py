@@ -83,10 +83,11 @@ class ConfidentConfig(Settings):
     min_iou: float = setting(0.2, "least overlap of a confident detection with its track", low=0, high=1)
     appearance_weight: float = setting(0.7, "share of appearance in the fused cost", low=0, high=1)
     appearance_gate: float = setting(
-        0.6, "distance of appearance that costs the most in the fused cost; strangers are 1", low=0, high=2
-    )
-    stranger_distance: float = setting(
-        0.8, "distance of appearance from which on a loose overlap is not enough", low=0, high=2
+        0.6,
+        "distance of appearance that costs the most in the fused cost, and from which on a loose overlap is "
+        "not enough; strangers are 1",
+        low=0,
+        high=2,
     )
     stranger_iou: float = setting(
         0.4, "overlap below which a match is loose: appearance may refuse", low=0, high=1
@@ -112,26 +113,19 @@ class ReviveConfig(Settings):
     edge_gate: float = setting(
         0.2, "largest distance for a track that left or comes in at the picture's edge", low=0, high=2
     )
-    margin: float = setting(0.05, "by which it must beat every rival's distance of appearance", low=0, high=2)
-    speed: float = setting(4.5, "how fast the reach of a lost track grows, heights a second", low=0)
     reach: float = setting(2.5, "how far from the expected place a lost track may turn up, heights", low=0)
-    size_ratio: float = setting(2.0, "largest change of height while out of sight, a factor", low=1)
 
 
 @dataclass(frozen=True)
 class TentativeConfig(Settings):
     """Settings of the stage that follows tracks until they are confirmed."""
 
-    min_iou: float = setting(0.3, "least overlap of a detection with a tentative track", low=0, high=1)
     min_hits: int = setting(2, "detections in a row that confirm a new track", low=1)
     activation_share: float = setting(
         0.8, "share of the usual score from which on a track starts soon", low=0
     )
     activation_share_inside: float = setting(
         0.9, "share that a track needs away from the picture's edges, where appearance is known", low=0
-    )
-    unactivated_hits: int = setting(
-        30, "detections in a row that confirm a track whose scores never came to that share", low=1
     )
 
 
@@ -156,7 +150,6 @@ class LifecycleConfig(Settings):
     """Settings of when tracks start and end."""
 
     lost_time: float = setting(2.0, "seconds for which a lost track can come back by overlap", low=0)
-    duplicate_iou: float = setting(0.5, "a new track may not overlap a followed one by more", low=0, high=1)
 
 
 @dataclass(frozen=True)
@@ -166,8 +159,6 @@ class ReportConfig(Settings):
     hidden_time: float = setting(
         0.27, "seconds for which a track behind another one is still reported; 0 for never", low=0
     )
-    hidden_cover: float = setting(0.5, "share of a box that must be covered for that", low=0, high=1)
-    smoothing: float = setting(0.5, "share of the filter's box in the box that is reported", low=0, high=1)
 
 
 @dataclass(frozen=True)
@@ -221,6 +212,28 @@ _ASSOCIATION_BEFORE = {
     "revive_size_ratio": "revive.size_ratio",
 }
 """The names that the settings of association had while they lay in one heap."""
+
+_ASSOCIATION_GONE = {
+    "tentative.min_iou": "association.confident.min_iou holds for tentative tracks, too",
+    "confident.stranger_distance": "association.confident.appearance_gate stands for it",
+    "revive.margin": "it must beat every rival's distance of appearance by 0.05, always",
+    "revive.speed": "association.revive.reach alone says how far away a lost track may turn up",
+    "revive.size_ratio": "a lost track may come back at any height",
+    "tentative.unactivated_hits": "30 detections in a row confirm such a track, always",
+    "lifecycle.duplicate_iou": "a new track may not overlap a followed one by more than 0.5, always",
+    "report.hidden_cover": "half of a box must be covered, always",
+    "report.smoothing": "the mean of the detection's and the filter's box is reported, always",
+}
+"""What took the place of settings of association that earned nothing."""
+
+
+def _association_now() -> dict[str, str]:
+    """For each former name below ``association.`` its present one, or a sentence."""
+    moved = {old: _ASSOCIATION_GONE.get(new, new) for old, new in _ASSOCIATION_BEFORE.items()}
+    return {
+        f"association.{old}": new if " " in new else f"association.{new}"
+        for old, new in (moved | _ASSOCIATION_GONE).items()
+    }
 
 
 @dataclass(frozen=True)
@@ -292,10 +305,7 @@ class Config(SettingsTree):
     renamed: ClassVar[Mapping[str, str]] = {
         f"output.{name}": f"output.formats is the list of what is written, such as [mot, {name}]"
         for name in ("video", "jsonl", "csv", "parquet")
-    } | {
-        f"association.{old}": new if " " in new else f"association.{new}"
-        for old, new in _ASSOCIATION_BEFORE.items()
-    }
+    } | _association_now()
 
     @property
     def embeds(self) -> bool:

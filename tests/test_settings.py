@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,10 @@ from mot_reid.settings import changed_settings, dump_settings, with_settings
 
 def test_overrides_come_last(tmp_path: Path) -> None:
     path = tmp_path / "my.yaml"
-    path.write_text("association:\n  tentative:\n    min_hits: 5\n    min_iou: 0.4\ndevice: cpu\n")
-    config = load_config(path, ["association.tentative.min_iou=0.6", "detector.classes=[person, 3]"])
-    assert config.association == AssociationConfig(tentative=TentativeConfig(min_hits=5, min_iou=0.6))
+    path.write_text("association:\n  tentative:\n    min_hits: 5\n    activation_share: 0.4\ndevice: cpu\n")
+    config = load_config(path, ["association.tentative.activation_share=0.6", "detector.classes=[person, 3]"])
+    tentative = TentativeConfig(min_hits=5, activation_share=0.6)
+    assert config.association == AssociationConfig(tentative=tentative)
     assert config.device == "cpu"
     assert config.detector.classes == ("person", "3")
     assert load_config(None, ["association.low_score=0.3"], base=config).association.tentative.min_hits == 5
@@ -21,11 +23,11 @@ def test_overrides_come_last(tmp_path: Path) -> None:
 
 def test_changed_settings_are_those_that_are_not_at_their_default() -> None:
     assert changed_settings(Config()) == {}
-    settings = ["association.tentative.min_iou=0.6", "detector.classes=[person, car]", "device=cpu"]
+    settings = ["association.tentative.activation_share=0.6", "detector.classes=[person, car]", "device=cpu"]
     config = load_config(None, [*settings, "association.tentative.min_hits=2"])
     changed = changed_settings(config)
     assert changed == {
-        "association.tentative.min_iou": 0.6,
+        "association.tentative.activation_share": 0.6,
         "detector.classes": ("person", "car"),
         "device": "cpu",
     }
@@ -54,6 +56,12 @@ def test_an_empty_file_leaves_the_defaults(tmp_path: Path) -> None:
         ),
         ("association.max_age=3", ValueError, "max_age has gone; association.lifecycle.lost_time, in s"),
         ("association.revive_gate=0.5", ValueError, "has gone; it is association.revive.gate now"),
+        (
+            "association.tentative.min_iou=0.4",
+            ValueError,
+            "tentative.min_iou has gone; association.confident.min_iou holds for tentative tracks, too",
+        ),
+        ("association.smoothing=0", ValueError, "smoothing has gone; the mean of the detection's and"),
         (
             "pipeline.queue=-1",
             ValueError,
@@ -91,6 +99,25 @@ def test_an_empty_file_leaves_the_defaults(tmp_path: Path) -> None:
 def test_wrong_settings_are_named(override: str, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         load_config(None, [override])
+
+
+def test_former_names_lead_to_settings_that_there_are() -> None:
+    """Each is a setting's name, or a sentence; the settings that it names exist, and itself does not."""
+    for old, new in Config.renamed.items():
+        with pytest.raises(ValueError, match="has gone"):
+            load_config(None, [f"{old}=1"])
+        for name in re.findall(r"(?:association|output)(?:\.\w+)+", new):
+            assert has_setting(name), f"{old}: {name}"
+        assert not has_setting(old)
+
+
+def has_setting(name: str) -> bool:
+    part: object = Config()
+    for step in name.split("."):
+        if not hasattr(part, step):
+            return False
+        part = getattr(part, step)
+    return True
 
 
 @pytest.mark.parametrize(

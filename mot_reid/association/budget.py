@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mot_reid import kernels
 from mot_reid.association.candidates import (
-    close_to_tentative,
+    close_to_track,
     confirmed_of_known_appearance,
     overlapping,
     reachable,
@@ -138,7 +138,7 @@ def find_ambiguity(frame: FrameState, stage: Stage) -> tuple[Array, Rows]:
     free = confident & (expected == UNMATCHED)
     if np.count_nonzero(free):
         again = overlapping(frame, frame.tentative & unknown, free)
-        ambiguity[again.detections[close_to_tentative(frame, again)]] = 0
+        ambiguity[again.detections[close_to_track(frame, again)]] = 0
         gone = confirmed_of_known_appearance(frame)
         gone[made.tracks] = False
         columns = free.nonzero()[0]

@@ -10,7 +10,6 @@ from mot_reid.association.tracklets import Status
 __all__ = [
     "alike",
     "clear_of_rivals",
-    "close_to_tentative",
     "close_to_track",
     "confident",
     "confirmed",
@@ -31,6 +30,8 @@ Mask = NDArray[np.bool_]
 
 # Heights by which the camera must have moved on for edges to say nothing about who went through them.
 _CARRIED_AWAY = 0.5
+# A pair must beat its rivals' distances of appearance by this: twins are not told apart by guessing.
+_LEAST_MARGIN = 0.05
 
 
 # Which tracklets (T,).
@@ -88,7 +89,7 @@ def overlapping(frame: FrameState, tracks: Mask, detections: Mask) -> Pairs:
 
 
 def within_reach(frame: FrameState, tracks: Mask, detections: Mask) -> Pairs:
-    """Pairs those ``(T,)`` and ``(M,)`` that time, distance, size and class allow, all of known appearance.
+    """Pairs those ``(T,)`` and ``(M,)`` that distance and class allow, all of known appearance.
 
     Overlap has no say. Each pair knows by how much it beats its rivals, which are the others within reach.
     """
@@ -109,22 +110,18 @@ def within_reach(frame: FrameState, tracks: Mask, detections: Mask) -> Pairs:
 
 
 def reachable(frame: FrameState, tracks: Rows, detections: Rows) -> Mask:
-    """Tells which tracklets ``(R,)`` and detections ``(C,)`` are near enough for the time that has passed.
+    """Tells which tracklets ``(R,)`` and detections ``(C,)`` are near enough to be one object, ``(R, C)``.
 
-    Returns:
-        The pairs ``(R, C)`` that are also alike in height and of one class.
+    Both are of one class, too.
     """
-    settings, rows = frame.settings, frame.tracklets.rows
+    rows = frame.tracklets.rows
     return kernels.within_reach(
         frame.tracklets.states.position[tracks],
         frame.measured[detections],
-        frame.ages[tracks],
         rows["class_id"][tracks],
         frame.detections.classes[detections],
         frame.border,
-        settings.revive.speed,
-        settings.revive.reach,
-        settings.revive.size_ratio,
+        frame.settings.revive.reach,
     )
 
 
@@ -141,7 +138,7 @@ def no_stranger(frame: FrameState, pairs: Pairs) -> Mask:
     if frame.appearance is None:
         return np.ones(len(pairs), bool)
     settings = frame.settings
-    strange = pairs.distances >= settings.confident.stranger_distance
+    strange = pairs.distances >= settings.confident.appearance_gate
     return ~(strange & (pairs.overlaps < settings.confident.stranger_iou))
 
 
@@ -152,14 +149,9 @@ def weak_close_to_track(frame: FrameState, pairs: Pairs) -> Mask:
     return pairs.overlaps > np.where(lost, settings.weak.lost_min_iou, settings.weak.min_iou)
 
 
-def close_to_tentative(frame: FrameState, pairs: Pairs) -> Mask:
-    """Keeps pairs that overlap enough for a track that is not confirmed yet."""
-    return pairs.overlaps > frame.settings.tentative.min_iou
-
-
 def clear_of_rivals(frame: FrameState, pairs: Pairs) -> Mask:
     """Keeps pairs whose appearance beats every rival's by a margin."""
-    return pairs.margins >= frame.settings.revive.margin
+    return pairs.margins >= _LEAST_MARGIN
 
 
 def alike(frame: FrameState, pairs: Pairs) -> Mask:

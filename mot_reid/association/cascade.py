@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from mot_reid.association.candidates import (
     alike,
     clear_of_rivals,
-    close_to_tentative,
     close_to_track,
     confident,
     confirmed,
@@ -150,7 +149,7 @@ CASCADE = (
         "tentative",  # a second sight confirms
         tracks=tentative,
         detections=confident,
-        gates=(close_to_tentative,),
+        gates=(close_to_track,),
         costs=(iou_cost,),
     ),
 )

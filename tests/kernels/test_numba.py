@@ -94,7 +94,7 @@ def test_pairs_of_boxes(seed: int, some: int, others: int) -> None:
     same(lambda module: module.most_shared(a.astype(np.float32), classes[0], some_of_them, others_of_them))
     same(lambda module: module.corners(a))
     same(lambda module: module.centres(a))
-    settings = random.uniform(0, 5, some), *classes, np.array([5, 5, 40, np.inf]), 1.0, 4.0, 1.5
+    settings = *classes, np.array([5, 5, 40, np.inf]), 4.0
     same(lambda module: module.within_reach(plain.centres(a), plain.centres(b), *settings))
     measured, predicted, picked = plain.centres(a), plain.centres(b), np.arange(min(some, others))
     same(lambda module: module.smoothed(measured, picked, predicted, picked[::-1], 0.7))

@@ -39,21 +39,18 @@ def retire(status, ages, has_embedding, longest, longest_of_known):
 
 @compiled(
     types.Array(B1, 2, "C"),
-    *(BOXES, BOXES, FLOATS, CLASSES, CLASSES, FLOATS),
-    *(F8, F8, F8),
+    *(BOXES, BOXES, CLASSES, CLASSES, FLOATS, F8),
 )
-def within_reach(tracks, boxes, ages, classes_a, classes_b, edges, speed, furthest, size_ratio):
-    alike = np.zeros((len(tracks), len(boxes)), np.bool_)
+def within_reach(tracks, boxes, classes_a, classes_b, edges, reach):
+    near = np.zeros((len(tracks), len(boxes)), np.bool_)
     for m in range(len(tracks)):
         height = max(tracks[m, 3], LEAST_SIDE)
         x = min(max(tracks[m, 0], edges[0]), edges[2])
         y = min(max(tracks[m, 1], edges[1]), edges[3])
-        reach = height * min(1 + speed * ages[m], furthest)
         for n in range(len(boxes)):
-            ratio = boxes[n, 3] / height
-            if classes_a[m] == classes_b[n] and 1 / size_ratio <= ratio <= size_ratio:
-                alike[m, n] = math.hypot(x - boxes[n, 0], y - boxes[n, 1]) <= reach
-    return alike
+            if classes_a[m] == classes_b[n]:
+                near[m, n] = math.hypot(x - boxes[n, 0], y - boxes[n, 1]) <= reach * height
+    return near
 
 
 @compiled()

@@ -61,39 +61,30 @@ def _lead(keys: Rows, costs: Array) -> Array:
 def within_reach(
     tracks: Array,
     boxes: Array,
-    ages: Array,
     classes_a: NDArray[np.int64],
     classes_b: NDArray[np.int64],
     edges: Array,
-    speed: float,
-    furthest: float,
-    size_ratio: float,
+    reach: float,
 ) -> Mask:
     """Which tracklets ``(T, 4)`` can be which boxes ``(C, 4)``, both centre x, centre y, width, height.
 
     Args:
         tracks: where the filter expects them.
         boxes: detected.
-        ages: ``(T,)`` seconds since each was seen.
         classes_a: ``(T,)`` of the tracklets.
         classes_b: ``(C,)`` of the boxes.
         edges: ``(4,)`` of the picture, corners; beyond them nobody can be seen.
-        speed: heights a second by which the reach grows, from one height on.
-        furthest: that it can be, heights.
-        size_ratio: between the heights of one person, at most.
+        reach: how far away it can be, heights.
 
     Returns:
-        The pairs ``(T, C)`` near enough for the time that has passed, alike in height and of one class.
+        The pairs ``(T, C)`` that are near enough and of one class.
     """
     height = np.maximum(tracks[:, 3], LEAST_SIDE)
     expected = np.clip(tracks[:, :2], edges[:2], edges[2:])
     offset = expected[:, None] - boxes[:, :2]
-    reach = height * np.minimum(1 + speed * ages, furthest)
-    ratio = boxes[:, 3] / height[:, None]
-    alike: Mask = (ratio <= size_ratio) & (ratio >= 1 / size_ratio)
-    alike &= classes_a[:, None] == classes_b
-    alike &= np.hypot(offset[..., 0], offset[..., 1]) <= reach[:, None]
-    return alike
+    near: Mask = np.hypot(offset[..., 0], offset[..., 1]) <= reach * height[:, None]
+    near &= classes_a[:, None] == classes_b
+    return near
 
 
 def retire(
