@@ -2,6 +2,7 @@ r"""The accuracy of other trackers beside ours, on the same detections, embeddin
 
     MOT_REID_DATA=DIR python benchmarks/accuracy_peers.py mot17 --detections frcnn --embedder none \
         --camera-motion gmc.txt
+    MOT_REID_DATA=DIR python benchmarks/accuracy_peers.py pets09-s2l1 --only preset --only deep-sort
 
 Each tracker has its own defaults and gets the same detections; embeddings if it takes them and there is
 an embedder; camera motion if it takes that, in place of its own estimate. Those that are not installed are
@@ -14,7 +15,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from peers import boxmot, others, ours, ultralytics
+from peers import boxmot, others, ours, presets, ultralytics
 from peers.base import Contender
 from peers.scene import SceneFrame
 from rich.console import Console
@@ -32,7 +33,13 @@ from mot_reid.evaluation.tables import Column, Table
 from mot_reid.provenance import provenance
 from mot_reid.resources import cache_folder
 
-CONTENDERS = (*ours.CONTENDERS, *others.CONTENDERS, *ultralytics.CONTENDERS, *boxmot.CONTENDERS)
+CONTENDERS = (
+    *ours.CONTENDERS,
+    *others.CONTENDERS,
+    *ultralytics.CONTENDERS,
+    *boxmot.CONTENDERS,
+    *presets.CONTENDERS,
+)
 
 
 def arguments() -> argparse.Namespace:

@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
+from mot_reid.resources import shipped
 from mot_reid.settings import Settings, SettingsTree, load_settings, setting
 
 __all__ = [
+    "CASCADES",
+    "PRESETS",
     "AssociationConfig",
     "CameraConfig",
     "ConfidentConfig",
@@ -28,6 +31,12 @@ __all__ = [
     "WeakConfig",
     "load_config",
 ]
+
+
+CASCADES = ("default", "bytetrack", "botsort", "deepsort")
+"""The stages of matching that `mot_reid.association.presets` knows by name."""
+PRESETS = ("bytetrack", "botsort", "deepsort")
+"""The configurations that ship under a name: ``configs/NAME.yaml``."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +71,11 @@ class EmbedderConfig(Settings):
 class CameraConfig(Settings):
     """Settings of camera motion estimation."""
 
-    motion: str = setting("flow", "flow (sparse optical flow), none, or a file in BoT-SORT's format")
+    motion: str = setting(
+        "flow",
+        "flow (sparse optical flow), none (what all boxes share is taken for it), still (the camera never "
+        "moves), or a file in BoT-SORT's format",
+    )
     width: int = setting(480, "frames are reduced to at most this width for the flow, pixels", low=64)
     corners: int = setting(200, "most corners followed from frame to frame", low=20)
 
@@ -73,6 +86,7 @@ class MotionConfig(Settings):
 
     position_std: float = setting(0.05, "noise of a measured or predicted position, a frame", low=1e-6)
     velocity_std: float = setting(0.005, "noise of the velocity, a frame of 30 a second", low=1e-6)
+    score_noise: bool = setting(True, "a detection with a lower score says less about the place")
 
 
 @dataclass(frozen=True)
@@ -165,6 +179,10 @@ class ReportConfig(Settings):
 class AssociationConfig(Settings):
     """Settings of the association of detections with tracks, by stage of the cascade."""
 
+    cascade: str = setting("default", "stages of matching", choices=CASCADES)
+    usual_score: float = setting(
+        0.0, "what shares of a score are taken of; 0 for what this detector's usually are", low=0, high=1
+    )
     low_score: float = setting(0.1, "detections below this score are left out", low=0, high=1)
     edge_margin: float = setting(0.25, "a box this near to the picture's edge is at it, widths", low=0)
     confident: ConfidentConfig = field(default_factory=ConfidentConfig)
@@ -319,13 +337,20 @@ def load_config(
     """Reads a configuration; what it leaves out keeps its default.
 
     Args:
-        path: a YAML file laid out as ``configs/default.yaml``, or None for the defaults.
+        path: a YAML file laid out as ``configs/default.yaml``, or None for the defaults; or a known method
+            with its published defaults: ``"bytetrack"``, ``"botsort"``, ``"deepsort"``; ``"./bytetrack"`` is
+            a file all the same.
         overrides: single settings such as ``"association.tentative.min_hits=3"``, applied last.
         base: what the file and the overrides change, instead of the defaults.
 
     Raises:
-        FileNotFoundError: there is no such file.
+        FileNotFoundError: there is no such file, or no method of this name.
         ValueError: the file is not YAML, a setting does not exist, or a value is out of range.
         TypeError: a value has the wrong type.
     """
+    name = str(path)
+    if name in PRESETS:
+        path = shipped("configs") / f"{name}.yaml"
+    elif path is not None and not Path(path).suffix and not Path(path).exists():
+        raise FileNotFoundError(f"configuration not found: {path} (known by name: {', '.join(PRESETS)})")
     return load_settings(base or Config(), path, overrides)

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from mot_reid import kernels
 from mot_reid.appearance.base import Embedder, as_embedder
 from mot_reid.association.associator import Associator, Embed
-from mot_reid.association.cascade import CASCADE, Stage, checked_cascade
+from mot_reid.association.cascade import Stage, checked_cascade
 from mot_reid.association.clock import Place, next_frame
 from mot_reid.association.crowding import MOST_ON_A_SPOT
+from mot_reid.association.presets import CASCADES
 from mot_reid.config import Config, load_config
 from mot_reid.detection.base import Detector, as_detector, checked_answer
 from mot_reid.motion.camera import load_camera_motion
@@ -51,13 +52,14 @@ class Tracker:
         embedder: a checkpoint, an ONNX export, ``"none"``, or an object with ``embed``
             (see `mot_reid.appearance.base.Embedder`); by default what the configuration names.
         camera_motion: ``"flow"``, ``"none"`` or a file; by default what the configuration names.
-        config: a configuration, or the path of a YAML file.
+        config: a configuration, the path of a YAML file, or a known method: ``"bytetrack"``, ``"botsort"``,
+            ``"deepsort"``.
         device: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"`` or ``"auto"``.
         threads: CPU threads of one pass through a network that is loaded here; None for what the
             configuration says, or else one for each core.
         fps: frames a second of the video, if known, for frames whose time is not given; else 30.
         cascade: the stages of matching, with gates and cost terms of the caller's own if need be
-            (see `mot_reid.association.cascade`).
+            (see `mot_reid.association.cascade`); by default what the configuration names.
 
     Attributes:
         config: its settings.
@@ -88,7 +90,7 @@ class Tracker:
         device: str | None = None,
         threads: int | None = None,
         fps: float | None = None,
-        cascade: Sequence[Stage] = CASCADE,
+        cascade: Sequence[Stage] | None = None,
     ) -> None:
         if config is not None and not isinstance(config, Config | str | Path):
             raise TypeError(f"config: expected a Config or a YAML file, got {type(config).__name__}")
@@ -104,7 +106,7 @@ class Tracker:
         if threads is not None:
             settings = replace(settings, pipeline=replace(settings.pipeline, threads=threads))
         self.config = settings
-        self.cascade = checked_cascade(cascade)
+        self.cascade = checked_cascade(CASCADES[settings.association.cascade] if cascade is None else cascade)
         self._fps: float | None = None
         self.stopwatch, self.notices = Stopwatch(), Notices()
         named = str | Path | None

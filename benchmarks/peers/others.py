@@ -39,10 +39,10 @@ def roboflow(name: str) -> Runner:
     return Runner(prepare, step, read)
 
 
-def pyxtrackers() -> Runner:
+def pyxtrackers(**settings: float) -> Runner:
     from pyxtrackers import BYTETracker
 
-    tracker = BYTETracker()
+    tracker = BYTETracker(**settings)
 
     def prepare(frame: SceneFrame) -> np.ndarray:
         return np.column_stack([frame.xyxy, frame.scores]).astype(np.float64)

@@ -11,13 +11,13 @@ from peers.scene import HEIGHT, WIDTH, SceneFrame
 __all__ = ["CONTENDERS"]
 
 
-def ultralytics(name: str, appearance: bool) -> Runner:
+def ultralytics(name: str, appearance: bool, **changed: float) -> Runner:
     from ultralytics.engine.results import Boxes
     from ultralytics.trackers.track import TRACKER_MAP
     from ultralytics.utils import YAML, IterableSimpleNamespace
     from ultralytics.utils.checks import check_yaml
 
-    settings = IterableSimpleNamespace(**YAML.load(check_yaml(f"{name}.yaml")))
+    settings = IterableSimpleNamespace(**YAML.load(check_yaml(f"{name}.yaml")) | changed)
     settings.with_reid = appearance
     tracker = TRACKER_MAP[name](args=settings)
     camera = GivenCamera()

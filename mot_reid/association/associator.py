@@ -11,9 +11,10 @@ from mot_reid.association import lifecycle
 from mot_reid.association.appearance import AppearanceDistances
 from mot_reid.association.border import ImageBorder
 from mot_reid.association.budget import EmbeddingBudget
-from mot_reid.association.cascade import CASCADE, Stage, checked_cascade
+from mot_reid.association.cascade import Stage, checked_cascade
 from mot_reid.association.clock import Clock
 from mot_reid.association.crowding import best_of_each_spot
+from mot_reid.association.presets import CASCADES
 from mot_reid.association.scene_shift import scene_shift
 from mot_reid.association.scores import UsualScore, activation_shares
 from mot_reid.association.state import FrameState
@@ -45,7 +46,7 @@ class Associator(KeepsAttributes):
         association: settings; the defaults where None.
         motion: settings of the Kalman filter likewise.
         fps: frames a second of the source, if known; see `mot_reid.association.clock.Clock`.
-        cascade: the stages of matching.
+        cascade: the stages of matching; None for those that ``association.cascade`` names.
         stopwatch: times each part of a frame by its name, if given.
 
     Attributes:
@@ -64,12 +65,12 @@ class Associator(KeepsAttributes):
         motion: MotionConfig | None = None,
         fps: float | None = None,
         *,
-        cascade: Sequence[Stage] = CASCADE,
+        cascade: Sequence[Stage] | None = None,
         stopwatch: Stopwatch | None = None,
     ) -> None:
         self.association = association or AssociationConfig()
         self.motion = motion or MotionConfig()
-        self.cascade = checked_cascade(cascade)
+        self.cascade = checked_cascade(CASCADES[self.association.cascade] if cascade is None else cascade)
         self._stopwatch = stopwatch
         self._table = TrackletTable()
         self._usual_score = UsualScore()
@@ -157,7 +158,7 @@ class Associator(KeepsAttributes):
             self.left_out += len(detections) - len(best)
             kept, detections = kept[best], detections[best]
         self._usual_score = self._usual_score.after(detections.scores, clock.frames)
-        usual = self._usual_score.value
+        usual = settings.usual_score or self._usual_score.value
         confident = detections.scores >= settings.confident.score_share * usual
         xyxy = detections.xyxy.astype(np.float64)
         measured = kernels.centres(xyxy)
@@ -189,6 +190,7 @@ class Associator(KeepsAttributes):
             overlapping=kernels.similar_pairs(
                 kernels.corners(table.states.position), xyxy, table.rows["class_id"], detections.classes
             ),
+            motion=self.motion,
             appearance_share=share,
         )
 

@@ -37,7 +37,7 @@ def update(frame: FrameState, motion: MotionConfig) -> None:
     measured, scores = frame.measured[chosen], frame.detections.scores[chosen]
     if frame.revived is not None and len(frame.revived):
         _revive(frame, motion)
-    kalman.update(states, matched, measured, motion, scores)
+    kalman.update(states, matched, measured, motion, scores if motion.score_noise else None)
     rows["score"][matched] = scores
     rows["last_seen"][matched] = frame.time
     rows["at_edge"][matched] = frame.at_edge[chosen]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mot_reid import kernels
 from mot_reid.association.appearance import AppearanceDistances
 from mot_reid.association.tracklets import TrackletTable
-from mot_reid.config import AssociationConfig
+from mot_reid.config import AssociationConfig, MotionConfig
 from mot_reid.structures import Detections
 
 __all__ = ["UNMATCHED", "FrameState", "Pairs"]
@@ -46,6 +46,7 @@ class FrameState:
         border: ``(4,)`` the edges of the picture, infinite where they are not known.
         overlapping: the tracklet, the detection and the overlap ``(P,)`` of each pair of one class whose
             boxes share some area, tracklets ascending. The overlap is IoU times the squared IoU of heights.
+        motion: settings of the Kalman filter.
         appearance_share: the share of the confident detections whose embeddings there are, all in all; 0 for
             motion alone.
         appearance: distances of appearance, or None: nobody has asked yet, or there are no embeddings.
@@ -73,6 +74,7 @@ class FrameState:
     at_edge: Mask
     border: NDArray[np.float64]
     overlapping: tuple[Rows, Rows, NDArray[np.float64]]
+    motion: MotionConfig = field(default_factory=MotionConfig)
     appearance_share: float = 0.0
     appearance: AppearanceDistances | None = None
     detection_of: Rows = field(init=False)

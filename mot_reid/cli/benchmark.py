@@ -16,6 +16,7 @@ from mot_reid.cli.labels import file_stem
 from mot_reid.cli.options import (
     HalfOption,
     JobsOption,
+    PresetOption,
     ProtocolOption,
     QuietOption,
     SequenceOption,
@@ -99,6 +100,7 @@ def benchmark(
     split: SplitOption = None,
     sequence: SequenceOption = None,
     protocol: ProtocolOption = None,
+    preset: PresetOption = None,
     config: Annotated[
         Path | None,
         typer.Option("--config", "-c", help="YAML file with settings; `mot-reid config` prints one."),
@@ -175,7 +177,7 @@ def benchmark(
         swept = {key: values for key, values in swept.items() if len(values) > 1}
         if search is not None:
             swept |= read_search(search)
-        base = build_config(config, options, fixed)
+        base = build_config(config, options, fixed, preset)
         require_metric(metric)
         combinations = grid(base, swept)
         sequences = one_of_each(

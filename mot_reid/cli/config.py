@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from mot_reid.cli.errors import usage_errors
-from mot_reid.config import Config
+from mot_reid.config import Config, load_config
 from mot_reid.settings import SettingsTree, dump_settings, load_settings
 from mot_reid.training.reid.settings import TrainingSettings
 
@@ -29,10 +29,14 @@ def config(
 
     \b
     mot-reid config > my.yaml
+    mot-reid config -c bytetrack > my.yaml
     mot-reid config train > training.yaml
     """
     with usage_errors():
         if command not in KINDS:
             raise ValueError(f"{command!r}: expected one of {', '.join(KINDS)}")
-        settings = load_settings(KINDS[command](), file, set_ or [])
+        if command == "track":
+            settings: SettingsTree = load_config(file, set_ or [])
+        else:
+            settings = load_settings(KINDS[command](), file, set_ or [])
     typer.echo(dump_settings(settings), nl=False)

@@ -13,7 +13,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 from rich.console import Console
 
-from mot_reid.config import Config
+from mot_reid.config import PRESETS, Config, load_config
 from mot_reid.evaluation.tables import Table
 from mot_reid.pickles import TRUST
 from mot_reid.settings import SettingsTree, Tree, load_settings, with_settings
@@ -22,6 +22,7 @@ from mot_reid.video.formats import FORMATS
 __all__ = [
     "HalfOption",
     "JobsOption",
+    "PresetOption",
     "ProtocolOption",
     "QuietOption",
     "SequenceOption",
@@ -100,9 +101,13 @@ def _find(setting: str, base: SettingsTree) -> tuple[Field[Any], Any]:
     return item, getattr(part, name)
 
 
-def build_config(path: Path | None, options: Mapping[str, Any], settings: list[str]) -> Config:
-    """The tracker's configuration of a run; see `build_settings`."""
-    return build_settings(Config(), path, options, settings)
+def build_config(
+    path: Path | None, options: Mapping[str, Any], settings: list[str], preset: str | None = None
+) -> Config:
+    """The tracker's configuration of a run; see `build_settings`. The file changes what ``preset`` says."""
+    if preset is not None and preset not in PRESETS:
+        raise ValueError(f"--preset {preset!r}: expected one of {', '.join(PRESETS)}")
+    return build_settings(load_config(path, base=load_config(preset)), None, options, settings)
 
 
 def build_settings(base: Tree, path: Path | None, options: Mapping[str, Any], settings: list[str]) -> Tree:
@@ -154,6 +159,15 @@ def with_formats(config: Config, switches: Mapping[str, bool | None]) -> Config:
     return with_settings(config, {"output": {"formats": tuple(on)}})
 
 
+PresetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--preset",
+        help="A known method with its published defaults; --config, other options and --set change it.",
+        metavar="|".join(PRESETS),
+        show_default="our own",
+    ),
+]
 EVALUATED = "What is scored"
 
 HalfOption = Annotated[

@@ -11,6 +11,7 @@ import typer
 
 from mot_reid.cli.errors import FAILED, UsageError, usage_errors
 from mot_reid.cli.options import (
+    PresetOption,
     TrustOption,
     build_config,
     format_option,
@@ -62,6 +63,7 @@ def track(
             "--output", "-o", help="Folder for the results; with several sources, a folder in it each."
         ),
     ] = Path("out"),
+    preset: PresetOption = None,
     config: Annotated[
         Path | None,
         typer.Option("--config", "-c", help="YAML file with settings; `mot-reid config` prints one."),
@@ -175,9 +177,9 @@ def track(
     with usage_errors():
         Selection(start, stop, stride)
         check_fps(fps, live=any(map(is_live, sources)))
-        settings = build_config(config, options, set_ or [])
+        settings = build_config(config, options, set_ or [], preset)
         settings = with_formats(settings, given_formats(track, values))
-        motion_file = None if settings.camera.motion in ("flow", NONE) else settings.camera.motion
+        motion_file = None if settings.camera.motion in ("flow", "still", NONE) else settings.camera.motion
         if motion_file is not None and len(sources) > 1:
             raise UsageError(f"--camera-motion: one file cannot serve {len(sources)} sources")
         live = any(map(is_live, sources))

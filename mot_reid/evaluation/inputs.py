@@ -26,7 +26,7 @@ from mot_reid.evaluation.stages import (
     run_stages,
     unpack,
 )
-from mot_reid.motion.camera import MotionFile
+from mot_reid.motion.camera import IDENTITY, MotionFile
 from mot_reid.structures import Detections
 from mot_reid.timing import Stopwatch
 from mot_reid.typing import Affine, Embeddings
@@ -44,7 +44,7 @@ ScoreMap = Literal["auto", "as-is", "logistic"]
 SCORE_MAPS: tuple[ScoreMap, ...] = get_args(ScoreMap)
 Affines = list[Affine | None]
 
-_NONE, _FLOW = "none", "flow"
+_NONE, _FLOW, _STILL = "none", "flow", "still"
 _PUBLIC = Path("det", "det.txt")
 
 
@@ -285,6 +285,8 @@ def _given_affines(sequence: Sequence, motion: str) -> tuple[Affines | None, dic
         return None, {}
     if motion == _NONE:
         return [None] * len(sequence.frames), {}
+    if motion == _STILL:
+        return [IDENTITY] * len(sequence.frames), {}
     path = _from_pattern(sequence, motion)
     try:
         reader = MotionFile(path)

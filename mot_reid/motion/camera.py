@@ -9,7 +9,7 @@ from mot_reid.config import CameraConfig
 from mot_reid.rollback import KeepsAttributes
 from mot_reid.typing import Affine, Boxes, Floats32, Image, Mask
 
-__all__ = ["IDENTITY", "CameraMotion", "MotionFile", "SparseFlow", "load_camera_motion"]
+__all__ = ["IDENTITY", "CameraMotion", "MotionFile", "SparseFlow", "Still", "load_camera_motion"]
 
 Points = Floats32
 
@@ -71,7 +71,7 @@ class CameraMotion(Protocol):
 
 
 def load_camera_motion(config: CameraConfig) -> CameraMotion | None:
-    """What ``config.motion`` asks for: an estimator, a file's reader, or None for a camera at rest.
+    """What ``config.motion`` asks for: an estimator, a file's reader, or None where nobody measures it.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -81,7 +81,28 @@ def load_camera_motion(config: CameraConfig) -> CameraMotion | None:
         return None
     if config.motion == "flow":
         return SparseFlow(config)
+    if config.motion == "still":
+        return Still()
     return MotionFile(config.motion)
+
+
+class Still:
+    """A camera that never moves."""
+
+    needs_pixels = False
+
+    def saved(self) -> None:
+        """There is no state."""
+
+    def restore(self, saved: None) -> None:
+        """There is no state."""
+
+    def estimate(self, frame: Image | None, xyxy: Boxes, frame_number: int) -> Affine:
+        """See `CameraMotion.estimate`."""
+        return IDENTITY
+
+    def reset(self) -> None:
+        """There is no state."""
 
 
 class SparseFlow(KeepsAttributes):
@@ -243,7 +264,9 @@ class MotionFile(KeepsAttributes):
 
 def _read_motion_file(path: Path) -> dict[int, Affine]:
     if not path.is_file():
-        raise FileNotFoundError(f"camera motion file not found: {path} (known besides files: flow, none)")
+        raise FileNotFoundError(
+            f"camera motion file not found: {path} (known besides files: flow, none, still)"
+        )
     affines = {}
     for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
         if not line.strip():

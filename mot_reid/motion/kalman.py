@@ -21,7 +21,17 @@ from mot_reid.config import MotionConfig
 from mot_reid.kernels.numpy.motion import squared_sides
 from mot_reid.typing import Floats, Indices
 
-__all__ = ["NOMINAL_INTERVAL", "KalmanStates", "at_interval", "initiate", "predict", "update", "warp"]
+__all__ = [
+    "NOMINAL_INTERVAL",
+    "KalmanStates",
+    "at_interval",
+    "initiate",
+    "predict",
+    "squared_distances",
+    "update",
+    "warp",
+]
+
 
 NOMINAL_INTERVAL = 1 / 30
 """Seconds from frame to frame for which the noise of the velocity is set."""
@@ -122,6 +132,23 @@ def update(
     """
     exact = np.ones(len(rows)) if scores is None else scores.astype(np.float64)
     kernels.update(states.values, rows, measurements, exact, config.position_std**2)
+
+
+def squared_distances(
+    states: KalmanStates, rows: Indices, measurements: Floats, config: MotionConfig
+) -> Floats:
+    """Squared Mahalanobis distances ``(K,)`` of measurements from where states expect them.
+
+    Args:
+        states: of all tracks.
+        rows: ``(K,)`` which of them.
+        measurements: ``(K, 4)`` centre x, centre y, width, height, one for each.
+        config: the noise of a measurement.
+    """
+    position, variance = states.values[0][:, rows], states.values[2][:, rows]
+    variance = variance + config.position_std**2 * squared_sides(position)
+    distances: Floats = ((measurements.T - position) ** 2 / variance).sum(axis=0)
+    return distances
 
 
 def warp(states: KalmanStates, affine: Floats) -> None:
