@@ -179,7 +179,9 @@ class ReportConfig(Settings):
 class AssociationConfig(Settings):
     """Settings of the association of detections with tracks, by stage of the cascade."""
 
-    cascade: str = setting("default", "stages of matching", choices=CASCADES)
+    cascade: str = setting(
+        "default", "stages of matching: default, bytetrack, botsort, deepsort", choices=CASCADES
+    )
     usual_score: float = setting(
         0.0, "what shares of a score are taken of; 0 for what this detector's usually are", low=0, high=1
     )

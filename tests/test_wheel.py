@@ -46,7 +46,7 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_holds_what_the_program_needs(wheel: Path) -> None:
     names = set(ZipFile(wheel).namelist())
-    needed = ["py.typed", "configs/default.yaml"]
+    needed = ["py.typed", "configs/default.yaml", "configs/bytetrack.yaml"]
     needed += [f"weights/{path.name}" for path in (ROOT / "weights").iterdir()]
     assert {f"mot_reid/{name}" for name in needed} <= names
     assert not [name for name in names if name.startswith("tests")]

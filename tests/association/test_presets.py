@@ -1,16 +1,19 @@
 """The presets: by hand on small scenes, and beside the packages whose methods they are."""
 
+import json
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment
 
-import mot_reid
 from mot_reid import Detections, Tracker, Tracks, load_config
 from mot_reid.association.associator import Associator
+from mot_reid.association.cascade import Stage
 from mot_reid.association.presets import CASCADES, DEEPSORT
 from mot_reid.boxes import iou
 from mot_reid.config import CASCADES as NAMES
@@ -139,23 +142,14 @@ def test_deepsorts_lately_seen_come_first() -> None:
     """Both are as red as the one who comes, the first of them even more; the second was seen later."""
     assert ids(step(lost(RED, REDDISH), (7, 0, 0.9), looks=[RED])) == [2]
     at_once = preset("deepsort")
-    at_once.cascade = tuple(
-        stage if type(stage).__name__ != "InTurn" else _all_at_once(stage) for stage in DEEPSORT
-    )
+    first = Stage(**{entry.name: getattr(DEEPSORT[0], entry.name) for entry in fields(Stage)})
+    at_once.cascade = (first, DEEPSORT[1])
     # The same without turns: the better appearance wins.
     for gone in range(2):
         for _ in range(10):
             step(at_once, *[(0.0, 0.0, 0.9), (15.0, 0.0, 0.9)][gone:], looks=[RED, REDDISH][gone:])
     step(at_once)
     assert ids(step(at_once, (7, 0, 0.9), looks=[RED])) == [1]
-
-
-def _all_at_once(stage: Any) -> Any:
-    from dataclasses import fields
-
-    from mot_reid.association.cascade import Stage
-
-    return Stage(**{entry.name: getattr(stage, entry.name) for entry in fields(Stage)})
 
 
 def test_deepsort_without_embeddings_is_left_with_overlap() -> None:
@@ -194,3 +188,70 @@ def agreement(ours: np.ndarray, theirs: np.ndarray) -> float:
         for row, column in zip(*near.nonzero(), strict=True):
             shared[our_ids[1][a][row], theirs_ids[1][b][column]] += 1
     return 2 * shared[linear_sum_assignment(-shared)].sum() / (len(ours) + len(theirs))
+
+
+PEERS = {"bytetrack": (67.84, 77.64, 80.06), "botsort": (69.00, 78.20, 81.58)}
+"""HOTA, MOTA, IDF1 in benchmarks/tables/mot17-yolox-presets.md, with the command."""
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("name", PEERS)
+def test_presets_score_as_their_peers(name: str, run: Callable[..., Any], data: Path, tmp_path: Path) -> None:
+    camera = "gmc.txt" if name == "botsort" else "still"
+    result = run(
+        *("benchmark", "mot17", "--data", data, "--half", "second", "--detections", "yolox_x_ablation"),
+        *("--preset", name, "--embedder", "none", "--camera-motion", camera, "--name", name, "-o", tmp_path),
+    )
+    assert result.code == 0, result.err
+    hota = json.loads((tmp_path / f"{name}.json").read_text())["rows"][-1]["HOTA"]
+    assert abs(hota - PEERS[name][0]) < 0.3
+
+
+def test_a_preset_is_an_option_of_track_and_changed_by_others(
+    run: Callable[..., Any], tmp_path: Path
+) -> None:
+    frames, config = tmp_path / "frames", tmp_path / "own.yaml"
+    frames.mkdir()
+    for number in range(1, 4):
+        cv2.imwrite(str(frames / f"{number}.png"), np.zeros((120, 160, 3), np.uint8))
+    people = ((1, 10, 0.8), (2, 10, 0.8), (3, 15, 0.3))  # a weak one at an IoU of 5 / 7
+    rows = [f"{number},-1,{left},10,30,80,{score}" for number, left, score in people]
+    (tmp_path / "det.txt").write_text("\n".join(rows))
+    config.write_text("association: {weak: {min_iou: 0.9}}")
+    given = ("track", frames, "--detections", tmp_path / "det.txt", "--no-video", "-q")
+    for changes, reported in (
+        ((), 3),
+        (("--config", config), 2),
+        (("--set", "association.low_score=0.4"), 2),
+    ):
+        result = run(*given, "--preset", "bytetrack", *changes, "-o", tmp_path / "out")
+        assert result.code == 0, result.err
+        assert len((tmp_path / "out" / "tracks.txt").read_text().splitlines()) == reported
+
+
+def test_an_unknown_method_is_named_with_those_that_are_known(
+    run: Callable[..., Any], tmp_path: Path
+) -> None:
+    told = run("track", tmp_path, "--preset", "sort")
+    assert told.code == 2
+    assert "--preset 'sort': expected one of bytetrack, botsort, deepsort" in told.err
+    with pytest.raises(FileNotFoundError, match=r"not found: sort \(known by name: bytetrack, botsort"):
+        load_config("sort")
+    told = run("track", tmp_path, "--config", "bytetrak")
+    assert told.code == 2
+    assert "configuration not found: bytetrak (known by name: bytetrack" in told.err
+
+
+def test_a_file_of_a_methods_name_is_meant_by_its_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("bytetrack").write_text("device: cpu")
+    assert load_config("./bytetrack").device == "cpu"
+    assert load_config("bytetrack").association.cascade == "bytetrack"
+
+
+def test_config_prints_a_preset(run: Callable[..., Any], tmp_path: Path) -> None:
+    printed = run("config", "-c", "deepsort")
+    (tmp_path / "printed.yaml").write_text(printed.out)
+    assert load_config(tmp_path / "printed.yaml") == load_config("deepsort")

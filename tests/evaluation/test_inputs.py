@@ -244,6 +244,9 @@ def test_camera_motion_from_a_file(small: MotSequence, cache: ArrayCache) -> Non
     inputs = prepare_inputs(small, config, cache, detections="frcnn")
     assert inputs.affines[0] is None
     assert [affine[0, 2] for affine in inputs.affines[1:]] == [1, 2, 3]  # type: ignore[index]
+    config = load_config(overrides=["camera.motion=still"], base=NO_PIXELS)
+    for affine in prepare_inputs(small, config, cache, detections="frcnn").affines:
+        assert np.array_equal(affine, np.eye(2, 3))  # type: ignore[arg-type]
     config = load_config(overrides=["camera.motion=orb.txt"], base=NO_PIXELS)
     with pytest.raises(FileNotFoundError, match=r"TINY-02: camera motion file not found: .*orb\.txt"):
         prepare_inputs(small, config, cache, detections="frcnn")

@@ -118,6 +118,10 @@ def test_a_wrong_line_is_named(tmp_path: Path, line: str) -> None:
 def test_what_the_settings_ask_for(tmp_path: Path) -> None:
     assert load_camera_motion(CameraConfig(motion="none")) is None
     assert isinstance(load_camera_motion(CameraConfig()), SparseFlow)
+    still = load_camera_motion(CameraConfig(motion="still"))
+    assert still is not None
+    assert not still.needs_pixels
+    assert np.array_equal(still.estimate(None, np.zeros((0, 4), np.float32), 1), np.eye(2, 3))
     with pytest.raises(
         FileNotFoundError, match=r"camera motion file not found: .*known besides files: flow, none"
     ):

@@ -133,3 +133,25 @@ def test_any_gap_leaves_covariances_that_are_ones(frames: float) -> None:
     assert (states.p_xx > 0).all()
     assert (states.p_vv > 0).all()
     assert (states.p_xx * states.p_vv > states.p_xv**2).all()
+
+
+def test_squared_distances_are_mahalanobis() -> None:
+    """As the textbook has it, with matrices: the innovation through the inverse of its covariance."""
+    boxes = np.array([[100.0, 200, 40, 90], [500, 300, 60, 150]])
+    states = kalman.initiate(boxes, CONFIG)
+    kalman.predict(states, CONFIG)
+    rows, measured = (
+        np.array([1, 0, 1]),
+        np.array([[505.0, 310, 66, 140], [90, 200, 40, 95], [500, 300, 60, 150]]),
+    )
+    given = kalman.squared_distances(states, rows, measured, CONFIG)
+    for distance, row, box in zip(given, rows, measured, strict=True):
+        filtered = textbook_filter(boxes[row])
+        set_noise(filtered)
+        filtered.predict()
+        covariance = filtered.H @ filtered.P @ filtered.H.T + filtered.R
+        offset = box[:, None] - filtered.H @ filtered.x
+        np.testing.assert_allclose(
+            distance, (offset.T @ np.linalg.inv(covariance) @ offset).item(), rtol=1e-9
+        )
+    assert given[2] == 0
