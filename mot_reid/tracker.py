@@ -52,8 +52,7 @@ class Tracker:
         embedder: a checkpoint, an ONNX export, ``"none"``, or an object with ``embed``
             (see `mot_reid.appearance.base.Embedder`); by default what the configuration names.
         camera_motion: ``"flow"``, ``"none"`` or a file; by default what the configuration names.
-        config: a configuration, the path of a YAML file, or a known method: ``"bytetrack"``, ``"botsort"``,
-            ``"deepsort"``.
+        config: a configuration, the path of a YAML file, or a known method such as ``"bytetrack"``.
         device: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"`` or ``"auto"``.
         threads: CPU threads of one pass through a network that is loaded here; None for what the
             configuration says, or else one for each core.

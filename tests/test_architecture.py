@@ -39,7 +39,7 @@ BESIDE = {
     "structures": {"typing", "boxes", "exchange"},
     "exchange": {"structures", "typing"},
     "boxes": {"typing"},
-    "config": {"settings", "typing"},
+    "config": {"settings", "typing", "resources"},
     "notices": {"structures", "typing"},
     "settings": {"yaml_text"},
     "sessions": {"devices", "resources"},

@@ -14,6 +14,7 @@ import typer
 from mot_reid.cli.errors import UsageError, usage_errors
 from mot_reid.cli.labels import file_stem
 from mot_reid.cli.options import (
+    ConfigOption,
     HalfOption,
     JobsOption,
     PresetOption,
@@ -101,10 +102,7 @@ def benchmark(
     sequence: SequenceOption = None,
     protocol: ProtocolOption = None,
     preset: PresetOption = None,
-    config: Annotated[
-        Path | None,
-        typer.Option("--config", "-c", help="YAML file with settings; `mot-reid config` prints one."),
-    ] = None,
+    config: ConfigOption = None,
     set_: Annotated[
         list[str] | None,
         typer.Option(

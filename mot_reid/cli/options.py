@@ -20,6 +20,7 @@ from mot_reid.settings import SettingsTree, Tree, load_settings, with_settings
 from mot_reid.video.formats import FORMATS
 
 __all__ = [
+    "ConfigOption",
     "HalfOption",
     "JobsOption",
     "PresetOption",
@@ -159,6 +160,9 @@ def with_formats(config: Config, switches: Mapping[str, bool | None]) -> Config:
     return with_settings(config, {"output": {"formats": tuple(on)}})
 
 
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", "-c", help="YAML file with settings; `mot-reid config` prints one.")
+]
 PresetOption = Annotated[
     str | None,
     typer.Option(

@@ -11,6 +11,7 @@ import typer
 
 from mot_reid.cli.errors import FAILED, UsageError, usage_errors
 from mot_reid.cli.options import (
+    ConfigOption,
     PresetOption,
     TrustOption,
     build_config,
@@ -64,10 +65,7 @@ def track(
         ),
     ] = Path("out"),
     preset: PresetOption = None,
-    config: Annotated[
-        Path | None,
-        typer.Option("--config", "-c", help="YAML file with settings; `mot-reid config` prints one."),
-    ] = None,
+    config: ConfigOption = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", help="Change any setting: NAME=VALUE, such as detector.nms_iou=0.6."),
