@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mot_reid.detection.base import Detector as Detector
     from mot_reid.evaluation.evaluate import evaluate as evaluate
     from mot_reid.gallery.gallery import Gallery as Gallery
+    from mot_reid.history import History as History
     from mot_reid.structures import Detections as Detections
     from mot_reid.structures import Tracks as Tracks
     from mot_reid.tracker import Tracker as Tracker
@@ -42,6 +43,7 @@ _HOMES = {
     "Detector": "mot_reid.detection.base",
     "Embedder": "mot_reid.appearance.base",
     "Gallery": "mot_reid.gallery.gallery",
+    "History": "mot_reid.history",
     "Tracker": "mot_reid.tracker",
     "Tracks": "mot_reid.structures",
     "evaluate": "mot_reid.evaluation.evaluate",
@@ -54,6 +56,7 @@ __all__ = [
     "Detector",
     "Embedder",
     "Gallery",
+    "History",
     "Tracker",
     "Tracks",
     "__version__",

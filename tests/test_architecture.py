@@ -20,7 +20,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         # BESIDE names.
         "typing boxes structures exchange settings config files concurrency devices extras resources "
         "sessions timing pickles rollback yaml_text notices",
-        "provenance",
+        "provenance history",
         "kernels",
         "motion appearance detection video",
         "models",

@@ -4,6 +4,7 @@ import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from mot_reid.pipeline.sharing import SharedDetector, SharedEmbedder
 from mot_reid.pipeline.summary import Summary
 from mot_reid.structures import Detections
 from mot_reid.tracker import Tracker
+from mot_reid.typing import Image
 from mot_reid.video.frames import Selection, Source
 from mot_reid.video.sources import DEFAULT_RECONNECT, open_source
 
@@ -40,6 +42,7 @@ class Runs:
             tracker; None where nothing shall be remembered.
         stretch: let pictures of 16 bits use all of their range.
         reconnect: how often in a row a live source that breaks off is opened again.
+        show: show each source in a window while it is tracked, one after the other.
     """
 
     tracker: Tracker
@@ -51,6 +54,7 @@ class Runs:
     remember: Callable[[str, Path, Tracker], Recorder] | None = None
     stretch: bool = False
     reconnect: int = DEFAULT_RECONNECT
+    show: bool = False
 
     def one_by_one(self, sources: Sequence[tuple[str, Path]]) -> int:
         """Tracks through each source and its folder in turn.
@@ -116,9 +120,11 @@ class Runs:
         tracker.notices.warns = False  # they are told below, with the source's name
         try:
             frames = (wanted.start, wanted.stop, wanted.stride)
-            with open_source(
-                name, *frames, fps=self.fps, stretch=self.stretch, reconnect=self.reconnect
-            ) as source:
+            with ExitStack() as stack:
+                source = stack.enter_context(
+                    open_source(name, *frames, fps=self.fps, stretch=self.stretch, reconnect=self.reconnect)
+                )
+                window = _window(source.info.name, stack) if self.show else None
                 summary = run_source(
                     source,
                     tracker,
@@ -128,6 +134,7 @@ class Runs:
                     detections=self.detections,
                     detections_from=given,
                     memory=None if self.remember is None else self.remember(name, folder, tracker),
+                    show=window,
                     cancelled=cancelled,
                 )
             self._warn_of_other_frames(summary, progress)
@@ -189,6 +196,13 @@ class Runs:
                 typer.echo(line)
 
 
+def _window(title: str, stack: ExitStack) -> Callable[[Image], bool]:
+    """Opens a window; what shows a picture in it."""
+    from mot_reid.video.window import Window
+
+    return stack.enter_context(Window(title)).show
+
+
 def run_source(
     source: Source,
     tracker: Tracker,
@@ -199,6 +213,7 @@ def run_source(
     detections: Mapping[int, Detections] | None = None,
     detections_from: str = "",
     memory: Recorder | None = None,
+    show: Callable[[Image], bool] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Summary:
     """Runs one source with a line of progress; where it ends early, says what is kept.
@@ -208,12 +223,12 @@ def run_source(
         SourceError, OSError, ValueError: as `mot_reid.pipeline.run.track_source`.
     """
     seen = Summary(source.info)
-    show = progress.add(source.info.name, source.info.frame_count)
+    tell = progress.add(source.info.name, source.info.frame_count)
 
     def on_frame(current: Summary) -> None:
         nonlocal seen
         seen = current
-        show(current)
+        tell(current)
 
     try:
         return track_source(
@@ -224,12 +239,13 @@ def run_source(
             detections=detections,
             detections_from=detections_from,
             memory=memory,
+            show=show,
             on_frame=on_frame,
             cancelled=cancelled,
         )
     except KeyboardInterrupt:
         if source.info.live:  # it has no other end
-            progress.say(f"ended by Ctrl-C: {closing_line(seen, folder)}")
+            progress.say(f"ended by {'the user' if show else 'Ctrl-C'}: {closing_line(seen, folder)}")
         else:
             progress.say(f"interrupted after {seen.frames} frames, kept in {folder}")
         raise typer.Exit(INTERRUPTED) from None

@@ -146,6 +146,10 @@ def track(
         bool | None, setting_option("output.labels", "--labels/--no-labels", panel=OUTPUTS)
     ] = None,
     trail: Annotated[int | None, setting_option("output.trail", "--trail", panel=OUTPUTS)] = None,
+    show: Annotated[
+        bool,
+        typer.Option("--show", help="Show a window while it tracks; q ends it.", rich_help_panel=OUTPUTS),
+    ] = False,
 ) -> None:
     r"""Track people through videos, image folders, webcams and streams.
 
@@ -164,7 +168,7 @@ def track(
     mot-reid track street.mp4 -o out
     mot-reid track a.mp4 b.mp4 -o out --detector yolo11m.pt --classes 0,bicycle
     mot-reid track a.mp4 b.mp4 c.mp4 --jobs 3
-    mot-reid track 0 --csv --no-video
+    mot-reid track 0 --csv --no-video --show
     mot-reid track MOT17-02 --detections det.txt --set association.tentative.min_hits=3
     mot-reid track door.mp4 yard.mp4 --gallery shop/
     """
@@ -181,6 +185,9 @@ def track(
         if motion_file is not None and len(sources) > 1:
             raise UsageError(f"--camera-motion: one file cannot serve {len(sources)} sources")
         live = any(map(is_live, sources))
+        at_once = min(jobs or (len(sources) if live else 1), len(sources))
+        if show:
+            _require_window(at_once)
         tracker = Tracker(
             config=settings, threads=network_threads(settings, live=live, detects=detections is None)
         )
@@ -217,8 +224,8 @@ def track(
         remember,
         stretch,
         reconnect,
+        show,
     )
-    at_once = min(jobs or (len(sources) if live else 1), len(sources))
     pairs = list(zip(sources, folders, strict=True))
     failed = runs.one_by_one(pairs) if at_once == 1 else runs.side_by_side(pairs, at_once)
     if identify and gallery is not None:
@@ -227,6 +234,15 @@ def track(
         if len(sources) > 1:
             typer.echo(f"error: {failed} of {len(sources)} sources failed", err=True)
         raise typer.Exit(FAILED)
+
+
+def _require_window(at_once: int) -> None:
+    """Refuses to show what cannot be shown, before anything is loaded."""
+    from mot_reid.video.window import require_display
+
+    if at_once > 1:
+        raise UsageError("--show: one source at a time has a window; give one, or --jobs 1")
+    require_display()
 
 
 def _refuse(options: Mapping[str, object]) -> None:

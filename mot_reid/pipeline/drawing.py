@@ -18,8 +18,9 @@ from mot_reid.video.hiding import hide
 from mot_reid.video.overlay import Overlay
 from mot_reid.video.track_files import TrackFile
 from mot_reid.video.video_sink import VideoSink
+from mot_reid.video.window import Window
 
-__all__ = ["Drawing", "Window", "draw_tracks"]
+__all__ = ["Drawing", "draw_tracks"]
 
 
 @dataclass(frozen=True)
@@ -112,34 +113,3 @@ class _Cropper:
             if not cv2.imwrite(str(path), image[y1:y2, x1:x2]):
                 raise OSError(f"{path}: cannot be written")
             self._last[track.id] = number
-
-
-class Window:
-    """A window that shows pictures; q, Escape or its button closes it.
-
-    Raises:
-        RuntimeError: there is no display, or OpenCV was built without windows.
-    """
-
-    def __init__(self, title: str) -> None:
-        self._title = title
-        try:
-            cv2.namedWindow(title, cv2.WINDOW_NORMAL)
-        except cv2.error:
-            raise RuntimeError(
-                "a window cannot be shown: there is no display, or OpenCV is opencv-python-headless; "
-                "leave --show out, or install opencv-python"
-            ) from None
-
-    def show(self, picture: Image) -> bool:
-        """Shows a picture; False where the user has closed the window."""
-        cv2.imshow(self._title, picture)
-        pressed = cv2.waitKey(1) & 0xFF
-        closed = cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1
-        return not (closed or pressed in (ord("q"), 27))
-
-    def __enter__(self) -> Window:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        cv2.destroyWindow(self._title)

@@ -65,6 +65,7 @@ def track_source(
     detections: Mapping[int, Detections] | None = None,
     detections_from: str = "",
     memory: TrackletRecorder | None = None,
+    show: Callable[[Image], bool] | None = None,
     on_frame: Callable[[Summary], None] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Summary:
@@ -86,6 +87,8 @@ def track_source(
         detections: of each frame number, instead of the tracker's detector; frames left out have none.
         detections_from: where those come from, for the summary.
         memory: takes in the tracks for a gallery; it is closed here.
+        show: is given each picture with its tracks drawn, in the caller's thread; False ends the run as
+            Ctrl-C does.
         on_frame: called after each frame, in the caller's thread.
         cancelled: asked after each frame; True ends the run as Ctrl-C does. For runs outside the main thread,
             which Ctrl-C does not reach.
@@ -114,7 +117,7 @@ def track_source(
         stack.callback(_conclude, summary, source, tracker, folder)
         try:
             try:
-                _run(source, tracker, folder, stride, detections, summary, cancelled, on_frame, memory)
+                _run(source, tracker, folder, stride, detections, summary, cancelled, on_frame, memory, show)
             finally:
                 if memory is not None:
                     memory.close()
@@ -172,6 +175,7 @@ def _run(
     cancelled: Callable[[], bool],
     on_frame: Callable[[Summary], None] | None,
     memory: TrackletRecorder | None,
+    show: Callable[[Image], bool] | None,
 ) -> None:
     watch, output = tracker.stopwatch, tracker.config.output
     names = {0: "person"} if detections is not None else tracker.class_names
@@ -198,7 +202,7 @@ def _run(
         overlap = stack.enter_context(open_overlap(source, tracker))
         stack.callback(source.stop)  # before the threads are waited for: one may wait for a connection
         steps = tracked_steps(source, tracker, overlap, detections, memory)
-        if any(entry.pictures for entry in formats.values()):
+        if show is not None or any(entry.pictures for entry in formats.values()):
             steps = overlap.ahead(_drawn(steps, tracker, names))
         for step in steps:
             if recorder is not None:
@@ -217,8 +221,9 @@ def _run(
             summary.seconds = time.perf_counter() - start
             if on_frame is not None:
                 on_frame(summary)
+            closed = show is not None and step.picture is not None and not show(step.picture)
             del step  # or its picture would be held while the next one is waited for
-            if cancelled():
+            if closed or cancelled():
                 raise KeyboardInterrupt
     for sink in alone:
         if isinstance(sink.failure, OSError):

@@ -1,9 +1,13 @@
 """``mot-reid draw`` and ``convert``: finished tracks on their video and in other formats."""
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
@@ -11,6 +15,7 @@ import pytest
 
 from mot_reid.video.hiding import hide
 from mot_reid.video.sources import open_source
+from mot_reid.video.window import require_display
 
 Run = Callable[..., Any]
 
@@ -137,3 +142,90 @@ def test_convert_does_not_write_over_what_it_reads(scene: tuple[Path, Path], run
     done = run("convert", scene[1], "--to", "mot", "-o", scene[1].parent)
     assert done.code == 2
     assert "would be overwritten" in done.err
+
+
+def test_a_window_that_cannot_be_shown_is_told_in_one_line(
+    scene: tuple[Path, Path], tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenCV's Qt would end the whole process."""
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    if sys.platform != "linux":
+        pytest.skip("elsewhere there is always a display")
+    require_display.cache_clear()
+    for arguments in (("draw", *scene), ("track", scene[0], "--detections", scene[1])):
+        told = run(*arguments, "--show", "-q", "-o", tmp_path / "out.mp4")
+        assert told.code == 1
+        assert told.err.count("\n") == 1
+        assert (
+            "a window cannot be shown: there is no display, or OpenCV is opencv-python-headless" in told.err
+        )
+
+
+class FakeWindow:
+    """A window whose user presses q at the fourth picture."""
+
+    shown: ClassVar[list[np.ndarray]] = []
+
+    def __init__(self, title: str) -> None:
+        self.shown.clear()
+
+    def __enter__(self) -> "FakeWindow":
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def show(self, picture: np.ndarray) -> bool:
+        self.shown.append(picture.copy())
+        return len(self.shown) < 4
+
+
+def test_tracking_shows_what_it_draws_until_the_window_is_closed(
+    scene: tuple[Path, Path], tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mot_reid.video.window.Window", FakeWindow)
+    monkeypatch.setattr("mot_reid.video.window.require_display", lambda: None)
+    arguments = ("track", scene[0], "--detections", scene[1], "--embedder", "none", "-q", "--no-video")
+    done = run(*arguments, "--show", "-o", tmp_path / "out")
+    assert done.code == 130
+    assert "interrupted after 4 frames" in done.err
+    assert len(FakeWindow.shown) == 4
+    left = FakeWindow.shown[3][60, 28:33].astype(int)
+    assert np.abs(left - frames(scene[0])[3][60, 28:33]).max() > 40  # the box's left side, at x = 30
+    numbers = [line.split(",")[0] for line in (tmp_path / "out" / "tracks.txt").read_text().splitlines()]
+    assert numbers == ["1", "2", "3", "4"]
+    refused = run(*arguments[:1], scene[0], scene[0], "--jobs", 2, "--show", "-o", tmp_path / "two")
+    assert refused.code == 2
+    assert "--show: one source at a time has a window" in refused.err
+
+
+def test_a_real_window(tmp_path: Path) -> None:
+    """On a display without a screen, where there is one to be had."""
+    server = shutil.which("Xvfb")
+    if server is None:
+        pytest.skip("needs Xvfb")
+    code = (
+        "import numpy as np\n"
+        "from mot_reid.video.window import Window\n"
+        "picture = np.full((120, 160, 3), 90, np.uint8)\n"
+        "with Window('street.mp4') as window:\n"
+        "    print([window.show(picture) for _ in range(3)])\n"
+    )
+    ends, says = os.pipe()
+    display = subprocess.Popen([server, "-displayfd", str(says), "-nolisten", "tcp"], pass_fds=[says])
+    try:
+        os.close(says)
+        number = os.read(ends, 16).decode().strip()
+        told = subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "DISPLAY": f":{number}"},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    finally:
+        display.terminate()
+        display.wait()
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.splitlines()[0] == "[True, True, True]"
