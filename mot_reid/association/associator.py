@@ -190,7 +190,7 @@ class Associator(KeepsAttributes):
             overlapping=kernels.similar_pairs(
                 kernels.corners(table.states.position), xyxy, table.rows["class_id"], detections.classes
             ),
-            motion=self.motion,
+            motion=self._motion,
             appearance_share=share,
         )
 
