@@ -86,7 +86,6 @@ class MotionConfig(Settings):
 
     position_std: float = setting(0.05, "noise of a measured or predicted position, a frame", low=1e-6)
     velocity_std: float = setting(0.005, "noise of the velocity, a frame of 30 a second", low=1e-6)
-    score_noise: bool = setting(True, "a detection with a lower score says less about the place")
 
 
 @dataclass(frozen=True)
@@ -180,10 +179,9 @@ class AssociationConfig(Settings):
     """Settings of the association of detections with tracks, by stage of the cascade."""
 
     cascade: str = setting(
-        "default", "stages of matching: default, bytetrack, botsort, deepsort", choices=CASCADES
-    )
-    usual_score: float = setting(
-        0.0, "what shares of a score are taken of; 0 for what this detector's usually are", low=0, high=1
+        "default",
+        "the method: default, bytetrack, botsort, deepsort; scores are plain in all but the first",
+        choices=CASCADES,
     )
     low_score: float = setting(0.1, "detections below this score are left out", low=0, high=1)
     edge_margin: float = setting(0.25, "a box this near to the picture's edge is at it, widths", low=0)

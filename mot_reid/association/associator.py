@@ -14,7 +14,8 @@ from mot_reid.association.budget import EmbeddingBudget
 from mot_reid.association.cascade import Stage, checked_cascade
 from mot_reid.association.clock import Clock
 from mot_reid.association.crowding import best_of_each_spot
-from mot_reid.association.presets import CASCADES
+from mot_reid.association.presets import CASCADES, PUBLISHED
+from mot_reid.association.rules import Rules
 from mot_reid.association.scene_shift import scene_shift
 from mot_reid.association.scores import UsualScore, activation_shares
 from mot_reid.association.state import FrameState
@@ -46,7 +47,8 @@ class Associator(KeepsAttributes):
         association: settings; the defaults where None.
         motion: settings of the Kalman filter likewise.
         fps: frames a second of the source, if known; see `mot_reid.association.clock.Clock`.
-        cascade: the stages of matching; None for those that ``association.cascade`` names.
+        cascade: the stages of matching; None for those that ``association.cascade`` names. Its
+            rules hold in any case.
         stopwatch: times each part of a frame by its name, if given.
 
     Attributes:
@@ -71,6 +73,7 @@ class Associator(KeepsAttributes):
         self.association = association or AssociationConfig()
         self.motion = motion or MotionConfig()
         self.cascade = checked_cascade(CASCADES[self.association.cascade] if cascade is None else cascade)
+        self._rules = Rules() if self.association.cascade == "default" else PUBLISHED
         self._stopwatch = stopwatch
         self._table = TrackletTable()
         self._usual_score = UsualScore()
@@ -158,7 +161,7 @@ class Associator(KeepsAttributes):
             self.left_out += len(detections) - len(best)
             kept, detections = kept[best], detections[best]
         self._usual_score = self._usual_score.after(detections.scores, clock.frames)
-        usual = settings.usual_score or self._usual_score.value
+        usual = 1.0 if self._rules.plain_scores else self._usual_score.value
         confident = detections.scores >= settings.confident.score_share * usual
         xyxy = detections.xyxy.astype(np.float64)
         measured = kernels.centres(xyxy)
@@ -191,6 +194,7 @@ class Associator(KeepsAttributes):
                 kernels.corners(table.states.position), xyxy, table.rows["class_id"], detections.classes
             ),
             motion=self._motion,
+            rules=self._rules,
             appearance_share=share,
         )
 

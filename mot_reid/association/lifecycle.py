@@ -18,13 +18,8 @@ Rows = NDArray[np.intp]
 # So many detections in a row confirm a track whose scores never came to the share that activates: who stays
 # just below it is followed in the end (half as many let false positives through, docs/notes/2026-11-28).
 _UNACTIVATED_HITS = 30
-# A new track may not overlap a followed one by more (IoU): with 0.4 people side by side are missed.
-_DUPLICATE_IOU = 0.5
 # A box of which less is covered is not hidden, and its object would be seen.
 _HIDDEN_COVER = 0.5
-# Share of the filter's box in the one that is reported, the rest is the detection's: at 30 frames a second
-# the filter alone does as well, at the 7 of PETS09-S2L1 it lags behind.
-_FILTER_SHARE = 0.5
 
 
 def update(frame: FrameState, motion: MotionConfig) -> None:
@@ -37,7 +32,7 @@ def update(frame: FrameState, motion: MotionConfig) -> None:
     measured, scores = frame.measured[chosen], frame.detections.scores[chosen]
     if frame.revived is not None and len(frame.revived):
         _revive(frame, motion)
-    kalman.update(states, matched, measured, motion, scores if motion.score_noise else None)
+    kalman.update(states, matched, measured, motion, scores if frame.rules.score_noise else None)
     rows["score"][matched] = scores
     rows["last_seen"][matched] = frame.time
     rows["at_edge"][matched] = frame.at_edge[chosen]
@@ -88,7 +83,7 @@ def start(frame: FrameState, motion: MotionConfig) -> None:
     if not starting.size:
         return
     shared = kernels.most_shared(detections.xyxy, detections.classes, starting, (~free).nonzero()[0])
-    starting = starting[shared <= _DUPLICATE_IOU]
+    starting = starting[shared <= frame.rules.duplicate_iou]
     states = kalman.initiate(frame.measured[starting], motion)
     classes, scores = detections.classes[starting], detections.scores[starting]
     rows = table.append(states, classes, scores, frame.number, frame.time)
@@ -118,7 +113,7 @@ def report(frame: FrameState) -> Tracks:
     reported = rows["status"][chosen] == Status.CONFIRMED
     index, chosen = index[reported], chosen[reported]
     position = frame.tracklets.states.position
-    xyxy = kernels.smoothed(frame.measured, index, position, chosen, _FILTER_SHARE)
+    xyxy = kernels.smoothed(frame.measured, index, position, chosen, frame.rules.filter_share)
     detection_index = frame.original_rows[index]
     hidden, hidden_boxes = _hidden(frame, xyxy)
     if hidden.size:

@@ -17,17 +17,20 @@ from numpy.typing import NDArray
 from mot_reid import kernels
 from mot_reid.association.candidates import confident, confirmed, confirmed_lately, overlapping, weak
 from mot_reid.association.cascade import CASCADE, Stage
+from mot_reid.association.rules import Rules
 from mot_reid.association.state import FrameState, Pairs
 from mot_reid.boxes import iou
 from mot_reid.motion import kalman
 
-__all__ = ["BOTSORT", "BYTETRACK", "CASCADES", "DEEPSORT", "InTurn"]
+__all__ = ["BOTSORT", "BYTETRACK", "CASCADES", "DEEPSORT", "PUBLISHED", "InTurn"]
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 # BoT-SORT's proximity threshold: below this IoU appearance has no say.
 _NEAR = 0.5
+# Least overlap with a tentative track: 1 - 0.7 in all three.
+_TENTATIVE_IOU = 0.3
 # DeepSORT's gate: the 95 % quantile of chi-squared with four degrees of freedom.
 _CHI2_95 = 9.4877
 
@@ -102,7 +105,7 @@ def scored_cost(frame: FrameState, pairs: Pairs) -> Array:
 
 def scored_tentative_cost(frame: FrameState, pairs: Pairs) -> Array:
     """Gives the same for tentative tracklets."""
-    return _limited(1 - _scored(frame, pairs), frame.settings.tentative.min_iou)
+    return _limited(1 - _scored(frame, pairs), _TENTATIVE_IOU)
 
 
 def weak_cost(frame: FrameState, pairs: Pairs) -> Array:
@@ -112,7 +115,7 @@ def weak_cost(frame: FrameState, pairs: Pairs) -> Array:
 
 def tentative_cost(frame: FrameState, pairs: Pairs) -> Array:
     """Gives 1 - IoU of tentative tracklets."""
-    return _limited(1 - pairs.overlaps, frame.settings.tentative.min_iou)
+    return _limited(1 - pairs.overlaps, _TENTATIVE_IOU)
 
 
 def lesser_cost(frame: FrameState, pairs: Pairs) -> Array:
@@ -122,7 +125,7 @@ def lesser_cost(frame: FrameState, pairs: Pairs) -> Array:
 
 def lesser_tentative_cost(frame: FrameState, pairs: Pairs) -> Array:
     """Gives the same for tentative tracklets."""
-    return _limited(_lesser(frame, pairs), frame.settings.tentative.min_iou)
+    return _limited(_lesser(frame, pairs), _TENTATIVE_IOU)
 
 
 def cosine_cost(frame: FrameState, pairs: Pairs) -> Array:
@@ -231,6 +234,9 @@ DEEPSORT = (
 """DeepSORT: appearance within the gate of motion, the lately seen first; then overlap for what is new or was
 seen in the last frame. A track's gallery of embeddings is a moving average here, as in StrongSORT (Du et al.
 2022, arXiv 2202.13514)."""
+
+PUBLISHED = Rules(plain_scores=True, score_noise=False, duplicate_iou=1, filter_share=1)
+"""What the three have in common."""
 
 CASCADES: Mapping[str, tuple[Stage, ...]] = {
     "default": CASCADE,

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mot_reid import kernels
 from mot_reid.association.appearance import AppearanceDistances
+from mot_reid.association.rules import Rules
 from mot_reid.association.tracklets import TrackletTable
 from mot_reid.config import AssociationConfig, MotionConfig
 from mot_reid.structures import Detections
@@ -47,6 +48,7 @@ class FrameState:
         overlapping: the tracklet, the detection and the overlap ``(P,)`` of each pair of one class whose
             boxes share some area, tracklets ascending. The overlap is IoU times the squared IoU of heights.
         motion: settings of the Kalman filter.
+        rules: of the method.
         appearance_share: the share of the confident detections whose embeddings there are, all in all; 0 for
             motion alone.
         appearance: distances of appearance, or None: nobody has asked yet, or there are no embeddings.
@@ -75,6 +77,7 @@ class FrameState:
     border: NDArray[np.float64]
     overlapping: tuple[Rows, Rows, NDArray[np.float64]]
     motion: MotionConfig = field(default_factory=MotionConfig)
+    rules: Rules = field(default_factory=Rules)
     appearance_share: float = 0.0
     appearance: AppearanceDistances | None = None
     detection_of: Rows = field(init=False)
