@@ -20,6 +20,9 @@ Rows = NDArray[np.intp]
 _UNACTIVATED_HITS = 30
 # A box of which less is covered is not hidden, and its object would be seen.
 _HIDDEN_COVER = 0.5
+# A hidden track is reported for half as many frames as it was seen in, at most: of those reported for longer
+# fewer than half were there (docs/notes/2026-11-29-association.md).
+_SEEN_PER_HIDDEN = 2
 
 
 def update(frame: FrameState, motion: MotionConfig) -> None:
@@ -132,12 +135,19 @@ def report(frame: FrameState) -> Tracks:
 
 
 def _hidden(frame: FrameState, seen: NDArray[np.float64]) -> tuple[Rows, NDArray[np.float64]]:
-    """The tracklets that went behind a box of ``seen`` ``(K, 4)`` just now, and where they should be."""
-    settings = frame.settings
+    """The tracklets that went behind a box of ``seen`` ``(K, 4)`` just now, and where they should be.
+
+    Whom the picture's edge cut off has left, whoever stands there. Of a track that was hardly seen too little
+    is known to say where it is.
+    """
+    settings, rows = frame.settings, frame.tracklets.rows
     longest = min(settings.report.hidden_time, settings.lifecycle.lost_time)
     if not longest:
         return np.zeros(0, np.intp), np.zeros((0, 4))
     candidates = (frame.free_tracks & ~frame.tentative & frame.within(longest)).nonzero()[0]
+    hidden = frame.ages[candidates] - frame.interval / 2
+    known = hidden * _SEEN_PER_HIDDEN <= frame.interval * rows["hits"][candidates]
+    candidates = candidates[known & ~rows["at_edge"][candidates]]
     if not candidates.size:
         return candidates, np.zeros((0, 4))
     boxes = kernels.corners(frame.tracklets.states.position[candidates])

@@ -166,13 +166,13 @@ def test_a_weak_detection_brings_back_who_was_missed_for_a_moment() -> None:
 
 def test_a_person_behind_another_is_still_there_for_a_moment() -> None:
     tracker = Associator(configured("report.hidden_time=0.17"))
-    for _ in range(5):
-        step(tracker, people((0, 0), (10, 20)))
+    for _ in range(30):
+        step(tracker, people(*CORNERS, (500, 200), (510, 220)))
     for age in range(1, 8):
-        seen = step(tracker, people((10, 20)))
-        assert ids(seen) == ([2, 1] if age <= 5 else [2])
-        assert seen.detection_index.tolist() == ([0, -1] if age <= 5 else [0])
-    np.testing.assert_allclose(seen.xyxy[0], [10, 20, 50, 120], atol=0.1)
+        seen = step(tracker, people(*CORNERS, (510, 220)))
+        assert ids(seen) == ([1, 2, 4, 3] if age <= 5 else [1, 2, 4])
+        assert seen.detection_index.tolist() == ([0, 1, 2, -1] if age <= 5 else [0, 1, 2])
+    np.testing.assert_allclose(seen.xyxy[2], [510, 220, 550, 320], atol=0.1)
 
 
 def test_a_person_in_front_who_is_missed_is_not_made_up() -> None:
@@ -180,6 +180,26 @@ def test_a_person_in_front_who_is_missed_is_not_made_up() -> None:
     for _ in range(5):
         step(tracker, people((0, 0), (10, 20)))
     assert ids(step(tracker, people((0, 0)))) == [1]
+
+
+@pytest.mark.parametrize(("seen_in", "frames"), [(2, 1), (4, 2), (9, 5), (100, 8)])
+def test_who_was_hardly_seen_is_not_made_up_for_long(seen_in: int, frames: int) -> None:
+    """Half as many frames as there were detections, rounded up; 0.27 seconds, eight frames, are the most."""
+    tracker = Associator()
+    for _ in range(seen_in):
+        step(tracker, people(*CORNERS, (500, 200), (510, 220)))
+    seen = [ids(step(tracker, people(*CORNERS, (510, 220)))) for _ in range(12)]
+    assert seen == [[1, 2, 4, 3]] * frames + [[1, 2, 4]] * (12 - frames)
+
+
+def test_who_was_cut_off_by_the_edge_has_left_and_is_not_hidden() -> None:
+    """Both walk behind somebody and vanish: at the picture's right edge, and in its middle."""
+    for left, hidden in ((1000, []), (500, [-1])):
+        tracker = Associator()
+        for _ in range(30):
+            step(tracker, people(*CORNERS, (left, 200), (left - 10, 220)))
+        seen = step(tracker, people(*CORNERS, (left - 10, 220)))
+        assert seen.detection_index.tolist() == [0, 1, 2, *hidden]
 
 
 def test_nobody_hidden_is_reported_when_the_setting_says_so() -> None:
@@ -637,19 +657,19 @@ def test_the_first_look_counts_though_it_is_half_covered() -> None:
 
 def test_nobody_hidden_outlasts_the_memory_for_the_lost() -> None:
     tracker = Associator(configured("report.hidden_time=0.27", "lifecycle.lost_time=0.1"))
-    for _ in range(5):
-        step(tracker, people((0, 0), (10, 20)), RED, GREEN)
-    seen = [ids(step(tracker, people((10, 20)), GREEN)) for _ in range(6)]
-    assert seen == [[2, 1]] * 3 + [[2]] * 3
+    for _ in range(30):
+        step(tracker, people(*CORNERS, (500, 200), (510, 220)), GREEN, BLUE, RED, GREEN)
+    seen = [ids(step(tracker, people(*CORNERS, (510, 220)), GREEN, BLUE, GREEN)) for _ in range(6)]
+    assert seen == [[1, 2, 4, 3]] * 3 + [[1, 2, 4]] * 3
 
 
 @pytest.mark.parametrize(("fps", "frames"), [(None, 12), (30.0, 12), (10.0, 4), (5.0, 2)])
 def test_seconds_end_what_is_reported_of_the_hidden(fps: float | None, frames: int) -> None:
     tracker = Associator(configured("report.hidden_time=0.4"), fps=fps)
-    for _ in range(5):
-        step(tracker, people((0, 0), (10, 20)))
-    seen = [ids(step(tracker, people((10, 20)))) for _ in range(14)]
-    assert seen == [[2, 1]] * frames + [[2]] * (14 - frames)
+    for _ in range(30):
+        step(tracker, people(*CORNERS, (500, 200), (510, 220)))
+    seen = [ids(step(tracker, people(*CORNERS, (510, 220)))) for _ in range(14)]
+    assert seen == [[1, 2, 4, 3]] * frames + [[1, 2, 4]] * (14 - frames)
 
 
 def test_without_revival_a_return_by_overlap_is_as_long_as_ever() -> None:
