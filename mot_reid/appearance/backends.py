@@ -2,14 +2,15 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from mot_reid.appearance.crops import IMAGENET_MEAN, IMAGENET_STD, normalised
 from mot_reid.devices import exclusive
 from mot_reid.extras import installed
-from mot_reid.resources import export_of, weights_kind
+from mot_reid.resources import weights_kind
+from mot_reid.runtimes import Runtime, onnx_file
 from mot_reid.sessions import CUDA, open_session
 from mot_reid.typing import Crops, Embeddings
 
@@ -18,17 +19,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CHECKPOINTS",
-    "RUNTIMES",
     "Backend",
     "OnnxBackend",
-    "Runtime",
     "TorchBackend",
     "load_backend",
     "normalisation",
 ]
-
-Runtime = Literal["auto", "torch", "onnxruntime"]
-RUNTIMES: tuple[Runtime, ...] = get_args(Runtime)
 
 CHECKPOINTS = (".safetensors", ".pth", ".pt", ".tar")
 """How the names of checkpoints end."""
@@ -64,23 +60,13 @@ def load_backend(path: Path, device: str, runtime: Runtime = "auto", threads: in
         ValueError: the file is not what its name says, its tensors do not fit the network, or the runtime
             cannot run it.
     """
-    kind = weights_kind(path)
-    if kind == "other":
+    if weights_kind(path) == "other":
         raise ValueError(
             f"{path}: not an embedder; expected a checkpoint ({', '.join(CHECKPOINTS)}) or an .onnx export"
         )
-    if kind == "onnx":
-        if runtime == "torch":
-            raise ValueError(f"{path}: torch cannot run an ONNX export; use embedder.runtime auto")
-        return OnnxBackend(path, device, threads)
-    export = None if runtime == "torch" else export_of(path)
-    if runtime == "onnxruntime" and export is None:
-        raise ValueError(
-            f"{path}: no export of exactly this checkpoint at {path.with_suffix('.onnx')}; "
-            f"`mot-reid export {path}` makes it"
-        )
-    if export is not None and (device == "cpu" or runtime == "onnxruntime"):
-        return OnnxBackend(export, device, threads)
+    onnx = onnx_file(path, device, runtime, "embedder.runtime")
+    if onnx is not None:
+        return OnnxBackend(onnx, device, threads)
     if not installed("torch"):
         raise ImportError(
             f"{path}: no export of it for ONNX Runtime, and torch is not installed: pip install "

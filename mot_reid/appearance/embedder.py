@@ -5,12 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from mot_reid.appearance.backends import CHECKPOINTS, RUNTIMES, Backend, Runtime, load_backend
+from mot_reid.appearance.backends import CHECKPOINTS, Backend, load_backend
 from mot_reid.appearance.base import Embedder
 from mot_reid.appearance.crops import crop_batch
 from mot_reid.concurrency import available_cores
 from mot_reid.config import EmbedderConfig
 from mot_reid.resources import find_weights, weights_kind
+from mot_reid.runtimes import Runtime, checked_runtime
 from mot_reid.typing import Boxes, Embeddings, Image
 
 __all__ = ["Embedder", "NetworkEmbedder"]
@@ -43,11 +44,7 @@ class NetworkEmbedder(Embedder):
     def __init__(self, config: EmbedderConfig | None = None, device: str = "cpu", threads: int = 0) -> None:
         self.config = config or EmbedderConfig()
         self.path: Path = find_weights(self.config.weights, (*CHECKPOINTS, ".onnx"))
-        runtime = next((known for known in RUNTIMES if known == self.config.runtime), None)
-        if runtime is None:
-            raise ValueError(
-                f"embedder.runtime {self.config.runtime!r} is not known; known: {', '.join(RUNTIMES)}"
-            )
+        runtime = checked_runtime(self.config.runtime, "embedder.runtime")
         self.accelerated = _runs_accelerated(self.path, device, runtime)
         if self.accelerated:
             from mot_reid.appearance.accelerator import AcceleratedNetwork

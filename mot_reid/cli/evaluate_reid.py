@@ -1,6 +1,7 @@
 """``mot-reid evaluate-reid``: how well embedders find people again."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,7 +9,7 @@ import typer
 
 from mot_reid.cli.errors import UsageError, usage_errors
 from mot_reid.cli.labels import file_stem, short_names
-from mot_reid.cli.options import QuietOption, print_table
+from mot_reid.cli.options import QuietOption, print_table, takes
 from mot_reid.cli.progress import WorkProgress
 from mot_reid.provenance import provenance
 from mot_reid.video.files import prepare_output_folder
@@ -23,14 +24,17 @@ __all__ = ["evaluate_reid"]
 RETRIEVAL, FIGURE, CAMERAS, SEQUENCES = "Retrieval", "Figure", "Across cameras", "Sequences"
 
 
-def evaluate_reid(
+@dataclass(frozen=True)
+class EvaluateReidOptions:
+    """Options of `mot-reid evaluate-reid`."""
+
     weights: Annotated[
         list[str],
         typer.Argument(
             metavar="WEIGHTS",
             help="Embedders: checkpoints, .onnx exports, OpenVINO's .xml, or shipped ones' names.",
         ),
-    ],
+    ]
     data: Annotated[
         Path | None,
         typer.Option(
@@ -38,7 +42,7 @@ def evaluate_reid(
             "identities.",
             rich_help_panel=RETRIEVAL,
         ),
-    ] = None,
+    ] = None
     pattern: Annotated[
         str | None,
         typer.Option(
@@ -46,7 +50,7 @@ def evaluate_reid(
             show_default="the known sets",
             rich_help_panel=RETRIEVAL,
         ),
-    ] = None,
+    ] = None
     held_out: Annotated[
         int,
         typer.Option(
@@ -55,11 +59,11 @@ def evaluate_reid(
             min=0,
             rich_help_panel=RETRIEVAL,
         ),
-    ] = 100,
-    seed: Annotated[int, typer.Option(help="Of that choice.", rich_help_panel=RETRIEVAL)] = 0,
+    ] = 100
+    seed: Annotated[int, typer.Option(help="Of that choice.", rich_help_panel=RETRIEVAL)] = 0
     flip: Annotated[
         bool, typer.Option("--flip", help="Embed mirrored crops too.", rich_help_panel=RETRIEVAL)
-    ] = False,
+    ] = False
     rerank: Annotated[
         bool,
         typer.Option(
@@ -67,7 +71,7 @@ def evaluate_reid(
             help="Re-rank by k-reciprocal neighbours, too (20, 6, 0.3).",
             rich_help_panel=RETRIEVAL,
         ),
-    ] = False,
+    ] = False
     figure: Annotated[
         Path | None,
         typer.Option(
@@ -75,9 +79,9 @@ def evaluate_reid(
             metavar="PICTURE",
             rich_help_panel=FIGURE,
         ),
-    ] = None,
-    queries: Annotated[int, typer.Option(help="Queries to draw.", min=1, rich_help_panel=FIGURE)] = 8,
-    top: Annotated[int, typer.Option(help="Crops to draw for each.", min=1, rich_help_panel=FIGURE)] = 10,
+    ] = None
+    queries: Annotated[int, typer.Option(help="Queries to draw.", min=1, rich_help_panel=FIGURE)] = 8
+    top: Annotated[int, typer.Option(help="Crops to draw for each.", min=1, rich_help_panel=FIGURE)] = 10
     cameras: Annotated[
         list[Path] | None,
         typer.Option(
@@ -85,24 +89,24 @@ def evaluate_reid(
             "(tracklets of held-out identities), or PERSON/CAMERA_NUMBER.png.",
             rich_help_panel=CAMERAS,
         ),
-    ] = None,
+    ] = None
     sequence: Annotated[
         list[Path] | None,
         typer.Option(
             help="MOTChallenge folder: recognise its people some seconds later, as they are and perturbed.",
             rich_help_panel=SEQUENCES,
         ),
-    ] = None,
+    ] = None
     gap: Annotated[
         float, typer.Option(help="Seconds between compared crops.", min=0, rich_help_panel=SEQUENCES)
-    ] = 2.0,
+    ] = 2.0
     every: Annotated[
         float, typer.Option(help="Seconds between the frames to use.", min=0.01, rich_help_panel=SEQUENCES)
-    ] = 0.5,
+    ] = 0.5
     hidden: Annotated[
         float,
         typer.Option(help="Largest hidden share of a crop.", min=0, max=1, rich_help_panel=SEQUENCES),
-    ] = 0.4,
+    ] = 0.4
     without: Annotated[
         Path | None,
         typer.Option(
@@ -111,19 +115,22 @@ def evaluate_reid(
             metavar="FILE",
             rich_help_panel=SEQUENCES,
         ),
-    ] = None,
+    ] = None
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Save the tables there as JSON, CSV and Markdown.")
-    ] = None,
-    name: Annotated[str, typer.Option(help="Name of the saved files.")] = "reid",
-    device: Annotated[
-        str, typer.Option(help="cpu, cuda, cuda:1, mps, or auto for the best there is.")
-    ] = "auto",
-    threads: Annotated[
-        int | None, typer.Option(help="Of the CPU.", min=1, show_default="torch's choice")
-    ] = None,
-    quiet: QuietOption = False,
-) -> None:
+    ] = None
+    name: Annotated[str, typer.Option(help="Name of the saved files.")] = "reid"
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps, or auto for the best there is.")] = (
+        "auto"
+    )
+    threads: Annotated[int | None, typer.Option(help="Of the CPU.", min=1, show_default="torch's choice")] = (
+        None
+    )
+    quiet: QuietOption = False
+
+
+@takes(EvaluateReidOptions)
+def evaluate_reid(given: EvaluateReidOptions) -> None:
     r"""Score embedders: how well they find people again in other cameras, or seconds later.
 
     With --data by the protocol of Market-1501: mean average precision (mAP) and the share of queries with a
@@ -141,45 +148,56 @@ def evaluate_reid(
     mot-reid evaluate-reid ours.safetensors --sequence pets09-s2l1 --sequence adl-rundle-6
     mot-reid evaluate-reid ours.safetensors --cameras campus4 --cameras market1501
     """
-    if data is None and not sequence and not cameras:
+    if given.data is None and not given.sequence and not given.cameras:
         raise UsageError("nothing to do: give --data, --cameras or --sequence")
-    if figure is not None and (data is None or len(weights) > 1):
-        raise UsageError("--figure: needs --data and one embedder")
-    if figure is not None and figure.suffix not in (".png", ".jpg"):
-        raise UsageError(f"--figure {figure}: expected a name that ends in .png or .jpg")
+    _check_figure(given)
     with usage_errors():
-        import torch
-
-        from mot_reid.devices import resolve_device
-        from mot_reid.training.reid.exclusions import read_exclusions
-        from mot_reid.video.seqinfo import read_seqinfo, sequence_name
-
-        if threads is not None:
-            torch.set_num_threads(threads)
-        place = resolve_device(device)
-        texts = dict.fromkeys(weights)
-        embedders = {label: _open(text, place) for label, text in zip(short_names(texts), texts, strict=True)}
-        stems = _stems(name, sequence)
-        crossings = _stems(f"{name}-cameras", cameras)
-        _check_folders(sequence or [], cameras or [])
-        excluded = [
-            read_exclusions(without, sequence_name(folder, read_seqinfo(folder))) if without else ()
-            for folder in sequence or []
-        ]
-        if output is not None:
-            prepare_output_folder(output)
+        embedders = _embedders(given)
+        sequences = dict(zip(_stems(given.name, given.sequence), given.sequence or [], strict=True))
+        crossings = dict(
+            zip(_stems(f"{given.name}-cameras", given.cameras), given.cameras or [], strict=True)
+        )
+        _check_folders(given.sequence or [], given.cameras or [])
+        excluded = {stem: _excluded(folder, given.without) for stem, folder in sequences.items()}
+        if given.output is not None:
+            prepare_output_folder(given.output)
     tables: dict[str, Table] = {}
-    with WorkProgress(quiet) as progress:
-        if data is not None:
-            choice, drawn = (pattern, held_out, seed), (figure, queries, top)
-            tables[name] = _retrieval(
-                embedders, data, choice, flip=flip, rerank=rerank, figure=drawn, progress=progress
-            )
-        for folder, stem in zip(cameras or [], crossings, strict=True):
-            tables[stem] = _across_cameras(embedders, folder, (every, hidden, held_out, seed), progress)
-        for folder, stem, spans in zip(sequence or [], stems, excluded, strict=True):
-            tables[stem] = _separability(embedders, folder, (gap, every, hidden), spans, progress)
-    _report(tables, output, figure)
+    with WorkProgress(given.quiet) as progress:
+        if given.data is not None:
+            tables[given.name] = _retrieval(embedders, given.data, given, progress)
+        for stem, folder in crossings.items():
+            tables[stem] = _across_cameras(embedders, folder, given, progress)
+        for stem, folder in sequences.items():
+            tables[stem] = _separability(embedders, folder, given, excluded[stem], progress)
+    _report(tables, given.output, given.figure)
+
+
+def _check_figure(given: EvaluateReidOptions) -> None:
+    if given.figure is not None and (given.data is None or len(given.weights) > 1):
+        raise UsageError("--figure: needs --data and one embedder")
+    if given.figure is not None and given.figure.suffix not in (".png", ".jpg"):
+        raise UsageError(f"--figure {given.figure}: expected a name that ends in .png or .jpg")
+
+
+def _embedders(given: EvaluateReidOptions) -> dict[str, tuple["Embed", tuple[int, int]]]:
+    """What embeds, and the size of its input, by the name in the tables."""
+    import torch
+
+    from mot_reid.devices import resolve_device
+
+    if given.threads is not None:
+        torch.set_num_threads(given.threads)
+    place = resolve_device(given.device)
+    texts = dict.fromkeys(given.weights)
+    return {label: _open(text, place) for label, text in zip(short_names(texts), texts, strict=True)}
+
+
+def _excluded(folder: Path, without: Path | None) -> "Sequence[Exclusion]":
+    """The boxes of a sequence that are left out."""
+    from mot_reid.training.reid.exclusions import read_exclusions
+    from mot_reid.video.seqinfo import read_seqinfo, sequence_name
+
+    return read_exclusions(without, sequence_name(folder, read_seqinfo(folder))) if without else ()
 
 
 def _check_folders(sequences: list[Path], cameras: list[Path]) -> None:
@@ -224,11 +242,7 @@ def _open(weights: str, device: str) -> tuple["Embed", tuple[int, int]]:
 def _retrieval(
     embedders: dict[str, tuple["Embed", tuple[int, int]]],
     data: Path,
-    choice: tuple[str | None, int, int],
-    *,
-    flip: bool,
-    rerank: bool,
-    figure: tuple[Path | None, int, int],
+    given: EvaluateReidOptions,
     progress: WorkProgress,
 ) -> "Table":
     from mot_reid.evaluation.tables import Column, Table
@@ -240,7 +254,7 @@ def _retrieval(
         return lambda done: progress(what, done, total)
 
     with usage_errors():
-        query, gallery, found = list_trial(data, *choice)
+        query, gallery, found = list_trial(data, given.pattern, given.held_out, given.seed)
     total = len(query.paths) + len(gallery.paths)
     trials: dict[tuple[int, int], Trial] = {}
     rows = []
@@ -249,22 +263,22 @@ def _retrieval(
             trials[size] = read_trial(query, gallery, size, told("reading crops", total))
         trial = trials[size]
         asks, answers = (
-            embed_crops(embed, part.images, flip=flip, on_embed=told(f"{label} {name}", len(part)))
+            embed_crops(embed, part.images, flip=given.flip, on_embed=told(f"{label} {name}", len(part)))
             for name, part in zip(("queries", "gallery"), trial, strict=True)
         )
         likeness = {"": asks @ answers.T}
-        if rerank:
+        if given.rerank:
             likeness[" re-ranked"] = -reranking.rerank(asks, answers)
         labels = (query.identities, gallery.identities, query.cameras, gallery.cameras)
         for suffix, similarity in likeness.items():
             scores = score_retrieval(similarity, *labels)
             ranks = {f"rank-{rank}": 100 * float(scores.cmc[rank - 1]) for rank in (1, 5, 10)}
             rows.append({"embedder": label + suffix, "mAP": 100 * scores.mean_average_precision, **ranks})
-        if figure[0] is not None:
-            _draw(figure[0], trial, next(iter(likeness.values())), figure[1], figure[2])
+        if given.figure is not None:
+            _draw(given.figure, trial, next(iter(likeness.values())), given.queries, given.top)
     columns = [Column("embedder"), *(Column(key, digits=1) for key in ("mAP", "rank-1", "rank-5", "rank-10"))]
     title = f"{data.resolve().name}, {found}: {scores.queries} queries, {len(gallery.paths)} crops"
-    if flip:
+    if given.flip:
         title += ", mirrored crops too"
     return Table(title, columns, rows, provenance())
 
@@ -288,7 +302,7 @@ def _draw(path: Path, trial: Any, similarity: Any, queries: int, top: int) -> No
 def _across_cameras(
     embedders: dict[str, tuple["Embed", tuple[int, int]]],
     folder: Path,
-    choice: tuple[float, float, int, int],
+    given: EvaluateReidOptions,
     progress: WorkProgress,
 ) -> "Table":
     from mot_reid.evaluation.tables import Column, Table
@@ -299,7 +313,6 @@ def _across_cameras(
         read_camera_trial,
     )
 
-    every, hidden, held_out, seed = choice
     trials: dict[tuple[int, int], CameraTrial] = {}
     rows: list[dict[str, Any]] = []
     found = [f"found at {100 * rate:g} %" for rate in FALSE_RATES]
@@ -307,7 +320,12 @@ def _across_cameras(
         with usage_errors():
             if size not in trials:
                 trials[size] = read_camera_trial(
-                    folder, size, every=every, hidden=hidden, held_out=held_out, seed=seed
+                    folder,
+                    size,
+                    every=given.every,
+                    hidden=given.hidden,
+                    held_out=given.held_out,
+                    seed=given.seed,
                 )
             trial = trials[size]
             total = len(trial.crops)
@@ -336,7 +354,7 @@ def _across_cameras(
 def _separability(
     embedders: dict[str, tuple["Embed", tuple[int, int]]],
     folder: Path,
-    choice: tuple[float, float, float],
+    given: EvaluateReidOptions,
     without: "Sequence[Exclusion]",
     progress: WorkProgress,
 ) -> "Table":
@@ -347,7 +365,7 @@ def _separability(
     notes = []
     for done, (label, (embed, size)) in enumerate(embedders.items()):
         progress(f"comparing the people of {folder.resolve().name}", done, len(embedders))
-        scores = assess_sequence(embed, size, folder, *choice, without)
+        scores = assess_sequence(embed, size, folder, given.gap, given.every, given.hidden, without)
         for view, score in scores.items():
             rows.append(
                 {"embedder": label, "crops": view, "rank-1": 100 * score.rank1, "AUC": 100 * score.auc}
@@ -370,5 +388,5 @@ def _separability(
         Column("crops"),
         *(Column(key, digits=1) for key in ("rank-1", "AUC")),
     ]
-    title = f"{folder.resolve().name}: {clean.crops} crops, compared {choice[0]:g} s or more apart"
+    title = f"{folder.resolve().name}: {clean.crops} crops, compared {given.gap:g} s or more apart"
     return Table(title, columns, rows, provenance(), notes)

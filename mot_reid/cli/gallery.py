@@ -10,7 +10,7 @@ import typer
 
 from mot_reid.cli.errors import UsageError, usage_errors
 from mot_reid.cli.options import print_table
-from mot_reid.cli.remembering import clock_time, prepare_source, source_label
+from mot_reid.cli.remembering import clock_time, prepare_source
 
 __all__ = ["gallery"]
 
@@ -181,6 +181,7 @@ def _add(
     kept: Any, video: str, results: Path, camera: str | None, started: str | None, replace: bool
 ) -> None:
     from mot_reid.gallery.results import record_results
+    from mot_reid.gallery.sources import source_label
     from mot_reid.video.sources import open_source, source_name
 
     with usage_errors():

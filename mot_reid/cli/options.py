@@ -3,12 +3,13 @@
 Those that stand for settings take help, range and default from the configuration.
 """
 
+import inspect
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import Field, fields
+from dataclasses import MISSING, Field, fields
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 
 import typer
 from rich.console import Console
@@ -36,8 +37,16 @@ __all__ = [
     "given_settings",
     "print_table",
     "setting_option",
+    "takes",
     "with_formats",
 ]
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+    Options = TypeVar("Options", bound=DataclassInstance)
+else:
+    Options = TypeVar("Options")
 
 
 def setting_option(
@@ -62,13 +71,49 @@ def setting_option(
     return option
 
 
+def takes(options: type[Options]) -> Callable[[Callable[[Options], None]], Callable[..., None]]:
+    """Makes a command of a function of one argument: its options, as the fields of a dataclass.
+
+    A field is annotated as a parameter of a typer command is, and has the same default. So a command with
+    forty options is a class that lists them, and a function that reads as what it does.
+
+    Args:
+        options: the dataclass.
+    """
+
+    def decorated(command: Callable[[Options], None]) -> Callable[..., None]:
+        def called(**values: Any) -> None:
+            command(options(**values))
+
+        hints = get_type_hints(options, include_extras=True)
+        parameters = [
+            inspect.Parameter(
+                item.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=inspect.Parameter.empty if item.default is MISSING else item.default,
+                annotation=hints[item.name],
+            )
+            for item in fields(options)
+        ]
+        called.__name__, called.__doc__, called.__module__ = (
+            command.__name__,
+            command.__doc__,
+            command.__module__,
+        )
+        called.__annotations__ = hints
+        called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        return called
+
+    return decorated
+
+
 def given_settings(command: Callable[..., object], values: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that a command's options stand for, by the names that `setting_option` was given.
 
     Args:
-        command: its function; the options are in its annotations.
-        values: of its arguments by name, as ``locals()`` has them; None where not given. Text for a list is
-            taken apart at its commas.
+        command: its function, or its class of options (`takes`); they are in its annotations.
+        values: of its arguments by name, as ``locals()`` or ``vars`` of its options have them; None where not
+            given. Text for a list is taken apart at its commas.
     """
     given: dict[str, Any] = {}
     for name, hint in get_type_hints(command, include_extras=True).items():

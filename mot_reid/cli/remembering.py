@@ -15,6 +15,7 @@ from mot_reid.gallery.gallery import Gallery
 from mot_reid.gallery.opening import StoreKind
 from mot_reid.gallery.queries import crop_embedder
 from mot_reid.gallery.recorder import Recorder
+from mot_reid.gallery.sources import records_of, source_label
 from mot_reid.tracker import Tracker
 from mot_reid.video.sources import is_live
 
@@ -29,7 +30,6 @@ __all__ = [
     "identify_runs",
     "prepare_source",
     "remembering",
-    "source_label",
 ]
 
 GALLERY = "Gallery"
@@ -96,15 +96,6 @@ def clock_time(text: str) -> float:
         raise ValueError(f"time {text!r}: expected a date and time such as 2026-11-29T10:00:00") from None
 
 
-def source_label(source: str) -> str:
-    """What stands for a source in the gallery: a file's whole path, an address without passwords."""
-    if "://" in source:
-        scheme, _, rest = source.partition("://")
-        host, slash, path = rest.partition("/")
-        return f"{scheme}://{host.rpartition('@')[2]}{slash}{path.partition('?')[0]}"
-    return f"webcam {source}" if source.isdigit() else str(Path(source).resolve())
-
-
 def open_gallery(place: str, tracker: Tracker, store: StoreKind | None) -> Gallery:
     """The gallery that a run writes into, which its embedder must fit.
 
@@ -124,16 +115,14 @@ def prepare_source(gallery: Gallery, source: str, replace: bool) -> None:
     Raises:
         UsageError: it is remembered already and shall not be replaced.
     """
-    if is_live(source) or not gallery.exists():
-        return
-    table = gallery.table()
-    there = table.source == source_label(source)
-    if there.any() and not replace:
+    there = [] if is_live(source) else records_of(gallery, source)
+    if there and not replace:
         raise UsageError(
-            f"--gallery {gallery.place}: has {int(there.sum())} tracklets of {source} already;"
+            f"--gallery {gallery.place}: has {len(there)} tracklets of {source} already;"
             " --replace forgets those first"
         )
-    gallery.forget(table.record[there].tolist())
+    if there:
+        gallery.forget(there)
 
 
 def remembering(

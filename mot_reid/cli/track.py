@@ -2,7 +2,8 @@
 
 import itertools
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISREG
 from typing import Annotated
@@ -19,6 +20,7 @@ from mot_reid.cli.options import (
     given_formats,
     given_settings,
     setting_option,
+    takes,
     with_formats,
 )
 from mot_reid.cli.remembering import (
@@ -32,7 +34,9 @@ from mot_reid.cli.remembering import (
     remembering,
 )
 from mot_reid.cli.runs import Runs
+from mot_reid.config import Config
 from mot_reid.detection.motchallenge import read_detections
+from mot_reid.gallery.recorder import Recorder
 from mot_reid.pipeline.counting import check_scene
 from mot_reid.pipeline.outputs import OUTPUT_FILES
 from mot_reid.pipeline.run import network_threads
@@ -49,7 +53,10 @@ _MOST_LOOKED_AT = 100_000  # files of a folder that is read
 MODELS, FRAMES, OUTPUTS = "Models", "Frames", "Outputs"
 
 
-def track(
+@dataclass(frozen=True)
+class TrackOptions:
+    """Options of `mot-reid track`."""
+
     sources: Annotated[
         list[str],
         typer.Argument(
@@ -57,38 +64,36 @@ def track(
             help="Video files, folders of images, MOTChallenge sequence folders, webcam numbers, "
             "rtsp or http URLs.",
         ),
-    ],
+    ]
     output: Annotated[
         Path,
         typer.Option(
             "--output", "-o", help="Folder for the results; with several sources, a folder in it each."
         ),
-    ] = Path("out"),
-    preset: PresetOption = None,
-    config: ConfigOption = None,
+    ] = Path("out")
+    preset: PresetOption = None
+    config: ConfigOption = None
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", help="Change any setting: NAME=VALUE, such as detector.nms_iou=0.6."),
-    ] = None,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="No progress bar and no closing line.")
-    ] = False,
-    trust_weights: TrustOption = False,
-    detector: Annotated[str | None, setting_option("detector.weights", "--detector", panel=MODELS)] = None,
+    ] = None
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no closing line.")] = False
+    trust_weights: TrustOption = False
+    detector: Annotated[str | None, setting_option("detector.weights", "--detector", panel=MODELS)] = None
     detections: Annotated[
         Path | None,
         typer.Option(help="Take detections from this MOTChallenge file instead.", rich_help_panel=MODELS),
-    ] = None,
-    embedder: Annotated[str | None, setting_option("embedder.weights", "--embedder", panel=MODELS)] = None,
-    camera_motion: Annotated[
-        str | None, setting_option("camera.motion", "--camera-motion", panel=MODELS)
-    ] = None,
-    device: Annotated[str | None, setting_option("device", "--device", panel=MODELS)] = None,
-    classes: Annotated[str | None, setting_option("detector.classes", "--classes", panel=MODELS)] = None,
-    score: Annotated[float | None, setting_option("detector.score", "--score", panel=MODELS)] = None,
-    image_size: Annotated[
-        int | None, setting_option("detector.image_size", "--image-size", panel=MODELS)
-    ] = None,
+    ] = None
+    embedder: Annotated[str | None, setting_option("embedder.weights", "--embedder", panel=MODELS)] = None
+    camera_motion: Annotated[str | None, setting_option("camera.motion", "--camera-motion", panel=MODELS)] = (
+        None
+    )
+    device: Annotated[str | None, setting_option("device", "--device", panel=MODELS)] = None
+    classes: Annotated[str | None, setting_option("detector.classes", "--classes", panel=MODELS)] = None
+    score: Annotated[float | None, setting_option("detector.score", "--score", panel=MODELS)] = None
+    image_size: Annotated[int | None, setting_option("detector.image_size", "--image-size", panel=MODELS)] = (
+        None
+    )
     jobs: Annotated[
         int | None,
         typer.Option(
@@ -98,18 +103,18 @@ def track(
             help="Most sources tracked at the same time; they share the models.",
             show_default="1, with a webcam or stream all",
         ),
-    ] = None,
-    gallery: GalleryOption = None,
-    camera: CameraOption = None,
-    started: StartedOption = None,
-    replace: ReplaceOption = False,
-    store: StoreOption = None,
-    identify: IdentifyOption = False,
-    start: Annotated[int, typer.Option(help="First frame, counted from 1.", rich_help_panel=FRAMES)] = 1,
+    ] = None
+    gallery: GalleryOption = None
+    camera: CameraOption = None
+    started: StartedOption = None
+    replace: ReplaceOption = False
+    store: StoreOption = None
+    identify: IdentifyOption = False
+    start: Annotated[int, typer.Option(help="First frame, counted from 1.", rich_help_panel=FRAMES)] = 1
     stop: Annotated[
         int | None, typer.Option(help="Last frame, included.", show_default="the end", rich_help_panel=FRAMES)
-    ] = None,
-    stride: Annotated[int, typer.Option(help="Take each n-th frame.", rich_help_panel=FRAMES)] = 1,
+    ] = None
+    stride: Annotated[int, typer.Option(help="Take each n-th frame.", rich_help_panel=FRAMES)] = 1
     fps: Annotated[
         float | None,
         typer.Option(
@@ -117,7 +122,7 @@ def track(
             show_default="what the source says; 30 for pictures",
             rich_help_panel=FRAMES,
         ),
-    ] = None,
+    ] = None
     reconnect: Annotated[
         int,
         typer.Option(
@@ -126,31 +131,32 @@ def track(
             "30 s; 0 for never.",
             rich_help_panel=FRAMES,
         ),
-    ] = DEFAULT_RECONNECT,
+    ] = DEFAULT_RECONNECT
     stretch: Annotated[
         bool,
         typer.Option("--stretch", help="16-bit pictures: use all of the range.", rich_help_panel=FRAMES),
-    ] = False,
-    formats: Annotated[str | None, setting_option("output.formats", "--formats", panel=OUTPUTS)] = None,
-    video: Annotated[bool | None, format_option("video")] = None,
-    jsonl: Annotated[bool | None, format_option("jsonl")] = None,
-    csv: Annotated[bool | None, format_option("csv")] = None,
-    parquet: Annotated[bool | None, format_option("parquet")] = None,
+    ] = False
+    formats: Annotated[str | None, setting_option("output.formats", "--formats", panel=OUTPUTS)] = None
+    video: Annotated[bool | None, format_option("video")] = None
+    jsonl: Annotated[bool | None, format_option("jsonl")] = None
+    csv: Annotated[bool | None, format_option("csv")] = None
+    parquet: Annotated[bool | None, format_option("parquet")] = None
     offline: Annotated[
         bool | None, setting_option("output.offline", "--offline/--no-offline", panel=OUTPUTS)
-    ] = None,
-    analytics: Annotated[
-        Path | None, setting_option("output.analytics", "--analytics", panel=OUTPUTS)
-    ] = None,
-    labels: Annotated[
-        bool | None, setting_option("output.labels", "--labels/--no-labels", panel=OUTPUTS)
-    ] = None,
-    trail: Annotated[int | None, setting_option("output.trail", "--trail", panel=OUTPUTS)] = None,
+    ] = None
+    analytics: Annotated[Path | None, setting_option("output.analytics", "--analytics", panel=OUTPUTS)] = None
+    labels: Annotated[bool | None, setting_option("output.labels", "--labels/--no-labels", panel=OUTPUTS)] = (
+        None
+    )
+    trail: Annotated[int | None, setting_option("output.trail", "--trail", panel=OUTPUTS)] = None
     show: Annotated[
         bool,
         typer.Option("--show", help="Show a window while it tracks; q ends it.", rich_help_panel=OUTPUTS),
-    ] = False,
-) -> None:
+    ] = False
+
+
+@takes(TrackOptions)
+def track(given: TrackOptions) -> None:
     r"""Track people through videos, image folders, webcams and streams.
 
     Decoding, detection, tracking, drawing and writing overlap. No frame of a file is left out, unless it
@@ -172,67 +178,38 @@ def track(
     mot-reid track MOT17-02 --detections det.txt --set association.tentative.min_hits=3
     mot-reid track door.mp4 yard.mp4 --gallery shop/
     """
-    values = dict(locals())
-    options = given_settings(track, values)
-    if detections is not None and len(sources) > 1:
-        raise UsageError(f"--detections: one file cannot serve {len(sources)} sources")
+    if given.detections is not None and len(given.sources) > 1:
+        raise UsageError(f"--detections: one file cannot serve {len(given.sources)} sources")
     with usage_errors():
-        Selection(start, stop, stride)
-        check_fps(fps, live=any(map(is_live, sources)))
-        settings = build_config(config, options, set_ or [], preset)
-        settings = with_formats(settings, given_formats(track, values))
-        motion_file = None if settings.camera.motion in ("flow", "still", NONE) else settings.camera.motion
-        if motion_file is not None and len(sources) > 1:
-            raise UsageError(f"--camera-motion: one file cannot serve {len(sources)} sources")
-        live = any(map(is_live, sources))
-        at_once = min(jobs or (len(sources) if live else 1), len(sources))
-        if show:
-            _require_window(at_once)
-        tracker = Tracker(
-            config=settings, threads=network_threads(settings, live=live, detects=detections is None)
-        )
-        if detections is None and tracker.config.detector.weights == NONE:
-            raise UsageError("--detector none: needs --detections FILE")
-        if detections is not None:
-            unused = {"--classes": classes, "--score": score, "--image-size": image_size}
-            unused["--detector"] = None if detector == NONE else detector
-            _refuse(unused)
-        chosen_formats(tracker.config.output.formats)
-        given = None if detections is None else read_detections(detections)
-        _load(tracker, detects=detections is None, quiet=quiet)
-        check_scene(settings, {0: "person"} if detections is not None else tracker.class_names)
-    folders = (
-        [output] if len(sources) == 1 else [output / name for name in _unique(map(source_name, sources))]
-    )
-    read = (detections, motion_file, config, settings.detector.weights, settings.embedder.weights)
-    _keep_inputs(folders, [*sources, *(path for path in read if path)])
-    remember = None
-    if identify and gallery is None:
-        raise UsageError("--identify: needs --gallery")
-    if gallery is not None:
-        names = camera or _unique(map(source_name, sources))
-        remember = remembering(
-            gallery, tracker, dict(zip(folders, names, strict=False)), sources, started, replace, store
-        )
+        selection = Selection(given.start, given.stop, given.stride)
+        live = any(map(is_live, given.sources))
+        check_fps(given.fps, live=live)
+        at_once = min(given.jobs or (len(given.sources) if live else 1), len(given.sources))
+        tracker = _tracker(given, live=live, at_once=at_once)
+        detections = None if given.detections is None else read_detections(given.detections)
+        _load(tracker, detects=detections is None, quiet=given.quiet)
+        check_scene(tracker.config, {0: "person"} if detections is not None else tracker.class_names)
+    folders = _folders(given)
+    _keep_inputs(folders, _read_by(given, tracker.config))
     runs = Runs(
         tracker,
-        Selection(start, stop, stride),
-        given,
-        None if given is None else detections,
-        quiet,
-        fps,
-        remember,
-        stretch,
-        reconnect,
-        show,
+        selection,
+        detections,
+        given.detections,
+        given.quiet,
+        given.fps,
+        _remember(given, tracker, folders),
+        given.stretch,
+        given.reconnect,
+        given.show,
     )
-    pairs = list(zip(sources, folders, strict=True))
+    pairs = list(zip(given.sources, folders, strict=True))
     failed = runs.one_by_one(pairs) if at_once == 1 else runs.side_by_side(pairs, at_once)
-    if identify and gallery is not None:
-        identify_runs(gallery, output)
+    if given.identify and given.gallery is not None:
+        identify_runs(given.gallery, given.output)
     if failed:
-        if len(sources) > 1:
-            typer.echo(f"error: {failed} of {len(sources)} sources failed", err=True)
+        if len(pairs) > 1:
+            typer.echo(f"error: {failed} of {len(pairs)} sources failed", err=True)
         raise typer.Exit(FAILED)
 
 
@@ -243,6 +220,60 @@ def _require_window(at_once: int) -> None:
     if at_once > 1:
         raise UsageError("--show: one source at a time has a window; give one, or --jobs 1")
     require_display()
+
+
+def _tracker(given: TrackOptions, *, live: bool, at_once: int) -> Tracker:
+    """The tracker that the options ask for, its models not loaded yet."""
+    options = given_settings(TrackOptions, vars(given))
+    settings = build_config(given.config, options, given.set_ or [], given.preset)
+    settings = with_formats(settings, given_formats(TrackOptions, vars(given)))
+    if _motion_file(settings) is not None and len(given.sources) > 1:
+        raise UsageError(f"--camera-motion: one file cannot serve {len(given.sources)} sources")
+    if given.show:
+        _require_window(at_once)
+    detects = given.detections is None
+    tracker = Tracker(config=settings, threads=network_threads(settings, live=live, detects=detects))
+    if detects and tracker.config.detector.weights == NONE:
+        raise UsageError("--detector none: needs --detections FILE")
+    if not detects:
+        unused = {"--classes": given.classes, "--score": given.score, "--image-size": given.image_size}
+        unused["--detector"] = None if given.detector == NONE else given.detector
+        _refuse(unused)
+    chosen_formats(tracker.config.output.formats)
+    return tracker
+
+
+def _motion_file(settings: Config) -> str | None:
+    return None if settings.camera.motion in ("flow", "still", NONE) else settings.camera.motion
+
+
+def _folders(given: TrackOptions) -> list[Path]:
+    """Where the results of each source go."""
+    if len(given.sources) == 1:
+        return [given.output]
+    return [given.output / name for name in _unique(map(source_name, given.sources))]
+
+
+def _read_by(given: TrackOptions, settings: Config) -> list[str | Path]:
+    """Everything that the runs read."""
+    weights = settings.detector.weights, settings.embedder.weights
+    files = (given.detections, _motion_file(settings), given.config, *weights)
+    return [*given.sources, *(path for path in files if path)]
+
+
+def _remember(
+    given: TrackOptions, tracker: Tracker, folders: list[Path]
+) -> Callable[[str, Path, Tracker], Recorder] | None:
+    """What makes the recorder of each source, where there is a gallery."""
+    if given.gallery is None:
+        if given.identify:
+            raise UsageError("--identify: needs --gallery")
+        return None
+    names = given.camera or _unique(map(source_name, given.sources))
+    cameras = dict(zip(folders, names, strict=False))
+    return remembering(
+        given.gallery, tracker, cameras, given.sources, given.started, given.replace, given.store
+    )
 
 
 def _refuse(options: Mapping[str, object]) -> None:

@@ -1,6 +1,7 @@
 """``mot-reid train``: train an appearance embedder on crops of people."""
 
 import math
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mot_reid.cli.errors import INTERRUPTED, usage_errors
-from mot_reid.cli.options import QuietOption, build_settings, given_settings, setting_option
+from mot_reid.cli.options import QuietOption, build_settings, given_settings, setting_option, takes
 from mot_reid.cli.progress import WorkProgress
 from mot_reid.training.reid.settings import TrainingSettings
 
@@ -21,7 +22,10 @@ DATA, NETWORK, LOSSES, TEACHERS, COURSE = "Data", "Network", "Losses", "Teachers
 option = partial(setting_option, base=TrainingSettings())
 
 
-def train(
+@dataclass(frozen=True)
+class TrainOptions:
+    """Options of `mot-reid train`."""
+
     data: Annotated[
         Path,
         typer.Argument(
@@ -29,63 +33,64 @@ def train(
             help="Folder of crops: Market-1501, DukeMTMC-reID, CUHK03-NP (labeled or detected), MSMT17, or "
             "any with --pattern.",
         ),
-    ],
+    ]
     output: Annotated[
         Path,
         typer.Option("--output", "-o", help="Folder for the embedder, its metrics, and what resumes it."),
-    ] = Path("runs/reid"),
+    ] = Path("runs/reid")
     config: Annotated[
         Path | None,
         typer.Option("--config", "-c", help="YAML file with settings; `mot-reid config train` prints one."),
-    ] = None,
+    ] = None
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", help="Change any setting: NAME=VALUE, such as losses.contrastive=1."),
-    ] = None,
+    ] = None
     resume: Annotated[
         bool, typer.Option(help="Go on where a training in the output folder was interrupted.")
-    ] = True,
-    threads: Annotated[
-        int | None, typer.Option(help="Of the CPU.", min=1, show_default="torch's choice")
-    ] = None,
-    quiet: QuietOption = False,
-    pattern: Annotated[str | None, option("data.pattern", "--pattern", panel=DATA)] = None,
-    height: Annotated[int | None, option("data.height", "--height", panel=DATA)] = None,
-    width: Annotated[int | None, option("data.width", "--width", panel=DATA)] = None,
-    held_out: Annotated[int | None, option("data.held_out", "--held-out", panel=DATA)] = None,
-    attributes: Annotated[Path | None, option("data.attributes", "--attributes", panel=DATA)] = None,
-    architecture: Annotated[
-        str | None, option("network.architecture", "--architecture", panel=NETWORK)
-    ] = None,
-    backbone: Annotated[str | None, option("network.backbone", "--backbone", panel=NETWORK)] = None,
-    reduced_dim: Annotated[int | None, option("network.reduced_dim", "--reduced-dim", panel=NETWORK)] = None,
-    initial: Annotated[Path | None, option("network.initial", "--initial", panel=NETWORK)] = None,
-    softmax: Annotated[float | None, option("losses.softmax", "--softmax", panel=LOSSES)] = None,
-    triplet: Annotated[float | None, option("losses.triplet", "--triplet", panel=LOSSES)] = None,
-    contrastive: Annotated[float | None, option("losses.contrastive", "--contrastive", panel=LOSSES)] = None,
+    ] = True
+    threads: Annotated[int | None, typer.Option(help="Of the CPU.", min=1, show_default="torch's choice")] = (
+        None
+    )
+    quiet: QuietOption = False
+    pattern: Annotated[str | None, option("data.pattern", "--pattern", panel=DATA)] = None
+    height: Annotated[int | None, option("data.height", "--height", panel=DATA)] = None
+    width: Annotated[int | None, option("data.width", "--width", panel=DATA)] = None
+    held_out: Annotated[int | None, option("data.held_out", "--held-out", panel=DATA)] = None
+    attributes: Annotated[Path | None, option("data.attributes", "--attributes", panel=DATA)] = None
+    architecture: Annotated[str | None, option("network.architecture", "--architecture", panel=NETWORK)] = (
+        None
+    )
+    backbone: Annotated[str | None, option("network.backbone", "--backbone", panel=NETWORK)] = None
+    reduced_dim: Annotated[int | None, option("network.reduced_dim", "--reduced-dim", panel=NETWORK)] = None
+    initial: Annotated[Path | None, option("network.initial", "--initial", panel=NETWORK)] = None
+    softmax: Annotated[float | None, option("losses.softmax", "--softmax", panel=LOSSES)] = None
+    triplet: Annotated[float | None, option("losses.triplet", "--triplet", panel=LOSSES)] = None
+    contrastive: Annotated[float | None, option("losses.contrastive", "--contrastive", panel=LOSSES)] = None
     attribute_weight: Annotated[
         float | None, option("losses.attributes", "--attribute-weight", panel=LOSSES)
-    ] = None,
-    teacher: Annotated[
-        list[Path] | None, option("distillation.teachers", "--teacher", panel=TEACHERS)
-    ] = None,
+    ] = None
+    teacher: Annotated[list[Path] | None, option("distillation.teachers", "--teacher", panel=TEACHERS)] = None
     unlabelled: Annotated[
         list[Path] | None, option("distillation.unlabelled", "--unlabelled", panel=TEACHERS)
-    ] = None,
+    ] = None
     teacher_weight: Annotated[
         float | None, option("distillation.weight", "--teacher-weight", panel=TEACHERS)
-    ] = None,
-    epochs: Annotated[int | None, option("schedule.epochs", "--epochs", panel=COURSE)] = None,
-    people: Annotated[int | None, option("batch.people", "--people", panel=COURSE)] = None,
-    images: Annotated[int | None, option("batch.images", "--images", panel=COURSE)] = None,
+    ] = None
+    epochs: Annotated[int | None, option("schedule.epochs", "--epochs", panel=COURSE)] = None
+    people: Annotated[int | None, option("batch.people", "--people", panel=COURSE)] = None
+    images: Annotated[int | None, option("batch.images", "--images", panel=COURSE)] = None
     learning_rate: Annotated[
         float | None, option("optimiser.learning_rate", "--learning-rate", panel=COURSE)
-    ] = None,
-    erase: Annotated[float | None, option("augmentation.erase", "--erase", panel=COURSE)] = None,
-    device: Annotated[str | None, option("device", "--device", panel=COURSE)] = None,
-    precision: Annotated[str | None, option("precision", "--precision", panel=COURSE)] = None,
-    seed: Annotated[int | None, option("seed", "--seed", panel=COURSE)] = None,
-) -> None:
+    ] = None
+    erase: Annotated[float | None, option("augmentation.erase", "--erase", panel=COURSE)] = None
+    device: Annotated[str | None, option("device", "--device", panel=COURSE)] = None
+    precision: Annotated[str | None, option("precision", "--precision", panel=COURSE)] = None
+    seed: Annotated[int | None, option("seed", "--seed", panel=COURSE)] = None
+
+
+@takes(TrainOptions)
+def train(given: TrainOptions) -> None:
     r"""Train an appearance embedder on crops of people, for `mot-reid track --embedder`.
 
     Writes embedder.safetensors (MGN) or embedder.onnx (other architectures) after every epoch, with the
@@ -109,17 +114,15 @@ def train(
     mot-reid train market1501 --initial osnet.pth --teacher big.onnx --unlabelled more
     torchrun --nproc-per-node 4 --no-python mot-reid train market1501
     """
-    options = given_settings(train, locals())
+    options = given_settings(TrainOptions, vars(given))
     with usage_errors():
-        settings = build_settings(TrainingSettings(), config, options, set_ or [])
-        if not data.is_dir():
-            raise FileNotFoundError(f"no such folder: {data}")
-    _run(data, output, settings, resume=resume, threads=threads, quiet=quiet)
+        settings = build_settings(TrainingSettings(), given.config, options, given.set_ or [])
+        if not given.data.is_dir():
+            raise FileNotFoundError(f"no such folder: {given.data}")
+    _run(given, settings)
 
 
-def _run(
-    data: Path, output: Path, settings: TrainingSettings, *, resume: bool, threads: int | None, quiet: bool
-) -> None:
+def _run(given: TrainOptions, settings: TrainingSettings) -> None:
     import torch
 
     from mot_reid.devices import resolve_device
@@ -127,8 +130,9 @@ def _run(
     from mot_reid.training.reid.distributed import join_group
     from mot_reid.training.reid.trainer import STATE, Trainer
 
-    if threads is not None:
-        torch.set_num_threads(threads)
+    data, output, quiet = given.data, given.output, given.quiet
+    if given.threads is not None:
+        torch.set_num_threads(given.threads)
     with usage_errors():
         device = resolve_device(settings.device)
     with join_group(device) as group, WorkProgress(quiet or not group.leads) as progress:
@@ -144,7 +148,7 @@ def _run(
                     output,
                     settings,
                     group=group,
-                    resume=resume,
+                    resume=given.resume,
                     progress=progress,
                     on_epoch=lambda metrics: progress.say(_line(metrics)),
                 )

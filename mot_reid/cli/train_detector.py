@@ -1,20 +1,23 @@
 """``mot-reid train-detector`` and ``evaluate-detector``: the shipped detector made again, and scored."""
 
 import tempfile
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mot_reid.cli.errors import INTERRUPTED, usage_errors
 from mot_reid.cli.labels import file_stem, short_names
-from mot_reid.cli.options import QuietOption, TrustOption, print_table, setting_option
+from mot_reid.cli.options import QuietOption, TrustOption, print_table, setting_option, takes
 from mot_reid.cli.progress import WorkProgress
 from mot_reid.config import Config, DetectorConfig
 from mot_reid.provenance import provenance
 from mot_reid.training.detector.settings import DetectorTraining, FineTuning
 from mot_reid.video.files import prepare_output_folder
+
+if TYPE_CHECKING:
+    from mot_reid.training.detector.pictures import MotFrames
 
 __all__ = ["evaluate_detector", "train_detector"]
 
@@ -55,66 +58,72 @@ def _own_option(name: str) -> Any:
     return typer.Option(help=text, show_default=False, rich_help_panel=_OWN)
 
 
-def train_detector(
+@dataclass(frozen=True)
+class TrainDetectorOptions:
+    """Options of `mot-reid train-detector`."""
+
     output: Annotated[
         Path,
         typer.Argument(metavar="OUTPUT", help="The file to write, .safetensors for RTMDet, .pt for a YOLO."),
-    ],
+    ]
     start: Annotated[
         Path,
         typer.Option(
             help="What to start from: OpenMMLab's rtmdet_nano_person.onnx or a .safetensors of ours; for a "
             ".pt, an Ultralytics checkpoint whose class 0 is person."
         ),
-    ],
-    yolo: YoloOption = None,
+    ]
+    yolo: YoloOption = None
     mot: Annotated[
         list[str] | None,
         typer.Option(
             metavar=_FRAMES,
             help="A MOTChallenge sequence, or every STEP-th of its frames FIRST to LAST, from 1.",
         ),
-    ] = None,
+    ] = None
     people: Annotated[
         Path | None,
         typer.Option(
             help="A folder of crops of one person each, to be cut out and pasted as crowds.",
         ),
-    ] = None,
-    epochs: Annotated[int | None, _training_option("epochs")] = None,
-    runs: Annotated[int | None, _training_option("runs")] = None,
-    pictures: Annotated[int | None, _training_option("pictures")] = None,
-    image_size: Annotated[int | None, _training_option("image_size")] = None,
-    image_height: Annotated[int | None, _training_option("image_height")] = None,
-    batch: Annotated[int | None, _training_option("batch")] = None,
-    learning_rate: Annotated[float | None, _training_option("learning_rate")] = None,
-    backbone_rate: Annotated[float | None, _training_option("backbone_rate")] = None,
-    bf16: Annotated[bool | None, _training_option("bf16")] = None,
-    cutouts: Annotated[int | None, _training_option("cutouts")] = None,
-    crowds: Annotated[float | None, _training_option("crowds")] = None,
-    kept_share: Annotated[float | None, _training_option("kept_share")] = None,
-    keep_weight: Annotated[float | None, _training_option("keep_weight")] = None,
-    tuned_share: Annotated[float | None, _training_option("tuned_share")] = None,
-    seed: Annotated[int | None, _training_option("seed")] = None,
-    frozen: Annotated[int | None, _own_option("frozen")] = None,
-    reuse: Annotated[int | None, _own_option("reuse")] = None,
-    depthwise: Annotated[bool | None, _own_option("depthwise")] = None,
-    average: Annotated[float | None, _own_option("average")] = None,
+    ] = None
+    epochs: Annotated[int | None, _training_option("epochs")] = None
+    runs: Annotated[int | None, _training_option("runs")] = None
+    pictures: Annotated[int | None, _training_option("pictures")] = None
+    image_size: Annotated[int | None, _training_option("image_size")] = None
+    image_height: Annotated[int | None, _training_option("image_height")] = None
+    batch: Annotated[int | None, _training_option("batch")] = None
+    learning_rate: Annotated[float | None, _training_option("learning_rate")] = None
+    backbone_rate: Annotated[float | None, _training_option("backbone_rate")] = None
+    bf16: Annotated[bool | None, _training_option("bf16")] = None
+    cutouts: Annotated[int | None, _training_option("cutouts")] = None
+    crowds: Annotated[float | None, _training_option("crowds")] = None
+    kept_share: Annotated[float | None, _training_option("kept_share")] = None
+    keep_weight: Annotated[float | None, _training_option("keep_weight")] = None
+    tuned_share: Annotated[float | None, _training_option("tuned_share")] = None
+    seed: Annotated[int | None, _training_option("seed")] = None
+    frozen: Annotated[int | None, _own_option("frozen")] = None
+    reuse: Annotated[int | None, _own_option("reuse")] = None
+    depthwise: Annotated[bool | None, _own_option("depthwise")] = None
+    average: Annotated[float | None, _own_option("average")] = None
     calibrate: Annotated[
         list[Path] | None,
         typer.Option(
             help="A folder like --yolo's, of other pictures: RTMDet's scores are made precisions on it.",
             rich_help_panel=_OWN,
         ),
-    ] = None,
-    work: WorkOption = None,
+    ] = None
+    work: WorkOption = None
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on after the last epoch in --work, with its settings.")
-    ] = False,
-    threads: ThreadsOption = None,
-    trust_weights: TrustOption = False,
-    quiet: QuietOption = False,
-) -> None:
+    ] = False
+    threads: ThreadsOption = None
+    trust_weights: TrustOption = False
+    quiet: QuietOption = False
+
+
+@takes(TrainDetectorOptions)
+def train_detector(given: TrainDetectorOptions) -> None:
     r"""Train a detector to people on pictures and MOTChallenge frames: RTMDet-nano, or an Ultralytics YOLO.
 
     Boxes are those of the labels; of MOTChallenge's frames, full bodies. Part of the training pictures is
@@ -129,52 +138,71 @@ def train_detector(
     mot-reid train-detector person.safetensors --start rtmdet_nano_person.onnx --yolo pictures/train
     mot-reid train-detector person.pt --start yolo11n.pt --yolo pictures/train --people bounding_box_train
     """
-    given = {name: value for name, value in locals().items() if name in _SETTINGS and value is not None}
+    from mot_reid.training.detector import trainer as training
+    from mot_reid.training.detector.pictures import MotFrames
+
+    with usage_errors():
+        chosen = {
+            name: value for name, value in vars(given).items() if name in _SETTINGS and value is not None
+        }
+        settings = _settings(given.output, chosen, given.people)
+        ours = isinstance(settings, DetectorTraining)
+        if given.calibrate and not ours:
+            raise ValueError("--calibrate: not for a YOLO")
+        sequences = [MotFrames.parse(entry) for entry in given.mot or []]
+        prepare_output_folder(given.output.parent)
+        _check_inputs(given)
+        folder = training.work_folder(given.output, given.work)
+        last = folder / "last.pt" if ours else training.last_epoch(folder)
+        if given.resume and not last.is_file():
+            raise FileNotFoundError(f"nothing to resume: no {last}")
+    try:
+        _train(given, settings, sequences, folder)
+    except KeyboardInterrupt:
+        kept = f"what was learnt is kept in {given.output}; --resume goes on"
+        typer.echo(
+            f"interrupted: {kept if last.is_file() else 'before the end of the first epoch'}", err=True
+        )
+        raise typer.Exit(INTERRUPTED) from None
+    typer.echo(f"written: {given.output}")
+
+
+def _check_inputs(given: TrainDetectorOptions) -> None:
+    if not given.start.is_file():
+        raise FileNotFoundError(f"--start {given.start}: no such file")
+    if given.people is not None and not given.people.is_dir():
+        raise FileNotFoundError(f"--people {given.people}: no such folder")
+    if not (given.yolo or given.mot or given.resume):
+        raise ValueError("nothing to learn from; give --yolo or --mot")
+
+
+def _train(
+    given: TrainDetectorOptions,
+    settings: DetectorTraining | FineTuning,
+    sequences: "list[MotFrames]",
+    folder: Path,
+) -> None:
     import torch
 
     from mot_reid.training.detector import trainer as training
-    from mot_reid.training.detector.pictures import MotFrames
     from mot_reid.training.detector.rtmdet_training import train_rtmdet
 
-    with usage_errors():
-        settings = _settings(output, given, people)
-        if calibrate and not isinstance(settings, DetectorTraining):
-            raise ValueError("--calibrate: not for a YOLO")
-        ours = isinstance(settings, DetectorTraining)
-        sequences = [MotFrames.parse(entry) for entry in mot or []]
-        prepare_output_folder(output.parent)
-        if not start.is_file():
-            raise FileNotFoundError(f"--start {start}: no such file")
-        if people is not None and not people.is_dir():
-            raise FileNotFoundError(f"--people {people}: no such folder")
-        if not (yolo or sequences or resume):
-            raise ValueError("nothing to learn from; give --yolo or --mot")
-        folder = training.work_folder(output, work)
-        last = folder / "last.pt" if ours else training.last_epoch(folder)
-        if resume and not last.is_file():
-            raise FileNotFoundError(f"nothing to resume: no {last}")
-    if threads:
-        torch.set_num_threads(threads)
-    with WorkProgress(quiet) as progress:
-        try:
-            if isinstance(settings, DetectorTraining):
-                with usage_errors():
-                    train_rtmdet(
-                        *(start, output, yolo or [], sequences, settings, folder, resume),
-                        on_step=progress,
-                        calibration=calibrate or [],
-                    )
-            else:
-                training.train_detector(
-                    start, output, yolo or [], sequences, people, settings, work, resume, progress
+    if given.threads:
+        torch.set_num_threads(given.threads)
+    start, output, pictures = given.start, given.output, given.yolo or []
+    with WorkProgress(given.quiet) as progress:
+        if isinstance(settings, DetectorTraining):
+            with usage_errors():
+                train_rtmdet(
+                    *(start, output, pictures, sequences, settings, folder, given.resume),
+                    on_step=progress,
+                    calibration=given.calibrate or [],
                 )
-        except KeyboardInterrupt:
-            kept = f"what was learnt is kept in {output}; --resume goes on"
-            typer.echo(
-                f"interrupted: {kept if last.is_file() else 'before the end of the first epoch'}", err=True
+        else:
+            training.train_detector(
+                *(start, output, pictures, sequences, given.people, settings, given.work, given.resume),
+                progress,
             )
-            raise typer.Exit(INTERRUPTED) from None
-    typer.echo(f"written: {output}")
 
 
 def _settings(output: Path, given: dict[str, Any], people: Path | None) -> DetectorTraining | FineTuning:

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
 
 from mot_reid.cluster.manifest import Video
-from mot_reid.cluster.places import is_remote, join, read_text, write_text
+from mot_reid.cluster.places import join, read_text, write_text
 from mot_reid.gallery.gallery import Gallery
 from mot_reid.gallery.global_tracks import GLOBAL_FILE, Renumbering
 from mot_reid.gallery.identifying import Identities
+from mot_reid.gallery.sources import source_label
 
-__all__ = ["gallery_label", "identify_batch"]
-
-
-def gallery_label(source: str) -> str:
-    """What stands for a video in a gallery: a URL as it is, a file's whole path."""
-    return source if is_remote(source) else str(Path(source).resolve())
+__all__ = ["identify_batch"]
 
 
 def identify_batch(place: str, videos: Iterable[Video], out: str) -> tuple[Identities, list[str]] | None:
@@ -45,7 +40,7 @@ def identify_batch(place: str, videos: Iterable[Video], out: str) -> tuple[Ident
         text = read_text(join(out, video.name, "tracks.txt"))
         if text is None:
             continue
-        rows = np.flatnonzero(found.table.source == gallery_label(video.source))
+        rows = np.flatnonzero(found.table.source == source_label(video.source))
         target = join(out, video.name, GLOBAL_FILE)
         write_text(target, renumbering.lines(text, rows))
         written.append(target)

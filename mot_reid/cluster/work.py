@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 
 from mot_reid import __version__
-from mot_reid.cluster.identities import gallery_label
 from mot_reid.cluster.manifest import Video
 from mot_reid.cluster.places import PARTIAL, fetched, is_remote, join, publish, read_text, remove, stamp
 from mot_reid.cluster.stitching import Piece, Rows, stitched
@@ -26,6 +25,7 @@ from mot_reid.evaluation.fingerprints import weights_digest
 from mot_reid.gallery.gallery import Gallery
 from mot_reid.gallery.queries import crop_embedder
 from mot_reid.gallery.recorder import Recorder
+from mot_reid.gallery.sources import records_of, source_label
 from mot_reid.gallery.store import GalleryError
 from mot_reid.pipeline.outputs import open_sinks
 from mot_reid.pipeline.run import open_overlap, track_source, tracked_steps
@@ -251,10 +251,9 @@ def _memory(job: Job, tracker: Tracker) -> Recorder | None:
     if embedder is None:
         raise GalleryError(f"gallery {job.gallery}: needs an embedder")
     gallery = Gallery(job.gallery, embedder)
-    label = gallery_label(job.video.source)
-    if gallery.exists():
-        table = gallery.table()
-        gallery.forget(table.record[table.source == label].tolist())
+    if earlier := records_of(gallery, job.video.source):
+        gallery.forget(earlier)
+    label = source_label(job.video.source)
     return gallery.recorder(
         job.video.camera, label, embed=crop_embedder(embedder), class_names=tracker.class_names
     )

@@ -21,7 +21,8 @@ from mot_reid.detection.silence import silence_ultralytics
 from mot_reid.devices import exclusive
 from mot_reid.extras import require
 from mot_reid.pickles import require_data_only
-from mot_reid.resources import cache_folder, export_of, find_weights, weights_kind
+from mot_reid.resources import cache_folder, find_weights, weights_kind
+from mot_reid.runtimes import checked_runtime, onnx_file
 from mot_reid.sessions import open_session
 from mot_reid.structures import Detections
 from mot_reid.typing import Image
@@ -41,7 +42,6 @@ OURS = ".safetensors"
 _SUFFIXES = (OURS, ".pt", ".onnx", ".torchscript", ".engine")
 _TASKS = ("detect", "segment", "pose", "obb")
 """Of Ultralytics' models, those that give boxes; of turned ones the upright box around them is tracked."""
-_RUNTIMES = ("auto", "torch", "onnxruntime")
 _ACCELERATOR_BATCH = 8
 _MOST_OF_ALL_CLASSES = 30_000
 """Boxes of a frame, before the wanted classes are chosen."""
@@ -229,26 +229,14 @@ class YoloDetector:
 
 
 def _load_backend(path: Path, device: str, runtime: str, threads: int, trust: bool | None) -> _Backend:
-    if runtime not in _RUNTIMES:
-        raise ValueError(f"detector.runtime {runtime!r} is not known; known: {', '.join(_RUNTIMES)}")
-    kind = weights_kind(path)
-    if kind == "onnx":
-        if runtime == "torch":
-            raise ValueError(f"{path}: torch cannot run an ONNX export; use detector.runtime auto")
-        on_cpu = device == "cpu" or runtime == "onnxruntime"
-        if on_cpu or _is_ours(path):
-            return _open_onnx(path, threads)
-        return _UltralyticsYolo(path, device, trust)
-    exportable = kind in ("pytorch", "safetensors")
-    export = export_of(path) if exportable and runtime != "torch" else None
-    if runtime == "onnxruntime" and export is None:
-        raise ValueError(
-            f"{path}: no export of exactly these weights at {path.with_suffix('.onnx')}; "
-            f"`mot-reid export {path}` makes it"
-        )
-    if export is not None and (device == "cpu" or runtime == "onnxruntime"):
-        return _open_onnx(export, threads)
-    if kind == "safetensors":
+    setting = "detector.runtime"
+    asked = checked_runtime(runtime, setting)
+    onnx = onnx_file(path, device, asked, setting)
+    on_cpu = device == "cpu" or asked == "onnxruntime"
+    # An export of somebody else's runs on an accelerator through Ultralytics.
+    if onnx is not None and (on_cpu or _is_ours(onnx)):
+        return _open_onnx(onnx, threads)
+    if weights_kind(path) == "safetensors":
         from mot_reid.detection.rtmdet_torch import TorchRtmDet
 
         return TorchRtmDet(path, device)

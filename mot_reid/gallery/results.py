@@ -9,56 +9,19 @@ from numpy.typing import NDArray
 
 from mot_reid import kernels
 from mot_reid.appearance.embedder import Embedder
-from mot_reid.boxes import tlwh_to_xyxy
 from mot_reid.gallery.recorder import Recorder
 from mot_reid.structures import Tracks
 from mot_reid.video.frames import Source
+from mot_reid.video.track_files import read_tracks
 
-__all__ = ["read_tracks", "record_results", "record_tracks"]
+__all__ = ["record_results", "record_tracks"]
 
 _LOOK_EVERY = 0.2  # seconds between two embeddings of one track
 _HIDDEN = 0.5  # a box hidden more than that teaches nothing
 
 
-def read_tracks(path: str | Path) -> dict[int, Tracks]:
-    """Results in MOTChallenge's format, by frame: ``frame, id, left, top, width, height, score, ...``.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: a line is broken; the message names the file and the line.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"tracks not found: {path}")
-    rows: dict[int, list[list[float]]] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            values = [float(value) for value in line.split(",")[:7]]
-        except ValueError:
-            raise ValueError(f"{path}:{number}: expected numbers, got {line.strip()[:60]!r}") from None
-        if len(values) < 6 or not np.isfinite(values).all() or min(values[4:6]) <= 0 or values[0] < 1:
-            expected = "frame, id, left, top, width, height[, score]"
-            raise ValueError(f"{path}:{number}: expected {expected}, got {line.strip()[:60]!r}")
-        rows.setdefault(int(values[0]), []).append(values)
-    return {frame: _tracks(entries) for frame, entries in rows.items()}
-
-
-def _tracks(entries: list[list[float]]) -> Tracks:
-    boxes = np.array([entry[2:6] for entry in entries])
-    scores = np.array([entry[6] if len(entry) > 6 else 1.0 for entry in entries])
-    return Tracks(
-        ids=np.array([int(entry[1]) for entry in entries], np.int64),
-        xyxy=tlwh_to_xyxy(boxes).astype(np.float32),
-        scores=np.clip(np.where(scores < 0, 1.0, scores), 0, 1).astype(np.float32),
-        classes=np.zeros(len(entries), np.int64),
-        detection_index=np.arange(len(entries), dtype=np.int64),
-    )
-
-
 def record_results(source: Source, path: str | Path, recorder: Recorder, embedder: Embedder) -> int:
-    """Goes through a video with its results and records their tracklets.
+    """Goes through a video with its results, any file that `read_tracks` takes, and records their tracklets.
 
     Returns:
         How many rows of the results are of frames that the video does not have.
@@ -67,12 +30,12 @@ def record_results(source: Source, path: str | Path, recorder: Recorder, embedde
         FileNotFoundError, ValueError: as `read_tracks`.
         SourceError: the video breaks off.
     """
-    return record_tracks(source, read_tracks(path), recorder, embedder)
+    return record_tracks(source, read_tracks(path).tracks, recorder, embedder)
 
 
 def record_tracks(source: Source, tracks: dict[int, Tracks], recorder: Recorder, embedder: Embedder) -> int:
     """As `record_results`, with tracks by frame number."""
-    left = dict(tracks)
+    left = {number: _usable(found) for number, found in tracks.items()}
     due: dict[int, float] = {}
     for frame in source:
         time = (frame.number - 1) / source.info.fps if frame.time is None else frame.time
@@ -87,6 +50,14 @@ def record_tracks(source: Source, tracks: dict[int, Tracks], recorder: Recorder,
             due.update((int(found.ids[row]), time + _LOOK_EVERY) for row in rows)
         recorder.update(found, frame.image, frame.number, time, looks)
     return sum(map(len, left.values()))
+
+
+def _usable(tracks: Tracks) -> Tracks:
+    """Those with an area, with scores in 0..1; where a file has -1 for no score, 1."""
+    xyxy = tracks.xyxy
+    kept = tracks[(xyxy[:, 2] > xyxy[:, 0]) & (xyxy[:, 3] > xyxy[:, 1])]
+    scores = np.clip(np.where(kept.scores < 0, 1, kept.scores), 0, 1).astype(np.float32)
+    return Tracks(kept.ids, kept.xyxy, scores, kept.classes, np.arange(len(kept)), kept.id_confidence)
 
 
 def _worth_a_look(tracks: Tracks, due: dict[int, float], time: float) -> NDArray[np.intp]:

@@ -13,10 +13,8 @@ from mot_reid.analytics import Analytics, Observations, Scene, scene_from_mappin
 from mot_reid.config import Config
 from mot_reid.files import atomic
 from mot_reid.pipeline.event_log import EventLog, Receiver, make_receivers, standard_output
-from mot_reid.structures import Tracks
-from mot_reid.typing import Image
 from mot_reid.video.formats import SinkInfo
-from mot_reid.video.sinks import Sink
+from mot_reid.video.sinks import Sink, TrackedFrame
 from mot_reid.yaml_text import read_yaml
 
 __all__ = ["ANALYTICS_FILES", "AnalyticsSink", "SceneFile", "check_scene", "read_scene", "write_summary"]
@@ -113,21 +111,14 @@ class AnalyticsSink(Sink):
         self._time = 0.0
         self.problems: list[str] = []
 
-    def write(
-        self,
-        frame_number: int,
-        image: Image | None,
-        tracks: Tracks,
-        time: float | None = None,
-        wall_clock: float | None = None,
-    ) -> None:
+    def put(self, frame: TrackedFrame) -> None:
         """Counts one frame; the image is not used."""
-        self._time = seconds = max(self._time, 0.0 if time is None else time)  # stamps may jump back
+        self._time = seconds = max(self._time, frame.time or 0.0)  # stamps may jump back
         if self._analytics is None:
-            run = f"{wall_clock:.3f}" if self._live and wall_clock is not None else ""
+            run = f"{frame.wall_clock:.3f}" if self._live and frame.wall_clock is not None else ""
             self._analytics = Analytics(self._scene, source=self._source, run=run)
-        now = wall_clock
-        for event in self._analytics.update(Observations.of_frame(frame_number, seconds, tracks), seconds):
+        now, seen = frame.wall_clock, Observations.of_frame(frame.number, seconds, frame.tracks)
+        for event in self._analytics.update(seen, seconds):
             record = event.to_dict()
             if now is not None:
                 record["wall_clock"] = round(now - (seconds - event.time), 3)

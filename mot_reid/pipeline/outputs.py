@@ -16,10 +16,8 @@ from mot_reid.config import OfflineConfig
 from mot_reid.files import atomic
 from mot_reid.offline.recorder import Recorder
 from mot_reid.pipeline.counting import ANALYTICS_FILES
-from mot_reid.structures import Tracks
-from mot_reid.typing import Image
 from mot_reid.video.formats import FORMATS, Format, SinkInfo, files_of
-from mot_reid.video.sinks import MotSink, Sink
+from mot_reid.video.sinks import MotSink, Sink, TrackedFrame
 
 _log = logging.getLogger(__name__)
 
@@ -97,19 +95,12 @@ class FailsAlone(Sink):
         cause = getattr(self.failure, "strerror", None) or str(self.failure)
         return f"{self._path.name} ends early: {cause.removeprefix(f'{self._path}: ')}"
 
-    def write(
-        self,
-        frame_number: int,
-        image: Image | None,
-        tracks: Tracks,
-        time: float | None = None,
-        wall_clock: float | None = None,
-    ) -> None:
+    def put(self, frame: TrackedFrame) -> None:
         """Writes one frame, if all before it could be written."""
         if self.failure is not None:
             return
         try:
-            self._sink.write(frame_number, image, tracks, time, wall_clock)
+            self._sink.put(frame)
         except Exception as error:
             self._fail(error)
             with suppress(Exception):

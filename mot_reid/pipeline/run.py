@@ -32,6 +32,7 @@ from mot_reid.typing import Affine, Image
 from mot_reid.video.files import prepare_output_folder
 from mot_reid.video.formats import SinkInfo, chosen_formats
 from mot_reid.video.frames import Frame, Source
+from mot_reid.video.sinks import TrackedFrame
 
 __all__ = [
     "OUTPUT_FILES",
@@ -208,10 +209,10 @@ def _run(
             if recorder is not None:
                 recorder.add(step.frame.number, step.tracks, step.found, step.affine)
             with watch("write"), whole():  # all outputs end with the same frame
+                frame = step.frame
+                tracked = TrackedFrame(frame.number, step.picture, step.tracks, frame.time, frame.wall_clock)
                 for _, sink in sinks:
-                    sink.write(
-                        step.frame.number, step.picture, step.tracks, step.frame.time, step.frame.wall_clock
-                    )
+                    sink.put(tracked)
                 summary.count(step.frame.number, step.tracks)
                 summary.found += len(step.found)
                 summary.other_classes.update(step.found.other_classes)
@@ -222,7 +223,7 @@ def _run(
             if on_frame is not None:
                 on_frame(summary)
             closed = show is not None and step.picture is not None and not show(step.picture)
-            del step  # or its picture would be held while the next one is waited for
+            del step, frame, tracked  # or its picture would be held while the next one is waited for
             if closed or cancelled():
                 raise KeyboardInterrupt
     for sink in alone:

@@ -16,9 +16,7 @@ from typing import IO, TYPE_CHECKING, Any
 from xml.sax.saxutils import quoteattr
 
 from mot_reid.files import atomic
-from mot_reid.structures import Tracks
-from mot_reid.typing import Image
-from mot_reid.video.sinks import COLUMNS, JsonLinesSink, Row, Sink, TextSink, track_rows
+from mot_reid.video.sinks import COLUMNS, JsonLinesSink, Row, Sink, TextSink, TrackedFrame, track_rows
 
 if TYPE_CHECKING:
     from mot_reid.video.formats import SinkInfo
@@ -38,17 +36,10 @@ class _DocumentSink(Sink):
         self._last_frame = 0
         self._closed = False
 
-    def write(
-        self,
-        frame_number: int,
-        image: Image | None,
-        tracks: Tracks,
-        time: float | None = None,
-        wall_clock: float | None = None,
-    ) -> None:
+    def put(self, frame: TrackedFrame) -> None:
         """Writes the tracks of one frame to the spool; the image is not used."""
-        self._last_frame = frame_number
-        self._rows.write(frame_number, image, tracks, time, wall_clock)
+        self._last_frame = frame.number
+        self._rows.put(frame)
 
     def close(self) -> None:
         """Makes the document of the spool; if that fails the spool stays.
@@ -233,22 +224,15 @@ class YoloSink(Sink):
         for old in self.path.glob("[0-9]*.txt"):  # an earlier run's would pass for this one's
             old.unlink()
 
-    def write(
-        self,
-        frame_number: int,
-        image: Image | None,
-        tracks: Tracks,
-        time: float | None = None,
-        wall_clock: float | None = None,
-    ) -> None:
+    def put(self, frame: TrackedFrame) -> None:
         """Writes the file of one frame, empty where nobody is seen; the image is not used."""
         width, height = self.info.width, self.info.height
         lines = []
-        for _, track_id, x1, y1, x2, y2, score, class_id, *_ in track_rows(frame_number, tracks, {}):
+        for _, track_id, x1, y1, x2, y2, score, class_id, *_ in track_rows(frame.number, frame.tracks, {}):
             centre = f"{(x1 + x2) / 2 / width:.6f} {(y1 + y2) / 2 / height:.6f}"
             size = f"{(x2 - x1) / width:.6f} {(y2 - y1) / height:.6f}"
             lines.append(f"{class_id} {centre} {size} {score:.4f} {track_id}\n")
-        (self.path / f"{frame_number:06d}.txt").write_text("".join(lines), encoding="utf-8")
+        (self.path / f"{frame.number:06d}.txt").write_text("".join(lines), encoding="utf-8")
 
     def close(self) -> None:
         """Does nothing: each frame's file is complete."""

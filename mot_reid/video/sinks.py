@@ -9,11 +9,11 @@ from __future__ import annotations
 import csv
 import io
 import json
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias
 
 from mot_reid.files import atomic, spreadsheet_text
 from mot_reid.structures import Tracks
@@ -32,6 +32,7 @@ __all__ = [
     "Row",
     "Sink",
     "TextSink",
+    "TrackedFrame",
     "convert_spool",
     "prepare_output_folder",
     "track_rows",
@@ -54,8 +55,29 @@ Row: TypeAlias = tuple[
 _ROWS_IN_GROUP = 65_536  # of a Parquet file; also the most rows in memory while it is made
 
 
-class Sink(Protocol):
-    """Takes the frames of a run in order. Subclass it for the context manager that closes."""
+class TrackedFrame(NamedTuple):
+    """A frame as sinks take it.
+
+    Attributes:
+        number: the source's frame number, from 1.
+        image: ``(H, W, 3)`` uint8 BGR, as it shall appear; sinks without pictures ignore it.
+        tracks: the tracks seen in this frame.
+        time: the frame's, seconds of the source since its first frame; None where it is not known.
+        wall_clock: when it came, seconds since 1970 UTC, where the source is live.
+    """
+
+    number: int
+    image: Image | None
+    tracks: Tracks
+    time: float | None = None
+    wall_clock: float | None = None
+
+
+class Sink(ABC):
+    """Takes the frames of a run in order, and closes as a context manager.
+
+    A subclass has `put` and `close`.
+    """
 
     def write(
         self,
@@ -65,19 +87,18 @@ class Sink(Protocol):
         time: float | None = None,
         wall_clock: float | None = None,
     ) -> None:
-        """Writes one frame.
+        """Writes one frame, given as the fields of a `TrackedFrame`; raises what `put` does."""
+        self.put(TrackedFrame(frame_number, image, tracks, time, wall_clock))
 
-        Args:
-            frame_number: the source's frame number, from 1.
-            image: ``(H, W, 3)`` uint8 BGR, as it shall appear; sinks without pictures ignore it.
-            tracks: the tracks seen in this frame.
-            time: the frame's, seconds of the source since its first frame; None where it is not known.
-            wall_clock: when it came, seconds since 1970 UTC, where the source is live.
+    @abstractmethod
+    def put(self, frame: TrackedFrame) -> None:
+        """Writes one frame.
 
         Raises:
             OSError: it cannot be written (disk full, say); what was written before stays readable.
         """
 
+    @abstractmethod
     def close(self) -> None:
         """Completes the file; safe to call more than once."""
 
@@ -116,6 +137,10 @@ def track_rows(
     ]
 
 
+def _rows_of(frame: TrackedFrame, class_names: Mapping[int, str]) -> list[Row]:
+    return track_rows(frame.number, frame.tracks, class_names, frame.time, frame.wall_clock)
+
+
 class TextSink(Sink):
     """A text file, one line for each track; flushed with every frame."""
 
@@ -123,16 +148,9 @@ class TextSink(Sink):
         self._class_names = dict(class_names or {})
         self._file = AppendOnlyFile(path)
 
-    def write(
-        self,
-        frame_number: int,
-        image: Image | None,
-        tracks: Tracks,
-        time: float | None = None,
-        wall_clock: float | None = None,
-    ) -> None:
+    def put(self, frame: TrackedFrame) -> None:
         """Writes the tracks of one frame; the image is not used."""
-        text = self._text(track_rows(frame_number, tracks, self._class_names, time, wall_clock))
+        text = self._text(_rows_of(frame, self._class_names))
         self._file.write(text.encode("utf-8"))
 
     def close(self) -> None:
@@ -226,16 +244,9 @@ class ParquetSink(Sink):
         self._closed = False
         self._file.write(self._schema.serialize())
 
-    def write(
-        self,
-        frame_number: int,
-        image: Image | None,
-        tracks: Tracks,
-        time: float | None = None,
-        wall_clock: float | None = None,
-    ) -> None:
+    def put(self, frame: TrackedFrame) -> None:
         """Writes the tracks of one frame; the image is not used."""
-        rows = track_rows(frame_number, tracks, self._class_names, time, wall_clock)
+        rows = _rows_of(frame, self._class_names)
         if rows:
             columns = [
                 self._pyarrow.array(values, field.type)

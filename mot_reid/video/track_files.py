@@ -46,6 +46,8 @@ def read_tracks(path: str | Path) -> TrackFile:
         ValueError: it is none of these, or broken; the message names the file and the line.
     """
     path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"tracks not found: {path}")
     if path.is_dir():
         raise ValueError(f"{path}: a folder; expected a file of tracks, such as {path / 'tracks.txt'}")
     rows = _READERS.get(path.suffix.lower())

@@ -14,10 +14,9 @@ import cv2
 import numpy as np
 from av.video.frame import PictureType
 
-from mot_reid.structures import Tracks
 from mot_reid.typing import Image
 from mot_reid.video.files import AppendOnlyFile
-from mot_reid.video.sinks import Sink
+from mot_reid.video.sinks import Sink, TrackedFrame
 from mot_reid.video.sound import Sound
 
 if TYPE_CHECKING:
@@ -103,26 +102,20 @@ class VideoSink(Sink):
         self._last_key = -math.inf
         self._closed = self._failed = False
 
-    def write(
-        self,
-        frame_number: int,
-        image: Image | None,
-        tracks: Tracks,
-        time: float | None = None,
-        wall_clock: float | None = None,
-    ) -> None:
+    def put(self, frame: TrackedFrame) -> None:
         """Writes one picture; the tracks are not used, they are drawn on it already.
 
         Raises:
             ValueError: there is no picture, its size is not the first one's, or the sink is closed.
             OSError: it cannot be written; what was written before stays readable.
         """
+        image, time = frame.image, frame.time
         if self._closed:
             raise ValueError(f"{self.path}: the video is closed")
         if self._failed:
             raise OSError(f"{self.path}: an earlier frame could not be written")
         if image is None:
-            raise ValueError(f"image: expected the picture of frame {frame_number}, got None")
+            raise ValueError(f"image: expected the picture of frame {frame.number}, got None")
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
             raise ValueError(f"image: expected (H, W, 3) uint8, got {image.shape} {image.dtype}")
         height, width = image.shape[:2]
@@ -138,16 +131,16 @@ class VideoSink(Sink):
                 self._sound.add_to(self._container, self._begin)
         elif self._size != (width, height):
             raise ValueError(
-                f"image: frame {frame_number} is {width}x{height}, "
+                f"image: frame {frame.number} is {width}x{height}, "
                 f"but {self.path} has {self._size[0]}x{self._size[1]}"
             )
         self._last = time if time is not None else self._last + float(1 / self._rate) * (self._last_tick >= 0)
-        frame = _to_yuv(image)
-        frame.pts, frame.time_base = self._tick(self._last - self._begin), Fraction(1, self._ticks)
+        picture = _to_yuv(image)
+        picture.pts, picture.time_base = self._tick(self._last - self._begin), Fraction(1, self._ticks)
         # Fragments start at key frames; a rate that varies may bring few pictures a second.
         if self._last - self._last_key >= 1 - 0.5 / self._rate:
-            self._last_key, frame.pict_type = self._last, PictureType.I
-        self._mux(self._stream.encode(frame))
+            self._last_key, picture.pict_type = self._last, PictureType.I
+        self._mux(self._stream.encode(picture))
         self._mux_sound(self._last - self._begin)
 
     def close(self) -> None:

@@ -60,7 +60,7 @@ def test_an_export_gives_the_same_embeddings_whatever_the_batch(export: Path) ->
 
 def test_an_export_beside_its_checkpoint_is_used_on_a_cpu(checkpoint: Path, export: Path) -> None:
     assert isinstance(load_backend(checkpoint, "cpu"), TorchBackend)
-    with pytest.raises(ValueError, match=r"no export of exactly this checkpoint.*mot-reid export"):
+    with pytest.raises(ValueError, match=r"no export of exactly these weights.*mot-reid export"):
         load_backend(checkpoint, "cpu", "onnxruntime")
     assert isinstance(load_backend(export.with_suffix(".safetensors"), "cpu"), OnnxBackend)
     assert isinstance(load_backend(export.with_suffix(".safetensors"), "cpu", "torch"), TorchBackend)

@@ -3,10 +3,12 @@
 import inspect
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Annotated, Any, get_args, get_type_hints
 
 import pytest
+import typer
 
 from mot_reid import Config, Tracker
 from mot_reid.cli.batch import batch
@@ -17,6 +19,7 @@ from mot_reid.cli.options import (
     given_formats,
     given_settings,
     setting_option,
+    takes,
     with_formats,
 )
 from mot_reid.cli.track import track
@@ -96,3 +99,36 @@ def test_lists_are_taken_apart_and_switches_of_formats_found() -> None:
     assert given_settings(train, {**dict.fromkeys(inspect.signature(train).parameters), "teacher": []})[
         "distillation.teachers"
     ] is None  # fmt: skip
+
+
+def test_a_command_of_a_class_of_options(capsys: pytest.CaptureFixture[str]) -> None:
+    @dataclass(frozen=True)
+    class Options:
+        """Options of a command."""
+
+        source: Annotated[str, typer.Argument(metavar="SOURCE", help="What to read.")]
+        score: Annotated[float | None, setting_option("detector.score", "--score", panel="Models")] = None
+        fast: Annotated[bool, typer.Option("--fast/--slow", help="Sooner.")] = True
+
+    taken = []
+
+    @takes(Options)
+    def command(given: Options) -> None:
+        """Do it."""
+        taken.append(given)
+
+    app = typer.Typer()
+    app.command()(command)
+    for arguments, expected in (
+        (["a.mp4"], Options("a.mp4")),
+        (["a.mp4", "--score", "0.5", "--slow"], Options("a.mp4", 0.5, False)),
+    ):
+        app(arguments, standalone_mode=False)
+        assert taken.pop() == expected
+    assert given_settings(Options, vars(expected)) == {"detector.score": 0.5}
+    app(["--help"], standalone_mode=False)
+    shown = capsys.readouterr().out
+    assert "Do it." in shown
+    assert "Models" in shown
+    with pytest.raises(typer.exceptions.TyperException, match="source"):
+        app([], standalone_mode=False)

@@ -3,7 +3,6 @@
 import json
 from dataclasses import fields
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 import pytest
@@ -12,9 +11,8 @@ from mot_reid import Detections, Tracker, load_config
 from mot_reid.config import OutputConfig
 from mot_reid.pipeline.outputs import OUTPUT_FILES
 from mot_reid.pipeline.run import track_source
-from mot_reid.structures import Tracks
 from mot_reid.video.formats import FORMATS, Format, SinkInfo, chosen_formats, files_of
-from mot_reid.video.sinks import Sink
+from mot_reid.video.sinks import Sink, TrackedFrame
 from mot_reid.video.sources import open_source
 
 
@@ -35,16 +33,11 @@ class CountSink(Sink):
     def __init__(self, path: Path, info: SinkInfo) -> None:
         self.path, self.counts, self.size = path, {}, (info.width, info.height)
 
-    def write(self, frame_number: int, image: object, tracks: Tracks, *times: object) -> None:
-        self.counts[frame_number] = len(tracks)
+    def put(self, frame: TrackedFrame) -> None:
+        self.counts[frame.number] = len(frame.tracks)
 
     def close(self) -> None:
         self.path.write_text(json.dumps({"size": self.size, "counts": self.counts}))
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def test_a_new_output_is_one_class_and_one_row(

@@ -16,6 +16,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -202,7 +203,24 @@ def _fine_tune(
     resumed = last.is_file()
     if resumed and _loaded(last)["epoch"] + 1 >= settings.epochs:
         return
-    material = _material(work, run)
+    with keep_torch_threads():
+        trainer: Any = _person_trainer(start, _material(work, run), settings)(
+            overrides=_overrides(work, settings, run, last if resumed else None)
+        )
+    trainer.add_callback("on_train_start", partial(_prepare, start, settings))
+    counted = itertools.count(1)
+
+    def report(running: Any) -> None:
+        steps = len(running.train_loader)
+        before = run * running.epochs + running.start_epoch
+        on_step("training", before * steps + next(counted), settings.runs * running.epochs * steps)
+
+    trainer.add_callback("on_train_batch_end", report)
+    trainer.train()
+
+
+def _person_trainer(start: torch.nn.Module, material: Material, settings: FineTuning) -> Any:
+    """Ultralytics' trainer with a given model, pictures of ours and no validation, as a class."""
     import_ultralytics()
     from ultralytics.models.yolo.detect import DetectionTrainer
 
@@ -237,11 +255,16 @@ def _fine_tune(
         def final_eval(self) -> None:
             pass
 
+    return PersonTrainer
+
+
+def _overrides(work: Path, settings: FineTuning, run: int, last: Path | None) -> dict[str, Any]:
+    """Ultralytics' settings of a run, which goes on after ``last`` where that is given."""
     data = work / "data.yaml"
     pictures = next(folder.parent for folder in sorted(work.glob("**/images")))  # has to exist; is not read
     layout = {"path": str(work), "train": str(pictures), "val": str(pictures), "names": ["person"]}
     data.write_text(yaml.safe_dump(layout))
-    overrides = {
+    overrides: dict[str, Any] = {
         "model": "yolo11n.yaml",  # a name that Ultralytics knows; get_model decides
         "data": str(data),
         "epochs": settings.epochs,
@@ -265,33 +288,25 @@ def _fine_tune(
         "exist_ok": True,
         "verbose": False,
     }
-    if resumed:
+    if last is not None:
         overrides["resume"] = str(last)
-    with keep_torch_threads():
-        trainer: Any = PersonTrainer(overrides=overrides)
+    return overrides
 
-    def prepare(running: Any) -> None:
-        # Not before: the moving average, which is saved, shall have no part of it.
-        running.ema.decay = lambda steps: min(_AVERAGE, (1 + steps) / (10 + steps))
-        losses = running.model.init_criterion()
-        keeping = KeepingLoss(losses, start, settings.keep_weight)
-        keeping.start.to(running.device)  # the copy: the start itself is blended on the CPU in the end
-        running.model.criterion = keeping
-        if settings.bf16:
-            for model in (running.model, keeping.start):
-                model.to(memory_format=torch.channels_last)
-                model.forward = _in_bfloat16(model.forward, running.device.type)
 
-    trainer.add_callback("on_train_start", prepare)
-    counted = itertools.count(1)
+def _prepare(start: torch.nn.Module, settings: FineTuning, running: Any) -> None:
+    """Gives a training that is about to start its average and its losses.
 
-    def report(running: Any) -> None:
-        steps = len(running.train_loader)
-        before = run * running.epochs + running.start_epoch
-        on_step("training", before * steps + next(counted), settings.runs * running.epochs * steps)
-
-    trainer.add_callback("on_train_batch_end", report)
-    trainer.train()
+    Not before: the moving average, which is saved, shall have no part of it.
+    """
+    running.ema.decay = lambda steps: min(_AVERAGE, (1 + steps) / (10 + steps))
+    losses = running.model.init_criterion()
+    keeping = KeepingLoss(losses, start, settings.keep_weight)
+    keeping.start.to(running.device)  # the copy: the start itself is blended on the CPU in the end
+    running.model.criterion = keeping
+    if settings.bf16:
+        for model in (running.model, keeping.start):
+            model.to(memory_format=torch.channels_last)
+            model.forward = _in_bfloat16(model.forward, running.device.type)
 
 
 def _in_bfloat16(forward: Callable[[Any], Any], device: str) -> Callable[[Any], Any]:

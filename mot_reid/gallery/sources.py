@@ -1,0 +1,34 @@
+"""What a gallery has of one source: under which name, and which records."""
+
+from pathlib import Path
+
+from mot_reid.gallery.gallery import Gallery
+
+__all__ = ["records_of", "source_label"]
+
+
+def source_label(source: str) -> str:
+    """What stands for a source in a gallery: a file's whole path, an address without passwords.
+
+    Example:
+        >>> source_label("rtsp://me:secret@door.local/stream?token=1")
+        'rtsp://door.local/stream'
+        >>> source_label("0")
+        'webcam 0'
+    """
+    if "://" in source:
+        scheme, _, rest = source.partition("://")
+        host, slash, path = rest.partition("/")
+        return f"{scheme}://{host.rpartition('@')[2]}{slash}{path.partition('?')[0]}"
+    if source.isdigit() and not Path(source).exists():
+        return f"webcam {source}"
+    return str(Path(source).resolve())
+
+
+def records_of(gallery: Gallery, source: str) -> list[str]:
+    """The names of the records that a gallery has of a source; `Gallery.forget` takes them."""
+    if not gallery.exists():
+        return []
+    table = gallery.table()
+    names: list[str] = table.record[table.source == source_label(source)].tolist()
+    return names
