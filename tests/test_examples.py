@@ -6,10 +6,13 @@ import runpy
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+
+from mot_reid import Detections, Tracker
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
@@ -42,6 +45,7 @@ ARGUMENTS = {
     "own_embedder.py": ["{clip}"],
     "own_cost_term.py": [],
     "supervision_annotators.py": ["{clip}", "-o", "annotated.mp4"],
+    "masks_and_keypoints.py": ["{clip}", "--model", str(ROOT / "weights" / "person_yolo11n.pt")],
     "every_third_frame.py": ["{clip}"],
     "blur_people.py": ["{clip}", "-o", "blurred.mp4"],
 }
@@ -54,6 +58,7 @@ TOLD = {
     "own_embedder.py": "embedded",
     "own_cost_term.py": "track 1",
     "supervision_annotators.py": "written to",
+    "masks_and_keypoints.py": "written to annotated/",
     "every_third_frame.py": "frame 10",
     "blur_people.py": "written to",
 }
@@ -72,7 +77,7 @@ def test_every_example_is_short_and_told_of() -> None:
 @pytest.mark.parametrize("name", ARGUMENTS)
 def test_example(name: str, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
                  monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
-    if name == "supervision_annotators.py":
+    if name in ("supervision_annotators.py", "masks_and_keypoints.py"):
         pytest.importorskip("supervision")
     monkeypatch.chdir(tmp_path)
     arguments = [argument.format(clip=clip) for argument in ARGUMENTS[name]]
@@ -123,3 +128,53 @@ def test_notebook(clip: Path, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "paths.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize("kind", ["segmentation", "pose", "obb"])
+def test_masks_keypoints_and_turned_boxes_follow_their_track(kind: str) -> None:
+    """Two people pass each other; the model gives them in another order in every frame.
+
+    Results are built as Ultralytics' models build theirs, for no weights of such models ship.
+    """
+    sv, torch = pytest.importorskip("supervision"), pytest.importorskip("torch")
+    results = pytest.importorskip("ultralytics.engine.results")
+    annotated = runpy.run_path(str(EXAMPLES / "masks_and_keypoints.py"))["annotated"]
+    tracker, random = Tracker("none", "none", "none"), np.random.default_rng(0)
+    line = sv.LineZone(sv.Point(160, 0), sv.Point(160, 240))
+    zone = sv.PolygonZone(np.array([[0, 0], [100, 0], [100, 240], [0, 240]]))
+    colours: dict[int, list[int]] = {}
+    inside, picture = [], np.zeros((240, 320, 3), np.uint8)
+    for step in range(21):
+        boxes = np.array(
+            [[20 + 12 * step, 20, 60 + 12 * step, 100], [260 - 12 * step, 130, 300 - 12 * step, 210]]
+        )
+        order = random.permutation(2)
+        rows = torch.tensor(np.column_stack([boxes, [0.9, 0.8], [0, 0]])[order], dtype=torch.float32)
+        parts: dict[str, Any] = {}
+        if kind == "segmentation":  # the upper half of each box
+            parts["masks"] = torch.zeros(2, 240, 320)
+            for mask, (x1, y1, x2, _) in zip(parts["masks"], boxes[order], strict=True):
+                mask[y1 : y1 + 40, x1:x2] = 1
+        elif kind == "pose":  # all of a person's points in the middle
+            middle = torch.tensor((boxes[order, :2] + boxes[order, 2:]) / 2)
+            parts["keypoints"] = torch.cat([middle[:, None].repeat(1, 17, 1), torch.ones(2, 17, 1)], 2)
+        else:
+            sides = rows[:, 2:4] - rows[:, :2]
+            centres = (rows[:, :2] + rows[:, 2:4]) / 2
+            parts["obb"] = torch.cat([centres, sides, torch.zeros(2, 1), rows[:, 4:]], 1)
+        given = None if kind == "obb" else rows
+        result = results.Results(picture, "x.jpg", {0: "person"}, boxes=given, **parts)
+        tracks = tracker.update(None, Detections.from_ultralytics(result))
+        drawn, found = annotated(picture.copy(), result, tracks)
+        assert sorted(found.tracker_id.tolist()) == [1, 2]
+        for track_id, box in zip(found.tracker_id.tolist(), found.xyxy, strict=True):
+            np.testing.assert_allclose(box, boxes[track_id - 1], atol=0.5)
+            x, y = (int(place) for place in (box[:2] + box[2:]) / 2)
+            colour = drawn[y - 10, x] if kind == "segmentation" else drawn[y, x]
+            assert bool(colour.any()) == (kind != "obb")
+            if kind == "segmentation":
+                assert colours.setdefault(track_id, colour.tolist()) == colour.tolist()
+        line.trigger(found)
+        inside.append(sorted(found.tracker_id[zone.trigger(found)].tolist()))
+    assert (line.in_count, line.out_count) == (1, 1)
+    assert (inside[0], inside[-1]) == ([1], [2])
