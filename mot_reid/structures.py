@@ -111,10 +111,16 @@ class _Rows:
         """Selects rows by a boolean mask, an index array or a slice."""
         if isinstance(rows, int | np.integer):
             rows = [rows]
-        new = object.__new__(type(self))  # rows of a checked structure need no second check
-        for name in self.__dataclass_fields__:
-            values = getattr(self, name)
-            object.__setattr__(new, name, None if values is None else values[rows])
+        columns = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return self.unchecked(
+            **{name: None if values is None else values[rows] for name, values in columns.items()}
+        )
+
+    @classmethod
+    def unchecked(cls, **columns: Any) -> Self:
+        """Makes one of all its columns, which fit together for sure: some rows of a checked one, say."""
+        new = object.__new__(cls)
+        vars(new).update(columns)
         return new
 
 
@@ -190,11 +196,8 @@ class Detections(_Rows):
 
     def without_embeddings(self) -> Detections:
         """The same boxes, scores and classes, not copied."""
-        new = object.__new__(Detections)
-        for name in ("xyxy", "scores", "classes"):
-            object.__setattr__(new, name, getattr(self, name))
-        object.__setattr__(new, "embeddings", None)
-        return new
+        columns = {"xyxy": self.xyxy, "scores": self.scores, "classes": self.classes}
+        return Detections.unchecked(**columns, embeddings=None)
 
     @classmethod
     def from_ultralytics(cls, result: Any) -> Detections:

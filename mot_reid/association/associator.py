@@ -37,6 +37,11 @@ Given = ParamSpec("Given")
 Result = TypeVar("Result")
 
 
+def _untimed(name: str, part: Callable[Given, Result], *given: Given.args, **named: Given.kwargs) -> Result:
+    """Does one part of a frame."""
+    return part(*given, **named)
+
+
 class Associator(KeepsAttributes):
     """Follows objects from frame to frame, from boxes, scores and embeddings alone.
 
@@ -112,11 +117,12 @@ class Associator(KeepsAttributes):
             ValueError: embeddings do not have the shape they had before, a gate or cost term of the cascade
                 gives anything but one value for each pair, or time does not go on.
         """
-        given, run = detections.embeddings, self._run
+        given, run = detections.embeddings, _untimed if self._stopwatch is None else self._timed
         with unchanged_on_failure(self, self._table, self._border, self._budget, self._clock):
             self._number += 1
             self._clock.advance(time)
-            frame = run("state", self._frame_state, detections, affine, embed is not None)
+            motion = kalman.at_interval(self.motion, self._clock.interval)
+            frame = run("state", self._frame_state, detections, affine, embed is not None, motion)
             asks = embed if given is None and frame.appearance_share else None
             if given is not None and len(given):
                 run("embeddings", self._carry, frame, given)
@@ -125,24 +131,27 @@ class Associator(KeepsAttributes):
                     run("embeddings", self._ask, frame, stage, asks)
                     asks = None
                 run(stage.name, stage.match, frame)
-        run("update", lifecycle.update, frame, self._motion)
-        run("start", lifecycle.start, frame, self._motion)
+        run("update", lifecycle.update, frame, motion)
+        run("start", lifecycle.start, frame, motion)
         run("confirm", lifecycle.confirm, frame)
         tracks = run("report", lifecycle.report, frame)
         run("retire", lifecycle.retire, frame)
         return tracks
 
-    def _run(
+    def _timed(
         self, name: str, part: Callable[Given, Result], *given: Given.args, **named: Given.kwargs
     ) -> Result:
-        """Does one part of a frame, and times it if somebody wants to know."""
-        if self._stopwatch is None:
-            return part(*given, **named)
+        """Does one part of a frame, and times it."""
+        assert self._stopwatch is not None
         with self._stopwatch(name):
             return part(*given, **named)
 
     def _frame_state(
-        self, detections: Detections, affine: NDArray[np.float64] | None, asks: bool
+        self,
+        detections: Detections,
+        affine: NDArray[np.float64] | None,
+        asks: bool,
+        motion: MotionConfig,
     ) -> FrameState:
         """Moves all tracklets to this frame, and says what is known before anything is matched.
 
@@ -150,6 +159,7 @@ class Associator(KeepsAttributes):
             detections: as they came in.
             affine: camera motion, if measured.
             asks: whether somebody can be asked for embeddings.
+            motion: the noise of one frame.
         """
         settings, table, clock = self.association, self._table, self._clock
         carried, detections = detections.embeddings is not None, detections.without_embeddings()
@@ -160,13 +170,14 @@ class Associator(KeepsAttributes):
         if best is not None:
             self.left_out += len(detections) - len(best)
             kept, detections = kept[best], detections[best]
-        self._usual_score = self._usual_score.after(detections.scores, clock.frames)
+        frames = clock.frames
+        self._usual_score = self._usual_score.after(detections.scores, frames)
         usual = 1.0 if self._rules.plain_scores else self._usual_score.value
         confident = detections.scores >= settings.confident.score_share * usual
         xyxy = detections.xyxy.astype(np.float64)
         measured = kernels.centres(xyxy)
-        self._predict()
-        self._compensate(affine, measured[confident])
+        self._predict(motion, frames)
+        self._compensate(affine, measured, confident)
         self._border.extend(xyxy)
         at_edge = self._border.at_edge(xyxy, settings.edge_margin)
         share = 1.0 if carried else settings.embedding.share if asks else 0.0
@@ -198,8 +209,8 @@ class Associator(KeepsAttributes):
             appearance_share=share,
         )
 
-    def _predict(self) -> None:
-        """Moves all tracklets on to this frame's time; no further than overlap can bring anything back."""
+    def _predict(self, motion: MotionConfig, frames: float) -> None:
+        """Moves all tracklets on by so many usual frames; no further than overlap can bring anything back."""
         clock, longest = self._clock, max(self.association.lifecycle.lost_time, self._clock.interval)
         rows, states = self._table.rows, self._table.states
         lost = (rows["status"] == Status.LOST).nonzero()[0]
@@ -207,19 +218,26 @@ class Associator(KeepsAttributes):
             velocity = states.velocity
             velocity[lost, 2:] = 0  # an unseen box keeps its size
             velocity[lost[self._ages()[lost] > longest + clock.interval / 2]] = 0  # nor wanders off for ever
-        kalman.predict(states, self._motion, min(clock.frames, max(longest / clock.interval, 1.0)))
+        kalman.predict(states, motion, min(frames, max(longest / clock.interval, 1.0)))
 
-    def _compensate(self, affine: NDArray[np.float64] | None, seen: NDArray[np.float64]) -> None:
-        """Moves all tracklets as the camera moved; the ``seen`` boxes ``(K, 4)`` stand in for no affine."""
+    def _compensate(
+        self,
+        affine: NDArray[np.float64] | None,
+        measured: NDArray[np.float64],
+        confident: NDArray[np.bool_],
+    ) -> None:
+        """Moves all tracklets as the camera moved; the confident boxes ``(M, 4)`` stand in for no affine."""
         rows, states = self._table.rows, self._table.states
         if affine is None:
-            shift = scene_shift(states.position[rows["status"] == Status.CONFIRMED], seen)
+            shift = scene_shift(states.position[rows["status"] == Status.CONFIRMED], measured[confident])
             affine = np.column_stack([np.eye(2), shift]) if shift.any() else IDENTITY
         if affine is IDENTITY:
             return
-        before = states.values[0, :2].copy()
-        kalman.warp(states, affine)
-        if self._table.embeddings.shape[1]:  # without appearance nobody needs to know
+        if not self._table.embeddings.shape[1]:  # without appearance nobody needs to know how far
+            kalman.warp(states, affine)
+        else:
+            before = states.values[0, :2].copy()
+            kalman.warp(states, affine)
             kernels.carry(rows["drift"], rows["carried"], before, states.values)
 
     def _ask(self, frame: FrameState, stage: Stage, embed: Embed) -> None:
@@ -242,11 +260,6 @@ class Associator(KeepsAttributes):
         frame.appearance = AppearanceDistances(
             table.embeddings, embeddings, known, table.rows["has_embedding"]
         )
-
-    @property
-    def _motion(self) -> MotionConfig:
-        """The motion model's noise at the source's rate."""
-        return kalman.at_interval(self.motion, self._clock.interval)
 
     def _ages(self) -> NDArray[np.float64]:
         """Seconds since each tracklet was last seen, ``(T,)``."""

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from mot_reid import kernels
 from mot_reid.kernels.constants import OUTWARDS
+from mot_reid.rollback import KeepsAttributes
 
 __all__ = ["ImageBorder"]
 
@@ -12,7 +13,7 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 
-class ImageBorder:
+class ImageBorder(KeepsAttributes):
     """The edges of the picture: the furthest that boxes ever reached, where many of them ended alike.
 
     Until enough boxes were cut off at an edge, that edge is not known, and nothing lies at it.
@@ -28,18 +29,9 @@ class ImageBorder:
 
     def extend(self, xyxy: Array) -> None:
         """Takes in where the boxes ``(N, 4)`` of one frame end."""
-        if not len(xyxy):
-            return
-        kernels.extend(self._furthest, self._touches, self.xyxy, xyxy)
+        if len(xyxy):
+            self._furthest, self._touches, self.xyxy = kernels.extended(self._furthest, self._touches, xyxy)
 
     def at_edge(self, xyxy: Array, margin: float) -> Mask:
         """Tells which boxes ``(N, 4)`` end nearer to an edge than ``margin`` of their widths, or beyond."""
         return kernels.at_edge(self.xyxy, xyxy, margin)
-
-    def saved(self) -> tuple[Array, NDArray[np.int64], Array]:
-        """Gives copies of its arrays, for `restore`."""
-        return self._furthest.copy(), self._touches.copy(), self.xyxy.copy()
-
-    def restore(self, saved: tuple[Array, NDArray[np.int64], Array]) -> None:
-        """Puts back what `saved` gave."""
-        self._furthest, self._touches, self.xyxy = saved

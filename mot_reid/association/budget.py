@@ -14,7 +14,6 @@ from mot_reid import kernels
 from mot_reid.association.candidates import (
     close_to_track,
     confirmed_of_known_appearance,
-    overlapping,
     reachable,
 )
 from mot_reid.association.cascade import Stage
@@ -137,8 +136,8 @@ def find_ambiguity(frame: FrameState, stage: Stage) -> tuple[Array, Rows]:
     ambiguity[made.detections[odd]] = 0
     free = confident & (expected == UNMATCHED)
     if np.count_nonzero(free):
-        again = overlapping(frame, frame.tentative & unknown, free)
-        ambiguity[again.detections[close_to_track(frame, again)]] = 0
+        again = close_to_track(frame, frame.tentative & unknown, free)
+        ambiguity[again.detections] = 0
         gone = confirmed_of_known_appearance(frame)
         gone[made.tracks] = False
         columns = free.nonzero()[0]

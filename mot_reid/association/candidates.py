@@ -83,9 +83,22 @@ def embedded(frame: FrameState) -> Mask:
 
 def overlapping(frame: FrameState, tracks: Mask, detections: Mask) -> Pairs:
     """Pairs tracklets ``(T,)`` and detections ``(M,)`` of one class whose boxes share some area."""
-    rows, columns, overlaps = frame.overlapping
-    chosen = kernels.candidates(rows, columns, tracks, detections)
-    return Pairs(frame, rows[chosen], columns[chosen], overlaps[chosen])
+    return Pairs(frame, *kernels.candidates(*frame.overlapping, tracks, detections, -1.0))
+
+
+def close_to_track(frame: FrameState, tracks: Mask, detections: Mask) -> Pairs:
+    """Pairs those ``(T,)`` and ``(M,)`` that overlap enough for a confident detection."""
+    least = frame.settings.confident.min_iou
+    return Pairs(frame, *kernels.candidates(*frame.overlapping, tracks, detections, least))
+
+
+def weak_close_to_track(frame: FrameState, tracks: Mask, detections: Mask) -> Pairs:
+    """Pairs those ``(T,)`` and ``(M,)`` that overlap enough for a weak one; a lost track takes more."""
+    settings = frame.settings.weak
+    least = min(settings.min_iou, settings.lost_min_iou)
+    pairs = Pairs(frame, *kernels.candidates(*frame.overlapping, tracks, detections, least))
+    lost = frame.tracklets.rows["status"][pairs.tracks] == Status.LOST
+    return pairs[pairs.overlaps > np.where(lost, settings.lost_min_iou, settings.min_iou)]
 
 
 def within_reach(frame: FrameState, tracks: Mask, detections: Mask) -> Pairs:
@@ -128,11 +141,6 @@ def reachable(frame: FrameState, tracks: Rows, detections: Rows) -> Mask:
 # Gates: which of some pairs (K,) may be matched.
 
 
-def close_to_track(frame: FrameState, pairs: Pairs) -> Mask:
-    """Keeps pairs that overlap enough for a confident detection."""
-    return pairs.overlaps > frame.settings.confident.min_iou
-
-
 def no_stranger(frame: FrameState, pairs: Pairs) -> Mask:
     """Keeps pairs that do not look like strangers, or overlap enough all the same."""
     if frame.appearance is None:
@@ -140,13 +148,6 @@ def no_stranger(frame: FrameState, pairs: Pairs) -> Mask:
     settings = frame.settings
     strange = pairs.distances >= settings.confident.appearance_gate
     return ~(strange & (pairs.overlaps < settings.confident.stranger_iou))
-
-
-def weak_close_to_track(frame: FrameState, pairs: Pairs) -> Mask:
-    """Keeps pairs that overlap enough for a weak detection; more for a lost track than for one in view."""
-    settings = frame.settings
-    lost = frame.tracklets.rows["status"][pairs.tracks] == Status.LOST
-    return pairs.overlaps > np.where(lost, settings.weak.lost_min_iou, settings.weak.min_iou)
 
 
 def clear_of_rivals(frame: FrameState, pairs: Pairs) -> Mask:

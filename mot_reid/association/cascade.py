@@ -45,6 +45,11 @@ Candidates = Callable[[FrameState, Mask, Mask], Pairs]
 Gate = Callable[[FrameState, Pairs], Mask]
 Cost = Callable[[FrameState, Pairs], NDArray[np.floating]]
 
+# What these give needs no check.
+_OURS = frozenset[object](
+    (overlapping, close_to_track, weak_close_to_track, within_reach, no_stranger, clear_of_rivals, alike)
+) | frozenset[object]((iou_cost, fused_cost, lost_age_cost, appearance_cost))
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -85,14 +90,16 @@ class Stage:
         if not np.count_nonzero(tracks):
             return Pairs.none(frame)
         pairs = self.candidates(frame, tracks, detections)
+        count = len(pairs)
         for gate in self.gates:
-            if not len(pairs):
+            if not count:
                 break
             passed = gate(frame, pairs)
-            if getattr(passed, "shape", None) != (len(pairs),) or passed.dtype != bool:
-                raise ValueError(_wrong(self, "gate", gate, f"({len(pairs)},) bool", passed))
-            if np.count_nonzero(passed) < len(pairs):
-                pairs = pairs[passed]
+            if gate not in _OURS and (getattr(passed, "shape", None) != (count,) or passed.dtype != bool):
+                raise ValueError(_wrong(self, "gate", gate, f"({count},) bool", passed))
+            left = int(np.count_nonzero(passed))
+            if left < count:
+                pairs, count = pairs[passed], left
         return pairs
 
     def cost(self, frame: FrameState, pairs: Pairs) -> NDArray[np.float64]:
@@ -101,13 +108,17 @@ class Stage:
         Raises:
             ValueError: a term does not give one number for each pair.
         """
-        total: NDArray[np.floating] = np.zeros(0)
-        for number, term in enumerate(self.costs):
+        total: NDArray[np.floating] | None = None
+        count, ours = len(pairs), self.candidates in _OURS
+        for term in self.costs:
             costs = term(frame, pairs)
-            if getattr(costs, "shape", None) != (len(pairs),) or costs.dtype.kind != "f":
-                raise ValueError(_wrong(self, "cost", term, f"({len(pairs)},) float", costs))
-            total = total + costs if number else costs
-        if len(pairs) and math.isnan(total.min()):
+            if term not in _OURS:
+                ours = False
+                if getattr(costs, "shape", None) != (count,) or costs.dtype.kind != "f":
+                    raise ValueError(_wrong(self, "cost", term, f"({count},) float", costs))
+            total = costs if total is None else total + costs
+        assert total is not None, "a stage has a cost term"
+        if not ours and count and math.isnan(total.min()):
             raise ValueError(f"cascade: the cost of a pair in stage {self.name!r} is nan")
         return total.astype(np.float64, copy=False)
 
@@ -125,7 +136,8 @@ CASCADE = (
         "confident",  # overlap and appearance together
         tracks=confirmed,
         detections=confident,
-        gates=(close_to_track, no_stranger),
+        candidates=close_to_track,
+        gates=(no_stranger,),
         costs=(fused_cost, lost_age_cost),
         asks=True,
     ),
@@ -133,7 +145,8 @@ CASCADE = (
         "weak",  # a dip of the score is bridged by overlap (ByteTrack: Zhang et al. 2022, arXiv 2110.06864)
         tracks=confirmed_lately,
         detections=weak,
-        gates=(weak_close_to_track,),
+        candidates=weak_close_to_track,
+        gates=(),
         costs=(iou_cost,),
     ),
     Stage(
@@ -149,7 +162,8 @@ CASCADE = (
         "tentative",  # a second sight confirms
         tracks=tentative,
         detections=confident,
-        gates=(close_to_track,),
+        candidates=close_to_track,
+        gates=(),
         costs=(iou_cost,),
     ),
 )

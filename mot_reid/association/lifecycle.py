@@ -122,7 +122,7 @@ def report(frame: FrameState) -> Tracks:
     if hidden.size:
         chosen, xyxy = np.concatenate([chosen, hidden]), np.concatenate([xyxy, hidden_boxes])
         detection_index = np.concatenate([detection_index, np.full(len(hidden), UNMATCHED)])
-    return Tracks(
+    return Tracks.unchecked(
         ids=rows["id"][chosen],
         xyxy=xyxy.astype(np.float32),
         scores=rows["score"][chosen],

@@ -1,6 +1,6 @@
 """How high the detector's scores usually are: every detector has its own idea of 0.6."""
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +22,12 @@ _FULL = 0.6
 _CONVINCED_BY, _FASTEST = 30.0, 0.2
 
 
-@dataclass(frozen=True)
-class UsualScore:
+def _stretch(height: float, unseen: float, proved: float) -> float:
+    """See `UsualScore.stretch`."""
+    return min(1.0, max(height + unseen * _PRIOR_SCORE, proved) / _FULL)
+
+
+class UsualScore(NamedTuple):
     """A running mean of the scores, each weighted by its square, so that false positives hardly count.
 
     Objects in plain view dominate it whatever the detector calls them; thresholds taken as shares of it mean
@@ -49,7 +53,7 @@ class UsualScore:
     @property
     def stretch(self) -> float:
         """What scores are divided by, 1 for all but modest detectors."""
-        return min(1.0, max(self.height + self.unseen * _PRIOR_SCORE, self.proved) / _FULL)
+        return _stretch(self.height, self.unseen, self.proved)
 
     @property
     def value(self) -> float:
@@ -62,12 +66,15 @@ class UsualScore:
         decay = _DECAY if frames == 1 else _DECAY**frames
         scores = scores.astype(np.float64)
         share = min(len(scores) / _CONVINCED_BY, _FASTEST)
-        height = self.height + share * (float(scores.max(initial=0.0)) - self.height)
-        seen = replace(self, height=height, unseen=(1 - share) * self.unseen, proved=max(self.proved, height))
-        scores = np.minimum(scores / seen.stretch, 1.0)
+        best = float(scores.max()) if len(scores) else 0.0
+        height = self.height + share * (best - self.height)
+        unseen, proved = (1 - share) * self.unseen, max(self.proved, height)
+        stretch = _stretch(height, unseen, proved)
+        if stretch < 1:
+            scores = np.minimum(scores / stretch, 1.0)
         squares = scores * scores
-        weight, total = float(scores @ scores), float(squares @ scores)
-        return replace(seen, weight=decay * self.weight + weight, total=decay * self.total + total)
+        weight = decay * self.weight + float(scores @ scores)
+        return UsualScore(weight, decay * self.total + float(squares @ scores), height, unseen, proved)
 
 
 def activation_shares(

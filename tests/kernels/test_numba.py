@@ -119,9 +119,9 @@ def test_pairs_that_can_be_made(seed: int, pairs: int, tracks: int, detections: 
     random = np.random.default_rng(seed)
     rows, columns = random.integers(0, tracks, pairs), random.integers(0, detections, pairs)
     masks = [random.random(count) < 0.7 for count in (tracks, detections)]
-    same(lambda module: module.candidates(rows, columns, *masks))
     overlaps, distances = random.random(pairs), random.uniform(0, 2, pairs).astype(np.float32)
     distances[random.random(pairs) < 0.3] = np.nan
+    same(lambda module: module.candidates(rows, columns, overlaps, *masks, 0.3))
     same(lambda module: module.leads(rows, columns, np.round(overlaps, 1)))
     same(lambda module: module.fused_costs(overlaps, distances, 0.7, 0.6))
 
@@ -169,7 +169,7 @@ def test_edges(seed: int, count: int) -> None:
     def edges(module: Any) -> tuple[np.ndarray, ...]:
         furthest, touches, seen = np.full(4, -np.inf), np.zeros(4, np.int64), OUTWARDS * np.inf
         for xyxy in frames:
-            module.extend(furthest, touches, seen, xyxy)
+            furthest, touches, seen = module.extended(furthest, touches, xyxy)
         return furthest, touches, seen, module.at_edge(seen, frames[-1], 0.1)
 
     same(edges)

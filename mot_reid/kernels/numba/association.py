@@ -77,15 +77,15 @@ def leads(rows, columns, costs):
     return found
 
 
-@compiled(FOUND, ROWS, ROWS, MASKS, MASKS)
-def candidates(rows, columns, tracks, detections):
-    pairs = np.empty(len(rows), np.intp)
+@compiled(types.Tuple((FOUND, FOUND, types.Array(F8, 1, "C"))), ROWS, ROWS, FLOATS, MASKS, MASKS, F8)
+def candidates(rows, columns, overlaps, tracks, detections, least):
+    some, others, shared = np.empty(len(rows), np.intp), np.empty(len(rows), np.intp), np.empty(len(rows))
     count = 0
     for k in range(len(rows)):
-        if tracks[rows[k]] and detections[columns[k]]:
-            pairs[count] = k
+        if overlaps[k] > least and tracks[rows[k]] and detections[columns[k]]:
+            some[count], others[count], shared[count] = rows[k], columns[k], overlaps[k]
             count += 1
-    return pairs[:count]
+    return some[:count], others[:count], shared[:count]
 
 
 @compiled(types.Array(F8, 1, "C"), FLOATS, SINGLES, F8, F8)

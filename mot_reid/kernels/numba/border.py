@@ -4,13 +4,16 @@ import numpy as np
 from numba import types
 
 from mot_reid.kernels.constants import LEAST_TOUCHES, SAME_PIXEL
-from mot_reid.kernels.numba.compiling import B1, BOXES, F8, FLOATS, I8, compiled
+from mot_reid.kernels.numba.compiling import B1, BOXES, F8, FLOATS, I8, compiled, taken
 
-__all__ = ["at_edge", "extend"]
+__all__ = ["at_edge", "extended"]
+
+_EDGES, _COUNTS = types.Array(F8, 1, "C"), types.Array(I8, 1, "C")
 
 
-@compiled(types.void, types.Array(F8, 1, "A"), types.Array(I8, 1, "A"), types.Array(F8, 1, "A"), BOXES)
-def extend(furthest, touches, edges, xyxy):
+@compiled(types.Tuple((_EDGES, _COUNTS, _EDGES)), FLOATS, taken(I8, 1), BOXES)
+def extended(before, touched, xyxy):
+    furthest, touches, edges = before.copy(), touched.copy(), np.empty(4)
     for side in range(4):
         sign = -1.0 if side < 2 else 1.0
         reached = furthest[side]
@@ -22,6 +25,7 @@ def extend(furthest, touches, edges, xyxy):
             touches[side] += sign * xyxy[n, side] >= reached - SAME_PIXEL
         furthest[side] = reached
         edges[side] = sign * (reached if touches[side] >= LEAST_TOUCHES else np.inf)
+    return furthest, touches, edges
 
 
 @compiled(types.Array(B1, 1, "C"), FLOATS, BOXES, F8)

@@ -13,17 +13,26 @@ Mask = NDArray[np.bool_]
 Vectors = NDArray[np.float32]
 
 
-def candidates(rows: Rows, columns: Rows, tracks: Mask, detections: Mask) -> Rows:
-    """Numbers ``(K,)`` of the pairs of some tracklets and some detections.
+def candidates(
+    rows: Rows, columns: Rows, overlaps: Array, tracks: Mask, detections: Mask, least: float
+) -> tuple[Rows, Rows, Array]:
+    """Those of the pairs ``(P,)`` that are of some tracklets and some detections, and overlap by more.
 
     Args:
-        rows: ``(P,)`` the tracklet of each pair.
-        columns: ``(P,)`` its detection.
+        rows: the tracklet of each pair.
+        columns: its detection.
+        overlaps: of the two.
         tracks: ``(T,)`` which tracklets.
         detections: ``(M,)`` which detections.
+        least: overlap, which is not enough.
+
+    Returns:
+        The tracklet, the detection and the overlap of each, all ``(K,)``.
     """
-    pairs: Rows = (tracks[rows] & detections[columns]).nonzero()[0]
-    return pairs
+    chosen = overlaps > least
+    chosen &= tracks[rows]
+    chosen &= detections[columns]
+    return rows[chosen], columns[chosen], overlaps[chosen]
 
 
 def fused_costs(overlaps: Array, distances: Vectors, weight: float, gate: float) -> Array:

@@ -5,27 +5,30 @@ from numpy.typing import NDArray
 
 from mot_reid.kernels.constants import LEAST_TOUCHES, OUTWARDS, SAME_PIXEL
 
-__all__ = ["at_edge", "extend"]
+__all__ = ["at_edge", "extended"]
 
 Array = NDArray[np.float64]
+Counts = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 
-def extend(furthest: Array, touches: NDArray[np.int64], edges: Array, xyxy: Array) -> None:
-    """Takes in where boxes ``(N, 4)`` end, in place.
+def extended(furthest: Array, touches: Counts, xyxy: Array) -> tuple[Array, Counts, Array]:
+    """Takes in where boxes ``(N, 4)`` end.
 
     Args:
         furthest: ``(4,)`` that boxes ever reached, times `OUTWARDS`.
         touches: ``(4,)`` how many boxes ended there.
-        edges: ``(4,)`` of the picture, infinite until enough boxes ended there.
-        xyxy: one frame's.
+        xyxy: one frame's, at least one.
+
+    Returns:
+        The two as they are afterwards, and the edges of the picture ``(4,)``, infinite until enough boxes
+        ended there.
     """
     ends = xyxy * OUTWARDS
     reached = np.maximum(furthest, ends.max(axis=0))
-    touches[reached > furthest + SAME_PIXEL] = 0
+    touches = np.where(reached > furthest + SAME_PIXEL, 0, touches)
     touches += (ends >= reached - SAME_PIXEL).sum(axis=0)
-    furthest[:] = reached
-    edges[:] = np.where(touches >= LEAST_TOUCHES, reached, np.inf) * OUTWARDS
+    return reached, touches, np.where(touches >= LEAST_TOUCHES, reached, np.inf) * OUTWARDS
 
 
 def at_edge(edges: Array, xyxy: Array, margin: float) -> Mask:
