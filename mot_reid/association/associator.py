@@ -162,7 +162,9 @@ class Associator(KeepsAttributes):
             motion: the noise of one frame.
         """
         settings, table, clock = self.association, self._table, self._clock
-        carried, detections = detections.embeddings is not None, detections.without_embeddings()
+        carried = detections.embeddings is not None
+        if carried:
+            detections = detections.without_embeddings()
         kept = (detections.scores >= settings.low_score).nonzero()[0]
         if len(kept) < len(detections):
             detections = detections[kept]
@@ -176,7 +178,8 @@ class Associator(KeepsAttributes):
         confident = detections.scores >= settings.confident.score_share * usual
         xyxy = detections.xyxy.astype(np.float64)
         measured = kernels.centres(xyxy)
-        self._predict(motion, frames)
+        ages = clock.time - table.rows["last_seen"]
+        self._predict(motion, frames, ages)
         self._compensate(affine, measured, confident)
         self._border.extend(xyxy)
         at_edge = self._border.at_edge(xyxy, settings.edge_margin)
@@ -192,7 +195,7 @@ class Associator(KeepsAttributes):
             interval=clock.interval,
             tracklets=table,
             tentative=table.rows["status"] == Status.TENTATIVE,
-            ages=self._ages(),
+            ages=ages,
             detections=detections,
             original_rows=kept,
             xyxy=xyxy,
@@ -209,15 +212,12 @@ class Associator(KeepsAttributes):
             appearance_share=share,
         )
 
-    def _predict(self, motion: MotionConfig, frames: float) -> None:
+    def _predict(self, motion: MotionConfig, frames: float, ages: NDArray[np.float64]) -> None:
         """Moves all tracklets on by so many usual frames; no further than overlap can bring anything back."""
         clock, longest = self._clock, max(self.association.lifecycle.lost_time, self._clock.interval)
         rows, states = self._table.rows, self._table.states
-        lost = (rows["status"] == Status.LOST).nonzero()[0]
-        if lost.size:
-            velocity = states.velocity
-            velocity[lost, 2:] = 0  # an unseen box keeps its size
-            velocity[lost[self._ages()[lost] > longest + clock.interval / 2]] = 0  # nor wanders off for ever
+        # An unseen box keeps its size, nor does it wander off for ever.
+        kernels.coast(states.values, rows["status"], ages, longest + clock.interval / 2)
         kalman.predict(states, motion, min(frames, max(longest / clock.interval, 1.0)))
 
     def _compensate(
@@ -260,7 +260,3 @@ class Associator(KeepsAttributes):
         frame.appearance = AppearanceDistances(
             table.embeddings, embeddings, known, table.rows["has_embedding"]
         )
-
-    def _ages(self) -> NDArray[np.float64]:
-        """Seconds since each tracklet was last seen, ``(T,)``."""
-        return self._clock.time - self._table.rows["last_seen"]

@@ -5,7 +5,6 @@ from numpy.typing import NDArray
 
 from mot_reid import kernels
 from mot_reid.association.state import FrameState, Pairs
-from mot_reid.association.tracklets import Status
 
 __all__ = [
     "alike",
@@ -83,22 +82,29 @@ def embedded(frame: FrameState) -> Mask:
 
 def overlapping(frame: FrameState, tracks: Mask, detections: Mask) -> Pairs:
     """Pairs tracklets ``(T,)`` and detections ``(M,)`` of one class whose boxes share some area."""
-    return Pairs(frame, *kernels.candidates(*frame.overlapping, tracks, detections, -1.0))
+    return _above(frame, tracks, detections, -1.0, -1.0)
 
 
 def close_to_track(frame: FrameState, tracks: Mask, detections: Mask) -> Pairs:
     """Pairs those ``(T,)`` and ``(M,)`` that overlap enough for a confident detection."""
     least = frame.settings.confident.min_iou
-    return Pairs(frame, *kernels.candidates(*frame.overlapping, tracks, detections, least))
+    return _above(frame, tracks, detections, least, least)
 
 
 def weak_close_to_track(frame: FrameState, tracks: Mask, detections: Mask) -> Pairs:
     """Pairs those ``(T,)`` and ``(M,)`` that overlap enough for a weak one; a lost track takes more."""
     settings = frame.settings.weak
-    least = min(settings.min_iou, settings.lost_min_iou)
-    pairs = Pairs(frame, *kernels.candidates(*frame.overlapping, tracks, detections, least))
-    lost = frame.tracklets.rows["status"][pairs.tracks] == Status.LOST
-    return pairs[pairs.overlaps > np.where(lost, settings.lost_min_iou, settings.min_iou)]
+    return _above(frame, tracks, detections, settings.min_iou, settings.lost_min_iou)
+
+
+def _above(frame: FrameState, tracks: Mask, detections: Mask, least: float, least_of_lost: float) -> Pairs:
+    """Pairs those that overlap by more than ``least``, with lost tracklets by more than ``least_of_lost``."""
+    rows, columns, overlaps = frame.overlapping
+    status = frame.tracklets.rows["status"]
+    some, others, shared = kernels.candidates(
+        rows, columns, overlaps, tracks, detections, least, status, least_of_lost
+    )
+    return Pairs(frame, some, others, shared)
 
 
 def within_reach(frame: FrameState, tracks: Mask, detections: Mask) -> Pairs:
@@ -144,7 +150,9 @@ def reachable(frame: FrameState, tracks: Rows, detections: Rows) -> Mask:
 def no_stranger(frame: FrameState, pairs: Pairs) -> Mask:
     """Keeps pairs that do not look like strangers, or overlap enough all the same."""
     if frame.appearance is None:
-        return np.ones(len(pairs), bool)
+        anybody = np.empty(len(pairs), bool)
+        anybody.fill(True)
+        return anybody
     settings = frame.settings
     strange = pairs.distances >= settings.confident.appearance_gate
     return ~(strange & (pairs.overlaps < settings.confident.stranger_iou))

@@ -79,7 +79,7 @@ class UsualScore(NamedTuple):
 
 def activation_shares(
     at_edge: NDArray[np.bool_], appearance_known: bool, config: AssociationConfig
-) -> NDArray[np.float64]:
+) -> NDArray[np.float64] | np.float64:
     """Gives the share of the usual score that each detection ``(M,)`` needs to start a track soon.
 
     Where appearance is known, what turns up in the middle of the picture is revived by it; what is left there
@@ -89,9 +89,11 @@ def activation_shares(
         at_edge: ``(M,)`` which lie at the picture's edge.
         appearance_known: whether there is anything whose appearance a detection could have.
         config: the two shares.
+
+    Returns:
+        ``(M,)``, or one number for all.
     """
-    return np.where(
-        ~at_edge & appearance_known,
-        config.tentative.activation_share_inside,
-        config.tentative.activation_share,
-    )
+    settings = config.tentative
+    if not appearance_known:
+        return np.float64(settings.activation_share)
+    return np.where(at_edge, settings.activation_share, settings.activation_share_inside)

@@ -21,7 +21,7 @@ Mask = NDArray[np.bool_]
 
 UNMATCHED = -1
 """Stands for no detection, and for no tracklet."""
-_NONE = np.zeros(0, np.intp)
+_NONE, _NO_OVERLAPS = np.zeros(0, np.intp), np.zeros(0)
 
 
 @dataclass
@@ -120,9 +120,8 @@ class FrameState:
             The numbers of the pairs that were made.
         """
         made = kernels.assign_pairs(pairs.tracks, pairs.detections, costs, 1.0)
-        tracks, detections = pairs.tracks[made], pairs.detections[made]
-        self.detection_of[tracks], self.track_of[detections] = detections, tracks
-        self.free_tracks[tracks] = self.free_detections[detections] = False
+        free = self.free_tracks, self.free_detections
+        kernels.mark_matched(pairs.tracks, pairs.detections, made, self.detection_of, self.track_of, *free)
         return made
 
 
@@ -160,7 +159,7 @@ class Pairs:
     @classmethod
     def none(cls, frame: FrameState) -> Self:
         """No pair at all."""
-        return cls(frame, _NONE, _NONE, np.zeros(0))
+        return cls(frame, _NONE, _NONE, _NO_OVERLAPS)
 
     def __len__(self) -> int:
         return len(self.tracks)

@@ -121,7 +121,10 @@ def test_pairs_that_can_be_made(seed: int, pairs: int, tracks: int, detections: 
     masks = [random.random(count) < 0.7 for count in (tracks, detections)]
     overlaps, distances = random.random(pairs), random.uniform(0, 2, pairs).astype(np.float32)
     distances[random.random(pairs) < 0.3] = np.nan
-    same(lambda module: module.candidates(rows, columns, overlaps, *masks, 0.3))
+    status = random.integers(0, 3, tracks).astype(np.int8)
+    for least_of_lost in (0.3, 0.5):
+        given = rows, columns, overlaps, *masks, 0.3, status, least_of_lost
+        same(lambda module, given=given: module.candidates(*given))
     same(lambda module: module.leads(rows, columns, np.round(overlaps, 1)))
     same(lambda module: module.fused_costs(overlaps, distances, 0.7, 0.6))
 

@@ -1,10 +1,11 @@
 """One-to-one assignment of pairs in a list, in loops."""
 
 import numpy as np
+from numba import types
 
-from mot_reid.kernels.numba.compiling import F8, FLOATS, FOUND, ROWS, compiled
+from mot_reid.kernels.numba.compiling import B1, F8, FLOATS, FOUND, ROWS, compiled
 
-__all__ = ["assign_pairs"]
+__all__ = ["assign_pairs", "mark_matched"]
 
 
 @compiled(FOUND, ROWS, ROWS, FLOATS, F8)
@@ -74,3 +75,11 @@ def assign_pairs(rows, columns, costs, limit):
             before, pair_of[row] = pair_of[row], k
             nearest = columns[before] if row != new else -1
     return pair_of[pair_of >= 0]
+
+
+@compiled(types.void, ROWS, ROWS, ROWS, *2 * (FOUND,), *2 * (types.Array(B1, 1, "C"),))
+def mark_matched(rows, columns, made, column_of, row_of, free_rows, free_columns):
+    for k in made:
+        row, column = rows[k], columns[k]
+        column_of[row], row_of[column] = column, row
+        free_rows[row] = free_columns[column] = False

@@ -17,6 +17,7 @@ from mot_reid.kernels.numba.compiling import (
     ROWS,
     SINGLES,
     compiled,
+    taken,
 )
 
 __all__ = ["candidates", "fused_costs", "leads", "retire", "within_reach"]
@@ -77,12 +78,23 @@ def leads(rows, columns, costs):
     return found
 
 
-@compiled(types.Tuple((FOUND, FOUND, types.Array(F8, 1, "C"))), ROWS, ROWS, FLOATS, MASKS, MASKS, F8)
-def candidates(rows, columns, overlaps, tracks, detections, least):
+@compiled(
+    types.Tuple((FOUND, FOUND, types.Array(F8, 1, "C"))),
+    ROWS,
+    ROWS,
+    FLOATS,
+    MASKS,
+    MASKS,
+    F8,
+    taken(types.int8, 1),
+    F8,
+)
+def candidates(rows, columns, overlaps, tracks, detections, least, status, least_of_lost):
     some, others, shared = np.empty(len(rows), np.intp), np.empty(len(rows), np.intp), np.empty(len(rows))
     count = 0
     for k in range(len(rows)):
-        if overlaps[k] > least and tracks[rows[k]] and detections[columns[k]]:
+        enough = least_of_lost if status[rows[k]] == _LOST else least
+        if overlaps[k] > enough and tracks[rows[k]] and detections[columns[k]]:
             some[count], others[count], shared[count] = rows[k], columns[k], overlaps[k]
             count += 1
     return some[:count], others[:count], shared[:count]

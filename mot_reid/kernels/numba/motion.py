@@ -4,10 +4,13 @@ import math
 
 from numba import types
 
-from mot_reid.kernels.constants import LEAST_SCORE, LEAST_SIDE
+from mot_reid.kernels.constants import LEAST_SCORE, LEAST_SIDE, Status
 from mot_reid.kernels.numba.compiling import BOXES, F8, FLOATS, ROWS, compiled, taken
 
-__all__ = ["carry", "predict", "update", "warp"]
+__all__ = ["carry", "coast", "predict", "update", "warp"]
+
+# numba takes numbers from outside, not classes.
+_LOST = Status.LOST
 
 
 @compiled()
@@ -42,6 +45,14 @@ def predict(values, position_variance, velocity_variance, frames):
                 values[2, axis, n] += values[3, axis, n]
                 values[2, axis, n] += position_variance * square
                 values[4, axis, n] += velocity_variance * square
+
+
+@compiled(types.void, types.Array(F8, 3, "A"), taken(types.int8, 1), FLOATS, F8)
+def coast(values, status, ages, longest):
+    for n in range(len(status)):
+        if status[n] == _LOST:
+            for axis in range(0 if ages[n] > longest else 2, 4):
+                values[1, axis, n] = 0
 
 
 @compiled(types.void, types.Array(F8, 3, "A"), ROWS, BOXES, FLOATS, F8)

@@ -4,10 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-__all__ = ["assign_pairs"]
+__all__ = ["assign_pairs", "mark_matched"]
 
 Rows = NDArray[np.intp]
 Costs = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 # With fewer pairs than this the solver alone is faster; with more, most of them need no solver.
 _MANY = 250
@@ -41,6 +42,25 @@ def assign_pairs(rows: Rows, columns: Rows, costs: Costs, limit: float) -> Rows:
             break
     chosen.append(left[_solved(rows[left], columns[left], gains[left])])
     return np.sort(np.concatenate(chosen))
+
+
+def mark_matched(
+    rows: Rows, columns: Rows, made: Rows, column_of: Rows, row_of: Rows, free_rows: Mask, free_columns: Mask
+) -> None:
+    """Writes down, in place, which of the pairs ``(P,)`` are made.
+
+    Args:
+        rows: of each pair.
+        columns: likewise.
+        made: ``(K,)`` numbers of those.
+        column_of: ``(T,)`` the column of each row.
+        row_of: ``(M,)`` the row of each column.
+        free_rows: ``(T,)`` which rows have none.
+        free_columns: ``(M,)`` likewise.
+    """
+    rows, columns = rows[made], columns[made]
+    column_of[rows], row_of[columns] = columns, rows
+    free_rows[rows] = free_columns[columns] = False
 
 
 def _solved(rows: Rows, columns: Rows, gains: Costs) -> Rows:

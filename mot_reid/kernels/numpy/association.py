@@ -14,7 +14,14 @@ Vectors = NDArray[np.float32]
 
 
 def candidates(
-    rows: Rows, columns: Rows, overlaps: Array, tracks: Mask, detections: Mask, least: float
+    rows: Rows,
+    columns: Rows,
+    overlaps: Array,
+    tracks: Mask,
+    detections: Mask,
+    least: float,
+    status: NDArray[np.int8],
+    least_of_lost: float,
 ) -> tuple[Rows, Rows, Array]:
     """Those of the pairs ``(P,)`` that are of some tracklets and some detections, and overlap by more.
 
@@ -25,11 +32,16 @@ def candidates(
         tracks: ``(T,)`` which tracklets.
         detections: ``(M,)`` which detections.
         least: overlap, which is not enough.
+        status: ``(T,)`` of `Status`.
+        least_of_lost: the same for lost tracklets.
 
     Returns:
         The tracklet, the detection and the overlap of each, all ``(K,)``.
     """
-    chosen = overlaps > least
+    if least_of_lost == least:
+        chosen = overlaps > least
+    else:
+        chosen = overlaps > np.where(status[rows] == Status.LOST, least_of_lost, least)
     chosen &= tracks[rows]
     chosen &= detections[columns]
     return rows[chosen], columns[chosen], overlaps[chosen]

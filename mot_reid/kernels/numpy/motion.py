@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from mot_reid.kernels.constants import LEAST_SCORE, LEAST_SIDE
+from mot_reid.kernels.constants import LEAST_SCORE, LEAST_SIDE, Status
 
-__all__ = ["carry", "predict", "update", "warp"]
+__all__ = ["carry", "coast", "predict", "update", "warp"]
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -41,6 +41,20 @@ def predict(values: Array, position_variance: float, velocity_variance: float, f
     p_xx += (n * position_variance + max((n - 1) * n * (2 * n - 1) / 6, 0.0) * velocity_variance) * squares
     p_xv += n * p_vv + max(n * (n - 1) / 2, 0.0) * velocity_variance * squares
     p_vv += n * velocity_variance * squares
+
+
+def coast(values: Array, status: NDArray[np.int8], ages: Array, longest: float) -> None:
+    """Makes lost boxes keep their size, and those that have been gone for long stay where they are, in place.
+
+    Args:
+        values: Kalman states ``(5, 4, N)``.
+        status: ``(N,)`` of `Status`.
+        ages: ``(N,)`` seconds since each was seen.
+        longest: that a lost one moves on, seconds.
+    """
+    lost = status == Status.LOST
+    values[1, 2:, lost] = 0
+    values[1, :, lost & (ages > longest)] = 0
 
 
 def update(values: Array, rows: Rows, measured: Array, scores: Array, position_variance: float) -> None:
