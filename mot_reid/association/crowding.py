@@ -20,8 +20,8 @@ MOST_ON_A_SPOT = 100
 
 # Cells further out than this are one; no picture reaches there.
 _FURTHEST = 2.0**31
-# Large odd numbers that spread cells over the integers, as a hash does.
-_SPREAD = np.array([0x9E3779B1, 0x85EBCA77, 0xC2B2AE3D, 0x27D4EB2F], np.int64)
+# Stripes of different octaves are numbered so far apart, modulo so many; two that share a number do no harm.
+_SPREAD, _STRIPES = 1009, 4096
 
 
 def best_of_each_spot(detections: Detections, most: int = MOST_ON_A_SPOT) -> Rows | None:
@@ -40,17 +40,24 @@ def best_of_each_spot(detections: Detections, most: int = MOST_ON_A_SPOT) -> Row
     count = len(detections)
     if count <= most:
         return None
-    xyxy = detections.xyxy.astype(np.float64)
-    sides = xyxy[:, 2:] - xyxy[:, :2]
-    octave = np.frexp(np.sqrt(sides[:, 0] * sides[:, 1]))[1]
-    cells = np.floor(np.ldexp(xyxy[:, :2] + sides / 2, -octave[:, None])).clip(-_FURTHEST, _FURTHEST)
-    spots = np.column_stack([cells, octave, detections.classes]).astype(np.int64)
-    ordered = np.sort((spots * _SPREAD).sum(axis=1))  # numbers of one spot are equal
-    if not (ordered[most:] == ordered[:-most]).any():
+    left, top, right, bottom = detections.xyxy.T.astype(np.float64)
+    width, height = right - left, bottom - top
+    octave = np.frexp(np.sqrt(width * height))[1].astype(np.int64)
+    scale = np.ldexp(1.0, -octave)
+    column = _cells((left + width / 2) * scale)
+    # Every spot lies in one stripe of the picture: where no stripe holds too many, no spot does.
+    if np.bincount((column + octave * _SPREAD) % _STRIPES).max() <= most:
         return None
+    row = _cells((top + height / 2) * scale)
+    spots = np.column_stack([column, row, octave, detections.classes])
     order = np.lexsort((-detections.scores, *spots.T))
     ordered_spots = spots[order]
     first = np.concatenate([[True], (ordered_spots[1:] != ordered_spots[:-1]).any(axis=1)]).nonzero()[0]
     place = np.arange(count) - np.repeat(first, np.diff([*first, count]))
     stays = order[place < most]
     return np.sort(stays) if len(stays) < count else None
+
+
+def _cells(places: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The whole numbers ``(N,)`` below some coordinates, measured in cells."""
+    return np.maximum(np.minimum(np.floor(places), _FURTHEST), -_FURTHEST).astype(np.int64)

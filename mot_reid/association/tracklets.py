@@ -107,16 +107,17 @@ class TrackletTable:
         if dimension != self._embeddings.shape[1]:
             raise ValueError(f"embeddings: expected {self._embeddings.shape[1]} columns, got {dimension}")
 
-    def saved(self) -> tuple[NDArray[np.uint8], NDArray[np.float64], NDArray[np.float32]]:
+    def saved(self) -> tuple[bytes, NDArray[np.float64], NDArray[np.float32]]:
         """Gives copies of the rows, as bytes, and of the Kalman states, for `restore`.
 
         The embeddings are not copied: nothing is blended into them before all that can fail is over.
         """
-        return self.rows.view(np.uint8).copy(), self.states.values.copy(), self._embeddings
+        return self.rows.tobytes(), self.states.values.copy(), self._embeddings
 
-    def restore(self, saved: tuple[NDArray[np.uint8], NDArray[np.float64], NDArray[np.float32]]) -> None:
+    def restore(self, saved: tuple[bytes, NDArray[np.float64], NDArray[np.float32]]) -> None:
         """Puts back what `saved` gave, if no row has come or gone since."""
-        self.rows.view(np.uint8)[...], self.states.values[...], self._embeddings = saved
+        rows, self.states.values[...], self._embeddings = saved
+        self.rows.view(np.uint8)[...] = np.frombuffer(rows, np.uint8)
         self._use(self._count)
 
     def blend_embeddings(
