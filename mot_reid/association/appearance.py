@@ -23,27 +23,34 @@ class AppearanceDistances:
 
     Args:
         tracks: ``(T, D)``, L2-normalised.
-        detections: ``(K, D)`` likewise, of the detections that have one, in their order.
+        embeddings: ``(K, D)`` likewise, of detections.
         known: ``(M,)`` which of the detections have an embedding.
         remembered: ``(T,)`` which of the tracklets have one.
+        places: ``(M,)`` the row in ``embeddings`` of each known detection; by default those that are known
+            come one after the other.
 
     Attributes:
-        known: the same.
+        embeddings: the same.
+        known: likewise.
+        places: likewise.
     """
 
-    def __init__(self, tracks: Vectors, detections: Vectors, known: Mask, remembered: Mask) -> None:
+    def __init__(
+        self,
+        tracks: Vectors,
+        embeddings: Vectors,
+        known: Mask,
+        remembered: Mask,
+        places: Rows | None = None,
+    ) -> None:
+        self.embeddings: Vectors = np.ascontiguousarray(embeddings, np.float32)
         self.known = known
-        self._remembered = remembered
-        self._tracks, self._detections = tracks, np.ascontiguousarray(detections, np.float32)
-        self._place = known.cumsum() - 1  # of each detection among those known
+        self.places: Rows = known.cumsum() - 1 if places is None else places
+        self._tracks, self._remembered = tracks, remembered
         # (a - u)(b - u) = ab - au - bu + uu: the embeddings themselves need not be copied.
         self._along_tracks, self._along_detections, self._rest = kernels.along_mean(
-            tracks, self._detections, remembered
+            tracks, self.embeddings, remembered
         )
-
-    def embeddings(self, detections: Rows) -> Vectors:
-        """Gives the embeddings ``(C, D)`` of some known detections ``(C,)``."""
-        return self._detections[self._place[detections]]
 
     def of_pairs(self, tracks: Rows, detections: Rows) -> Vectors:
         """Gives the distances ``(K,)`` of tracklets ``(K,)`` from detections ``(K,)``, pair by pair.
@@ -59,13 +66,13 @@ class AppearanceDistances:
 
     def _of_known(self, tracks: Rows, detections: Rows) -> Vectors:
         along = self._along_tracks, self._along_detections
-        places = self._place[detections]
-        return kernels.pair_distances(self._tracks, self._detections, tracks, places, *along, self._rest)
+        places = self.places[detections]
+        return kernels.pair_distances(self._tracks, self.embeddings, tracks, places, *along, self._rest)
 
     def each_with_each(self, tracks: Rows, detections: Rows) -> Vectors:
         """Gives the distances ``(R, C)`` of tracklets ``(R,)`` from detections ``(C,)``, all known."""
-        places = self._place[detections]
-        products: Vectors = self._tracks[tracks] @ self._detections[places].T
+        places = self.places[detections]
+        products: Vectors = self._tracks[tracks] @ self.embeddings[places].T
         return kernels.centred(
             products, self._along_tracks[tracks], self._along_detections[places], self._rest
         )

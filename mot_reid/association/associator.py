@@ -250,13 +250,19 @@ class Associator(KeepsAttributes):
         """Takes the embeddings ``(N, D)`` that came with the detections: those of the confident ones."""
         self._table.require_dimension(given.shape[1])
         if len(frame.confident):
-            self._take_in(frame, frame.confident, given[frame.original_rows[frame.confident]])
+            self._take_in(frame, frame.confident, given, frame.original_rows)
 
-    def _take_in(self, frame: FrameState, known: NDArray[np.bool_], embeddings: NDArray[np.float32]) -> None:
-        """Puts the embeddings ``(K, D)`` of the ``known`` detections ``(M,)`` in."""
+    def _take_in(
+        self,
+        frame: FrameState,
+        known: NDArray[np.bool_],
+        embeddings: NDArray[np.float32],
+        places: Indices | None = None,
+    ) -> None:
+        """Puts the embeddings of the ``known`` detections ``(M,)`` in; see `AppearanceDistances`."""
         table = self._table
         table.require_dimension(embeddings.shape[1])
-        self.embedded += len(embeddings)
+        self.embedded += int(np.count_nonzero(known))
         frame.appearance = AppearanceDistances(
-            table.embeddings, embeddings, known, table.rows["has_embedding"]
+            table.embeddings, embeddings, known, table.rows["has_embedding"], places
         )

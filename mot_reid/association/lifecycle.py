@@ -71,11 +71,11 @@ def _remember_appearance(frame: FrameState, rows: Rows, detections: Rows) -> Non
     if frame.appearance is None:
         return
     usable &= frame.appearance.known[detections]
-    rows, embeddings = rows[usable], frame.appearance.embeddings(detections[usable])
+    rows, places = rows[usable], frame.appearance.places[detections[usable]]
     # One embedding after five clear views stands for all five, but for no more than are usual.
     views = np.minimum(unembedded[rows], 1 / frame.appearance_share)
     momentum = (frame.settings.embedding.momentum**views).astype(np.float32)
-    table.blend_embeddings(rows, embeddings, momentum)
+    table.blend_embeddings(rows, frame.appearance.embeddings, places, momentum)
     unembedded[rows] = 0
 
 

@@ -121,20 +121,25 @@ class TrackletTable:
         self._use(self._count)
 
     def blend_embeddings(
-        self, rows: NDArray[np.intp], embeddings: NDArray[np.float32], momentum: NDArray[np.float32]
+        self,
+        rows: NDArray[np.intp],
+        embeddings: NDArray[np.float32],
+        places: NDArray[np.intp],
+        momentum: NDArray[np.float32],
     ) -> None:
-        """Moves the rows' embeddings towards new ones ``(K, D)``: a moving average, kept at unit length.
+        """Moves the rows' embeddings towards new ones ``(M, D)``: a moving average, kept at unit length.
 
         Args:
             rows: ``(K,)``, each at most once.
             embeddings: unit rows.
+            places: ``(K,)`` the row in ``embeddings`` of each.
             momentum: ``(K,)`` how much of the old ones stays; nothing where there is none.
         """
         self.require_dimension(embeddings.shape[1])
         if not len(rows):
             return
         old_shares = momentum * self.rows["has_embedding"][rows]
-        kernels.blend(self._embeddings, rows, embeddings, old_shares)
+        kernels.blend(self._embeddings, rows, embeddings, places, old_shares)
         self.rows["has_embedding"][rows] = True
 
     def _reserve(self, needed: int) -> None:

@@ -158,7 +158,7 @@ def test_looks(seed: int, tracks: int, detections: int) -> None:
 
     def blended(module: Any) -> np.ndarray:
         table = a.copy()
-        module.blend(table, rows, b[columns], shares)
+        module.blend(table, rows, b, columns, shares)
         return table
 
     same(blended)

@@ -76,20 +76,20 @@ def pair_distances(tracks, detections, rows, columns, along_tracks, along_detect
     return distances
 
 
-@compiled(types.void, types.Array(F4, 2, "C"), ROWS, VECTORS, SINGLES)
-def blend(table, rows, embeddings, old_shares):
+@compiled(types.void, types.Array(F4, 2, "C"), ROWS, VECTORS, ROWS, SINGLES)
+def blend(table, rows, embeddings, places, old_shares):
     for k in range(len(rows)):
-        n, old = rows[k], old_shares[k]
+        n, m, old = rows[k], places[k], old_shares[k]
         new = np.float32(1) - old
         for d in range(table.shape[1]):
-            table[n, d] = old * table[n, d] + new * embeddings[k, d]
+            table[n, d] = old * table[n, d] + new * embeddings[m, d]
         norm = np.sqrt(_product(table, n, table, n))
         if norm > np.float32(LEAST_NORM):
             for d in range(table.shape[1]):
                 table[n, d] /= norm
         else:
             for d in range(table.shape[1]):
-                table[n, d] = embeddings[k, d]
+                table[n, d] = embeddings[m, d]
 
 
 @compiled(types.Array(F4, 2, "C"), types.Array(F4, 2, "C"), SINGLES, SINGLES, F4)

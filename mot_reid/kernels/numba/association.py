@@ -91,10 +91,11 @@ def leads(rows, columns, costs):
 )
 def candidates(rows, columns, overlaps, tracks, detections, least, status, least_of_lost):
     some, others, shared = np.empty(len(rows), np.intp), np.empty(len(rows), np.intp), np.empty(len(rows))
-    count = 0
+    alike, lower, count = least == least_of_lost, min(least, least_of_lost), 0
     for k in range(len(rows)):
-        enough = least_of_lost if status[rows[k]] == _LOST else least
-        if overlaps[k] > enough and tracks[rows[k]] and detections[columns[k]]:
+        if not (overlaps[k] > lower and tracks[rows[k]] and detections[columns[k]]):
+            continue
+        if alike or overlaps[k] > (least_of_lost if status[rows[k]] == _LOST else least):
             some[count], others[count], shared[count] = rows[k], columns[k], overlaps[k]
             count += 1
     return some[:count], others[:count], shared[:count]

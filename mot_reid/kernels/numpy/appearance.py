@@ -72,16 +72,17 @@ def _centred(products: Vectors, along_a: Vectors, along_b: Vectors, rest: float)
     return np.subtract(1, products, out=products)
 
 
-def blend(table: Vectors, rows: Rows, embeddings: Vectors, old_shares: Vectors) -> None:
-    """Moves rows of a table ``(N, D)`` towards new embeddings ``(K, D)``, at unit length, in place.
+def blend(table: Vectors, rows: Rows, embeddings: Vectors, places: Rows, old_shares: Vectors) -> None:
+    """Moves rows of a table ``(N, D)`` towards new embeddings ``(M, D)``, at unit length, in place.
 
     Args:
         table: of unit rows.
         rows: ``(K,)``, each at most once.
         embeddings: unit rows.
+        places: ``(K,)`` the row in ``embeddings`` of each.
         old_shares: ``(K,)`` how much of the old ones stays.
     """
-    old_share = old_shares[:, None]
+    embeddings, old_share = embeddings[places], old_shares[:, None]
     blended = table[rows]
     blended *= old_share
     blended += (1 - old_share) * embeddings
