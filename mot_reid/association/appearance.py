@@ -30,8 +30,8 @@ class AppearanceDistances:
             come one after the other.
 
     Attributes:
-        embeddings: the same.
-        known: likewise.
+        vectors: ``embeddings``.
+        known: the same.
         places: likewise.
     """
 
@@ -43,14 +43,18 @@ class AppearanceDistances:
         remembered: Mask,
         places: Rows | None = None,
     ) -> None:
-        self.embeddings: Vectors = np.ascontiguousarray(embeddings, np.float32)
+        self.vectors: Vectors = np.ascontiguousarray(embeddings, np.float32)
         self.known = known
         self.places: Rows = known.cumsum() - 1 if places is None else places
         self._tracks, self._remembered = tracks, remembered
         # (a - u)(b - u) = ab - au - bu + uu: the embeddings themselves need not be copied.
         self._along_tracks, self._along_detections, self._rest = kernels.along_mean(
-            tracks, self.embeddings, remembered
+            tracks, self.vectors, remembered
         )
+
+    def embeddings(self, detections: Rows) -> Vectors:
+        """Gives the embeddings ``(C, D)`` of some known detections ``(C,)``."""
+        return self.vectors[self.places[detections]]
 
     def of_pairs(self, tracks: Rows, detections: Rows) -> Vectors:
         """Gives the distances ``(K,)`` of tracklets ``(K,)`` from detections ``(K,)``, pair by pair.
@@ -67,12 +71,12 @@ class AppearanceDistances:
     def _of_known(self, tracks: Rows, detections: Rows) -> Vectors:
         along = self._along_tracks, self._along_detections
         places = self.places[detections]
-        return kernels.pair_distances(self._tracks, self.embeddings, tracks, places, *along, self._rest)
+        return kernels.pair_distances(self._tracks, self.vectors, tracks, places, *along, self._rest)
 
     def each_with_each(self, tracks: Rows, detections: Rows) -> Vectors:
         """Gives the distances ``(R, C)`` of tracklets ``(R,)`` from detections ``(C,)``, all known."""
         places = self.places[detections]
-        products: Vectors = self._tracks[tracks] @ self.embeddings[places].T
+        products: Vectors = self._tracks[tracks] @ self.vectors[places].T
         return kernels.centred(
             products, self._along_tracks[tracks], self._along_detections[places], self._rest
         )

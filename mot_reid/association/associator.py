@@ -207,7 +207,7 @@ class Associator(KeepsAttributes):
             overlapping=kernels.similar_pairs(
                 kernels.corners(table.states.position), xyxy, table.rows["class_id"], detections.classes
             ),
-            motion=self._motion,
+            motion=motion,
             rules=self._rules,
             appearance_share=share,
         )

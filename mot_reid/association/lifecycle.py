@@ -75,7 +75,7 @@ def _remember_appearance(frame: FrameState, rows: Rows, detections: Rows) -> Non
     # One embedding after five clear views stands for all five, but for no more than are usual.
     views = np.minimum(unembedded[rows], 1 / frame.appearance_share)
     momentum = (frame.settings.embedding.momentum**views).astype(np.float32)
-    table.blend_embeddings(rows, frame.appearance.embeddings, places, momentum)
+    table.blend_embeddings(rows, frame.appearance.vectors, places, momentum)
     unembedded[rows] = 0
 
 

@@ -47,5 +47,4 @@ def test_equals_the_definition(seed: int, tracks: int, detections: int) -> None:
     rows, picked = np.repeat(np.arange(tracks), len(columns)), np.tile(columns, tracks)
     pairs = np.where(remembered[:, None], seen, np.nan)  # nobody compares with what is not remembered
     np.testing.assert_allclose(appearance.of_pairs(rows, picked), pairs.ravel(), atol=1e-5)
-    kept = appearance.embeddings[appearance.places[columns[::-1]]]
-    np.testing.assert_array_equal(kept, b.astype(np.float32)[columns[::-1]])
+    np.testing.assert_array_equal(appearance.embeddings(columns[::-1]), b.astype(np.float32)[columns[::-1]])

@@ -71,9 +71,11 @@ def test_motion(seed: int, count: int, frames: float) -> None:
     states, affine = filtered(random, count), random.normal(0, 1, (2, 3))
     measured, scores = random.normal(0, 30, (count, 4)), random.uniform(0, 1, count)
     rows = random.permutation(count)[: count // 2]
+    status, ages = random.integers(0, 3, count).astype(np.int8), random.uniform(0, 4, count)
 
     def one_frame(module: Any) -> np.ndarray:
         values = states.copy()
+        module.coast(values, status, ages, 2.0)
         module.predict(values, 0.01, 0.001, frames)
         module.warp(values, affine)
         module.update(values, rows, measured[rows], scores[rows], 0.01)
@@ -121,6 +123,15 @@ def test_pairs_that_can_be_made(seed: int, pairs: int, tracks: int, detections: 
     masks = [random.random(count) < 0.7 for count in (tracks, detections)]
     overlaps, distances = random.random(pairs), random.uniform(0, 2, pairs).astype(np.float32)
     distances[random.random(pairs) < 0.3] = np.nan
+    made = np.unique(rows, return_index=True)[1]
+    made = made[np.unique(columns[made], return_index=True)[1]]
+
+    def marked(module: Any) -> tuple[np.ndarray, ...]:
+        found = np.full(tracks, -1), np.full(detections, -1), np.ones(tracks, bool), np.ones(detections, bool)
+        module.mark_matched(rows, columns, made, *found)
+        return found
+
+    same(marked)
     status = random.integers(0, 3, tracks).astype(np.int8)
     for least_of_lost in (0.3, 0.5):
         given = rows, columns, overlaps, *masks, 0.3, status, least_of_lost
