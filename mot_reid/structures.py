@@ -111,10 +111,8 @@ class _Rows:
         """Selects rows by a boolean mask, an index array or a slice."""
         if isinstance(rows, int | np.integer):
             rows = [rows]
-        columns = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return self.unchecked(
-            **{name: None if values is None else values[rows] for name, values in columns.items()}
-        )
+        whole = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return self.unchecked(**{name: v if v is None else v[rows] for name, v in whole.items()})
 
     @classmethod
     def unchecked(cls, **columns: Any) -> Self:
@@ -196,8 +194,7 @@ class Detections(_Rows):
 
     def without_embeddings(self) -> Detections:
         """The same boxes, scores and classes, not copied."""
-        columns = {"xyxy": self.xyxy, "scores": self.scores, "classes": self.classes}
-        return Detections.unchecked(**columns, embeddings=None)
+        return self.unchecked(xyxy=self.xyxy, scores=self.scores, classes=self.classes, embeddings=None)
 
     @classmethod
     def from_ultralytics(cls, result: Any) -> Detections:
