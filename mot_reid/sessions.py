@@ -38,6 +38,9 @@ def open_session(path: Path, device: str = "cpu", threads: int = 0) -> Any:
     try:
         # On the CPU there is nothing to fall back to; to try again would only print on standard output.
         fallback = len(providers) > 1
-        return onnxruntime.InferenceSession(path, options, providers, enable_fallback=fallback)
+        session = onnxruntime.InferenceSession(path, options, providers, enable_fallback=fallback)
+        session.get_modelmeta().custom_metadata_map  # noqa: B018  # text of a damaged file may be none
+        [entry.name for entry in (*session.get_inputs(), *session.get_outputs())]
     except Exception as error:  # onnxruntime's own exceptions have no common base that it exports
         raise ValueError(f"{path}: ONNX Runtime cannot load it: {' '.join(str(error).split())}") from None
+    return session
