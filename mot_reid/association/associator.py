@@ -165,7 +165,7 @@ class Associator(KeepsAttributes):
         carried = detections.embeddings is not None
         if carried:
             detections = detections.without_embeddings()
-        kept = (detections.scores >= settings.low_score).nonzero()[0]
+        kept = (self._levels(detections) >= settings.low_score).nonzero()[0]
         if len(kept) < len(detections):
             detections = detections[kept]
         best = best_of_each_spot(detections)
@@ -175,7 +175,8 @@ class Associator(KeepsAttributes):
         frames = clock.frames
         self._usual_score = self._usual_score.after(detections.scores, frames)
         usual = 1.0 if self._rules.plain_scores else self._usual_score.value
-        confident = detections.scores >= settings.confident.score_share * usual
+        levels = self._levels(detections)
+        confident = levels >= settings.confident.score_share * usual
         xyxy = detections.xyxy.astype(np.float64)
         measured = kernels.centres(xyxy)
         ages = clock.time - table.rows["last_seen"]
@@ -200,8 +201,9 @@ class Associator(KeepsAttributes):
             original_rows=kept,
             xyxy=xyxy,
             measured=measured,
+            levels=levels,
             confident=confident,
-            activating=confident & (detections.scores >= shares * usual),
+            activating=confident & (levels >= shares * usual),
             at_edge=at_edge,
             border=self._border.xyxy,
             overlapping=kernels.similar_pairs(
@@ -211,6 +213,13 @@ class Associator(KeepsAttributes):
             rules=self._rules,
             appearance_share=share,
         )
+
+    def _levels(self, detections: Detections) -> NDArray[np.floating]:
+        """The scores ``(N,)``, stretched if the detector is modest and the method asks for it."""
+        if self._rules.plain_scores:
+            return detections.scores
+        self._usual_score = self._usual_score.with_lowest(detections.scores)
+        return self._usual_score.levels(detections.scores)
 
     def _predict(self, motion: MotionConfig, frames: float, ages: NDArray[np.float64]) -> None:
         """Moves all tracklets on by so many usual frames; no further than overlap can bring anything back."""

@@ -35,7 +35,9 @@ def update(frame: FrameState, motion: MotionConfig) -> None:
     measured, scores = frame.measured[chosen], frame.detections.scores[chosen]
     if frame.revived is not None and len(frame.revived):
         _revive(frame, motion)
-    kalman.update(states, matched, measured, motion, scores if frame.rules.score_noise else None)
+    kalman.update(
+        states, matched, measured, motion, frame.levels[chosen] if frame.rules.score_noise else None
+    )
     rows["score"][matched] = scores
     rows["last_seen"][matched] = frame.time
     rows["at_edge"][matched] = frame.at_edge[chosen]

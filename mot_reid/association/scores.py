@@ -16,15 +16,13 @@ _PRIOR_WEIGHT = 20.0
 _DECAY = 0.99
 # A flood of poor detections must not pass for a modest detector.
 _LEAST = 0.5
-# A detector whose best scores stay below this is a modest one: its scores are stretched to it.
-_FULL = 0.6
-# How fast a frame's best score counts: as one of so many detections, and never for more than this share.
+# A detector whose best scores stay below the first is a little modest, below the second it is a modest one.
+_FULL, _MODEST = 0.6, 0.5
+# What the best score of a frame is as a rule: a modest detector's is stretched to it.
+_BEST = 0.9
+# How fast a frame's best score counts: as one of so many detections, and, but for the first frames, never for
+# more than this share.
 _CONVINCED_BY, _FASTEST = 30.0, 0.2
-
-
-def _stretch(height: float, unseen: float, proved: float) -> float:
-    """See `UsualScore.stretch`."""
-    return min(1.0, max(height + unseen * _PRIOR_SCORE, proved) / _FULL)
 
 
 class UsualScore(NamedTuple):
@@ -32,9 +30,10 @@ class UsualScore(NamedTuple):
 
     Objects in plain view dominate it whatever the detector calls them; thresholds taken as shares of it mean
     the same for a detector that gives them 0.95 as for one that gives them 0.7. One whose scores never come
-    near that, such as a thermal or an open-vocabulary one, is modest: its scores are stretched first. How far
-    is told by the best score of each frame, so that a crowd of poor detections beside a good one stretches
-    nothing; and what a detector has once shown it can do is not forgotten when the scene empties.
+    near that, such as a thermal or an open-vocabulary one, is modest: its scores are stretched first, from
+    the lowest that it gives to the best. The best is told by each frame's, so that a crowd of poor
+    detections beside a good one stretches nothing; and what a detector has once shown it can do is not
+    forgotten when the scene empties.
 
     Attributes:
         weight: of all scores so far, the older the less.
@@ -42,6 +41,7 @@ class UsualScore(NamedTuple):
         height: a running mean of the frames' best scores that starts from nothing.
         unseen: the share that a start from the prior would still have in it.
         proved: the highest that `height` has been.
+        lowest: of all scores.
     """
 
     weight: float = 0.0
@@ -49,32 +49,49 @@ class UsualScore(NamedTuple):
     height: float = 0.0
     unseen: float = 1.0
     proved: float = 0.0
+    lowest: float = 1.0
 
     @property
-    def stretch(self) -> float:
-        """What scores are divided by, 1 for all but modest detectors."""
-        return _stretch(self.height, self.unseen, self.proved)
+    def best(self) -> float:
+        """What the best score of a frame is, as far as this detector has shown."""
+        return max(self.height + self.unseen * _PRIOR_SCORE, self.proved)
 
     @property
     def value(self) -> float:
-        """What is usual."""
+        """What is usual, on the scale of `levels`."""
         mean = (self.total + _PRIOR_WEIGHT * _PRIOR_SCORE) / (self.weight + _PRIOR_WEIGHT)
-        return max(mean, _LEAST) * self.stretch
+        return max(mean, _LEAST)
+
+    def levels(self, scores: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Gives the scores ``(N,)`` on the scale that detectors share: the same for all but modest ones."""
+        levels: NDArray[np.float64] = scores.astype(np.float64)
+        best = self.best
+        if best >= _FULL:
+            return levels
+        lowest = min(self.lowest, best / 2)  # where all scores are alike they are the best, not the lowest
+        stretched = np.clip((levels - lowest) * (_BEST / max(best - lowest, 1e-9)), 0.0, 1.0)
+        modest = min((_FULL - best) / (_FULL - _MODEST), 1.0)
+        levels += modest * (stretched - levels)
+        return levels
+
+    def with_lowest(self, scores: NDArray[np.floating]) -> "UsualScore":
+        """Gives the same once it is known that the detector gives these scores ``(N,)``, clutter and all."""
+        lowest = float(scores.min(initial=self.lowest))
+        return self if lowest == self.lowest else self._replace(lowest=lowest)
 
     def after(self, scores: NDArray[np.floating], frames: float = 1.0) -> "UsualScore":
         """Gives the same once the scores ``(N,)`` of one frame are taken in, so many usual frames later."""
         decay = _DECAY if frames == 1 else _DECAY**frames
-        scores = scores.astype(np.float64)
-        share = min(len(scores) / _CONVINCED_BY, _FASTEST)
+        # At first 1/2, 1/3, 1/4: the mean of the prior and the frames so far.
+        share = min(len(scores) / _CONVINCED_BY, max(_FASTEST, self.unseen / (1 + self.unseen)))
         best = float(scores.max()) if len(scores) else 0.0
         height = self.height + share * (best - self.height)
         unseen, proved = (1 - share) * self.unseen, max(self.proved, height)
-        stretch = _stretch(height, unseen, proved)
-        if stretch < 1:
-            scores = np.minimum(scores / stretch, 1.0)
-        squares = scores * scores
-        weight = decay * self.weight + float(scores @ scores)
-        return UsualScore(weight, decay * self.total + float(squares @ scores), height, unseen, proved)
+        seen = UsualScore(self.weight, self.total, height, unseen, proved, self.lowest)
+        levels = seen.levels(scores)
+        squares = levels * levels
+        weight = decay * self.weight + float(levels @ levels)
+        return seen._replace(weight=weight, total=decay * self.total + float(squares @ levels))
 
 
 def activation_shares(

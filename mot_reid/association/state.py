@@ -41,6 +41,7 @@ class FrameState:
         original_rows: ``(M,)`` their row numbers as they came in.
         xyxy: ``(M, 4)`` their boxes, in double precision.
         measured: ``(M, 4)`` the same, centre x, centre y, width, height.
+        levels: ``(M,)`` their scores, stretched where the detector is modest; see `UsualScore.levels`.
         confident: ``(M,)`` those whose score is high for this detector; the others are weak.
         activating: ``(M,)`` confident ones whose score is enough to start a track soon.
         at_edge: ``(M,)`` those that the picture's edge cuts off, or nearly.
@@ -71,6 +72,7 @@ class FrameState:
     original_rows: Rows
     xyxy: NDArray[np.float64]
     measured: NDArray[np.float64]
+    levels: NDArray[np.floating]
     confident: Mask
     activating: Mask
     at_edge: Mask

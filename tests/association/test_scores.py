@@ -2,7 +2,11 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from mot_reid import Detections
+from mot_reid.association.associator import Associator
 from mot_reid.association.scores import UsualScore, activation_shares
 from mot_reid.config import AssociationConfig, load_config
 
@@ -59,16 +63,46 @@ def test_a_modest_detector_is_believed_after_a_while(level: float) -> None:
     usual = UsualScore()
     for _ in range(100):
         usual = usual.after(np.full(2, level))
-    assert 0.75 * usual.value < level
-    assert usual.stretch == pytest.approx(level / 0.6, rel=0.05)
+    assert 0.75 * usual.value < usual.levels(np.array([level]))[0]
 
 
 @pytest.mark.parametrize("level", [0.6, 0.75, 0.95])
 def test_other_detectors_are_not_stretched(level: float) -> None:
     usual = UsualScore()
     for _ in range(300):
-        usual = usual.after(np.array([level, 0.1, 0.2]))
-        assert usual.stretch == 1
+        scores = np.array([level, 0.1, 0.2])
+        usual = usual.with_lowest(scores).after(scores)
+        np.testing.assert_allclose(usual.levels(scores), scores, atol=1e-6)
+
+
+def test_a_modest_detectors_scores_are_stretched_from_its_lowest_to_its_best() -> None:
+    """Between 0.15 and 0.4 they mean what 0 to 1 mean: 0.4 is the best, 0.15 nothing, 0.275 half of it."""
+    usual, scores = UsualScore(), np.array([0.4] * 29 + [0.15])
+    for _ in range(100):
+        usual = usual.with_lowest(scores).after(scores)
+    np.testing.assert_allclose(usual.levels(np.array([0.15, 0.275, 0.4])), [0, 0.45, 0.9], atol=1e-3)
+
+
+@given(st.lists(st.floats(0.0, 1.0), min_size=2, max_size=40), st.floats(0.05, 0.7))
+def test_levels_never_change_the_order_of_scores(scores: list[float], best: float) -> None:
+    usual, ascending = UsualScore(), np.sort(scores)
+    for _ in range(50):
+        usual = usual.with_lowest(best * ascending).after(best * ascending)
+    levels = usual.levels(best * ascending)
+    assert (np.diff(levels) >= -1e-12).all()
+    assert (levels >= 0).all()
+    assert (levels <= 1).all()
+
+
+@pytest.mark.parametrize(("least", "span"), [(0.0, 1.0), (0.15, 0.25)])
+def test_what_stays_poor_is_not_followed_whatever_the_scores_are_called(least: float, span: float) -> None:
+    """Twelve people, two doubtful boxes that stay, one of clutter; scores up to 1, or from 0.15 to 0.4."""
+    scores = least + span * np.array([0.9] * 12 + [0.5] * 2 + [0.1])
+    boxes = np.array([[x, 0, x + 40, 100] for x in range(0, 1500, 100)])
+    tracker = Associator()
+    for _ in range(60):
+        tracks = tracker.step(Detections(boxes, scores))
+    assert tracks.detection_index.tolist() == list(range(12))
 
 
 def test_who_turns_up_in_the_middle_needs_a_higher_score() -> None:
