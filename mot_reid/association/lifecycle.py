@@ -147,6 +147,8 @@ def _hidden(frame: FrameState, seen: NDArray[np.float64]) -> tuple[Rows, NDArray
     if not longest:
         return np.zeros(0, np.intp), np.zeros((0, 4))
     candidates = (frame.free_tracks & ~frame.tentative & frame.within(longest)).nonzero()[0]
+    if not candidates.size:
+        return candidates, np.zeros((0, 4))
     hidden = frame.ages[candidates] - frame.interval / 2
     known = hidden * _SEEN_PER_HIDDEN <= frame.interval * rows["hits"][candidates]
     candidates = candidates[known & ~rows["at_edge"][candidates]]
