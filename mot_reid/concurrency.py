@@ -77,6 +77,10 @@ class Ahead(Iterator[Item], Generic[Item]):
             raise item.failure
         raise StopIteration
 
+    def waiting(self) -> int:
+        """Gives how many items are made and not yet taken."""
+        return self._ready.qsize()
+
     def stop(self) -> None:
         """Lets the thread end after the item in the making; whoever waits for one is told there is none."""
         self._stopped = True
@@ -149,11 +153,19 @@ class Overlap:
         self._threads = threads
         self._stages: list[Ahead[Any]] = []
 
-    def ahead(self, items: Iterable[Item], *, newest: bool = False) -> Iterator[Item]:
-        """The items, made ahead in a thread of their own; see `Ahead`."""
+    def ahead(
+        self, items: Iterable[Item], *, newest: bool = False, depth: int | None = None
+    ) -> Iterator[Item]:
+        """The items, made ahead in a thread of their own; see `Ahead`.
+
+        Args:
+            items: what to iterate over.
+            newest: drop the oldest where there is no room.
+            depth: most that wait; by default as many as everywhere, and one where old ones are dropped.
+        """
         if not self._threads:
             return iter(items)
-        stage = Ahead(items, 1 if newest else self._depth, newest=newest)
+        stage = Ahead(items, depth or (1 if newest else self._depth), newest=newest)
         self._stages.append(stage)
         return stage
 

@@ -52,6 +52,20 @@ class DetectorConfig(Settings):
     nms_iou: float = setting(0.7, "non-maximum suppression drops boxes that overlap more", low=0, high=1)
     classes: tuple[str, ...] = setting(("person",), "classes to track, by name or number; empty for all")
     max_detections: int = setting(300, "most detections kept in a frame, best first", low=1)
+    every: int | str = setting(
+        1, "the detector looks at every n-th frame; auto: as often as holds a live source's rate"
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        every = int(self.every) if str(self.every).isdecimal() else self.every
+        if every != "auto" and not (isinstance(every, int) and 1 <= every < 2**31):
+            raise ValueError(f"every: expected a whole number from 1 on, or auto, got {self.every!r}")
+        object.__setattr__(self, "every", every)
+
+    def looks_at(self, place: int) -> bool:
+        """Whether the detector looks at a frame, by its place in the run, from 0 on; with auto at each."""
+        return isinstance(self.every, str) or place % self.every == 0
 
 
 @dataclass(frozen=True)

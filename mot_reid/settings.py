@@ -89,7 +89,8 @@ def _checked_type(value: Any, expected: Any, name: str) -> Any:
         with suppress(ValueError, OverflowError):
             return float(value)  # YAML 1.1 takes 1e-1 for text
     if not isinstance(value, expected) or (isinstance(value, bool) and expected is not bool):
-        raise TypeError(f"{name}: expected {expected.__name__}, got {type(value).__name__} {_short(value)}")
+        kind = expected.__name__ if isinstance(expected, type) else str(expected).replace(" | ", " or ")
+        raise TypeError(f"{name}: expected {kind}, got {type(value).__name__} {_short(value)}")
     return value
 
 

@@ -24,6 +24,7 @@ from mot_reid.config import Config, load_config
 from mot_reid.detection.base import Detector, as_detector, checked_answer
 from mot_reid.motion.camera import load_camera_motion
 from mot_reid.notices import Notices
+from mot_reid.pixels import usable_frame
 from mot_reid.rollback import unchanged_on_failure
 from mot_reid.structures import Detections, Tracks, checked_frame, unit_rows
 from mot_reid.timing import Stopwatch
@@ -94,8 +95,7 @@ class Tracker:
         if config is not None and not isinstance(config, Config | str | Path):
             raise TypeError(f"config: expected a Config or a YAML file, got {type(config).__name__}")
         settings = config if isinstance(config, Config) else load_config(config)
-        if device is not None:
-            settings = replace(settings, device=device)
+        settings = settings if device is None else replace(settings, device=device)
         if isinstance(detector, str | Path):
             settings = replace(settings, detector=replace(settings.detector, weights=str(detector)))
         if isinstance(embedder, str | Path):
@@ -137,9 +137,8 @@ class Tracker:
         if embedder is not None:
             self._embedder = as_embedder(embedder)
             self._has_embedder = self.config.association.embedding.share > 0
-        self._missing -= {
-            name for name, model in (("detector", detector), ("embedder", embedder)) if model is not None
-        }
+        models = {"detector": detector, "embedder": embedder}
+        self._missing -= {name for name, model in models.items() if model is not None}
 
     def __getstate__(self) -> dict[str, Any]:
         """Everything but the models and the lock.
@@ -182,7 +181,8 @@ class Tracker:
         self._associator = Associator(
             self.config.association, self.config.motion, self._fps, cascade=self.cascade
         )
-        self._frame_number, self.time = 0, 0.0
+        self._frame_number, self._updates, self.time = 0, 0, 0.0
+        self._last_boxes = Tracks.empty().xyxy
         self.notices = Notices(self.notices.warns)
         self._shape: tuple[int, ...] | None = None
         self.affine: Affine | None = None
@@ -253,6 +253,7 @@ class Tracker:
         *,
         time: float | None = None,
         frame_number: int | None = None,
+        looked: bool = True,
     ) -> Tracks:
         """Takes the next frame and returns the tracks seen in it.
 
@@ -262,15 +263,19 @@ class Tracker:
         Args:
             frame: ``(H, W, 3)`` uint8 BGR. None is fine when nothing needs pixels: detections are given, with
                 embeddings unless there is no embedder, and camera motion is not estimated from frames.
-            detections: this frame's; by default the detector finds them.
+            detections: this frame's; by default the detector finds them, in every n-th frame
+                (``detector.every``). ``Detections.empty()`` says that nothing was there.
             time: of the frame in seconds of the source: its presentation time stamp, or the wall clock of a
                 live source. All ages and gates count by it. By default it goes on with the frame number,
                 at ``fps`` frames a second; 30 where that is not known.
             frame_number: the frame's number in its video, from 1; by default one more than the last. A file
                 of camera motion is read by it.
+            looked: False for no look at this frame. There, where the detector rests, and with neither a
+                detector nor detections, nobody is taken to have gone.
 
         Returns:
-            The tracks seen in this frame; ``detection_index`` leads back to the rows of ``detections``.
+            The tracks seen in this frame; ``detection_index`` leads back to the rows of ``detections``. With
+            no look those of the last one, where they should be now, and -1.
 
         Raises:
             TypeError: the frame is not an array, or detections are not `Detections`.
@@ -281,33 +286,40 @@ class Tracker:
         if not self._turn.acquire(blocking=False):
             raise RuntimeError("update: another thread is in it; a tracker follows one video, frame by frame")
         try:
-            return self._update(frame, detections, (frame_number, time))
+            return self._update(frame, detections if looked else None, (frame_number, time), looked)
         finally:
             self._turn.release()
 
-    def _update(self, frame: NDArray[Any] | None, detections: Detections | None, place: Place) -> Tracks:
+    def _update(
+        self, frame: NDArray[Any] | None, detections: Detections | None, place: Place, looked: bool
+    ) -> Tracks:
         """Does the work of `update`; ``place`` is the frame's number and time, as given."""
-        frame = self._usable(frame)
+        needs_pixels = self._camera is not None and self._camera.needs_pixels
+        frame = usable_frame(frame, self._shape, needs_pixels)
         number, seconds = next_frame(place, (self._frame_number, self.time), self._fps)
-        if detections is None:
+        looked = looked and self._has_detector and self.config.detector.looks_at(self._updates)
+        if detections is None and looked:
             if frame is None:
                 raise ValueError("frame: the detector needs the pixels; pass frame, or your own detections")
             detections = self.detect(frame)
-        elif not isinstance(detections, Detections):
+        elif detections is not None and not isinstance(detections, Detections):
             raise TypeError(f"detections: expected Detections, got {type(detections).__name__}")
-        self.notices.of_boxes(detections, self._shape if frame is None else frame.shape, number)
+        if detections is not None:
+            self.notices.of_boxes(detections, self._shape if frame is None else frame.shape, number)
         self.last_embeddings = None
-        if detections.embeddings is not None and len(detections):
+        if detections is not None and detections.embeddings is not None and len(detections):
             self.last_embeddings = np.arange(len(detections)), detections.embeddings
         embed = self._embed_callable(frame, detections)
+        moving = self._last_boxes if detections is None else detections.xyxy
         camera, affine = self._camera, None
         with unchanged_on_failure(camera):
             if camera is not None:
                 with self.stopwatch("camera motion"):
-                    affine = camera.estimate(frame, detections.xyxy, number)
+                    affine = camera.estimate(frame, moving, number)
             with self.stopwatch("associate"):
                 tracks = self._associator.step(detections, affine, embed, time=seconds)
         self.affine, self._frame_number, self.time = affine, number, seconds
+        self._last_boxes, self._updates = tracks.xyxy, self._updates + 1
         if frame is not None:
             self._shape = frame.shape
         self.notices.of_crowd(self._associator.left_out, MOST_ON_A_SPOT, number)
@@ -350,22 +362,9 @@ class Tracker:
             for found, embeddings in zip(detections, rows, strict=True)
         ]
 
-    def _usable(self, frame: NDArray[Any] | None) -> Image | None:
-        """The frame, checked against what is needed and what came before."""
-        if frame is None:
-            if self._camera is not None and self._camera.needs_pixels:
-                raise ValueError("frame: camera motion is estimated from pixels; pass camera_motion='none'")
-            return None
-        frame = checked_frame(frame)
-        if self._shape is not None and frame.shape != self._shape:
-            raise ValueError(
-                f"frame: expected shape {self._shape} as before, got {frame.shape}; reset() for a new video"
-            )
-        return frame
-
-    def _embed_callable(self, frame: Image | None, detections: Detections) -> Embed | None:
+    def _embed_callable(self, frame: Image | None, detections: Detections | None) -> Embed | None:
         """What the associator asks for embeddings; None where detections carry them, or nobody embeds."""
-        if detections.embeddings is not None or not self._has_embedder or not len(detections):
+        if not self._has_embedder or not detections or detections.embeddings is not None:
             return None
         if frame is None:
             raise ValueError("frame: the embedder needs the pixels; pass embedder='none' or embeddings")

@@ -19,7 +19,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         # Lowest first. A file imports from its own part, from floors below its own, and from the parts that
         # BESIDE names.
         "typing boxes structures exchange settings config files concurrency devices extras resources "
-        "runtimes sessions timing pickles rollback yaml_text notices",
+        "runtimes sessions timing pickles rollback yaml_text notices pixels",
         "provenance history",
         "kernels",
         "motion appearance detection video",
@@ -41,6 +41,7 @@ BESIDE = {
     "boxes": {"typing"},
     "config": {"settings", "typing", "resources"},
     "notices": {"structures", "typing"},
+    "pixels": {"structures", "typing"},
     "settings": {"yaml_text"},
     "sessions": {"devices", "resources"},
     "resources": {"files", "extras"},

@@ -189,7 +189,7 @@ def test_missing_pixels_are_asked_for(options: dict[str, str], message: str) -> 
 
 def test_a_detector_is_asked_for() -> None:
     with pytest.raises(ValueError, match="this tracker has no detector"):
-        plain_tracker().update(np.zeros((10, 10, 3), np.uint8))
+        plain_tracker().detect(np.zeros((10, 10, 3), np.uint8))
     with pytest.raises(ValueError, match="the detector needs the pixels"):
         Tracker(camera_motion="none").update(None)
     with pytest.raises(TypeError, match="detections: expected Detections, got ndarray"):

@@ -12,9 +12,11 @@ from mot_reid.association.appearance import AppearanceDistances
 from mot_reid.association.border import ImageBorder
 from mot_reid.association.budget import EmbeddingBudget
 from mot_reid.association.cascade import Stage, checked_cascade
+from mot_reid.association.classes import agreement
 from mot_reid.association.clock import Clock
 from mot_reid.association.crowding import best_of_each_spot
 from mot_reid.association.presets import CASCADES, PUBLISHED
+from mot_reid.association.rhythm import DetectorRhythm
 from mot_reid.association.rules import Rules
 from mot_reid.association.scene_shift import scene_shift
 from mot_reid.association.scores import UsualScore, activation_shares
@@ -85,12 +87,13 @@ class Associator(KeepsAttributes):
         self._border = ImageBorder()
         self._budget = EmbeddingBudget(self.association.embedding.share)
         self._clock = Clock(fps)
+        self._rhythm = DetectorRhythm()
         self._number = 0
         self.embeddable = self.embedded = self.left_out = 0
 
     def step(
         self,
-        detections: Detections,
+        detections: Detections | None,
         affine: NDArray[np.float64] | None = None,
         embed: Embed | None = None,
         *,
@@ -101,7 +104,8 @@ class Associator(KeepsAttributes):
         If it fails, also in an embedder, a gate or a cost term of the caller's, it is as it was before.
 
         Args:
-            detections: this frame's.
+            detections: this frame's; None where no detector looked at it. Then nobody is missed in it:
+                confirmed tracks go on as they moved, and those that wait for confirmation wait.
             affine: ``(2, 3)`` camera motion, maps pixels of the last frame to this one's; None where nobody
                 measured it: a shift that all boxes share is then taken for the camera's.
             embed: gives the embeddings of the detections it is asked for, at most once a frame, and for a
@@ -111,32 +115,59 @@ class Associator(KeepsAttributes):
 
         Returns:
             The confirmed tracks seen in this frame, in the order of their detections, then those that are
-            hidden behind them (``detection_index`` -1).
+            hidden behind them (``detection_index`` -1). Where nobody looked, those seen in the last look,
+            where they should be now, all with ``detection_index`` -1.
 
         Raises:
             ValueError: embeddings do not have the shape they had before, a gate or cost term of the cascade
                 gives anything but one value for each pair, or time does not go on.
         """
-        given, run = detections.embeddings, _untimed if self._stopwatch is None else self._timed
-        with unchanged_on_failure(self, self._table, self._border, self._budget, self._clock):
+        run = _untimed if self._stopwatch is None else self._timed
+        with unchanged_on_failure(self, self._table, self._border, self._budget, self._clock, self._rhythm):
+            looked = detections is not None and self._rhythm.looked(len(detections))
             self._number += 1
-            self._clock.advance(time)
+            self._clock.advance(time, looked=looked)
             motion = kalman.at_interval(self.motion, self._clock.interval)
-            frame = run("state", self._frame_state, detections, affine, embed is not None, motion)
-            asks = embed if given is None and frame.appearance_share else None
-            if given is not None and len(given):
-                run("embeddings", self._carry, frame, given)
-            for stage in self.cascade:
-                if asks is not None and stage.asks:
-                    run("embeddings", self._ask, frame, stage, asks)
-                    asks = None
-                run(stage.name, stage.match, frame)
+            if detections is None or not looked:
+                tracks = run("report", self._coast, affine, motion)
+                return tracks if detections is None else Tracks.empty()
+            frame = self._matched(detections, affine, embed, motion)
         run("update", lifecycle.update, frame, motion)
         run("start", lifecycle.start, frame, motion)
         run("confirm", lifecycle.confirm, frame)
         tracks = run("report", lifecycle.report, frame)
         run("retire", lifecycle.retire, frame)
         return tracks
+
+    def _coast(self, affine: NDArray[np.float64] | None, motion: MotionConfig) -> Tracks:
+        """Moves all tracklets on through a frame that nobody looked at, and says where they should be."""
+        rows, clock = self._table.rows, self._clock
+        ages = clock.time - rows["last_seen"]
+        self._predict(motion, clock.frames, ages)
+        self._compensate(affine, np.zeros((0, 4)), np.zeros(0, bool))
+        lasting = ages <= self.association.lifecycle.lost_time + clock.interval / 2
+        coasting = ((rows["status"] == Status.CONFIRMED) & lasting).nonzero()[0]
+        return lifecycle.predicted(self._table, coasting, self._number)
+
+    def _matched(
+        self,
+        detections: Detections,
+        affine: NDArray[np.float64] | None,
+        embed: Embed | None,
+        motion: MotionConfig,
+    ) -> FrameState:
+        """Matches the detections of a frame that was looked at; for the arguments see `step`."""
+        given, run = detections.embeddings, _untimed if self._stopwatch is None else self._timed
+        frame = run("state", self._frame_state, detections, affine, embed is not None, motion)
+        asks = embed if given is None and frame.appearance_share else None
+        if given is not None and len(given):
+            run("embeddings", self._carry, frame, given)
+        for stage in self.cascade:
+            if asks is not None and stage.asks:
+                run("embeddings", self._ask, frame, stage, asks)
+                asks = None
+            run(stage.name, stage.match, frame)
+        return frame
 
     def _timed(
         self, name: str, part: Callable[Given, Result], *given: Given.args, **named: Given.kwargs
@@ -187,13 +218,14 @@ class Associator(KeepsAttributes):
         share = 1.0 if carried else settings.embedding.share if asks else 0.0
         if share:
             self.embeddable += int(np.count_nonzero(confident))
-        shares = activation_shares(at_edge, share > 0 and self._number > 1, settings)
+        shares = activation_shares(at_edge, share > 0 and clock.looks > 1, settings)
         return FrameState(
             settings=settings,
             number=self._number,
             time=clock.time,
-            elapsed=clock.elapsed,
-            interval=clock.interval,
+            first=clock.looks == 1,
+            elapsed=clock.since_look,
+            interval=clock.interval * clock.rest,
             tracklets=table,
             tentative=table.rows["status"] == Status.TENTATIVE,
             ages=ages,
@@ -206,9 +238,7 @@ class Associator(KeepsAttributes):
             activating=confident & (levels >= shares * usual),
             at_edge=at_edge,
             border=self._border.xyxy,
-            overlapping=kernels.similar_pairs(
-                kernels.corners(table.states.position), xyxy, table.rows["class_id"], detections.classes
-            ),
+            overlapping=self._overlapping(xyxy, detections.classes),
             motion=motion,
             rules=self._rules,
             appearance_share=share,
@@ -220,6 +250,14 @@ class Associator(KeepsAttributes):
             return detections.scores
         self._usual_score = self._usual_score.with_lowest(detections.scores)
         return self._usual_score.levels(detections.scores)
+
+    def _overlapping(
+        self, xyxy: NDArray[np.float64], classes: NDArray[np.int64]
+    ) -> tuple[Indices, Indices, NDArray[np.float64]]:
+        """Pairs all tracklets with the detections ``(M, 4)`` that they overlap, see `FrameState`."""
+        rows, columns, overlaps = kernels.similar_pairs(kernels.corners(self._table.states.position), xyxy)
+        agreed = agreement(self._table, rows, classes[columns])
+        return rows, columns, overlaps if agreed is None else overlaps * agreed
 
     def _predict(self, motion: MotionConfig, frames: float, ages: NDArray[np.float64]) -> None:
         """Moves all tracklets on by so many usual frames; no further than overlap can bring anything back."""

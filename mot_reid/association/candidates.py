@@ -81,7 +81,7 @@ def embedded(frame: FrameState) -> Mask:
 
 
 def overlapping(frame: FrameState, tracks: Mask, detections: Mask) -> Pairs:
-    """Pairs tracklets ``(T,)`` and detections ``(M,)`` of one class whose boxes share some area."""
+    """Pairs tracklets ``(T,)`` and detections ``(M,)`` whose boxes share some area."""
     return _above(frame, tracks, detections, -1.0, -1.0)
 
 

@@ -35,20 +35,26 @@ class Clock(KeepsAttributes):
         time: of the last frame, seconds.
         interval: seconds from one frame to the next as a rule.
         elapsed: seconds between the last two frames.
+        since_look: seconds from the last frame but this one that was looked at to this one.
+        looks: how many frames were looked at so far.
+        rest: how many frames ago the last look but this one was; 1 where every frame is looked at.
     """
 
     def __init__(self, fps: float | None = None) -> None:
         self._fps = fps
         self._intervals: tuple[float, ...] = ()
         self._started = False
+        self._looked = True
         self.time = 0.0
-        self.interval = self.elapsed = 1 / (fps or NOMINAL_RATE)
+        self.interval = self.elapsed = self.since_look = 1 / (fps or NOMINAL_RATE)
+        self.looks, self.rest = 0, 1
 
-    def advance(self, time: float | None = None) -> None:
+    def advance(self, time: float | None = None, *, looked: bool = True) -> None:
         """Goes on to the next frame.
 
         Args:
             time: of the frame, seconds; None for one interval after the last.
+            looked: whether a detector looked at it.
 
         Raises:
             ValueError: the time is not finite, or does not lie behind the last frame's.
@@ -66,6 +72,10 @@ class Clock(KeepsAttributes):
                 self._intervals = tuple(intervals)
                 self.interval = intervals[len(intervals) // 2]
         self.time, self._started = time, True
+        self.since_look = self.elapsed + (0.0 if self._looked else self.since_look)
+        self.rest = 1 if self._looked else self.rest + 1
+        self._looked = looked
+        self.looks += looked
 
     @property
     def frames(self) -> float:

@@ -4,14 +4,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid import kernels
+from mot_reid.association.classes import doubles, vote
 from mot_reid.association.confidence import revival_confidence
 from mot_reid.association.state import UNMATCHED, FrameState
-from mot_reid.association.tracklets import Status
+from mot_reid.association.tracklets import Status, TrackletTable
+from mot_reid.boxes import iou
 from mot_reid.config import MotionConfig
 from mot_reid.motion import kalman
 from mot_reid.structures import Tracks
 
-__all__ = ["confirm", "report", "retire", "start", "update"]
+__all__ = ["confirm", "predicted", "report", "retire", "start", "update"]
 
 Rows = NDArray[np.intp]
 
@@ -38,6 +40,7 @@ def update(frame: FrameState, motion: MotionConfig) -> None:
     kalman.update(
         states, matched, measured, motion, frame.levels[chosen] if frame.rules.score_noise else None
     )
+    vote(frame.tracklets, matched, frame.detections.classes[chosen], scores)
     rows["score"][matched] = scores
     rows["last_seen"][matched] = frame.time
     rows["at_edge"][matched] = frame.at_edge[chosen]
@@ -89,6 +92,7 @@ def start(frame: FrameState, motion: MotionConfig) -> None:
         return
     shared = kernels.most_shared(detections.xyxy, detections.classes, starting, (~free).nonzero()[0])
     starting = starting[shared <= frame.rules.duplicate_iou]
+    starting = starting[~_by_another_name(frame, starting)]
     states = kalman.initiate(frame.measured[starting], motion)
     classes, scores = detections.classes[starting], detections.scores[starting]
     rows = table.append(states, classes, scores, frame.number, frame.time)
@@ -98,13 +102,25 @@ def start(frame: FrameState, motion: MotionConfig) -> None:
     _remember_appearance(frame, rows, starting)
 
 
+def _by_another_name(frame: FrameState, starting: Rows) -> NDArray[np.bool_]:
+    """Which detections ``(K,)`` double a matched one that the detector has called by their class, too."""
+    matched = (~frame.free_detections).nonzero()[0]
+    matched = matched[frame.tracklets.rows["votes"][frame.track_of[matched], 0] > 0]
+    if not starting.size or not matched.size:
+        return np.zeros(len(starting), bool)
+    same = doubles(frame.tracklets, frame.track_of[matched], frame.detections.classes[starting])
+    close = iou(frame.xyxy[matched], frame.xyxy[starting]) > frame.rules.duplicate_iou
+    found: NDArray[np.bool_] = (same & close).any(axis=0)
+    return found
+
+
 def confirm(frame: FrameState) -> None:
     """Gives ids to tentative tracklets seen often enough; to activated ones in the first frame at once."""
     rows, settings = frame.tracklets.rows, frame.settings
     waiting = (rows["status"] == Status.TENTATIVE) & (rows["last_seen"] == frame.time)
     tentative = waiting.nonzero()[0]
     if tentative.size:
-        soon = 1 if frame.number == 1 else settings.tentative.min_hits
+        soon = 1 if frame.first else settings.tentative.min_hits
         late = max(_UNACTIVATED_HITS, settings.tentative.min_hits)
         enough = np.where(rows["activated"][tentative], soon, late)
         frame.tracklets.confirm(tentative[rows["hits"][tentative] >= enough])
@@ -133,6 +149,21 @@ def report(frame: FrameState) -> Tracks:
         id_confidence=rows["id_confidence"][chosen],
         velocity=frame.tracklets.states.velocity[chosen, :2].astype(np.float32),
         age=frame.number - rows["first_seen"][chosen],
+    )
+
+
+def predicted(table: TrackletTable, rows: Rows, number: int) -> Tracks:
+    """Gives some confirmed tracklets ``(K,)`` where they should be in frame ``number``, with no detection."""
+    chosen = table.rows[rows]
+    return Tracks(
+        ids=chosen["id"],
+        xyxy=kernels.corners(table.states.position[rows]).astype(np.float32),
+        scores=chosen["score"],
+        classes=chosen["class_id"],
+        detection_index=np.full(len(rows), UNMATCHED, np.int64),
+        id_confidence=chosen["id_confidence"],
+        velocity=table.states.velocity[rows, :2].astype(np.float32),
+        age=number - chosen["first_seen"],
     )
 
 

@@ -32,8 +32,9 @@ class FrameState:
         settings: the associator's.
         number: how many frames there were, this one included.
         time: of this frame, seconds of the source.
-        elapsed: seconds since the last frame.
-        interval: seconds from frame to frame as a rule.
+        first: whether it is the first that was looked at.
+        elapsed: seconds since the last frame that was looked at.
+        interval: seconds that those usually are: from frame to frame, times the frames from look to look.
         tracklets: the table of all of them, moved to where they are expected in this frame.
         tentative: ``(T,)`` tracklets that were not confirmed before this frame.
         ages: ``(T,)`` seconds since each tracklet was last seen.
@@ -46,8 +47,9 @@ class FrameState:
         activating: ``(M,)`` confident ones whose score is enough to start a track soon.
         at_edge: ``(M,)`` those that the picture's edge cuts off, or nearly.
         border: ``(4,)`` the edges of the picture, infinite where they are not known.
-        overlapping: the tracklet, the detection and the overlap ``(P,)`` of each pair of one class whose
-            boxes share some area, tracklets ascending. The overlap is IoU times the squared IoU of heights.
+        overlapping: the tracklet, the detection and the overlap ``(P,)`` of each pair whose boxes share some
+            area, tracklets ascending. The overlap is IoU times the squared IoU of heights, and less where
+            their classes differ, see `mot_reid.association.classes.agreement`.
         motion: settings of the Kalman filter.
         rules: of the method.
         appearance_share: the share of the confident detections whose embeddings there are, all in all; 0 for
@@ -63,6 +65,7 @@ class FrameState:
     settings: AssociationConfig
     number: int
     time: float
+    first: bool
     elapsed: float
     interval: float
     tracklets: TrackletTable

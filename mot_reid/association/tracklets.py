@@ -17,6 +17,8 @@ _ROW = np.dtype(
         ("id", np.int64),  # 0 while tentative: ids are given out on confirmation, so that none is wasted
         ("status", np.int8),
         ("class_id", np.int64),
+        ("voted", np.int64, 4),  # classes that its detections had, where they disagreed
+        ("votes", np.float64, 4),  # for each of those, see `mot_reid.association.classes`; 0 for none
         ("hits", np.int64),  # detections so far, from the first activating one on if there is one
         ("activated", np.bool_),  # one of them had the score that starts a track soon
         ("first_seen", np.int64),  # frame of the first detection

@@ -94,6 +94,7 @@ class TrackOptions:
     image_size: Annotated[int | None, setting_option("detector.image_size", "--image-size", panel=MODELS)] = (
         None
     )
+    every: Annotated[str | None, setting_option("detector.every", "--every", panel=MODELS)] = None
     jobs: Annotated[
         int | None,
         typer.Option(
@@ -236,7 +237,12 @@ def _tracker(given: TrackOptions, *, live: bool, at_once: int) -> Tracker:
     if detects and tracker.config.detector.weights == NONE:
         raise UsageError("--detector none: needs --detections FILE")
     if not detects:
-        unused = {"--classes": given.classes, "--score": given.score, "--image-size": given.image_size}
+        unused = {
+            "--classes": given.classes,
+            "--score": given.score,
+            "--image-size": given.image_size,
+            "--every": given.every,
+        }
         unused["--detector"] = None if given.detector == NONE else given.detector
         _refuse(unused)
     chosen_formats(tracker.config.output.formats)

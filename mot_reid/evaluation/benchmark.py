@@ -177,6 +177,8 @@ def _run_one(task: _Task, config: Config) -> SequenceRun:
         with watch("refine"):
             tracks = _with_hindsight(sequence, inputs, config, tracks)
     milliseconds = dict(inputs.milliseconds)
+    if "detect" in milliseconds:
+        milliseconds["detect"] *= sum(map(config.detector.looks_at, range(frames))) / frames
     if "embed" in milliseconds:
         milliseconds["embed"] *= crops / frames
     milliseconds |= {stage: 1000 * spent / frames for stage, spent in watch.seconds.items()}
@@ -204,12 +206,18 @@ def _with_hindsight(
 def track_inputs(sequence: Sequence, inputs: SequenceInputs, config: Config) -> tuple[dict[int, Tracks], int]:
     """Tracks through one sequence as `mot_reid.tracker.Tracker` does, which asks for embeddings.
 
+    Where the detector rests (``detector.every``), its detections are left out, those of files too.
+
     Returns:
         The tracks of each frame number, and how many embeddings were asked for.
     """
     associator = Associator(config.association, config.motion, sequence.fps)
     tracks, crops = {}, 0
-    for number, detections, affine in zip(sequence.frames, inputs.detections, inputs.affines, strict=True):
+    frames = zip(sequence.frames, inputs.detections, inputs.affines, strict=True)
+    for place, (number, detections, affine) in enumerate(frames):
+        if not config.detector.looks_at(place):
+            tracks[number] = associator.step(None, affine)
+            continue
         embeddings = detections.embeddings
 
         def embed(rows: Indices, embeddings: Embeddings | None = embeddings) -> Embeddings:
@@ -238,6 +246,7 @@ def _input_settings(config: Config) -> Config:
     association = replace(plain.association, low_score=config.association.low_score, embedding=embedding)
     return replace(
         config,
+        detector=replace(config.detector, every=1),
         association=association,
         motion=plain.motion,
         offline=plain.offline,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import closing, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
@@ -116,7 +116,7 @@ class DetectStage(Stage[Detections]):
     way_out = "--detections"
 
     def __init__(self, config: Config) -> None:
-        self._config, self._device = config.detector, config.device
+        self._config, self._device = replace(config.detector, every=1), config.device
 
     @cached_property
     def _network(self) -> dict[str, Any]:

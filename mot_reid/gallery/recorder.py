@@ -193,6 +193,7 @@ class Recorder:
                 self._tracks[track_id] = track
             track.crossed |= hidden > 0.3 or time - track.last[1] > 0.5
             track.last, track.confidence = (frame_number, time), min(track.confidence, sure)
+            track.class_id = class_id  # the latest is the class that most of the evidence speaks for
             if track.boxes % track.thinned == 0:
                 track.rows.append((frame_number, time, *box))
             track.boxes += 1

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from mot_reid.concurrency import Overlap, batched, side_by_side
+from mot_reid.concurrency import Ahead, Overlap, batched, side_by_side
 from mot_reid.config import Config
 from mot_reid.gallery.recorder import Recorder as TrackletRecorder
 from mot_reid.offline.recorder import Recorder
@@ -43,6 +43,11 @@ __all__ = [
     "track_source",
     "tracked_steps",
 ]
+
+# So many frames of a live source wait at the most while the detector looks at another one (detector.every:
+# auto): two seconds at 15 a second.
+_MOST_BEHIND = 30
+_LONGEST_REST = 10
 
 
 def network_threads(config: Config, *, live: bool, detects: bool) -> int:
@@ -154,6 +159,7 @@ class Step:
     Attributes:
         frame: as the source gives it, with its time.
         found: its detections.
+        looked: whether the detector looked at it.
         tracks: its tracks, once it is tracked.
         affine: camera motion ``(2, 3)`` since the frame before, or None where it is not known.
         picture: what is drawn of it, where anything is.
@@ -161,6 +167,7 @@ class Step:
 
     frame: Frame
     found: Detections
+    looked: bool = True
     tracks: Tracks = field(default_factory=Tracks.empty)
     affine: Affine | None = None
     picture: Image | None = None
@@ -214,6 +221,7 @@ def _run(
                 for _, sink in sinks:
                     sink.put(tracked)
                 summary.count(step.frame.number, step.tracks)
+                summary.looked += step.looked
                 summary.found += len(step.found)
                 summary.other_classes.update(step.found.other_classes)
                 summary.best_score = max(summary.best_score, float(step.found.scores.max(initial=0.0)))
@@ -254,8 +262,13 @@ def tracked_steps(
         memory: takes in the tracks for a gallery; None where nothing shall be remembered.
     """
     live = source.info.live
-    frames = overlap.ahead(_decoded(source, tracker.stopwatch), newest=live)
-    steps = overlap.ahead(_detected(frames, tracker, detections, live=live))
+    holds = live and tracker.config.detector.every == "auto" and detections is None
+    decoded = _decoded(source, tracker.stopwatch)
+    frames = overlap.ahead(decoded, newest=live, depth=_MOST_BEHIND if holds else None)
+    if holds:
+        steps = overlap.ahead(_detected_newest(frames, tracker))
+    else:
+        steps = overlap.ahead(_detected(frames, tracker, detections, live=live))
     ahead = 1 if tracker.embedder is None else tracker.embedder.frames_at_once
     # What is worth embedding selectively shows only when the frames before are tracked.
     if ahead > 1 and not live and tracker.config.association.embedding.share == 1:
@@ -281,24 +294,54 @@ def _detected(
 ) -> Iterator[Step]:
     if given is not None:
         return (Step(frame, given.get(frame.number, Detections.empty())) for frame in frames)
+    looks_at = tracker.config.detector.looks_at
+    placed = enumerate(frames)
     # A live source's frames shall be answered one by one, as fast as can be.
     batch_size = 1 if live else tracker.detector.batch_size
     if batch_size > 1:
 
-        def detected(batch: list[Frame]) -> list[Step]:
-            return list(map(Step, batch, tracker.detect_batch([frame.image for frame in batch])))
+        def detected(batch: list[tuple[int, Frame]]) -> list[Step]:
+            looked = [looks_at(place) for place, _ in batch]
+            images = [frame.image for (_, frame), looks in zip(batch, looked, strict=True) if looks]
+            found = iter(tracker.detect_batch(images) if images else [])
+            return [
+                Step(frame, next(found) if looks else Detections.empty(), looks)
+                for (_, frame), looks in zip(batch, looked, strict=True)
+            ]
 
-        return batched(detected, frames, batch_size)
+        return batched(detected, placed, batch_size)
+
+    def detected_one(entry: tuple[int, Frame]) -> Step:
+        looks = looks_at(entry[0])
+        found = tracker.detect(entry[1].image) if looks else Detections.empty()
+        return Step(entry[1], found, looks)
+
     one_by_one = live or not tracker.config.pipeline.overlap
     workers = 1 if one_by_one else tracker.detector.calls_at_once
-    return side_by_side(lambda frame: Step(frame, tracker.detect(frame.image)), frames, workers)
+    return side_by_side(detected_one, placed, workers)
+
+
+def _detected_newest(frames: Iterator[Frame], tracker: Tracker) -> Iterator[Step]:
+    """Detects in a frame of a live source where none that is newer waits, so that the tracker keeps up.
+
+    Where all the rest is too slow as well, each `_LONGEST_REST`-th is looked at, and some are dropped.
+    """
+    waiting = frames.waiting if isinstance(frames, Ahead) else int
+    rest = _LONGEST_REST
+    for frame in frames:
+        looks = not waiting() or rest >= _LONGEST_REST
+        rest = 1 if looks else rest + 1
+        yield Step(frame, tracker.detect(frame.image) if looks else Detections.empty(), looks)
+        del frame
 
 
 def _embedded(steps: Iterator[Step], tracker: Tracker, ahead: int) -> Iterator[Step]:
     """Embeds everybody in several frames at once; what `Tracker.update` would leave out is cheap enough."""
 
     def embedded(batch: list[Step]) -> list[Step]:
-        without = [step for step in batch if step.found.embeddings is None]
+        without = [step for step in batch if step.looked and step.found.embeddings is None]
+        if not without:
+            return batch
         found = tracker.embed_batch([step.frame.image for step in without], [step.found for step in without])
         for step, with_looks in zip(without, found, strict=True):
             step.found = with_looks
@@ -313,7 +356,7 @@ def _tracked(steps: Iterator[Step], tracker: Tracker, memory: TrackletRecorder |
         number, image, seconds = step.frame.number, step.frame.image, step.frame.time
         if seconds is not None and seconds <= last:  # a time stamp that stands twice, or goes back
             seconds = None
-        step.tracks = tracker.update(image, step.found, time=seconds, frame_number=number)
+        step.tracks = tracker.update(image, step.found, time=seconds, frame_number=number, looked=step.looked)
         last = tracker.time
         step.affine = tracker.affine
         if memory is not None:

@@ -37,6 +37,7 @@ class Summary:
         notes: what a user should know of the source and the outputs, a sentence each.
         interrupted: whether Ctrl-C ended it; a live source has no other end, so that it is complete then.
         detections_used: frames whose detections were given.
+        looked: frames that the detector looked at, or that came with detections.
         found: detections in all frames.
         best_score: the highest score of any of them.
         other_classes: boxes that the detector found of classes that are not wanted, by name.
@@ -61,6 +62,7 @@ class Summary:
     notes: list[str] = field(default_factory=list)
     interrupted: bool = False
     detections_used: int = 0
+    looked: int = 0
     found: int = 0
     best_score: float = 0.0
     other_classes: Counter[str] = field(default_factory=Counter)
@@ -99,6 +101,7 @@ class Summary:
             "interrupted": self.interrupted,
             "frames": self.frames,
             "last_frame": self.last_frame,
+            "frames_looked_at": self.looked,
             "frames_dropped": self.dropped,
             "frames_damaged": self.damaged,
             "notes": self.notes,

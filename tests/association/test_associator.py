@@ -468,16 +468,6 @@ def test_a_pan_shows_in_the_boxes_of_a_group() -> None:
     assert ids(measured.step(people(*moved), still)) == []
 
 
-def test_classes_are_kept_apart() -> None:
-    tracker = Associator()
-    box = [[0, 0, 40, 100]]
-    first = tracker.step(Detections(box, classes=[0]))
-    second = tracker.step(Detections(box, classes=[2]))
-    third = tracker.step(Detections(box, classes=[2]))
-    assert (ids(first), ids(second), ids(third)) == ([1], [], [2])
-    assert third.classes.tolist() == [2]
-
-
 def test_embeddings_of_another_length_are_refused() -> None:
     tracker = Associator(configured("embedding.share=1"))
     step(tracker, people((0, 0)), RED)

@@ -89,7 +89,7 @@ def test_pairs_of_boxes(seed: int, some: int, others: int) -> None:
     random = np.random.default_rng(seed)
     a, b = boxes(random, some), boxes(random, others)
     classes = random.integers(0, 2, some), random.integers(0, 2, others)
-    same(lambda module: module.similar_pairs(a, b, *classes))
+    same(lambda module: module.similar_pairs(a, b))
     same(lambda module: module.covered_in_front(a, b))
     same(lambda module: module.mutual_best(a, b, 0.1))
     some_of_them, others_of_them = np.arange(0, some, 2), np.arange(1, some, 2)
@@ -194,7 +194,7 @@ def test_arrays_that_cannot_be_written_are_taken() -> None:
     classes = np.zeros(2, np.int64)
     for array in (xyxy, classes):
         array.flags.writeable = False
-    same(lambda module: module.similar_pairs(xyxy, xyxy, classes, classes))
+    same(lambda module: module.similar_pairs(xyxy, xyxy))
     same(lambda module: module.covered_in_front(xyxy[::-1], xyxy))
 
 

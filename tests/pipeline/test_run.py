@@ -122,6 +122,43 @@ def test_overlapping_changes_nothing(tmp_path: Path) -> None:
     assert models["detector"].batches == models["embedder"].batches == [7] * 5 + [5]
 
 
+def test_a_detector_that_rests_does_so_in_every_kind_of_run(tmp_path: Path) -> None:
+    every = "detector.every=3"
+    summary = run(tmp_path / "in turn", None, "pipeline.overlap=no", every)
+    expected = written(tmp_path / "in turn")
+    rows = np.loadtxt(tmp_path / "in turn" / "tracks.txt", delimiter=",")
+    assert (summary.frames, summary.looked) == (40, 14)
+    assert set(rows[:, 0]) == set(range(1, 41))
+    variants: dict[str, dict[str, Any]] = {
+        "side by side": {"detector": ByColour(calls_at_once=3)},
+        "in batches": {"detector": ByColour(batch_size=2), "embedder": MeanColour(frames_at_once=2)},
+    }
+    for name, models in variants.items():
+        run(tmp_path / name, None, every, **models)
+        assert written(tmp_path / name) == expected, name
+    assert sum(models["detector"].batches) == 14
+
+
+def test_auto_holds_a_live_sources_rate(tmp_path: Path) -> None:
+    class Slow(ByColour):
+        def detect(self, frames: Sequence[np.ndarray]) -> list[Detections]:
+            time.sleep(0.04)
+            return super().detect(frames)
+
+    options = ("detector.every=auto", "output.formats=[mot]", "camera.motion=none")
+    live = run(
+        tmp_path / "live", Walk(100, live=True, pause=0.01), *options, detector=Slow(), embedder="none"
+    )
+    assert (live.frames, live.dropped) == (100, 0)
+    assert 10 <= live.looked <= 60
+    rows = np.loadtxt(tmp_path / "live" / "tracks.txt", delimiter=",")
+    assert len(set(rows[:, 0])) > 90
+    told = json.loads((tmp_path / "live" / "summary.json").read_text())
+    assert told["frames_looked_at"] == live.looked
+    file = run(tmp_path / "file", Walk(10), *options, embedder="none")
+    assert file.looked == 10
+
+
 def test_selective_embedding_asks_frame_by_frame(tmp_path: Path) -> None:
     share = "association.embedding.share=0.3"
     run(tmp_path / "in turn", None, "pipeline.overlap=no", share)

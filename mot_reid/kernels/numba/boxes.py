@@ -126,8 +126,8 @@ def _similarity(a, m, b, n):
     return vertical * vertical * _iou(a, m, b, n)
 
 
-@compiled(types.Tuple((FOUND, FOUND, types.Array(F8, 1, "C"))), BOXES, BOXES, ROWS, CLASSES, CLASSES)
-def _similar_pairs(a, b, order, classes_a, classes_b):
+@compiled(types.Tuple((FOUND, FOUND, types.Array(F8, 1, "C"))), BOXES, BOXES, ROWS)
+def _similar_pairs(a, b, order):
     (first, last), edges = _reach(a, b, order), _in_order(b, order)
     room = (last - first).sum()
     rows, columns, similar = np.empty(room, np.intp), np.empty(room, np.intp), np.empty(room)
@@ -135,15 +135,14 @@ def _similar_pairs(a, b, order, classes_a, classes_b):
     for m in range(len(a)):
         for k in meeting[: _meeting(a, m, edges, first[m], last[m], meeting)]:
             n = order[k]
-            if classes_a[m] == classes_b[n]:
-                rows[count], columns[count] = m, n
-                similar[count] = _similarity(a, m, b, n)
-                count += 1
+            rows[count], columns[count] = m, n
+            similar[count] = _similarity(a, m, b, n)
+            count += 1
     return rows[:count], columns[:count], similar[:count]
 
 
-def similar_pairs(a, b, classes_a, classes_b):
-    return _similar_pairs(a, b, _order(a, b), classes_a, classes_b)
+def similar_pairs(a, b):
+    return _similar_pairs(a, b, _order(a, b))
 
 
 @compiled(types.Array(F8, 1, "C"), BOXES, BOXES, ROWS)

@@ -43,18 +43,13 @@ def centres(xyxy: Array) -> Array:
     return xyxy_to_cxcywh(xyxy)
 
 
-def similar_pairs(
-    a: Array, b: Array, classes_a: NDArray[np.int64], classes_b: NDArray[np.int64]
-) -> tuple[Rows, Rows, Array]:
-    """The pairs of boxes ``(A, 4)`` and ``(B, 4)`` that share some area and are of one class.
+def similar_pairs(a: Array, b: Array) -> tuple[Rows, Rows, Array]:
+    """The pairs of boxes ``(A, 4)`` and ``(B, 4)`` that share some area.
 
     Returns:
         Row numbers in ``a``, ascending, and in ``b``, and how alike the boxes lie, each ``(K,)``.
     """
     rows, columns = overlapping(a, b)
-    same_class = classes_a[rows] == classes_b[columns]
-    if not same_class.all():
-        rows, columns = rows[same_class], columns[same_class]
     return rows, columns, similar_boxes(a[rows], b[columns])
 
 
