@@ -27,9 +27,9 @@ RUNS = {
     "mot17-yolox-offline": f"{_YOLOX} --camera-motion gmc.txt --offline",
     "mot17-frcnn": "mot17 --detections frcnn --embedder none --camera-motion gmc.txt",
     "mot17-dpm": "mot17 --detections dpm --embedder none --camera-motion gmc.txt",
-    "pets09-s2l1": "pets09-s2l1",
+    "pets09-s2l1": "pets09-s2l1 --set association.reentry=new",
     "pets09-s2l1-no-appearance": "pets09-s2l1 --embedder none",
-    "adl-rundle-6": "adl-rundle-6",
+    "adl-rundle-6": "adl-rundle-6 --set association.reentry=new",
     "adl-rundle-6-no-appearance": "adl-rundle-6 --embedder none",
 }
 """The arguments of ``mot-reid benchmark`` for each table."""

@@ -137,9 +137,6 @@ class ReviveConfig(Settings):
 
     lost_time: float = setting(20.0, "seconds for which a lost track can come back by appearance", low=0)
     gate: float = setting(0.7, "largest distance of appearance that brings a lost track back", low=0, high=2)
-    edge_gate: float = setting(
-        0.2, "largest distance for a track that left or comes in at the picture's edge", low=0, high=2
-    )
     reach: float = setting(2.5, "how far from the expected place a lost track may turn up, heights", low=0)
 
 
@@ -199,6 +196,11 @@ class AssociationConfig(Settings):
     )
     low_score: float = setting(0.1, "detections below this score are left out", low=0, high=1)
     edge_margin: float = setting(0.25, "a box this near to the picture's edge is at it, widths", low=0)
+    reentry: str = setting(
+        "same",
+        "who leaves the picture and returns is the same person, or a new one as MOTChallenge counts",
+        choices=("same", "new"),
+    )
     confident: ConfidentConfig = field(default_factory=ConfidentConfig)
     weak: WeakConfig = field(default_factory=WeakConfig)
     revive: ReviveConfig = field(default_factory=ReviveConfig)
@@ -237,7 +239,8 @@ _ASSOCIATION_BEFORE = {
     "revive_age": "association.revive.lost_time, in seconds, stands for it",
     "revive_time": "revive.lost_time",
     "revive_gate": "revive.gate",
-    "revive_edge_gate": "revive.edge_gate",
+    "revive_edge_gate": "association.reentry, same or new, stands for it",
+    "revive.edge_gate": "association.reentry, same or new, stands for it",
     "revive_margin": "revive.margin",
     "revive_speed": "revive.speed",
     "revive_reach": "revive.reach",

@@ -20,6 +20,7 @@ from mot_reid.association.cascade import Stage, checked_cascade
 from mot_reid.association.clock import Place, next_frame
 from mot_reid.association.crowding import MOST_ON_A_SPOT
 from mot_reid.association.presets import CASCADES
+from mot_reid.association.reentry import IdChange
 from mot_reid.config import Config, load_config
 from mot_reid.detection.base import Detector, as_detector, checked_answer
 from mot_reid.motion.camera import load_camera_motion
@@ -67,6 +68,7 @@ class Tracker:
         stopwatch: seconds spent in each stage.
         notices: what looked wrong in the input since the last `reset`; each is an `InputWarning` too.
         time: of the last frame, seconds of the source; 0 before the first.
+        id_changes: rows of earlier frames that, as the last frame shows, belong to another id.
         affine: camera motion ``(2, 3)`` into the last frame, or None where it is not known.
         last_embeddings: rows of the last frame's detections ``(K,)`` that have embeddings, and those
             ``(K, D)``: what was asked for, or came with the detections; None where there are none.
@@ -108,9 +110,8 @@ class Tracker:
         self.cascade = checked_cascade(CASCADES[settings.association.cascade] if cascade is None else cascade)
         self._fps: float | None = None
         self.stopwatch, self.notices = Stopwatch(), Notices()
-        named = str | Path | None
-        self._detector = None if isinstance(detector, named) else as_detector(detector)
-        self._embedder = None if isinstance(embedder, named) else as_embedder(embedder)
+        self._detector = None if isinstance(detector, str | Path | None) else as_detector(detector)
+        self._embedder = None if isinstance(embedder, str | Path | None) else as_embedder(embedder)
         self._camera = load_camera_motion(settings.camera)
         self._has_detector = self._detector is not None or settings.detector.weights != NONE
         given = self._embedder is not None
@@ -182,7 +183,7 @@ class Tracker:
             self.config.association, self.config.motion, self._fps, cascade=self.cascade
         )
         self._frame_number, self._updates, self.time = 0, 0, 0.0
-        self._last_boxes = Tracks.empty().xyxy
+        self._last_boxes, self.id_changes = Tracks.empty().xyxy, list[IdChange]()
         self.notices = Notices(self.notices.warns)
         self._shape: tuple[int, ...] | None = None
         self.affine: Affine | None = None
@@ -294,8 +295,7 @@ class Tracker:
         self, frame: NDArray[Any] | None, detections: Detections | None, place: Place, looked: bool
     ) -> Tracks:
         """Does the work of `update`; ``place`` is the frame's number and time, as given."""
-        needs_pixels = self._camera is not None and self._camera.needs_pixels
-        frame = usable_frame(frame, self._shape, needs_pixels)
+        frame = usable_frame(frame, self._shape, self._camera is not None and self._camera.needs_pixels)
         number, seconds = next_frame(place, (self._frame_number, self.time), self._fps)
         looked = looked and self._has_detector and self.config.detector.looks_at(self._updates)
         if detections is None and looked:
@@ -320,8 +320,8 @@ class Tracker:
                 tracks = self._associator.step(detections, affine, embed, time=seconds)
         self.affine, self._frame_number, self.time = affine, number, seconds
         self._last_boxes, self._updates = tracks.xyxy, self._updates + 1
-        if frame is not None:
-            self._shape = frame.shape
+        self._shape = self._shape if frame is None else frame.shape
+        self.id_changes = self._associator.id_changes
         self.notices.of_crowd(self._associator.left_out, MOST_ON_A_SPOT, number)
         return tracks
 

@@ -16,6 +16,7 @@ from mot_reid.association.classes import agreement
 from mot_reid.association.clock import Clock
 from mot_reid.association.crowding import best_of_each_spot
 from mot_reid.association.presets import CASCADES, PUBLISHED
+from mot_reid.association.reentry import IdChange, Returns, nearest_others, recognise
 from mot_reid.association.rhythm import DetectorRhythm
 from mot_reid.association.rules import Rules
 from mot_reid.association.scene_shift import scene_shift
@@ -64,6 +65,7 @@ class Associator(KeepsAttributes):
         cascade: its stages.
         embeddable: how many detections could have been embedded so far, all confident ones.
         embedded: how many of them were.
+        id_changes: what the last frame says about rows of earlier ones, see `mot_reid.association.reentry`.
         left_out: how many detections did not count so far because too many lay on one spot
             (`mot_reid.association.crowding`).
     """
@@ -88,6 +90,8 @@ class Associator(KeepsAttributes):
         self._budget = EmbeddingBudget(self.association.embedding.share)
         self._clock = Clock(fps)
         self._rhythm = DetectorRhythm()
+        self._returns = Returns()
+        self.id_changes: list[IdChange] = []
         self._number = 0
         self.embeddable = self.embedded = self.left_out = 0
 
@@ -129,12 +133,14 @@ class Associator(KeepsAttributes):
             self._clock.advance(time, looked=looked)
             motion = kalman.at_interval(self.motion, self._clock.interval)
             if detections is None or not looked:
+                self.id_changes = []
                 tracks = run("report", self._coast, affine, motion)
                 return tracks if detections is None else Tracks.empty()
             frame = self._matched(detections, affine, embed, motion)
-        run("update", lifecycle.update, frame, motion)
+        run("update", lifecycle.update, frame, motion, self._returns)
         run("start", lifecycle.start, frame, motion)
         run("confirm", lifecycle.confirm, frame)
+        self.id_changes = run("return", self._returned, frame) if frame.gates is not None else []
         tracks = run("report", lifecycle.report, frame)
         run("retire", lifecycle.retire, frame)
         return tracks
@@ -218,6 +224,9 @@ class Associator(KeepsAttributes):
         share = 1.0 if carried else settings.embedding.share if asks else 0.0
         if share:
             self.embeddable += int(np.count_nonzero(confident))
+        gates = None
+        if share and settings.reentry == "same":
+            gates = self._returns.neighbours.gates(table.given_ids - table.rows["newcomers"])
         shares = activation_shares(at_edge, share > 0 and clock.looks > 1, settings)
         return FrameState(
             settings=settings,
@@ -242,6 +251,7 @@ class Associator(KeepsAttributes):
             motion=motion,
             rules=self._rules,
             appearance_share=share,
+            gates=gates,
         )
 
     def _levels(self, detections: Detections) -> NDArray[np.floating]:
@@ -250,6 +260,12 @@ class Associator(KeepsAttributes):
             return detections.scores
         self._usual_score = self._usual_score.with_lowest(detections.scores)
         return self._usual_score.levels(detections.scores)
+
+    def _returned(self, frame: FrameState) -> list[IdChange]:
+        """Learns from this frame who is who, and corrects what was wrong of it until now."""
+        returns = self._returns
+        returns.neighbours = returns.neighbours.after(nearest_others(frame))
+        return returns.judge(frame) + recognise(frame, returns)
 
     def _overlapping(
         self, xyxy: NDArray[np.float64], classes: NDArray[np.int64]

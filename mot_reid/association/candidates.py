@@ -30,7 +30,14 @@ Mask = NDArray[np.bool_]
 # Heights by which the camera must have moved on for edges to say nothing about who went through them.
 _CARRIED_AWAY = 0.5
 # A pair must beat its rivals' distances of appearance by this: twins are not told apart by guessing.
-_LEAST_MARGIN = 0.05
+LEAST_MARGIN = 0.05
+# Where who returns counts as new, distance up to which a track that left or comes in at the edge returns.
+_EDGE_GATE = 0.2
+# Where who returns is the same: so many times as long may it take as to come back inside the picture.
+LONGER = 15.0
+# Heights a second that somebody out of sight can go at the most, once one height away.
+SPEED = 4.5
+_ANYWHERE = 1e6
 
 
 # Which tracklets (T,).
@@ -49,7 +56,8 @@ def confirmed_lately(frame: FrameState) -> Mask:
 def confirmed_of_known_appearance(frame: FrameState) -> Mask:
     """Selects those with an embedding, as long as appearance may bring them back."""
     known: Mask = ~frame.tentative & frame.tracklets.rows["has_embedding"]
-    return known & frame.within(frame.settings.revive.lost_time)
+    longest = frame.settings.revive.lost_time * (1.0 if frame.settings.reentry == "new" else LONGER)
+    return known & frame.within(longest)
 
 
 def tentative(frame: FrameState) -> Mask:
@@ -134,13 +142,14 @@ def reachable(frame: FrameState, tracks: Rows, detections: Rows) -> Mask:
     Both are of one class, too.
     """
     rows = frame.tracklets.rows
+    # Where who returns is the same, speed alone says how far away that can be, see `alike`.
     return kernels.within_reach(
         frame.tracklets.states.position[tracks],
         frame.measured[detections],
         rows["class_id"][tracks],
         frame.detections.classes[detections],
         frame.border,
-        frame.settings.revive.reach,
+        frame.settings.revive.reach if frame.gates is None else _ANYWHERE,
     )
 
 
@@ -160,7 +169,7 @@ def no_stranger(frame: FrameState, pairs: Pairs) -> Mask:
 
 def clear_of_rivals(frame: FrameState, pairs: Pairs) -> Mask:
     """Keeps pairs whose appearance beats every rival's by a margin."""
-    return pairs.margins >= _LEAST_MARGIN
+    return pairs.margins >= LEAST_MARGIN
 
 
 def alike(frame: FrameState, pairs: Pairs) -> Mask:
@@ -173,4 +182,18 @@ def alike(frame: FrameState, pairs: Pairs) -> Mask:
     settings, rows = frame.settings, frame.tracklets.rows
     through_edge = rows["at_edge"][pairs.tracks] | frame.at_edge[pairs.detections]
     through_edge &= rows["carried"][pairs.tracks] < _CARRIED_AWAY
-    return pairs.distances <= np.where(through_edge, settings.revive.edge_gate, settings.revive.gate)
+    if frame.gates is None:
+        return pairs.distances <= np.where(through_edge, _EDGE_GATE, settings.revive.gate)
+    gates, heights = frame.gates[pairs.tracks], _heights_away(frame, pairs)
+    hidden = ~through_edge & (pairs.ages <= settings.revive.lost_time) & (heights <= settings.revive.reach)
+    close = pairs.distances <= np.where(hidden, settings.revive.gate, gates)
+    return close & (heights <= 1 + SPEED * pairs.ages)
+
+
+def _heights_away(frame: FrameState, pairs: Pairs) -> NDArray[np.float64]:
+    """How far pairs ``(K,)`` lie from where they are expected, in heights."""
+    expected = frame.tracklets.states.position[pairs.tracks]
+    offset = np.clip(expected[:, :2], frame.border[:2], frame.border[2:])
+    offset -= frame.measured[pairs.detections, :2]
+    away: NDArray[np.float64] = np.hypot(offset[:, 0], offset[:, 1]) / np.maximum(expected[:, 3], 1)
+    return away

@@ -4,8 +4,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid import kernels
+from mot_reid.association.candidates import LONGER
 from mot_reid.association.classes import doubles, vote
 from mot_reid.association.confidence import revival_confidence
+from mot_reid.association.reentry import Returns
 from mot_reid.association.state import UNMATCHED, FrameState
 from mot_reid.association.tracklets import Status, TrackletTable
 from mot_reid.boxes import iou
@@ -20,6 +22,8 @@ Rows = NDArray[np.intp]
 # So many detections in a row confirm a track whose scores never came to the share that activates: who stays
 # just below it is followed in the end (half as many let false positives through, docs/notes/2026-11-28).
 _UNACTIVATED_HITS = 30
+# So many are remembered at the most of those who may return: however many pass, a frame costs no more.
+_MOST_LOST = 300
 # A box of which less is covered is not hidden, and its object would be seen.
 _HIDDEN_COVER = 0.5
 # A hidden track is reported for half as many frames as it was seen in, at most: of those reported for longer
@@ -27,7 +31,7 @@ _HIDDEN_COVER = 0.5
 _SEEN_PER_HIDDEN = 2
 
 
-def update(frame: FrameState, motion: MotionConfig) -> None:
+def update(frame: FrameState, motion: MotionConfig, returns: Returns) -> None:
     """Moves the matched tracklets to where their detections are, and remembers how these look."""
     rows, states = frame.tracklets.rows, frame.tracklets.states
     matched = (frame.detection_of != UNMATCHED).nonzero()[0]
@@ -36,6 +40,8 @@ def update(frame: FrameState, motion: MotionConfig) -> None:
     chosen = frame.detection_of[matched]
     measured, scores = frame.measured[chosen], frame.detections.scores[chosen]
     if frame.revived is not None and len(frame.revived):
+        if frame.gates is not None:
+            returns.begin(frame, frame.revived.tracks)
         _revive(frame, motion)
     kalman.update(
         states, matched, measured, motion, frame.levels[chosen] if frame.rules.score_noise else None
@@ -43,6 +49,7 @@ def update(frame: FrameState, motion: MotionConfig) -> None:
     vote(frame.tracklets, matched, frame.detections.classes[chosen], scores)
     rows["score"][matched] = scores
     rows["last_seen"][matched] = frame.time
+    rows["newcomers"][matched] = frame.tracklets.given_ids
     rows["at_edge"][matched] = frame.at_edge[chosen]
     newly = matched[frame.activating[chosen] & ~rows["activated"][matched]]
     rows["activated"][newly], rows["hits"][newly] = True, 0
@@ -80,8 +87,12 @@ def _remember_appearance(frame: FrameState, rows: Rows, detections: Rows) -> Non
     # One embedding after five clear views stands for all five, but for no more than are usual.
     views = np.minimum(unembedded[rows], 1 / frame.appearance_share)
     momentum = (frame.settings.embedding.momentum**views).astype(np.float32)
+    if frame.settings.reentry == "same":  # the first views, of an arm at the edge perhaps, count no more
+        known = table.rows["embedded_views"][rows]
+        momentum = np.minimum(momentum, (known / (known + 1)).astype(np.float32))
     table.blend_embeddings(rows, frame.appearance.vectors, places, momentum)
     unembedded[rows] = 0
+    table.rows["embedded_views"][rows] += 1
 
 
 def start(frame: FrameState, motion: MotionConfig) -> None:
@@ -110,7 +121,7 @@ def _by_another_name(frame: FrameState, starting: Rows) -> NDArray[np.bool_]:
         return np.zeros(len(starting), bool)
     same = doubles(frame.tracklets, frame.track_of[matched], frame.detections.classes[starting])
     close = iou(frame.xyxy[matched], frame.xyxy[starting]) > frame.rules.duplicate_iou
-    found: NDArray[np.bool_] = (same & close).any(axis=0)
+    found: NDArray[np.bool_] = np.any(same & close, axis=0)
     return found
 
 
@@ -194,8 +205,12 @@ def retire(frame: FrameState) -> None:
     """Removes tentative tracklets that were missed at once, lost ones when their time is up."""
     rows, settings = frame.tracklets.rows, frame.settings
     lost = max(settings.lifecycle.lost_time, frame.interval)
-    longest = lost, max(lost, settings.revive.lost_time)
+    longer = 1.0 if settings.reentry == "new" else LONGER
+    longest = lost, max(lost, settings.revive.lost_time * longer)
     ages = frame.time - rows["last_seen"]
     slack = frame.interval / 2
     stays = kernels.retire(rows["status"], ages, rows["has_embedding"], *(part + slack for part in longest))
+    gone = ((rows["status"] == Status.LOST) & stays).nonzero()[0]
+    if len(gone) > _MOST_LOST:
+        stays[gone[np.argsort(rows["last_seen"][gone], kind="stable")[:-_MOST_LOST]]] = False
     frame.tracklets.keep(stays)

@@ -68,6 +68,9 @@ def started_or_just_seen(frame: FrameState) -> Mask:
 def plainly_overlapping(frame: FrameState, tracks: Mask, detections: Mask) -> Pairs:
     """Pairs tracklets ``(T,)`` and detections ``(M,)`` that share some area; the overlap is plain IoU."""
     pairs = overlapping(frame, tracks, detections)
+    pairs = pairs[
+        frame.tracklets.rows["class_id"][pairs.tracks] == frame.detections.classes[pairs.detections]
+    ]
     rows, columns = tracks.nonzero()[0], detections.nonzero()[0]
     overlaps = np.zeros((len(tracks), len(detections)))
     boxes = kernels.corners(frame.tracklets.states.position[rows])

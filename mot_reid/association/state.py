@@ -55,6 +55,8 @@ class FrameState:
         appearance_share: the share of the confident detections whose embeddings there are, all in all; 0 for
             motion alone.
         appearance: distances of appearance, or None: nobody has asked yet, or there are no embeddings.
+        gates: ``(T,)`` the largest distances of appearance at which tracks return through the picture's
+            edges; None where whoever does is new.
         detection_of: ``(T,)`` the detection of each tracklet so far, or `UNMATCHED`.
         track_of: ``(M,)`` the tracklet of each detection so far, or `UNMATCHED`.
         free_tracks: ``(T,)`` tracklets without a detection so far.
@@ -85,6 +87,7 @@ class FrameState:
     rules: Rules = field(default_factory=Rules)
     appearance_share: float = 0.0
     appearance: AppearanceDistances | None = None
+    gates: NDArray[np.float64] | None = None
     detection_of: Rows = field(init=False)
     track_of: Rows = field(init=False)
     free_tracks: Mask = field(init=False)

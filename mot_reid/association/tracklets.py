@@ -22,9 +22,13 @@ _ROW = np.dtype(
         ("hits", np.int64),  # detections so far, from the first activating one on if there is one
         ("activated", np.bool_),  # one of them had the score that starts a track soon
         ("first_seen", np.int64),  # frame of the first detection
+        ("born", np.float64),  # its time, seconds
+        ("returned", np.bool_),  # took over a lost one's id
+        ("newcomers", np.int64),  # ids given out until it was last seen
         ("last_seen", np.float64),  # time of the last detection, seconds
         ("score", np.float32),  # of the last detection
         ("has_embedding", np.bool_),
+        ("embedded_views", np.int64),  # whose embeddings went in
         ("unembedded_views", np.int64),  # clear ones since the last one whose embedding went in
         ("drift", np.float64, 2),  # what the camera's motion made of the place since then, pixels
         ("carried", np.float64),  # the furthest that it was, heights
@@ -80,7 +84,7 @@ class TrackletTable:
         new["score"] = scores
         new["hits"] = 1
         new["id_confidence"] = 1
-        new["first_seen"], new["last_seen"] = number, time
+        new["first_seen"], new["last_seen"], new["born"] = number, time, time
         self._states[:, :, start : self._count] = states.values
         return np.arange(start, self._count)
 
@@ -89,6 +93,34 @@ class TrackletTable:
         self.rows["status"][rows] = Status.CONFIRMED
         self.rows["id"][rows] = np.arange(self._next_id, self._next_id + len(rows))
         self._next_id += len(rows)
+
+    def next_id(self) -> int:
+        """Gives out an id."""
+        self._next_id += 1
+        return self._next_id - 1
+
+    @property
+    def given_ids(self) -> int:
+        """How many ids were given out."""
+        return self._next_id - 1
+
+    def distances(self, some: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Distances of appearance ``(R, C)`` between rows that have embeddings, see `AppearanceDistances`."""
+        known = self.rows["has_embedding"]
+        along, _, rest = kernels.along_mean(self.embeddings, self.embeddings[:0], known)
+        products = self.embeddings[some] @ self.embeddings[others].T
+        return kernels.centred(products, along[some], along[others], rest)
+
+    def distance(self, one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+        """The same of two embeddings ``(D,)``, of which none need be a row's."""
+        both = np.stack([one, other])
+        along, _, rest = kernels.along_mean(
+            np.concatenate([self.embeddings, both]),
+            both[:0],
+            np.append(self.rows["has_embedding"], [False] * 2),
+        )
+        products = one[None] @ other[:, None]
+        return float(kernels.centred(products, along[-2:-1], along[-1:], rest)[0, 0])
 
     def keep(self, mask: NDArray[np.bool_]) -> None:
         """Removes the rows where ``mask`` ``(N,)`` is False; the order stays."""

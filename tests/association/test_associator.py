@@ -288,7 +288,7 @@ def test_a_return_by_looks_alone_is_worth_less_than_never_having_gone() -> None:
 @pytest.mark.parametrize(("fps", "expected"), [(None, 1), (10.0, 1), (4.0, 3), (60.0, 1)])
 def test_seconds_end_the_wait_where_the_frame_rate_is_low(fps: float | None, expected: int) -> None:
     """100 frames out of sight: 10 seconds at 10 frames/s, but 25 at 4."""
-    tracker = Associator(configured("revive.lost_time=20"), fps=fps)
+    tracker = Associator(configured("revive.lost_time=20", "reentry=new"), fps=fps)
     for _ in range(5):
         step(tracker, people((0, 0), (600, 0)), RED, GREEN)
     for _ in range(100):
@@ -334,7 +334,7 @@ def test_a_return_by_overlap_needs_no_doubt() -> None:
 def test_the_edge_of_the_picture_makes_strangers_likelier(
     place: tuple[int, int], back: tuple[int, int], look: np.ndarray, expected: int
 ) -> None:
-    tracker = Associator()
+    tracker = Associator(configured("reentry=new"))
     for _ in range(6):
         step(tracker, people(*CORNERS, place), GREEN, BLUE, RED)
     for _ in range(80):
@@ -346,7 +346,7 @@ def test_the_edge_of_the_picture_makes_strangers_likelier(
 
 def test_whom_the_camera_left_is_no_stranger_when_it_returns() -> None:
     """The same look that is too little for one who walked out of a still picture (see above)."""
-    tracker = Associator()
+    tracker = Associator(configured("reentry=new"))
     for _ in range(6):
         step(tracker, people(*CORNERS, (1000, 250)), GREEN, BLUE, RED)
     away, back = (np.array([[1.0, 0, dx], [0, 1, 0]]) for dx in (500, -500))
@@ -486,7 +486,7 @@ def test_covered_boxes_teach_no_appearance() -> None:
 
 
 def test_an_empty_hour_costs_nothing_and_forgets() -> None:
-    tracker = Associator()
+    tracker = Associator(configured("reentry=new"))
     for _ in range(3):
         step(tracker, people((0, 0)), RED)
     for _ in range(5000):
@@ -623,7 +623,7 @@ def test_weak_detections_do_not_tell_the_cameras_motion() -> None:
 
 def test_whom_the_camera_found_again_is_a_stranger_once_out_of_the_picture() -> None:
     """What the camera carried counts from the last sight on only (see above)."""
-    tracker = Associator()
+    tracker = Associator(configured("reentry=new"))
     three = people(*CORNERS, (1000, 250))
     for _ in range(6):
         step(tracker, three, GREEN, BLUE, RED)
@@ -704,7 +704,8 @@ def test_who_leaves_takes_the_looks_along() -> None:
     """A row that is freed keeps others' looks with them, and a newcomer's look is its own."""
     tracker = Associator(
         configured(
-            "embedding.share=1", "lifecycle.lost_time=0.1", "revive.lost_time=0.1", "embedding.momentum=0.9"
+            *("embedding.share=1", "lifecycle.lost_time=0.1", "revive.lost_time=0.1"),
+            *("embedding.momentum=0.9", "reentry=new"),
         )
     )
     for _ in range(5):
