@@ -15,6 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mot_reid.files import atomic
+
 __all__ = ["AttributeHead", "load_attributes", "save_attributes"]
 
 _SEPARATOR = "="
@@ -82,7 +84,9 @@ def save_attributes(path: Path | str, head: AttributeHead) -> None:
         "origin": head.origin,
     }
     tensors = {"weight": head.weight.astype(np.float32), "bias": head.bias.astype(np.float32)}
-    save_file(tensors, str(path), metadata)
+    with atomic(Path(path)) as part:
+        save_file(tensors, str(part), metadata)
+        part.chmod(0o644)  # safetensors makes files for their owner alone
 
 
 def load_attributes(path: Path | str) -> AttributeHead:
