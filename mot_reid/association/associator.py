@@ -202,7 +202,10 @@ class Associator(KeepsAttributes):
         carried = detections.embeddings is not None
         if carried:
             detections = detections.without_embeddings()
-        kept = (self._levels(detections) >= settings.low_score).nonzero()[0]
+        told = self._levels(detections) >= settings.low_score
+        # What a modest detector gives is heard also while it passes for clutter, or it always would.
+        heard = detections.scores[(detections.scores >= settings.low_score) & ~told]
+        kept = told.nonzero()[0]
         if len(kept) < len(detections):
             detections = detections[kept]
         best = best_of_each_spot(detections)
@@ -210,7 +213,8 @@ class Associator(KeepsAttributes):
             self.left_out += len(detections) - len(best)
             kept, detections = kept[best], detections[best]
         frames = clock.frames
-        self._usual_score = self._usual_score.after(detections.scores, frames)
+        scores = np.concatenate((detections.scores, heard)) if len(heard) else detections.scores
+        self._usual_score = self._usual_score.after(scores, frames)
         usual = 1.0 if self._rules.plain_scores else self._usual_score.value
         levels = self._levels(detections)
         confident = levels >= settings.confident.score_share * usual

@@ -246,7 +246,7 @@ def test_an_embedder_that_keeps_failing_uses_nothing_up() -> None:
 
 def test_an_embedding_stands_for_no_more_views_than_are_usual() -> None:
     watched = Watched(share=0.2)
-    for _ in range(5):
+    for _ in range(60):  # the first few embeddings are averaged, each as much as the others
         watched.step((0, 0, RED), (600, 0, GREEN))
     watched.tracker._table.rows["unembedded_views"][0] = 500  # the others were ambiguous all the time
     watched.step((0, 0, BLUE), (600, 0, GREEN))
