@@ -31,6 +31,8 @@ RUNS = {
     "pets09-s2l1-no-appearance": "pets09-s2l1 --embedder none",
     "adl-rundle-6": "adl-rundle-6 --set association.reentry=new",
     "adl-rundle-6-no-appearance": "adl-rundle-6 --embedder none",
+    "pets09-s2l1-every-sweep": "pets09-s2l1 --set association.reentry=new --set detector.every=1,2,3,4,5",
+    "adl-rundle-6-every-sweep": "adl-rundle-6 --set association.reentry=new --set detector.every=1,2,3,4,5",
 }
 """The arguments of ``mot-reid benchmark`` for each table."""
 
