@@ -25,9 +25,9 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from itertools import chain, cycle, islice
 from pathlib import Path
@@ -132,27 +132,17 @@ def kills(arguments: argparse.Namespace, folder: Path) -> Table:
     videos = clips(folder / "videos", arguments.videos or 40, 30)
     seconds, _ = run(videos, folder / "alone", LocalEngine(1))
     alone = results(folder / "alone", videos)
-    moments = random.Random(arguments.seed)
-    over, killed = threading.Event(), 0
-
-    with cluster(2) as made:
-
-        def kill() -> None:
-            nonlocal killed
-            while not over.wait(moments.uniform(0.2, 1.5) * seconds / arguments.kills):
-                node = moments.choice(list(made.worker_nodes))
-                made.remove_node(node, allow_graceful=False)
-                killed += 1
-                made.add_node(num_cpus=1)
-
-        killer = threading.Thread(target=kill)
-        engine = RayEngine(made.address)
-        killer.start()
-        try:
-            shaken, batch = run(videos, folder / "out", engine)
-        finally:
-            over.set()
-            killer.join()
+    moments, killed = random.Random(arguments.seed), 0
+    with cluster(2) as made, ThreadPoolExecutor(1) as pool:
+        ending = pool.submit(run, videos, folder / "out", RayEngine(made.address))
+        while killed < arguments.kills:  # in the main thread: Ray's nodes set signal handlers
+            wait([ending], timeout=moments.uniform(0.2, 1.8) * seconds / arguments.kills)
+            if ending.done():
+                break
+            made.remove_node(moments.choice(list(made.worker_nodes)), allow_graceful=False)
+            killed += 1
+            made.add_node(num_cpus=1)
+        shaken, batch = ending.result()
     log = "\n".join(path.read_text() for path in sorted((folder / "out" / LOGS).iterdir()))
     twice = sum(
         len(re.findall(r" whole on \S+: done", path.read_text())) > 1
