@@ -29,6 +29,8 @@ Mask = NDArray[np.bool_]
 
 # What is believed of the nearest other one's distance before anybody is seen, and how many views that counts.
 _PRIOR_MEAN, _PRIOR_STD, _PRIOR_WEIGHT = 0.85, 0.15, 20.0
+# In a crowd so many views of a frame tell as much as all of them.
+_MOST_VIEWS = 16
 # Views further back than about so many are forgotten.
 _MEMORY = 2000.0
 # The chance that one stranger, nobody else having come, is taken for who has left.
@@ -192,6 +194,9 @@ def nearest_others(frame: FrameState) -> NDArray[np.float32]:
     place = np.full(len(rows), UNMATCHED)
     place[in_view] = np.arange(len(in_view))
     columns = columns[place[frame.track_of[columns]] != UNMATCHED]
+    if len(columns) > _MOST_VIEWS:  # other ones in each frame
+        step = -(-len(columns) // _MOST_VIEWS)
+        columns = columns[frame.number % step :: step]
     own = place[frame.track_of[columns]]
     views = frame.appearance.embeddings(columns)
     embeddings, known = frame.tracklets.embeddings, frame.tracklets.rows["has_embedding"]
@@ -214,11 +219,12 @@ def _apart_from_own(views: Vectors, tracks: Vectors, own: Rows, total: Vectors, 
         count: how many those are.
     """
     rest = np.float32(count - 1 + PRIOR_TRACKS)
-    products, among, sums = views @ tracks.T, tracks @ tracks.T, tracks @ total
+    mine = tracks[own]
+    products, among, sums = views @ tracks.T, mine @ tracks.T, tracks @ total
     each = np.arange(len(own))
     along_views = (views @ total - products[each, own]) / rest
-    along_tracks = (sums - among[own]) / rest
-    square = (total @ total - 2 * sums[own] + among[own, own]) / rest**2
+    along_tracks = (sums - among) / rest
+    square = (total @ total - 2 * sums[own] + among[each, own]) / rest**2
     products -= along_views[:, None] + along_tracks - square[:, None]
     products /= np.sqrt(np.maximum(1 + square - 2 * along_views, LEAST_SQUARE))[:, None]
     products /= np.sqrt(np.maximum(1 + square[:, None] - 2 * along_tracks, LEAST_SQUARE))
@@ -252,6 +258,8 @@ def recognise(frame: FrameState, returns: Returns) -> list[IdChange]:
     gates = frame.gates[lost]
     distances = table.distances(young, lost)
     possible = (distances <= gates) & (rows["last_seen"][lost] < rows["born"][young][:, None])
+    if not possible.any():
+        return []
     possible &= _in_time(frame, young, lost)
     if not possible.any():
         return []
