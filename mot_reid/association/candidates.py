@@ -34,7 +34,7 @@ LEAST_MARGIN = 0.05
 # Where who returns counts as new, distance up to which a track that left or comes in at the edge returns.
 _EDGE_GATE = 0.2
 # Where who returns is the same: so many times as long may it take as to come back inside the picture.
-LONGER = 15.0
+LONGER = 9.0
 # Heights a second that somebody out of sight can go at the most, once one height away.
 SPEED = 4.5
 _ANYWHERE = 1e6
