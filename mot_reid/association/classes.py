@@ -84,9 +84,6 @@ def vote(table: TrackletTable, rows: Rows, classes: Classes, scores: NDArray[np.
 
 
 def doubles(table: TrackletTable, rows: Rows, classes: Classes) -> NDArray[np.bool_]:
-    """Which classes ``(C,)`` are other names for the same in some tracklets ``(R,)``: ``(R, C)``."""
-    same = np.zeros((len(rows), len(classes)), bool)
-    for place, row in enumerate(rows):
-        if table.rows["votes"][row, 0] > 0:
-            same[place] = _shares(table, np.full(len(classes), row), classes) >= _SAME_THING
-    return same
+    """Which classes ``(C,)`` are other names for tracklets ``(R,)`` that have votes: ``(R, C)``."""
+    shares = _shares(table, np.repeat(rows, len(classes)), np.tile(classes, len(rows)))
+    return (shares >= _SAME_THING).reshape(len(rows), len(classes))

@@ -9,7 +9,7 @@ Wojke et al. 2017, arXiv 1703.07402.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -165,53 +165,26 @@ def _limited(costs: Array, least: float) -> Array:
     return costs / max(1 - least, 1e-9)
 
 
+_PLAIN = Stage(
+    "plain",
+    tracks=confirmed,
+    detections=confident,
+    candidates=plainly_overlapping,
+    gates=(),
+    costs=(weak_cost,),
+)
+
 BYTETRACK = (
-    Stage(
-        "confident",
-        tracks=confirmed,
-        detections=confident,
-        candidates=plainly_overlapping,
-        gates=(),
-        costs=(scored_cost,),
-    ),
-    Stage(
-        "weak",
-        tracks=confirmed_lately,
-        detections=weak,
-        candidates=plainly_overlapping,
-        gates=(),
-        costs=(weak_cost,),
-    ),
-    Stage(
-        "tentative",
-        tracks=started,
-        detections=confident,
-        candidates=plainly_overlapping,
-        gates=(),
-        costs=(scored_tentative_cost,),
-    ),
+    replace(_PLAIN, name="confident", costs=(scored_cost,)),
+    replace(_PLAIN, name="weak", tracks=confirmed_lately, detections=weak),
+    replace(_PLAIN, name="tentative", tracks=started, costs=(scored_tentative_cost,)),
 )
 """ByteTrack: every detection counts, weak ones for tracks that the confident ones left."""
 
 BOTSORT = (
-    Stage(
-        "confident",
-        tracks=confirmed,
-        detections=confident,
-        candidates=plainly_overlapping,
-        gates=(),
-        costs=(lesser_cost,),
-        asks=True,
-    ),
+    replace(BYTETRACK[0], costs=(lesser_cost,), asks=True),
     BYTETRACK[1],
-    Stage(
-        "tentative",
-        tracks=started,
-        detections=confident,
-        candidates=plainly_overlapping,
-        gates=(),
-        costs=(lesser_tentative_cost,),
-    ),
+    replace(BYTETRACK[2], costs=(lesser_tentative_cost,)),
 )
 """BoT-SORT: ByteTrack with appearance, and with camera motion, which is a setting."""
 
@@ -225,14 +198,7 @@ DEEPSORT = (
         costs=(cosine_cost,),
         asks=True,
     ),
-    Stage(
-        "tentative",
-        tracks=started_or_just_seen,
-        detections=confident,
-        candidates=plainly_overlapping,
-        gates=(),
-        costs=(tentative_cost,),
-    ),
+    replace(_PLAIN, name="tentative", tracks=started_or_just_seen, costs=(tentative_cost,)),
 )
 """DeepSORT: appearance within the gate of motion, the lately seen first; then overlap for what is new or was
 seen in the last frame. A track's gallery of embeddings is a moving average here, as in StrongSORT (Du et al.
