@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from mot_reid import Detections, Tracker
-from mot_reid.config import load_config
+from mot_reid.association.tracklets import TrackletTable
+from mot_reid.config import MotionConfig, load_config
+from mot_reid.motion.kalman import initiate
 
 
 class Finder:
@@ -62,6 +64,20 @@ def test_it_goes_on_as_before(saved: Any, after: int) -> None:
             np.testing.assert_array_equal(getattr(tracks, name), getattr(others, name))
     assert first.embedding_counts == second.embedding_counts
     assert set(second.stopwatch.seconds) == set(first.stopwatch.seconds)
+
+
+@pytest.mark.parametrize("saved", [copy.deepcopy, lambda table: pickle.loads(pickle.dumps(table))])
+def test_rows_written_after_a_copy_stay_when_others_come(saved: Any) -> None:
+    table = TrackletTable()
+    boxes = initiate(np.array([[5.0, 5, 4, 8]]), MotionConfig())
+    for _ in range(2):
+        table.append(boxes, np.zeros(1, np.int64), np.ones(1, np.float32), 1, 0.0)
+    other = saved(table)
+    other.rows["hits"][1] = 7
+    other.append(boxes, np.zeros(1, np.int64), np.ones(1, np.float32), 2, 0.1)
+    assert other.rows["hits"].tolist() == [1, 7, 1]
+    assert other.states.values.shape == (5, 4, 3)
+    assert table.rows["hits"].tolist() == [1, 1]
 
 
 def test_copies_go_their_own_ways() -> None:

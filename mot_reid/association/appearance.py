@@ -23,6 +23,7 @@ class AppearanceDistances:
 
     Args:
         tracks: ``(T, D)``, L2-normalised.
+        mean: ``(D,)`` of those that there are, short while they are few.
         embeddings: ``(K, D)`` likewise, of detections.
         known: ``(M,)`` which of the detections have an embedding.
         remembered: ``(T,)`` which of the tracklets have one.
@@ -38,6 +39,7 @@ class AppearanceDistances:
     def __init__(
         self,
         tracks: Vectors,
+        mean: Vectors,
         embeddings: Vectors,
         known: Mask,
         remembered: Mask,
@@ -48,9 +50,8 @@ class AppearanceDistances:
         self.places: Rows = known.cumsum() - 1 if places is None else places
         self._tracks, self._remembered = tracks, remembered
         # (a - u)(b - u) = ab - au - bu + uu: the embeddings themselves need not be copied.
-        self._along_tracks, self._along_detections, self._rest = kernels.along_mean(
-            tracks, self.vectors, remembered
-        )
+        self._along_tracks, self._along_detections = tracks @ mean, self.vectors @ mean
+        self._rest = float(mean @ mean)
 
     def embeddings(self, detections: Rows) -> Vectors:
         """Gives the embeddings ``(C, D)`` of some known detections ``(C,)``."""

@@ -140,7 +140,7 @@ class Associator(KeepsAttributes):
         run("update", lifecycle.update, frame, motion, self._returns)
         run("start", lifecycle.start, frame, motion)
         run("confirm", lifecycle.confirm, frame)
-        self.id_changes = run("return", self._returned, frame) if frame.gates is not None else []
+        self.id_changes = run("return", self._returned, frame) if frame.gates_after is not None else []
         tracks = run("report", lifecycle.report, frame)
         run("retire", lifecycle.retire, frame)
         return tracks
@@ -199,24 +199,11 @@ class Associator(KeepsAttributes):
             motion: the noise of one frame.
         """
         settings, table, clock = self.association, self._table, self._clock
-        carried = detections.embeddings is not None
+        carried, frames = detections.embeddings is not None, clock.frames
         if carried:
             detections = detections.without_embeddings()
-        told = self._levels(detections) >= settings.low_score
-        # What a modest detector gives is heard also while it passes for clutter, or it always would.
-        heard = detections.scores[(detections.scores >= settings.low_score) & ~told]
-        kept = told.nonzero()[0]
-        if len(kept) < len(detections):
-            detections = detections[kept]
-        best = best_of_each_spot(detections)
-        if best is not None:
-            self.left_out += len(detections) - len(best)
-            kept, detections = kept[best], detections[best]
-        frames = clock.frames
-        scores = np.concatenate((detections.scores, heard)) if len(heard) else detections.scores
-        self._usual_score = self._usual_score.after(scores, frames)
+        detections, kept, levels = self._counted(detections)
         usual = 1.0 if self._rules.plain_scores else self._usual_score.value
-        levels = self._levels(detections)
         confident = levels >= settings.confident.score_share * usual
         xyxy = detections.xyxy.astype(np.float64)
         measured = kernels.centres(xyxy)
@@ -228,9 +215,7 @@ class Associator(KeepsAttributes):
         share = 1.0 if carried else settings.embedding.share if asks else 0.0
         if share:
             self.embeddable += int(np.count_nonzero(confident))
-        gates = None
-        if share and settings.reentry == "same":
-            gates = self._returns.neighbours.gates(table.given_ids - table.rows["newcomers"])
+        same = share > 0 and settings.reentry == "same"
         shares = activation_shares(at_edge, share > 0 and clock.looks > 1, settings)
         return FrameState(
             settings=settings,
@@ -255,15 +240,38 @@ class Associator(KeepsAttributes):
             motion=motion,
             rules=self._rules,
             appearance_share=share,
-            gates=gates,
+            gates_after=self._returns.neighbours.gates if same else None,
+            given_ids=table.given_ids,
         )
 
-    def _levels(self, detections: Detections) -> NDArray[np.floating]:
+    def _counted(self, detections: Detections) -> tuple[Detections, Indices, NDArray[np.floating]]:
+        """The detections that count, their rows as they came in and their levels; learns what is usual."""
+        least, scores = self.association.low_score, detections.scores
+        if not self._rules.plain_scores:
+            scores = scores.astype(np.float64)
+        levels = self._levels(scores)
+        told = levels >= least
+        kept = told.nonzero()[0]
+        heard = scores[:0]
+        if len(kept) < len(detections):
+            # What a modest detector gives is heard also while it passes for clutter, or it always would.
+            heard = scores[~told]
+            heard = heard[heard >= least]
+            detections, scores = detections[kept], scores[kept]
+        best = best_of_each_spot(detections)
+        if best is not None:
+            self.left_out += len(detections) - len(best)
+            kept, detections, scores = kept[best], detections[best], scores[best]
+        all_heard = np.concatenate((scores, heard)) if len(heard) else scores
+        self._usual_score = self._usual_score.after(all_heard, self._clock.frames)
+        return detections, kept, self._levels(scores)
+
+    def _levels(self, scores: NDArray[np.floating]) -> NDArray[np.floating]:
         """The scores ``(N,)``, stretched if the detector is modest and the method asks for it."""
         if self._rules.plain_scores:
-            return detections.scores
-        self._usual_score = self._usual_score.with_lowest(detections.scores)
-        return self._usual_score.levels(detections.scores)
+            return scores
+        self._usual_score = self._usual_score.with_lowest(scores)
+        return self._usual_score.levels(scores)
 
     def _returned(self, frame: FrameState) -> list[IdChange]:
         """Learns from this frame who is who, and corrects what was wrong of it until now."""
@@ -330,6 +338,5 @@ class Associator(KeepsAttributes):
         table = self._table
         table.require_dimension(embeddings.shape[1])
         self.embedded += int(np.count_nonzero(known))
-        frame.appearance = AppearanceDistances(
-            table.embeddings, embeddings, known, table.rows["has_embedding"], places
-        )
+        remembered, mean = table.rows["has_embedding"], table.mean_embedding()
+        frame.appearance = AppearanceDistances(table.embeddings, mean, embeddings, known, remembered, places)

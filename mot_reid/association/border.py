@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid import kernels
-from mot_reid.kernels.constants import OUTWARDS
+from mot_reid.kernels.constants import OUTWARDS, SAME_PIXEL
 from mot_reid.rollback import KeepsAttributes
 
 __all__ = ["ImageBorder"]
@@ -25,13 +25,19 @@ class ImageBorder(KeepsAttributes):
     def __init__(self) -> None:
         self._furthest = np.full(4, -np.inf)
         self._touches = np.zeros(4, np.int64)
+        self._inside = (-np.inf,) * 4  # boxes that end before these change nothing
         self.xyxy: Array = np.inf * OUTWARDS
 
     def extend(self, xyxy: Array) -> None:
         """Takes in where the boxes ``(N, 4)`` of one frame end."""
-        if len(xyxy):
+        if len(xyxy) and any(
+            end >= inside for end, inside in zip(kernels.ends(xyxy), self._inside, strict=True)
+        ):
             self._furthest, self._touches, self.xyxy = kernels.extended(self._furthest, self._touches, xyxy)
+            self._inside = tuple((self._furthest - SAME_PIXEL).tolist())
 
     def at_edge(self, xyxy: Array, margin: float) -> Mask:
         """Tells which boxes ``(N, 4)`` end nearer to an edge than ``margin`` of their widths, or beyond."""
+        if np.isinf(self.xyxy).all():
+            return np.zeros(len(xyxy), bool)
         return kernels.at_edge(self.xyxy, xyxy, margin)

@@ -121,7 +121,7 @@ def find_ambiguity(frame: FrameState, stage: Stage) -> tuple[Array, Rows]:
     settings, confident, rows = frame.settings, frame.confident, frame.tracklets.rows
     unknown = ~rows["has_embedding"]
     ambiguity, expected = np.full(len(confident), np.inf), np.full(len(confident), UNMATCHED)
-    if not len(rows):  # the first ones get their ids at once
+    if not len(frame.ages):  # the first ones get their ids at once
         ambiguity[confident] = 0
     pairs = stage.pairs(frame)
     costs = stage.cost(frame, pairs)

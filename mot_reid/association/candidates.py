@@ -8,7 +8,6 @@ from mot_reid.association.state import FrameState, Pairs
 
 __all__ = [
     "alike",
-    "clear_of_rivals",
     "close_to_track",
     "confident",
     "confirmed",
@@ -37,7 +36,6 @@ _EDGE_GATE = 0.2
 LONGER = 9.0
 # Heights a second that somebody out of sight can go at the most, once one height away.
 SPEED = 4.5
-_ANYWHERE = 1e6
 
 
 # Which tracklets (T,).
@@ -118,7 +116,8 @@ def _above(frame: FrameState, tracks: Mask, detections: Mask, least: float, leas
 def within_reach(frame: FrameState, tracks: Mask, detections: Mask) -> Pairs:
     """Pairs those ``(T,)`` and ``(M,)`` that distance and class allow, all of known appearance.
 
-    Overlap has no say. Each pair knows by how much it beats its rivals, which are the others within reach.
+    Overlap has no say. A pair must beat its rivals, the others within reach, by a margin of appearance, and
+    knows by how much it does.
     """
     if frame.appearance is None:
         return Pairs.none(frame)
@@ -130,7 +129,7 @@ def within_reach(frame: FrameState, tracks: Mask, detections: Mask) -> Pairs:
     rows, possible = rows[near], possible[near]
     distances = frame.appearance.each_with_each(rows, columns)
     margins = kernels.margins(distances, possible)
-    some, others = possible.nonzero()
+    some, others = (margins >= LEAST_MARGIN).nonzero()
     return Pairs(
         frame, rows[some], columns[others], distances=distances[some, others], margins=margins[some, others]
     )
@@ -141,16 +140,13 @@ def reachable(frame: FrameState, tracks: Rows, detections: Rows) -> Mask:
 
     Both are of one class, too.
     """
-    rows = frame.tracklets.rows
-    # Where who returns is the same, speed alone says how far away that can be, see `alike`.
-    return kernels.within_reach(
-        frame.tracklets.states.position[tracks],
-        frame.measured[detections],
-        rows["class_id"][tracks],
-        frame.detections.classes[detections],
-        frame.border,
-        frame.settings.revive.reach if frame.gates is None else _ANYWHERE,
-    )
+    of_tracks = frame.tracklets.rows["class_id"][tracks]
+    classes = frame.detections.classes[detections]
+    if frame.gates_after is not None:  # speed alone says how far away who returns can be, see `alike`
+        same: Mask = of_tracks[:, None] == classes
+        return same
+    places = frame.tracklets.states.position[tracks], frame.measured[detections]
+    return kernels.within_reach(*places, of_tracks, classes, frame.border, frame.settings.revive.reach)
 
 
 # Gates: which of some pairs (K,) may be matched.
@@ -167,11 +163,6 @@ def no_stranger(frame: FrameState, pairs: Pairs) -> Mask:
     return ~(strange & (pairs.overlaps < settings.confident.stranger_iou))
 
 
-def clear_of_rivals(frame: FrameState, pairs: Pairs) -> Mask:
-    """Keeps pairs whose appearance beats every rival's by a margin."""
-    return pairs.margins >= LEAST_MARGIN
-
-
 def alike(frame: FrameState, pairs: Pairs) -> Mask:
     """Keeps pairs that look alike.
 
@@ -182,9 +173,9 @@ def alike(frame: FrameState, pairs: Pairs) -> Mask:
     settings, rows = frame.settings, frame.tracklets.rows
     through_edge = rows["at_edge"][pairs.tracks] | frame.at_edge[pairs.detections]
     through_edge &= rows["carried"][pairs.tracks] < _CARRIED_AWAY
-    if frame.gates is None:
+    if frame.gates_after is None:
         return pairs.distances <= np.where(through_edge, _EDGE_GATE, settings.revive.gate)
-    gates, heights = frame.gates[pairs.tracks], _heights_away(frame, pairs)
+    gates, heights = frame.gates(pairs.tracks), _heights_away(frame, pairs)
     hidden = ~through_edge & (pairs.ages <= settings.revive.lost_time) & (heights <= settings.revive.reach)
     close = pairs.distances <= np.where(hidden, settings.revive.gate, gates)
     return close & (heights <= 1 + SPEED * pairs.ages)

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 
 from mot_reid.association.candidates import (
     alike,
-    clear_of_rivals,
     close_to_track,
     confident,
     confirmed,
@@ -47,7 +46,7 @@ Cost = Callable[[FrameState, Pairs], NDArray[np.floating]]
 
 # What these give needs no check.
 _OURS = frozenset[object](
-    (overlapping, close_to_track, weak_close_to_track, within_reach, no_stranger, clear_of_rivals, alike)
+    (overlapping, close_to_track, weak_close_to_track, within_reach, no_stranger, alike)
 ) | frozenset[object]((iou_cost, fused_cost, lost_age_cost, appearance_cost))
 
 
@@ -154,7 +153,7 @@ CASCADE = (
         tracks=confirmed_of_known_appearance,
         detections=embedded,
         candidates=within_reach,
-        gates=(clear_of_rivals, alike),
+        gates=(alike,),
         costs=(appearance_cost,),
         revives=True,
     ),

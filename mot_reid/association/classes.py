@@ -65,11 +65,10 @@ def vote(table: TrackletTable, rows: Rows, classes: Classes, scores: NDArray[np.
     if not np.count_nonzero(disputed):
         return
     rows, classes, scores, known = rows[disputed], classes[disputed], scores[disputed], known[disputed]
-    chosen = table.rows[rows]
-    voted, votes = chosen["voted"], chosen["votes"]
+    voted, votes, hits, score = (table.rows[name][rows] for name in ("voted", "votes", "hits", "score"))
     fresh = votes[:, 0] == 0
-    past = (1 - _DECAY ** np.maximum(chosen["hits"], 1)) / (1 - _DECAY)
-    voted[fresh], votes[fresh, 0] = known[fresh, None], (chosen["score"] * past)[fresh]
+    past = (1 - _DECAY ** np.maximum(hits, 1)) / (1 - _DECAY)
+    voted[fresh], votes[fresh, 0] = known[fresh, None], (score * past)[fresh]
     votes *= _DECAY
     same = (voted == classes[:, None]) & (votes > 0)
     place = np.where(same.any(axis=1), same.argmax(axis=1), votes.argmin(axis=1))

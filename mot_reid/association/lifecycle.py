@@ -40,7 +40,7 @@ def update(frame: FrameState, motion: MotionConfig, returns: Returns) -> None:
     chosen = frame.detection_of[matched]
     measured, scores = frame.measured[chosen], frame.detections.scores[chosen]
     if frame.revived is not None and len(frame.revived):
-        if frame.gates is not None:
+        if frame.gates_after is not None:
             returns.begin(frame, frame.revived.tracks)
         _revive(frame, motion)
     kalman.update(
@@ -51,13 +51,8 @@ def update(frame: FrameState, motion: MotionConfig, returns: Returns) -> None:
     rows["last_seen"][matched] = frame.time
     rows["newcomers"][matched] = frame.tracklets.given_ids
     rows["at_edge"][matched] = frame.at_edge[chosen]
-    newly = matched[frame.activating[chosen] & ~rows["activated"][matched]]
-    rows["activated"][newly], rows["hits"][newly] = True, 0
-    rows["drift"][matched], rows["carried"][matched] = 0, 0
-    rows["hits"][matched] += 1
-    lost = rows["status"][matched] == Status.LOST
-    if np.count_nonzero(lost):
-        rows["status"][matched[lost]] = Status.CONFIRMED
+    columns = rows["activated"], rows["hits"], rows["status"], rows["drift"], rows["carried"]
+    kernels.mark_seen(matched, chosen, frame.activating, columns)
     _remember_appearance(frame, matched, chosen)
 
 
@@ -158,23 +153,23 @@ def report(frame: FrameState) -> Tracks:
         classes=rows["class_id"][chosen],
         detection_index=detection_index.astype(np.int64, copy=False),
         id_confidence=rows["id_confidence"][chosen],
-        velocity=frame.tracklets.states.velocity[chosen, :2].astype(np.float32),
+        velocity=frame.tracklets.states.values[1, :2].take(chosen, axis=1).T.astype(np.float32),
         age=frame.number - rows["first_seen"][chosen],
     )
 
 
 def predicted(table: TrackletTable, rows: Rows, number: int) -> Tracks:
     """Gives some confirmed tracklets ``(K,)`` where they should be in frame ``number``, with no detection."""
-    chosen = table.rows[rows]
+    columns = table.rows
     return Tracks(
-        ids=chosen["id"],
+        ids=columns["id"][rows],
         xyxy=kernels.corners(table.states.position[rows]).astype(np.float32),
-        scores=chosen["score"],
-        classes=chosen["class_id"],
+        scores=columns["score"][rows],
+        classes=columns["class_id"][rows],
         detection_index=np.full(len(rows), UNMATCHED, np.int64),
-        id_confidence=chosen["id_confidence"],
+        id_confidence=columns["id_confidence"][rows],
         velocity=table.states.velocity[rows, :2].astype(np.float32),
-        age=number - chosen["first_seen"],
+        age=number - columns["first_seen"][rows],
     )
 
 
@@ -186,7 +181,7 @@ def _hidden(frame: FrameState, seen: NDArray[np.float64]) -> tuple[Rows, NDArray
     """
     settings, rows = frame.settings, frame.tracklets.rows
     longest = min(settings.report.hidden_time, settings.lifecycle.lost_time)
-    if not longest:
+    if not longest or not np.count_nonzero(frame.free_tracks):
         return np.zeros(0, np.intp), np.zeros((0, 4))
     candidates = (frame.free_tracks & ~frame.tentative & frame.within(longest)).nonzero()[0]
     if not candidates.size:
@@ -210,7 +205,9 @@ def retire(frame: FrameState) -> None:
     ages = frame.time - rows["last_seen"]
     slack = frame.interval / 2
     stays = kernels.retire(rows["status"], ages, rows["has_embedding"], *(part + slack for part in longest))
-    gone = ((rows["status"] == Status.LOST) & stays).nonzero()[0]
-    if len(gone) > _MOST_LOST:
-        stays[gone[np.argsort(rows["last_seen"][gone], kind="stable")[:-_MOST_LOST]]] = False
+    if len(stays) > _MOST_LOST:
+        gone = ((rows["status"] == Status.LOST) & stays).nonzero()[0]
+        stays[gone[np.argsort(rows["last_seen"][gone], kind="stable")[: max(len(gone) - _MOST_LOST, 0)]]] = (
+            False
+        )
     frame.tracklets.keep(stays)

@@ -7,16 +7,17 @@ meantime, for each of them is one more chance to be taken for somebody else. So 
 well bring them back late and from anywhere, and looks that do not bring nobody back.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from mot_reid import kernels
 from mot_reid.association.candidates import LEAST_MARGIN, SPEED
 from mot_reid.association.state import UNMATCHED, FrameState
-from mot_reid.association.tracklets import Status, TrackletTable
-from mot_reid.kernels.constants import LEAST_SQUARE, PRIOR_TRACKS
+from mot_reid.association.tracklets import Columns, Status, TrackletTable
+from mot_reid.kernels.constants import PRIOR_TRACKS
 from mot_reid.motion.kalman import KalmanStates
 from mot_reid.rollback import KeepsAttributes
 
@@ -64,10 +65,11 @@ class Neighbours:
         if not len(nearest):
             return self
         weight = min(self.weight, _MEMORY) + len(nearest)
-        mean = self.mean + float((nearest - self.mean).sum()) / weight
-        off = float(((nearest - mean) * (nearest - self.mean)).sum())
+        distances: list[float] = nearest.tolist()
+        mean = self.mean + sum(distance - self.mean for distance in distances) / weight
+        off = sum((distance - mean) * (distance - self.mean) for distance in distances)
         variance = self.variance + (off - len(nearest) * self.variance) / weight
-        return replace(self, weight=weight, mean=mean, variance=max(variance, 1e-4))
+        return Neighbours(weight, mean, max(variance, 1e-4))
 
     def gates(self, newcomers: NDArray[np.integer]) -> Array:
         """The largest distances ``(T,)`` at which tracks return that so many newcomers have followed.
@@ -76,8 +78,8 @@ class Neighbours:
             newcomers: since each was last seen.
         """
         below = -ndtri(_FALSE_RETURN / (1.0 + newcomers))
-        gates: Array = np.clip(self.mean - below * self.variance**0.5, 0.0, _LARGEST)
-        return gates
+        gates: Array = self.mean - below * self.variance**0.5
+        return np.minimum(np.maximum(gates, 0.0), _LARGEST)
 
     @property
     def strange(self) -> float:
@@ -110,7 +112,7 @@ class _Trial:
 
     number: int
     time: float
-    row: NDArray[np.void]
+    row: Columns
     state: Array
     embedding: NDArray[np.float32]
     views: int = 0
@@ -132,7 +134,7 @@ class Returns(KeepsAttributes):
             self._trials[int(table.rows["id"][row])] = _Trial(
                 frame.number,
                 frame.time,
-                table.rows[row : row + 1].copy(),
+                table.row(row),
                 table.states.values[:, :, row : row + 1].copy(),
                 table.embeddings[row].copy(),
             )
@@ -141,26 +143,45 @@ class Returns(KeepsAttributes):
         """Undoes the returns of those who turn out to look like others."""
         if not self._trials or frame.appearance is None:
             return []
-        table, undone = frame.tracklets, []
-        for name, trial in list(self._trials.items()):
-            found = (table.rows["id"] == name).nonzero()[0]
-            if not found.size or trial.views >= _BELIEVED:
-                del self._trials[name]
-                continue
-            row = int(found[0])
-            column = int(frame.detection_of[row]) if row < len(frame.ages) else UNMATCHED
-            if column == UNMATCHED or not frame.appearance.known[column] or frame.at_edge[column]:
-                continue
-            if frame.covered[column] > frame.settings.embedding.max_occlusion:
-                continue
-            view = frame.appearance.embeddings(np.array([column]))[0]
+        table, undone = frame.tracklets, list[IdChange]()
+        seen = self._clearly_seen(frame)
+        views = frame.appearance.embeddings(np.array([column for *_, column in seen], np.intp))
+        distances: Vectors | None = None
+        for place, ((name, trial, row, _), view) in enumerate(zip(seen, views, strict=True)):
+            if distances is None:
+                before = np.stack([trial.embedding for _, trial, *_ in seen])
+                distances = _distances(before, views, table.mean_embedding())
             trial.views += 1
-            trial.distance += table.distance(trial.embedding, view)
+            trial.distance += float(distances[place])
             trial.seen = view if trial.views == 1 else trial.seen + view
             if trial.views >= _DOUBTED and trial.distance / trial.views > self.neighbours.strange:
                 del self._trials[name]
                 undone.append(_take_back(table, row, trial))
+                distances = None  # another mean from here on
         return undone
+
+    def _clearly_seen(self, frame: FrameState) -> list[tuple[int, "_Trial", int, int]]:
+        """Each trial with a clear view in a frame (id, trial, row, detection); drops those that are over."""
+        assert frame.appearance is not None
+        seen, of_id = [], {name: row for row, name in enumerate(frame.tracklets.rows["id"].tolist())}
+        for name, trial in list(self._trials.items()):
+            row = of_id.get(name)
+            if row is None or trial.views >= _BELIEVED:
+                del self._trials[name]
+                continue
+            column = int(frame.detection_of[row]) if row < len(frame.ages) else UNMATCHED
+            if column == UNMATCHED or not frame.appearance.known[column] or frame.at_edge[column]:
+                continue
+            if frame.covered[column] <= frame.settings.embedding.max_occlusion:
+                seen.append((name, trial, row, column))
+        return seen
+
+
+def _distances(some: Vectors, others: Vectors, mean: Vectors) -> Vectors:
+    """Distances ``(K,)`` of embeddings ``(K, D)`` pair by pair, see `AppearanceDistances`."""
+    pairs = np.arange(len(some))
+    given = some, others, pairs, pairs, some @ mean, others @ mean, float(mean @ mean)
+    return kernels.pair_distances(*given)
 
 
 def _take_back(table: TrackletTable, row: int, trial: _Trial) -> IdChange:
@@ -171,64 +192,39 @@ def _take_back(table: TrackletTable, row: int, trial: _Trial) -> IdChange:
         table.rows[name][row] = value
     table.rows["id_confidence"][row] = 1
     table.rows["embedded_views"][row] = trial.views
-    table.embeddings[row] = trial.seen / np.linalg.norm(trial.seen)
-    (lost,) = table.append(
-        KalmanStates(trial.state), trial.row["class_id"], trial.row["score"], trial.number, trial.time
-    )
-    table.rows[lost] = trial.row[0]
+    table.put_embedding(row, trial.seen / np.linalg.norm(trial.seen))
+    class_ids, scores = (trial.row[name][None] for name in ("class_id", "score"))
+    (lost,) = table.append(KalmanStates(trial.state), class_ids, scores, trial.number, trial.time)
+    table.put_row(lost, trial.row)
     table.rows["status"][lost] = Status.LOST
-    table.embeddings[lost] = trial.embedding
+    table.put_embedding(lost, trial.embedding)
     return IdChange(before, now, trial.number, trial.time, undone=True)
 
 
-def nearest_others(frame: FrameState) -> NDArray[np.float32]:
+def nearest_others(frame: FrameState) -> Vectors:
     """How near the nearest other track in view comes to each clear view of a track in a frame: ``(K,)``."""
-    if frame.appearance is None:
-        return np.zeros(0, np.float32)
-    rows = frame.tracklets.rows[: len(frame.ages)]  # those that were there before this frame
-    columns = (frame.appearance.known & ~frame.free_detections & ~frame.at_edge).nonzero()[0]
+    none, appearance = np.zeros(0, np.float32), frame.appearance
+    if appearance is None:
+        return none
+    known, before = frame.tracklets.rows["has_embedding"], len(frame.ages)
+    in_view = known[:before] & ~(frame.free_tracks | frame.tentative)
+    columns = (appearance.known & ~(frame.free_detections | frame.at_edge)).nonzero()[0]
     columns = columns[frame.covered[columns] <= frame.settings.embedding.max_occlusion]
-    in_view = (~frame.free_tracks & ~frame.tentative & rows["has_embedding"]).nonzero()[0]
-    if not columns.size or in_view.size < 2:
-        return np.zeros(0, np.float32)
-    place = np.full(len(rows), UNMATCHED)
-    place[in_view] = np.arange(len(in_view))
-    columns = columns[place[frame.track_of[columns]] != UNMATCHED]
-    if len(columns) > _MOST_VIEWS:  # other ones in each frame
-        step = -(-len(columns) // _MOST_VIEWS)
-        columns = columns[frame.number % step :: step]
-    own = place[frame.track_of[columns]]
-    views = frame.appearance.embeddings(columns)
-    embeddings, known = frame.tracklets.embeddings, frame.tracklets.rows["has_embedding"]
-    total = known.astype(np.float32) @ embeddings
-    distances = _apart_from_own(views, embeddings[in_view], own, total, int(np.count_nonzero(known)))
-    distances[np.arange(len(own)), own] = np.inf
-    return distances.min(axis=1, initial=np.inf)
-
-
-def _apart_from_own(views: Vectors, tracks: Vectors, own: Rows, total: Vectors, count: int) -> Vectors:
-    """Distances ``(K, J)`` of views from tracks, as if each view's own track were not known.
-
-    Whoever is part of the mean that is taken off is kept apart from the others by it; who returns is not.
-
-    Args:
-        views: ``(K, D)``.
-        tracks: ``(J, D)``.
-        own: ``(K,)`` which of them each view is of.
-        total: ``(D,)`` the sum of all known tracks' embeddings.
-        count: how many those are.
-    """
+    own = frame.track_of[columns]
+    seen = in_view[own]
+    columns, own = columns[seen], own[seen]
+    if not len(own) or np.count_nonzero(in_view) < 2:
+        return none
+    if len(own) > _MOST_VIEWS:  # other ones in each frame
+        step = -(-len(own) // _MOST_VIEWS)
+        columns, own = columns[frame.number % step :: step], own[frame.number % step :: step]
+    views, embeddings = appearance.embeddings(columns), frame.tracklets.embeddings
+    count = int(np.count_nonzero(known))
+    total = frame.tracklets.mean_embedding() * np.float32(count + PRIOR_TRACKS)
+    # One product of matrices where the embeddings lie, for to copy those in view takes longer.
+    products = np.concatenate([views, embeddings[own], total[None]]) @ embeddings[:before].T
     rest = np.float32(count - 1 + PRIOR_TRACKS)
-    mine = tracks[own]
-    products, among, sums = views @ tracks.T, mine @ tracks.T, tracks @ total
-    each = np.arange(len(own))
-    along_views = (views @ total - products[each, own]) / rest
-    along_tracks = (sums - among) / rest
-    square = (total @ total - 2 * sums[own] + among[each, own]) / rest**2
-    products -= along_views[:, None] + along_tracks - square[:, None]
-    products /= np.sqrt(np.maximum(1 + square - 2 * along_views, LEAST_SQUARE))[:, None]
-    products /= np.sqrt(np.maximum(1 + square[:, None] - 2 * along_tracks, LEAST_SQUARE))
-    return np.subtract(1, products, out=products)
+    return kernels.nearest_other(products, views @ total, own, in_view, float(total @ total), float(rest))
 
 
 # Seconds after its start for which a track may still be known again for one that was here before.
@@ -245,33 +241,40 @@ def recognise(frame: FrameState, returns: Returns) -> list[IdChange]:
         What changed.
     """
     table, rows = frame.tracklets, frame.tracklets.rows
-    if frame.gates is None or frame.appearance is None:
+    if frame.gates_after is None or frame.appearance is None:
         return []
-    fresh = rows["has_embedding"] & (rows["unembedded_views"] == 0) & (rows["last_seen"] == frame.time)
-    fresh &= (rows["status"] == Status.CONFIRMED) & (rows["born"] > frame.time - _YOUNG) & ~rows["returned"]
-    young = fresh.nonzero()[0]
-    lost = ((rows["status"] == Status.LOST) & rows["has_embedding"]).nonzero()[0]
+    young = (rows["born"] > frame.time - _YOUNG).nonzero()[0]
+    if not young.size:
+        return []
+    fresh = rows["has_embedding"][young] & (rows["unembedded_views"][young] == 0) & ~rows["returned"][young]
+    young = young[
+        fresh & (rows["last_seen"][young] == frame.time) & (rows["status"][young] == Status.CONFIRMED)
+    ]
+    before = len(frame.ages)
+    lost = ((rows["status"] == Status.LOST) & rows["has_embedding"])[:before].nonzero()[0]
     if not young.size or not lost.size:
         return []
-    in_view = ((rows["last_seen"] == frame.time) & rows["has_embedding"]).nonzero()[0]
-    lost = lost[lost < len(frame.ages)]
-    gates = frame.gates[lost]
     distances = table.distances(young, lost)
-    possible = (distances <= gates) & (rows["last_seen"][lost] < rows["born"][young][:, None])
+    possible = (distances <= frame.gates(lost)) & (rows["last_seen"][lost] < rows["born"][young][:, None])
+    columns = possible.any(axis=0).nonzero()[0]
+    if not columns.size:
+        return []
+    possible = possible[:, columns]
+    possible &= _in_time(frame, young, lost[columns])
     if not possible.any():
         return []
-    possible &= _in_time(frame, young, lost)
-    if not possible.any():
-        return []
-    others = table.distances(in_view, lost)
+    in_view = ((rows["last_seen"] == frame.time) & rows["has_embedding"]).nonzero()[0]
+    others = table.distances(lost[columns], in_view)
     made: list[IdChange] = []
-    for place in np.argsort(np.where(possible, distances, np.inf), axis=None)[: int(possible.sum())]:
-        a, b = np.unravel_index(int(place), distances.shape)
-        rivals = np.concatenate([np.delete(distances[a], b), others[in_view != young[a], b]])
-        taken = rows["status"][lost[b]] != Status.LOST or rows["returned"][young[a]]
-        if taken or rivals.min(initial=np.inf) - distances[a, b] < LEAST_MARGIN:
+    near = np.where(possible, distances[:, columns], np.inf)
+    for place in np.argsort(near, axis=None)[: int(possible.sum())]:
+        a, b = (int(index) for index in np.unravel_index(int(place), near.shape))
+        row = int(lost[columns[b]])
+        rivals = np.concatenate([np.delete(distances[a], columns[b]), others[b, in_view != young[a]]])
+        taken = rows["status"][row] != Status.LOST or rows["returned"][young[a]]
+        if taken or rivals.min(initial=np.inf) - near[a, b] < LEAST_MARGIN:
             continue
-        made.append(_take_over(frame, returns, int(young[a]), int(lost[b])))
+        made.append(_take_over(frame, returns, int(young[a]), row))
     return made
 
 
@@ -298,7 +301,7 @@ def _take_over(frame: FrameState, returns: Returns, young: int, lost: int) -> Id
     rows["returned"][young] = True
     embedding = table.embeddings[[young]].copy()
     views = int(rows["embedded_views"][young]), int(rows["embedded_views"][lost])
-    table.embeddings[young] = table.embeddings[lost]
+    table.put_embedding(young, table.embeddings[lost])
     old = max(0.3, views[1] / max(sum(views), 1))
     table.blend_embeddings(np.array([young]), embedding, np.array([0]), np.array([old], np.float32))
     rows["embedded_views"][young] += views[1]

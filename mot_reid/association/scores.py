@@ -63,19 +63,20 @@ class UsualScore(NamedTuple):
         return max(mean, _LEAST)
 
     def levels(self, scores: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Gives the scores ``(N,)`` on the scale that detectors share: the same for all but modest ones."""
-        levels: NDArray[np.float64] = scores.astype(np.float64)
+        """Gives the scores ``(N,)`` on the scale that detectors share: themselves for all but modest ones."""
+        levels: NDArray[np.float64] = scores.astype(np.float64, copy=False)
         best = self.best
         if best >= _FULL:
             return levels
         lowest = min(self.lowest, best / 2)  # where all scores are alike they are the best, not the lowest
         stretched = np.clip((levels - lowest) * (_BEST / max(best - lowest, 1e-9)), 0.0, 1.0)
         modest = min((_FULL - best) / (_FULL - _MODEST), 1.0)
-        levels += modest * (stretched - levels)
-        return levels
+        return levels + modest * (stretched - levels)
 
     def with_lowest(self, scores: NDArray[np.floating]) -> "UsualScore":
         """Gives the same once it is known that the detector gives these scores ``(N,)``, clutter and all."""
+        if self.proved >= _FULL:  # nothing will be stretched any more
+            return self
         lowest = float(scores.min(initial=self.lowest))
         return self if lowest == self.lowest else self._replace(lowest=lowest)
 
@@ -87,11 +88,13 @@ class UsualScore(NamedTuple):
         best = float(scores.max()) if len(scores) else 0.0
         height = self.height + share * (best - self.height)
         unseen, proved = (1 - share) * self.unseen, max(self.proved, height)
-        seen = UsualScore(self.weight, self.total, height, unseen, proved, self.lowest)
-        levels = seen.levels(scores)
+        levels = UsualScore(self.weight, self.total, height, unseen, proved, self.lowest).levels(scores)
         squares = levels * levels
-        weight = decay * self.weight + float(levels @ levels)
-        return seen._replace(weight=weight, total=decay * self.total + float(squares @ levels))
+        weight, total = (
+            decay * self.weight + float(levels @ levels),
+            decay * self.total + float(squares @ levels),
+        )
+        return UsualScore(weight, total, height, unseen, proved, self.lowest)
 
 
 def activation_shares(

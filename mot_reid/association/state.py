@@ -1,5 +1,6 @@
 """The state of one frame: what is known about its tracklets and detections, and who was matched so far."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Self
@@ -55,8 +56,9 @@ class FrameState:
         appearance_share: the share of the confident detections whose embeddings there are, all in all; 0 for
             motion alone.
         appearance: distances of appearance, or None: nobody has asked yet, or there are no embeddings.
-        gates: ``(T,)`` the largest distances of appearance at which tracks return through the picture's
-            edges; None where whoever does is new.
+        gates_after: gives the largest distances of appearance at which tracks return through the picture's
+            edges, by how many ids were given out since they were last seen; None where whoever does is new.
+        given_ids: how many ids were given out before this frame.
         detection_of: ``(T,)`` the detection of each tracklet so far, or `UNMATCHED`.
         track_of: ``(M,)`` the tracklet of each detection so far, or `UNMATCHED`.
         free_tracks: ``(T,)`` tracklets without a detection so far.
@@ -87,7 +89,8 @@ class FrameState:
     rules: Rules = field(default_factory=Rules)
     appearance_share: float = 0.0
     appearance: AppearanceDistances | None = None
-    gates: NDArray[np.float64] | None = None
+    gates_after: Callable[[NDArray[np.int64]], NDArray[np.float64]] | None = None
+    given_ids: int = 0
     detection_of: Rows = field(init=False)
     track_of: Rows = field(init=False)
     free_tracks: Mask = field(init=False)
@@ -107,6 +110,11 @@ class FrameState:
     def covered(self) -> NDArray[np.floating]:
         """The share ``(M,)`` of each detection's box that another one in front of it covers."""
         return kernels.covered_in_front(self.xyxy, self.xyxy)
+
+    def gates(self, tracks: Rows) -> NDArray[np.float64]:
+        """Gives the largest distances ``(K,)`` at which some lost tracklets return, see ``gates_after``."""
+        assert self.gates_after is not None
+        return self.gates_after(self.given_ids - self.tracklets.rows["newcomers"][tracks])
 
     def within(self, seconds: float) -> Mask:
         """Tells which tracklets ``(T,)`` were seen this many seconds ago or later.

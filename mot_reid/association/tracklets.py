@@ -1,10 +1,13 @@
 """The table of tracklets: one row each, columns of a structure of arrays, preallocated."""
 
+import math
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid import kernels
-from mot_reid.kernels.constants import Status
+from mot_reid.kernels.constants import PRIOR_TRACKS, Status
 from mot_reid.motion.kalman import KalmanStates
 
 __all__ = ["Status", "TrackletTable"]
@@ -38,18 +41,24 @@ _ROW = np.dtype(
     align=True,
 )
 
+Columns = dict[str, NDArray[Any]]
+
+# To multiply an embedding by so many others takes about as long as to copy it.
+_FEW = 8
+_VIEWS = frozenset(("rows", "states", "embeddings", "_blocks", "_columns"))
+
 
 class TrackletTable:
     """Rows of all live and lost tracklets, oldest first.
 
     Attributes:
-        rows: structured array ``(N,)`` with the fields above; assign to ``table.rows["status"][mask]``.
+        rows: the columns ``(N,)`` by the names above; assign to ``table.rows["status"][mask]``.
         states: the Kalman filter's, a view too: it writes into the table.
         embeddings: ``(N, D)`` float32 unit rows, valid where ``rows["has_embedding"]``; D = 0 before any.
     """
 
     def __init__(self) -> None:
-        self._rows = np.zeros(_FIRST_CAPACITY, _ROW)
+        self._lay_out(_FIRST_CAPACITY)
         self._states = np.zeros((5, 4, _FIRST_CAPACITY))
         self._embeddings = np.zeros((_FIRST_CAPACITY, 0), np.float32)
         self._next_id = 1
@@ -58,12 +67,39 @@ class TrackletTable:
     def __len__(self) -> int:
         return self._count
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy needs: the columns are views of one another, which a copy of each would not be."""
+        own = {name: value for name, value in vars(self).items() if name not in _VIEWS}
+        return own | {"_saved": {name: column.copy() for name, column in self.rows.items()}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        saved: Columns = state.pop("_saved")
+        vars(self).update(state)
+        self._lay_out(self._states.shape[2])
+        self._use(self._count)
+        for name, column in saved.items():
+            self.rows[name][...] = column
+
     def _use(self, count: int) -> None:
         """From here on so many rows are in use: the public views show them."""
         self._count = count
-        self.rows: NDArray[np.void] = self._rows[:count]
+        self._mean: NDArray[np.float32] | None = None
+        self.rows: Columns = {name: column[:count] for name, column in self._columns.items()}
         self.states = KalmanStates(self._states[:, :, :count])
         self.embeddings: NDArray[np.float32] = self._embeddings[:count]
+
+    def _lay_out(self, capacity: int) -> None:
+        """Makes empty columns: those of one size lie in one block, where rows come and go in one piece."""
+        self._blocks: list[NDArray[Any]] = []
+        self._columns: Columns = {}
+        for size in (8, 4, 1):
+            fields = [(name, _ROW[name]) for name in _ROW.names or () if _ROW[name].base.itemsize == size]
+            ends = np.cumsum([math.prod(field.shape) for _, field in fields]).tolist()
+            block = np.zeros((ends[-1], capacity), f"u{size}")
+            for (name, field), start, end in zip(fields, [0, *ends], ends, strict=False):
+                lines = block[start:end].view(field.base)
+                self._columns[name] = lines.T if field.shape else lines[0]
+            self._blocks.append(block)
 
     def append(
         self,
@@ -78,15 +114,23 @@ class TrackletTable:
         self._reserve(self._count + added)
         start = self._count
         self._use(start + added)
-        new = self._rows[start : self._count]
-        new[...] = np.zeros((), _ROW)
-        new["class_id"] = class_ids
-        new["score"] = scores
-        new["hits"] = 1
-        new["id_confidence"] = 1
-        new["first_seen"], new["last_seen"], new["born"] = number, time, time
+        for block in self._blocks:
+            block[:, start : self._count] = 0
+        first: dict[str, Any] = {"class_id": class_ids, "score": scores, "hits": 1, "id_confidence": 1}
+        first |= {"first_seen": number, "last_seen": time, "born": time}
+        for name, value in first.items():
+            self._columns[name][start : self._count] = value
         self._states[:, :, start : self._count] = states.values
         return np.arange(start, self._count)
+
+    def row(self, row: int) -> Columns:
+        """Gives a copy of one row, for `put_row`."""
+        return {name: column[row].copy() for name, column in self.rows.items()}
+
+    def put_row(self, row: int, saved: Columns) -> None:
+        """Makes a row what another was when `row` gave this."""
+        for name, column in self.rows.items():
+            column[row] = saved[name]
 
     def confirm(self, rows: NDArray[np.intp]) -> None:
         """Confirms tentative rows; each gets the next id, in the order given."""
@@ -104,23 +148,27 @@ class TrackletTable:
         """How many ids were given out."""
         return self._next_id - 1
 
+    def mean_embedding(self) -> NDArray[np.float32]:
+        """Gives the mean ``(D,)`` of the rows' embeddings, short while they are few."""
+        if self._mean is None:
+            known = self.rows["has_embedding"]
+            self._mean = known.astype(np.float32) @ self.embeddings
+            self._mean /= np.float32(np.count_nonzero(known) + PRIOR_TRACKS)
+        return self._mean
+
+    def put_embedding(self, row: int, embedding: NDArray[np.float32]) -> None:
+        """Writes the embedding ``(D,)`` of a row that has one."""
+        self.embeddings[row], self._mean = embedding, None
+
     def distances(self, some: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float32]:
         """Distances of appearance ``(R, C)`` between rows that have embeddings, see `AppearanceDistances`."""
-        known = self.rows["has_embedding"]
-        along, _, rest = kernels.along_mean(self.embeddings, self.embeddings[:0], known)
-        products = self.embeddings[some] @ self.embeddings[others].T
-        return kernels.centred(products, along[some], along[others], rest)
-
-    def distance(self, one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-        """The same of two embeddings ``(D,)``, of which none need be a row's."""
-        both = np.stack([one, other])
-        along, _, rest = kernels.along_mean(
-            np.concatenate([self.embeddings, both]),
-            both[:0],
-            np.append(self.rows["has_embedding"], [False] * 2),
-        )
-        products = one[None] @ other[:, None]
-        return float(kernels.centred(products, along[-2:-1], along[-1:], rest)[0, 0])
+        mean, embeddings = self.mean_embedding(), self.embeddings
+        ahead = np.concatenate([embeddings[some], mean[None]])
+        if len(some) > _FEW:
+            products = ahead @ embeddings[others].T
+        else:  # all rows are gone through where they lie: to copy those wanted would take longer
+            products = (ahead @ embeddings.T).take(others, axis=1)
+        return kernels.centred(products[:-1], ahead[:-1] @ mean, products[-1], float(mean @ mean))
 
     def keep(self, mask: NDArray[np.bool_]) -> None:
         """Removes the rows where ``mask`` ``(N,)`` is False; the order stays."""
@@ -129,29 +177,31 @@ class TrackletTable:
         first = int(mask.argmin())  # what comes before stays in its place
         kept = first + mask[first:].nonzero()[0]
         self._use(first + len(kept))
-        self._rows[first : self._count] = self._rows[kept]
+        for block in self._blocks:
+            block[:, first : self._count] = block.take(kept, axis=1)
         self._states[:, :, first : self._count] = self._states.take(kept, axis=2)
         self._embeddings[first : self._count] = self._embeddings[kept]
 
     def require_dimension(self, dimension: int) -> None:
         """Settles D at the first embedding; raises ValueError if a later one differs."""
         if not self._embeddings.shape[1]:
-            self._embeddings = np.zeros((len(self._rows), dimension), np.float32)
+            self._embeddings = np.zeros((self._states.shape[2], dimension), np.float32)
             self._use(self._count)
         if dimension != self._embeddings.shape[1]:
             raise ValueError(f"embeddings: expected {self._embeddings.shape[1]} columns, got {dimension}")
 
-    def saved(self) -> tuple[bytes, NDArray[np.float64], NDArray[np.float32]]:
-        """Gives copies of the rows, as bytes, and of the Kalman states, for `restore`.
+    def saved(self) -> tuple[NDArray[Any], ...]:
+        """Gives copies of what is written before all that can fail is over, for `restore`.
 
-        The embeddings are not copied: nothing is blended into them before all that can fail is over.
+        That is where the boxes are, and how far the camera carried them.
         """
-        return self.rows.tobytes(), self.states.values.copy(), self._embeddings
+        carried = self.rows["drift"].copy(), self.rows["carried"].copy()
+        return self.states.values.copy(), *carried, self._embeddings
 
-    def restore(self, saved: tuple[bytes, NDArray[np.float64], NDArray[np.float32]]) -> None:
+    def restore(self, saved: tuple[NDArray[Any], ...]) -> None:
         """Puts back what `saved` gave, if no row has come or gone since."""
-        rows, self.states.values[...], self._embeddings = saved
-        self.rows.view(np.uint8)[...] = np.frombuffer(rows, np.uint8)
+        states, drift, carried, self._embeddings = saved
+        self.states.values[...], self.rows["drift"][...], self.rows["carried"][...] = states, drift, carried
         self._use(self._count)
 
     def blend_embeddings(
@@ -173,15 +223,19 @@ class TrackletTable:
         if not len(rows):
             return
         old_shares = momentum * self.rows["has_embedding"][rows]
+        self._mean = None
         kernels.blend(self._embeddings, rows, embeddings, places, old_shares)
         self.rows["has_embedding"][rows] = True
 
     def _reserve(self, needed: int) -> None:
-        capacity = len(self._rows)
+        capacity = self._states.shape[2]
         if needed <= capacity:
             return
         extra = max(needed, 2 * capacity) - capacity
-        self._rows = np.concatenate([self._rows, np.zeros(extra, _ROW)])
+        before = self._blocks
+        self._lay_out(capacity + extra)
+        for block, old in zip(self._blocks, before, strict=True):
+            block[:, :capacity] = old
         self._states = np.concatenate([self._states, np.zeros((5, 4, extra))], axis=2)
         more = np.zeros((extra, self._embeddings.shape[1]), np.float32)
         self._embeddings = np.concatenate([self._embeddings, more])

@@ -11,9 +11,14 @@ def matrix(appearance: AppearanceDistances, tracks: int, detections: int) -> np.
     return appearance.each_with_each(np.arange(tracks), np.arange(detections))
 
 
+def mean_of(tracks: np.ndarray, remembered: np.ndarray) -> np.ndarray:
+    return (tracks[remembered].sum(axis=0) / (remembered.sum() + 2)).astype(np.float32)
+
+
 def test_cosine_by_hand() -> None:
     tracks = np.array([[1, 0], [0.6, 0.8]], np.float32)
-    appearance = AppearanceDistances(tracks, np.array([[0, 1]], np.float32), ALL[:1], np.zeros(2, bool))
+    detected, nobody = np.array([[0, 1]], np.float32), np.zeros(2, bool)
+    appearance = AppearanceDistances(tracks, mean_of(tracks, nobody), detected, ALL[:1], nobody)
     np.testing.assert_allclose(matrix(appearance, 2, 1), [[1], [0.2]], atol=1e-6)
 
 
@@ -23,7 +28,8 @@ def test_what_everybody_shares_does_not_count() -> None:
     assert (people @ people.T > 0.2).all()
     crowd = np.tile(people, (50, 1))
     expected = [[0, 2, 1, 1], [2, 0, 1, 1], [1, 1, 0, 2], [1, 1, 2, 0]]
-    appearance = AppearanceDistances(crowd, people, np.ones(4, bool), np.ones(len(crowd), bool))
+    mean = mean_of(crowd, np.ones(len(crowd), bool))
+    appearance = AppearanceDistances(crowd, mean, people, np.ones(4, bool), np.ones(len(crowd), bool))
     np.testing.assert_allclose(matrix(appearance, 4, 4), expected, atol=1e-3)
 
 
@@ -38,8 +44,10 @@ def test_equals_the_definition(seed: int, tracks: int, detections: int) -> None:
     known = random.random(detections) < 0.7
     a, b = unit(random.normal(size=(tracks, 6)) + 0.7), unit(random.normal(size=(detections, 6)) + 0.7)
     remembered = random.random(tracks) < 0.7
-    usual = a[remembered].sum(axis=0) / (remembered.sum() + 2)
-    appearance = AppearanceDistances(a.astype(np.float32), b[known].astype(np.float32), known, remembered)
+    usual = mean_of(a, remembered)
+    appearance = AppearanceDistances(
+        a.astype(np.float32), usual, b[known].astype(np.float32), known, remembered
+    )
     columns = np.flatnonzero(known)
     expected = 1 - unit(a - usual) @ unit(b - usual).T
     seen = appearance.each_with_each(np.arange(tracks), columns)

@@ -162,8 +162,6 @@ def test_looks(seed: int, tracks: int, detections: int) -> None:
     rest = np.float32(usual @ usual)
     same(lambda module: module.centred(a @ b.T, a @ usual, b @ usual, rest))
     same(lambda module: module.pair_distances(a, b, rows, columns, a @ usual, b @ usual, rest))
-    remembered = random.random(tracks) < 0.7
-    same(lambda module: module.along_mean(a, b, remembered))
     shares = random.choice(np.array([0, 0.5, 0.9], np.float32), pairs)
     b[::3] = -a[: len(b[::3])] if pairs > len(b) // 3 else b[::3]  # halves of opposites cancel out
 
@@ -175,6 +173,44 @@ def test_looks(seed: int, tracks: int, detections: int) -> None:
     same(blended)
 
 
+@given(SEEDS, COUNTS.filter(lambda count: count > 1), COUNTS.filter(bool))
+def test_the_nearest_other(seed: int, tracks: int, views: int) -> None:
+    """Both as the definition says it: without a view's own track, less the mean of the others."""
+    random = np.random.default_rng(seed)
+    a, b, own = unit(random, tracks), unit(random, views), random.integers(0, tracks, views)
+    in_view = random.random(tracks) < 0.7
+    in_view[:2] = True
+    total, rest = a.sum(axis=0), np.float32(tracks + 1)
+    products = np.concatenate([b, a[own], total[None]]) @ a.T
+    given = products, b @ total, own, in_view, np.float32(total @ total), rest
+    same(lambda module: module.nearest_other(products.copy(), *given[1:]))
+    expected = []
+    for view, mine in zip(b.astype(float), own.tolist(), strict=True):
+        mean = (total - a[mine]) / rest
+        others = [track - mean for n, track in enumerate(a.astype(float)) if in_view[n] and n != mine]
+        apart = view - mean
+        cosines = [apart @ other / np.sqrt(apart @ apart * (other @ other)) for other in others]
+        expected.append(1 - max(cosines, default=-np.inf))
+    np.testing.assert_allclose(plain.nearest_other(products.copy(), *given[1:]), expected, atol=1e-3)
+
+
+@given(SEEDS, COUNTS, COUNTS.filter(bool))
+def test_who_was_seen(seed: int, tracks: int, detections: int) -> None:
+    random = np.random.default_rng(seed)
+    rows = random.permutation(tracks)[: min(tracks, detections)]
+    chosen = random.permutation(detections)[: len(rows)]
+    activating, activated = random.random(detections) < 0.5, random.random(tracks) < 0.5
+    hits, status = random.integers(1, 40, tracks), random.integers(0, 3, tracks).astype(np.int8)
+    drift, carried = random.normal(size=(2, tracks)).T, random.random(tracks)
+
+    def marked(module: Any) -> tuple[np.ndarray, ...]:
+        columns = activated.copy(), hits.copy(), status.copy(), drift.copy(), carried.copy()
+        module.mark_seen(rows, chosen, activating, columns)
+        return columns
+
+    same(marked)
+
+
 @given(SEEDS, COUNTS.filter(bool))
 def test_edges(seed: int, count: int) -> None:
     random = np.random.default_rng(seed)
@@ -184,7 +220,13 @@ def test_edges(seed: int, count: int) -> None:
         furthest, touches, seen = np.full(4, -np.inf), np.zeros(4, np.int64), OUTWARDS * np.inf
         for xyxy in frames:
             furthest, touches, seen = module.extended(furthest, touches, xyxy)
-        return furthest, touches, seen, module.at_edge(seen, frames[-1], 0.1)
+        return (
+            furthest,
+            touches,
+            seen,
+            module.at_edge(seen, frames[-1], 0.1),
+            np.array(module.ends(frames[0])),
+        )
 
     same(edges)
 

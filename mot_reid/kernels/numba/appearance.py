@@ -3,11 +3,10 @@
 import numpy as np
 from numba import types
 
-from mot_reid.kernels.constants import LEAST_NORM, LEAST_SQUARE, PRIOR_TRACKS
+from mot_reid.kernels.constants import LEAST_NORM, LEAST_SQUARE
 from mot_reid.kernels.numba.compiling import (
     B1,
     F4,
-    F8,
     MASKS,
     ROWS,
     SINGLES,
@@ -17,7 +16,7 @@ from mot_reid.kernels.numba.compiling import (
     taken,
 )
 
-__all__ = ["along_mean", "blend", "centred", "margins", "pair_distances"]
+__all__ = ["blend", "centred", "margins", "nearest_other", "pair_distances"]
 
 
 @compiled(fast=True)
@@ -26,25 +25,6 @@ def _product(a, m, b, n):
     for k in range(a.shape[1]):
         total += a[m, k] * b[n, k]
     return total
-
-
-@compiled(types.Tuple((WEIGHTS, WEIGHTS, F8)), VECTORS, VECTORS, MASKS)
-def along_mean(tracks, detections, known):
-    mean = np.zeros((1, tracks.shape[1]), np.float32)
-    count = PRIOR_TRACKS
-    for n in range(len(tracks)):
-        if known[n]:
-            count += 1
-            for d in range(tracks.shape[1]):
-                mean[0, d] += tracks[n, d]
-    for d in range(tracks.shape[1]):
-        mean[0, d] /= np.float32(count)
-    along_tracks, along_detections = np.empty(len(tracks), np.float32), np.empty(len(detections), np.float32)
-    for n in range(len(tracks)):
-        along_tracks[n] = _product(tracks, n, mean, 0)
-    for n in range(len(detections)):
-        along_detections[n] = _product(detections, n, mean, 0)
-    return along_tracks, along_detections, _product(mean, 0, mean, 0)
 
 
 @compiled()
@@ -92,11 +72,21 @@ def blend(table, rows, embeddings, places, old_shares):
                 table[n, d] = embeddings[m, d]
 
 
+@compiled()
+def _lengths(along, rest):
+    lengths = np.empty(len(along), np.float32)
+    for n in range(len(along)):
+        lengths[n] = np.sqrt(max(np.float32(1) + rest - np.float32(2) * along[n], np.float32(LEAST_SQUARE)))
+    return lengths
+
+
 @compiled(types.Array(F4, 2, "C"), types.Array(F4, 2, "C"), SINGLES, SINGLES, F4)
 def centred(products, along_a, along_b, rest):
+    lengths_a, lengths_b = _lengths(along_a, rest), _lengths(along_b, rest)
     for m in range(len(along_a)):
         for n in range(len(along_b)):
-            products[m, n] = _distance(products[m, n], along_a[m], along_b[n], rest)
+            product = products[m, n] - along_a[m] - (along_b[n] - rest)
+            products[m, n] = np.float32(1) - product / lengths_a[m] / lengths_b[n]
     return products
 
 
@@ -119,3 +109,21 @@ def margins(distances, allowed):
                 other = of_columns[1 if own == of_columns[0, n] else 0, n]
                 lead[m, n] = min(rival, other) - own
     return lead
+
+
+@compiled(WEIGHTS, VECTORS, SINGLES, ROWS, MASKS, F4, F4)
+def nearest_other(products, along, own, in_view, square, rest):
+    count, one, two, least = len(own), np.float32(1), np.float32(2), np.float32(LEAST_SQUARE)
+    nearest = np.full(count, np.float32(np.inf))
+    for k in range(count):
+        mine = own[k]
+        along_view = (along[k] - products[k, mine]) / rest
+        squared = (square - two * products[2 * count, mine] + products[count + k, mine]) / (rest * rest)
+        of_view = np.sqrt(max(one + squared - two * along_view, least))
+        for n in range(len(in_view)):
+            if in_view[n] and n != mine:
+                along_other = (products[2 * count, n] - products[count + k, n]) / rest
+                product = (products[k, n] - (along_view + along_other - squared)) / of_view
+                product /= np.sqrt(max(one + squared - two * along_other, least))
+                nearest[k] = min(nearest[k], one - product)
+    return nearest

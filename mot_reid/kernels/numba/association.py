@@ -13,6 +13,7 @@ from mot_reid.kernels.numba.compiling import (
     F8,
     FLOATS,
     FOUND,
+    I8,
     MASKS,
     ROWS,
     SINGLES,
@@ -20,7 +21,7 @@ from mot_reid.kernels.numba.compiling import (
     taken,
 )
 
-__all__ = ["candidates", "fused_costs", "leads", "retire", "within_reach"]
+__all__ = ["candidates", "fused_costs", "leads", "mark_seen", "retire", "within_reach"]
 
 # numba takes numbers from outside, not classes.
 _TENTATIVE, _CONFIRMED, _LOST = Status.TENTATIVE, Status.CONFIRMED, Status.LOST
@@ -110,3 +111,29 @@ def fused_costs(overlaps, distances, weight, gate):
             dissimilarity = min(distances[k] / np.float32(gate), np.float32(1))
             costs[k] = (1 - weight) * costs[k] + weight * dissimilarity
     return costs
+
+
+def mark_seen(rows, detections, activating, columns):
+    _mark_seen(rows, detections, activating, *columns)
+
+
+@compiled(
+    types.void,
+    ROWS,
+    ROWS,
+    MASKS,
+    types.Array(B1, 1, "A"),
+    types.Array(I8, 1, "A"),
+    types.Array(types.int8, 1, "A"),
+    types.Array(F8, 2, "A"),
+    types.Array(F8, 1, "A"),
+)
+def _mark_seen(rows, detections, activating, activated, hits, status, drift, carried):
+    for k in range(len(rows)):
+        n = rows[k]
+        if activating[detections[k]] and not activated[n]:
+            activated[n], hits[n] = True, 0
+        hits[n] += 1
+        drift[n, 0], drift[n, 1], carried[n] = 0.0, 0.0, 0.0
+        if status[n] == _LOST:
+            status[n] = _CONFIRMED

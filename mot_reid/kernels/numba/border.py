@@ -6,9 +6,18 @@ from numba import types
 from mot_reid.kernels.constants import LEAST_TOUCHES, SAME_PIXEL
 from mot_reid.kernels.numba.compiling import B1, BOXES, F8, FLOATS, I8, compiled, taken
 
-__all__ = ["at_edge", "extended"]
+__all__ = ["at_edge", "ends", "extended"]
 
 _EDGES, _COUNTS = types.Array(F8, 1, "C"), types.Array(I8, 1, "C")
+
+
+@compiled(types.UniTuple(F8, 4), BOXES)
+def ends(xyxy):
+    left, top, right, bottom = -xyxy[0, 0], -xyxy[0, 1], xyxy[0, 2], xyxy[0, 3]
+    for n in range(1, len(xyxy)):
+        left, top = max(left, -xyxy[n, 0]), max(top, -xyxy[n, 1])
+        right, bottom = max(right, xyxy[n, 2]), max(bottom, xyxy[n, 3])
+    return left, top, right, bottom
 
 
 @compiled(types.Tuple((_EDGES, _COUNTS, _EDGES)), FLOATS, taken(I8, 1), BOXES)

@@ -3,28 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from mot_reid.kernels.constants import LEAST_NORM, LEAST_SQUARE, PRIOR_TRACKS
+from mot_reid.kernels.constants import LEAST_NORM, LEAST_SQUARE
 
-__all__ = ["along_mean", "blend", "centred", "margins", "pair_distances"]
+__all__ = ["blend", "centred", "margins", "nearest_other", "pair_distances"]
 
 Rows = NDArray[np.intp]
 Mask = NDArray[np.bool_]
 Vectors = NDArray[np.float32]
-
-
-def along_mean(tracks: Vectors, detections: Vectors, known: Mask) -> tuple[Vectors, Vectors, float]:
-    """What embeddings have of u, the mean of the tracks', short while they are few.
-
-    Args:
-        tracks: ``(T, D)``.
-        detections: ``(M, D)``.
-        known: ``(T,)`` the tracks that have one.
-
-    Returns:
-        Products with u of the tracks ``(T,)``, of the detections ``(M,)`` and of u itself.
-    """
-    mean = known.astype(np.float32) @ tracks / np.float32(np.count_nonzero(known) + PRIOR_TRACKS)
-    return tracks @ mean, detections @ mean, float(mean @ mean)
 
 
 def pair_distances(
@@ -112,3 +97,37 @@ def margins(distances: Vectors, allowed: Mask) -> Vectors:
             np.subtract(rival, guarded, out=rival, where=allowed)
             np.minimum(lead, rival, out=lead, where=allowed)
     return lead
+
+
+def nearest_other(
+    products: Vectors, along: Vectors, own: Rows, in_view: Mask, square: float, rest: float
+) -> Vectors:
+    """Distances ``(K,)`` of views from the nearest track in view, as if each view's own track were not known.
+
+    Whoever is part of the mean that is taken off is kept apart from the others by it; who returns is not.
+
+    Args:
+        products: ``(2 K + 1, T)`` of the views, of their own tracks and of the sum of all known tracks with
+            each track.
+        along: ``(K,)`` of the views with that sum.
+        own: ``(K,)`` the track of each view.
+        in_view: ``(T,)``, two or more.
+        square: of the sum with itself.
+        rest: by what the sum of all but one is divided for their mean.
+    """
+    count, others = len(own), in_view.nonzero()[0]
+    each = np.arange(count)
+    along = (along - products[each, own]) / np.float32(rest)
+    squares = (np.float32(square) - 2 * products[-1, own] + products[count + each, own]) / np.float32(
+        rest
+    ) ** 2
+    products = products[:, others]
+    along_others = (products[-1] - products[count:-1]) / np.float32(rest)
+    found = products[:count]
+    found -= along[:, None] + along_others - squares[:, None]
+    found /= np.sqrt(np.maximum(1 + squares - 2 * along, LEAST_SQUARE))[:, None]
+    found /= np.sqrt(np.maximum(1 + squares[:, None] - 2 * along_others, LEAST_SQUARE))
+    np.subtract(1, found, out=found)
+    found[others == own[:, None]] = np.inf
+    nearest: Vectors = found.min(axis=1)
+    return nearest

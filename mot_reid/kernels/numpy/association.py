@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from mot_reid.kernels.constants import LEAST_SIDE, Status
 
-__all__ = ["candidates", "fused_costs", "leads", "retire", "within_reach"]
+__all__ = ["candidates", "fused_costs", "leads", "mark_seen", "retire", "within_reach"]
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -128,3 +128,28 @@ def retire(
     status[unseen & (status == Status.CONFIRMED)] = Status.LOST
     too_old = ages > np.where(has_embedding, longest_of_known, longest)
     return ~(unseen & ((status == Status.TENTATIVE) | too_old))
+
+
+def mark_seen(
+    rows: Rows,
+    detections: Rows,
+    activating: Mask,
+    columns: tuple[Mask, NDArray[np.int64], NDArray[np.int8], Array, Array],
+) -> None:
+    """Writes down, in place, that tracklets ``(K,)`` were seen as detections ``(K,)``.
+
+    Args:
+        rows: of the tracklets.
+        detections: of this frame.
+        activating: ``(M,)`` which detections start tracks soon; hits count from a tracklet's first such one.
+        columns: of all tracklets, whether one of theirs was such, hits, `Status`, and how far the camera
+            carried them since they were seen, ``(N, 2)`` pixels and ``(N,)`` heights.
+    """
+    activated, hits, status, drift, carried = columns
+    newly = rows[activating[detections] & ~activated[rows]]
+    activated[newly], hits[newly] = True, 0
+    hits[rows] += 1
+    drift[rows], carried[rows] = 0, 0
+    lost = status[rows] == Status.LOST
+    if np.count_nonzero(lost):
+        status[rows[lost]] = Status.CONFIRMED

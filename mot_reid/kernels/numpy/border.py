@@ -5,11 +5,17 @@ from numpy.typing import NDArray
 
 from mot_reid.kernels.constants import LEAST_TOUCHES, OUTWARDS, SAME_PIXEL
 
-__all__ = ["at_edge", "extended"]
+__all__ = ["at_edge", "ends", "extended"]
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
 Mask = NDArray[np.bool_]
+
+
+def ends(xyxy: Array) -> tuple[float, float, float, float]:
+    """How far boxes ``(N, 4)``, at least one, reach to the left, up, right and down, times `OUTWARDS`."""
+    left, top, right, bottom = (xyxy * OUTWARDS).max(axis=0).tolist()
+    return left, top, right, bottom
 
 
 def extended(furthest: Array, touches: Counts, xyxy: Array) -> tuple[Array, Counts, Array]:

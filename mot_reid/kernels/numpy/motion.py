@@ -52,9 +52,10 @@ def coast(values: Array, status: NDArray[np.int8], ages: Array, longest: float) 
         ages: ``(N,)`` seconds since each was seen.
         longest: that a lost one moves on, seconds.
     """
-    lost = status == Status.LOST
-    values[1, 2:, lost] = 0
-    values[1, :, lost & (ages > longest)] = 0
+    lost = (status == Status.LOST).nonzero()[0]
+    if lost.size:
+        values[1, 2:, lost] = 0
+        values[1, :2, lost[ages[lost] > longest]] = 0
 
 
 def update(values: Array, rows: Rows, measured: Array, scores: Array, position_variance: float) -> None:
