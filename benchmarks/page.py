@@ -2,15 +2,19 @@
 
     python benchmarks/page.py [--frames 100000] [--people 50]
 
-Makes a Parquet file of that many frames with that many people in each (every track lasts about 1,500 frames),
-serves it, and opens it in Chromium, which must be there with its driver. Times are the browser's own.
+Makes tracks of that many frames with that many people in each (every track lasts about 1,500 frames), as
+Parquet and as MOTChallenge's text, serves them, and opens the page in Chromium, which must be there with its
+driver: the first visit, the next one, and one to a server that was started again. Then 40 seeks, half of them
+to near frames, half to anywhere, and corrections. Times are the browser's own (wall), with the server's
+processor time beside them.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import resource
+import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -20,12 +24,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyarrow import csv as arrow_csv
 from selenium import webdriver
 
 PROGRAM = "from mot_reid.cli import main; main()"
 
 
-def make_run(folder: Path, frames: int, people: int) -> None:
+def make_run(folder: Path, frames: int, people: int, text: bool = False) -> None:
     length = 1500
     slots = np.arange(people)
     number = np.repeat(np.arange(1, frames + 1), people)
@@ -42,14 +47,37 @@ def make_run(folder: Path, frames: int, people: int) -> None:
         "time": (number - 1) / 27.78,
     }
     table = pa.table({name: pa.array(column) for name, column in columns.items()})
-    pq.write_table(table, folder / "tracks.parquet")
+    if text:
+        rows = pa.table(
+            {name: table[name] for name in ("frame", "id", "x1", "y1")}
+            | {
+                "w": pa.array(np.full(len(x), 40.0)),
+                "h": pa.array(np.full(len(x), 110.0)),
+                "score": table["score"],
+            }
+            | {name: pa.array(np.full(len(x), -1)) for name in ("a", "b", "c")}
+        )
+        arrow_csv.write_csv(rows, folder / "tracks.txt", arrow_csv.WriteOptions(include_header=False))
+    else:
+        pq.write_table(table, folder / "tracks.parquet")
     source = {"name": "hour", "fps": 27.78, "width": 1920, "height": 1080}
     (folder / "summary.json").write_text(json.dumps({"source": source, "last_frame": frames}))
 
 
-def memory(process: int) -> float:
+def memory(process: int) -> str:
+    """What is resident: of the process's own, and of files mapped."""
     text = Path(f"/proc/{process}/status").read_text()
-    return int(next(line for line in text.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
+    own, mapped = (
+        int(re.search(rf"^{name}:\s+(\d+)", text, re.MULTILINE)[1]) / 1024  # type: ignore[index]
+        for name in ("RssAnon", "RssFile")
+    )
+    return f"{own:.0f} MB of its own, {mapped:.0f} MB of files"
+
+
+def spent(process: int) -> float:
+    """Processor seconds of a process so far."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def open_browser() -> webdriver.Chrome:
@@ -85,39 +113,83 @@ const picture = document.getElementById('picture'); const times = {near: [], far
 """
 
 
+CORRECT = """
+const [entry, done] = arguments; const start = performance.now();
+document.addEventListener('corrected', () => done(performance.now() - start), {once: true});
+document.getElementById('tab-correct').click();
+for (const [id, value] of Object.entries(entry.fields)) document.getElementById(id).value = value;
+document.getElementById(entry.button).click();
+"""
+
+
+class Served:
+    """The server, and what it spends."""
+
+    def __init__(self, run: Path) -> None:
+        command = [sys.executable, "-c", PROGRAM, "serve", str(run), "--port", "0"]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        self.address = self.process.stdout.readline().split()[0]
+
+    def stop(self) -> None:
+        """Ends it."""
+        self.process.terminate()
+        self.process.wait(20)
+
+
+def visit(browser: webdriver.Chrome, server: Served, what: str) -> None:
+    before, start = spent(server.process.pid), time.perf_counter()
+    browser.get(server.address)
+    while not browser.execute_script("return document.body.dataset.ready"):
+        time.sleep(0.02)
+    took, used = time.perf_counter() - start, spent(server.process.pid) - before
+    print(f"{what}: usable after {took:.2f} s (server: {used:.2f} s of processor)", flush=True)
+
+
+def look(browser: webdriver.Chrome, run: Path, frames: int, what: str) -> None:
+    server = Served(run)
+    try:
+        visit(browser, server, f"{what}: first visit, the tracks are read")
+        visit(browser, server, f"{what}: next visit")
+        server.stop()
+        server = Served(run)
+        visit(browser, server, f"{what}: server started again")
+        print(browser.execute_script("return document.getElementById('track-count').textContent"))
+        before = spent(server.process.pid)
+        found = browser.execute_async_script(SEEK, frames)
+        near, far, worst = (f"{found[name]:.1f}" for name in ("near", "far", "worst"))
+        used = (spent(server.process.pid) - before) / 40 * 1000
+        print(f"seek, ms: near {near}, far {far}, worst of 40 {worst} (server: {used:.1f} ms a seek)")
+        print(f"server: {memory(server.process.pid)}", flush=True)
+        for name, button, fields in (
+            ("rename", "do-rename", {"one": 7, "name": "Ann"}),
+            ("merge", "do-merge", {"one": 1, "other": 51}),
+            ("undo", "do-undo", {}),
+        ):
+            before = spent(server.process.pid)
+            took = browser.execute_async_script(CORRECT, {"button": button, "fields": fields}) / 1000
+            used = spent(server.process.pid) - before
+            print(f"{name}: {took:.2f} s (server: {used:.2f} s of processor)")
+        print(f"server: {memory(server.process.pid)}", flush=True)
+    finally:
+        server.stop()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--frames", type=int, default=100_000)
     parser.add_argument("--people", type=int, default=50)
     chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        run = Path(folder) / "hour"
-        run.mkdir()
-        make_run(run, chosen.frames, chosen.people)
-        command = [sys.executable, "-c", PROGRAM, "serve", str(run), "--port", "0"]
-        server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        try:
-            assert server.stdout is not None
-            address = server.stdout.readline().split()[0]
-            browser = open_browser()
-            for visit in ("first visit, the tracks are read", "next visit"):
-                start = time.perf_counter()
-                browser.get(address)
-                while not browser.execute_script("return document.body.dataset.ready"):
-                    time.sleep(0.02)
-                print(f"{visit}: usable after {time.perf_counter() - start:.2f} s")
-            print(
-                "tracks:", browser.execute_script("return document.getElementById('track-count').textContent")
-            )
-            found = browser.execute_async_script(SEEK, chosen.frames)
-            near, far, worst = (f"{found[name]:.1f}" for name in ("near", "far", "worst"))
-            print(f"seek, ms: near {near}, far {far}, worst of 40 {worst}")
-            print(f"server: {memory(server.pid):.0f} MB")
-            browser.quit()
-        finally:
-            server.terminate()
-            server.wait(20)
-        print(f"(this script: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB)")
+    browser = open_browser()
+    try:
+        for text in (False, True):
+            with tempfile.TemporaryDirectory() as folder:
+                run = Path(folder) / "hour"
+                run.mkdir()
+                make_run(run, chosen.frames, chosen.people, text)
+                look(browser, run, chosen.frames, "text" if text else "Parquet")
+    finally:
+        browser.quit()
 
 
 if __name__ == "__main__":

@@ -14,13 +14,15 @@ import numpy as np
 from mot_reid.analytics import Analytics
 from mot_reid.app.crops import best_rows, crops
 from mot_reid.app.frames import encode
-from mot_reid.app.runs import Run, lanes
-from mot_reid.offline.rows import TrackRows
+from mot_reid.app.people import People
+from mot_reid.app.runs import Run
+from mot_reid.gallery.gallery import Gallery
 
 __all__ = ["report"]
 
 _MOST_LANES = 400
 _MOST_CROPS = 300
+_MOST_TOGETHER = 60  # people with their pictures from all cameras
 _GOLDEN = 0.618033988749895
 _STYLE = """
 :root { color-scheme: light dark; }
@@ -35,23 +37,28 @@ svg text { fill: currentColor; font: 11px system-ui, sans-serif; }
 .people { display: flex; flex-wrap: wrap; gap: .5rem; } figure { margin: 0; break-inside: avoid; }
 figure img { display: block; height: 128px; width: auto; } figcaption { font-size: .8rem; max-width: 9rem; }
 figure img.heat { max-width: 100%; height: auto; } details { margin: .5rem 0; } h2 { break-after: avoid; }
+.row { display: flex; gap: 2px; } .wider figcaption { max-width: 18rem; } .key { margin-right: .8rem; }
+.key i { display: inline-block; width: .8rem; height: .8rem; }
 @media print { body { max-width: none; } section { break-before: page; } }
 """
 
 
-def report(runs: Sequence[Run], scene: Mapping[str, Any] | None = None) -> str:
+def report(
+    runs: Sequence[Run], scene: Mapping[str, Any] | None = None, gallery: Gallery | None = None
+) -> str:
     """The report of these runs.
 
     Args:
         runs: one or more; their corrections hold.
         scene: lines and zones to count at, for all; by default each run's own, if it has one.
+        gallery: that knows who is who over all runs; names that were given do, too.
 
     Raises:
         ValueError: something in a scene is wrong, or tracks cannot be read.
     """
     title = ", ".join(run.file.source for run in runs)
     body = "".join(_run(run, scene) for run in runs)
-    people = _identities(runs) if len(runs) > 1 else ""
+    people = _everybody(runs, gallery) if len(runs) > 1 or gallery is not None else ""
     made = time.strftime("%Y-%m-%d %H:%M")
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -93,32 +100,47 @@ def _run(run: Run, scene: Mapping[str, Any] | None) -> str:
 
 
 def _timeline(run: Run) -> str:
-    found = sorted(lanes(run.state.rows, run.fps), key=lambda lane: lane["spans"][0][0])
+    found = sorted(run.columns.lanes(), key=lambda lane: lane["spans"][0][0])
     longest = sorted(found, key=lambda lane: -sum(b - a + 1 for a, b in lane["spans"]))[:_MOST_LANES]
     kept = {lane["id"] for lane in longest}
-    shown = [lane for lane in found if lane["id"] in kept]
-    per = 880 / max(run.frames(), 1)
+    lanes = [
+        (
+            _name(run, lane["id"]),
+            [
+                ((first - 1) / run.fps, last / run.fps, _colour(lane["id"]), "")
+                for first, last in lane["spans"]
+            ],
+        )
+        for lane in found
+        if lane["id"] in kept
+    ]
+    left = f"<p>The {len(lanes)} longest of {len(found)} tracks.</p>" if len(lanes) < len(found) else ""
+    return left + _lanes(lanes, max(run.frames() / run.fps, 1e-3), "When each track was seen")
+
+
+def _lanes(
+    lanes: Sequence[tuple[str, Sequence[tuple[float, float, str, str]]]], end: float, what: str
+) -> str:
+    """Lanes over time: names, and for each from, to (seconds), colour and where."""
     marks = []
-    for place, lane in enumerate(shown):
+    for place, (name, spans) in enumerate(lanes):
         y = 18 * place
-        marks.append(f'<text x="0" y="{y + 12}">{escape(_name(run, lane["id"]))[:22]}</text>')
-        for first, last in lane["spans"]:
-            across = max(1.5, (last - first + 1) * per)
+        marks.append(f'<text x="0" y="{y + 12}">{escape(name[:22])}</text>')
+        for start, stop, colour, where in spans:
+            across = max(1.5, (stop - start) * 880 / end)
             marks.append(
-                f'<rect x="{120 + (first - 1) * per:.1f}" y="{y + 3}" width="{across:.1f}" height="12" '
-                f'fill="{_colour(lane["id"])}"><title>{escape(_name(run, lane["id"]))}: '
-                f"{_clock((first - 1) / run.fps)} to {_clock((last - 1) / run.fps)}</title></rect>"
+                f'<rect x="{120 + start * 880 / end:.1f}" y="{y + 3}" width="{across:.1f}" height="12" '
+                f'fill="{colour}"><title>{escape(name)}{f", {escape(where)}" if where else ""}: '
+                f"{_clock(start)} to {_clock(stop)}</title></rect>"
             )
-    tall = 18 * len(shown) + 20
+    tall = 18 * len(lanes) + 20
     for tick in range(6):
         x = 120 + 176 * tick
-        label = _clock(tick / 5 * run.frames() / run.fps)
-        marks.append(f'<text x="{min(x, 960)}" y="{tall - 4}">{label}</text>')
-    left = f"<p>The {len(shown)} longest of {len(found)} tracks.</p>" if len(shown) < len(found) else ""
+        marks.append(f'<text x="{min(x, 960)}" y="{tall - 4}">{_clock(tick / 5 * end)}</text>')
     return (
-        f'{left}<div class="wide" tabindex="0" role="group" aria-label="Tracks over time">'
-        f'<svg viewBox="0 0 1000 {tall}" role="img" '
-        f'aria-label="When each of {len(shown)} tracks was seen">{"".join(marks)}</svg></div>'
+        f'<div class="wide" tabindex="0" role="group" aria-label="{what}">'
+        f'<svg viewBox="0 0 1000 {tall}" role="img" aria-label="{what}: {len(lanes)} lanes">'
+        f"{''.join(marks)}</svg></div>"
     )
 
 
@@ -196,26 +218,48 @@ def _people(run: Run) -> str:
     return f'{left}<div class="people">{"".join(figures)}</div>'
 
 
-def _identities(runs: Sequence[Run]) -> str:
-    """Names that were given in several runs: where and when each person was."""
-    rows = []
-    for run in runs:
-        for track, name in run.state.names.items():
-            mine: TrackRows = run.state.rows[run.state.rows.ids == track]
-            if len(mine):
-                first, last = int(mine.frames[0]), int(mine.frames[-1])
-                rows.append(
-                    (
-                        name,
-                        run.file.source,
-                        _clock((first - 1) / run.fps),
-                        _clock((last - 1) / run.fps),
-                        f"id {track}",
-                    )
-                )
-    if not rows:
-        return ""
-    return f"<h2>People by name</h2>{_table(('name', 'camera', 'from', 'to', 'track'), sorted(rows))}"
+def _everybody(runs: Sequence[Run], gallery: Gallery | None) -> str:
+    """People over all runs: when each was seen by which camera, and a picture from each."""
+    found = People(runs, gallery).found()
+    cameras, people = found["cameras"], found["people"]
+    longest = sorted(people, key=lambda person: -person["seconds"])[:_MOST_LANES]
+    shown = sorted(longest, key=lambda person: person["spans"][0]["from"])
+    ends = [camera["offset"] + camera["frames"] / camera["fps"] for camera in cameras]
+    lanes = [
+        (
+            person["label"],
+            [
+                (span["from"], span["to"], _colour(span["camera"] + 1), cameras[span["camera"]]["name"])
+                for span in person["spans"]
+            ],
+        )
+        for person in shown
+    ]
+    keys = "".join(
+        f'<span class="key"><i style="background:{_colour(place + 1)}"></i> {escape(camera["name"])}</span> '
+        for place, camera in enumerate(cameras)
+    )
+    left = f"<p>The {len(shown)} longest of {found['people_in_all']}.</p>" if len(shown) < len(people) else ""
+    clocks = "" if found["clocks"] else "<p>Times count from the start of each video.</p>"
+    known = [person for person in longest if person["named"] or person["identity"]][:_MOST_TOGETHER]
+    figures = []
+    for person in known:
+        tracks = dict.fromkeys((span["camera"], span["track"]) for span in person["spans"])
+        pictures = [(place, runs[place].crop(track)) for place, track in list(tracks)[:6]]
+        images = "".join(
+            _image(data, f"{person['label']} in {cameras[place]['name']}") for place, data in pictures if data
+        )
+        places = [(cameras[span["camera"]], span["first"] - 1) for span in person["spans"][:8]]
+        where = ", ".join(f"{camera['name']} {_clock(frame / camera['fps'])}" for camera, frame in places)
+        figures.append(
+            f'<figure><div class="row">{images}</div><figcaption>{escape(person["label"])}: '
+            f"{escape(where)}</figcaption></figure>"
+        )
+    together = f'<div class="people wider">{"".join(figures)}</div>' if figures else ""
+    return (
+        f"<section><h2>People over all cameras</h2>{clocks}{left}<p>{keys}</p>"
+        f"{_lanes(lanes, max([*ends, 1.0]), 'When each person was seen by which camera')}{together}</section>"
+    )
 
 
 def _settings(summary: Mapping[str, Any]) -> str:
@@ -257,7 +301,7 @@ def _image(data: bytes, alternative: str, kind: str = "") -> str:
 
 
 def _name(run: Run, track: int) -> str:
-    return run.state.names.get(track) or f"id {track}"
+    return run.names.get(track) or f"id {track}"
 
 
 def _colour(track: int) -> str:

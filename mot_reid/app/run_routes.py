@@ -9,7 +9,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
+from mot_reid.app.exporting import export
 from mot_reid.app.runs import CORRECTED, Run
+from mot_reid.app.scoring import scores, truth_of
 
 __all__ = ["RUN_ROUTES", "Answer"]
 
@@ -21,14 +23,14 @@ _MOST_FRAMES = 20_000  # of boxes in one answer
 
 
 def _summary(run: Run, request: Request, body: Any) -> Any:
-    return run.summary()
+    return run.summary() | {"truth": truth_of(run) is not None}
 
 
 def _rows(run: Run, request: Request, body: Any) -> Response:
     first, last = _whole(request, "from"), _whole(request, "to")
     if last - first > _MOST_FRAMES:
         raise ValueError(f"to: at most {_MOST_FRAMES} frames at once")
-    return Response(run.rows(first, last), media_type="application/octet-stream")
+    return Response(run.columns.packed(first, last), media_type="application/octet-stream")
 
 
 def _frame(run: Run, request: Request, body: Any) -> Response:
@@ -38,6 +40,17 @@ def _frame(run: Run, request: Request, body: Any) -> Response:
     if data is None:
         raise HTTPException(404, "no such frame")
     return Response(data, media_type="image/jpeg", headers={"cache-control": "private, max-age=300"})
+
+
+def _crop(run: Run, request: Request, body: Any) -> Response:
+    data = run.crop(request.path_params["track"])
+    if data is None:
+        raise HTTPException(404, "there is no picture")
+    return Response(data, media_type="image/jpeg", headers={"cache-control": "no-store"})
+
+
+def _score(run: Run, request: Request, body: Any) -> Any:
+    return scores(run)
 
 
 def _count(run: Run, request: Request, body: Any) -> Any:
@@ -64,14 +77,14 @@ def _keep_scene(run: Run, request: Request, body: Any) -> Any:
 
 def _correct(run: Run, request: Request, body: Any) -> Any:
     run.correct(body)
-    return run.summary()
+    return _summary(run, request, body)
 
 
 def _export(run: Run, request: Request, body: Any) -> Any:
     names = body.get("formats", []) if isinstance(body, dict) else []
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ValueError("formats: expected a list of names")
-    return {"files": [path.name for path in run.export(names)]}
+    return {"files": [path.name for path in export(run, names)]}
 
 
 def _exported(run: Run, request: Request, body: Any) -> Response:
@@ -103,6 +116,8 @@ RUN_ROUTES: tuple[tuple[str, str, Answer], ...] = (
     ("", "GET", _summary),
     ("/rows", "GET", _rows),
     ("/frames/{number:int}", "GET", _frame),
+    ("/crops/{track:int}", "GET", _crop),
+    ("/score", "GET", _score),
     ("/count", "POST", _count),
     ("/scene", "GET", _scene),
     ("/scene", "PUT", _keep_scene),

@@ -7,32 +7,41 @@ import shutil
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
-from numpy.typing import NDArray
 
-from mot_reid.analytics import Analytics, Event, Observations, analyse, scene_from_mapping
+from mot_reid.analytics import Analytics, Event, analyse, scene_from_mapping
+from mot_reid.app.columns import CACHE, Columns, cached_columns, keep
+from mot_reid.app.crops import crops
 from mot_reid.app.frames import FrameReader
 from mot_reid.files import atomic
-from mot_reid.offline.corrections import Corrected, active, apply, checked, next_id, replay
-from mot_reid.offline.rows import TrackRows
+from mot_reid.offline.corrections import (
+    CORRECTIONS,
+    Corrected,
+    active,
+    apply,
+    checked,
+    next_id,
+    read_log,
+    replay,
+)
 from mot_reid.pipeline.outputs import OUTPUT_FILES
-from mot_reid.pipeline.track_files import TrackFile, read_tracks
-from mot_reid.video.formats import FORMATS, SinkInfo, chosen_formats
+from mot_reid.pipeline.track_files import TrackColumns, about_tracks, read_columns, track_file_of
+from mot_reid.video.formats import FORMATS
 from mot_reid.video.frames import SourceError
 from mot_reid.yaml_text import read_yaml
 
 __all__ = ["CORRECTED", "CORRECTIONS", "SCENE", "Run", "runs_in"]
 
-CORRECTIONS = "corrections.jsonl"
 SCENE = "scene.yaml"
 CORRECTED = "corrected"
-_EXPORTS = tuple(name for name in FORMATS if name != "video")
+_MOST_CROPS = 4000  # kept in memory, of a few KB each
+_FIRST = np.zeros(1, np.intp)
 _MOST_CORRECTIONS = 100_000
 
 
@@ -48,27 +57,27 @@ class Run:
         key: as above.
         folder: as above.
         name: short name of the source.
+        truth: ground truth that was given for it, or None.
     """
 
     def __init__(self, key: str, folder: Path, video: Path | None = None) -> None:
         self.key, self.folder = key, folder
         self._video = video
         self._lock = threading.RLock()
-        self._file: TrackFile | None = None
-        self._found = TrackRows.empty()
-        self._times: tuple[NDArray[np.int64], NDArray[np.float64]] = (np.zeros(0, np.int64), np.zeros(0))
-        self._state = Corrected(TrackRows.empty())
+        self._file: TrackColumns | None = None
+        self._found: Columns | None = None
+        self._shown: Columns | None = None
+        self._state: Corrected | None = None
         self._log: list[dict[str, Any]] = []
-        self._by_frame: NDArray[np.intp] = np.zeros(0, np.intp)
-        self._sorted_frames: NDArray[np.int64] = np.zeros(0, np.int64)
-        self._lanes: list[dict[str, Any]] = []
         self._reader: FrameReader | None = None
         self._no_video = ""
+        self._crops: dict[tuple[int, int], bytes | None] = {}
+        self.truth: Path | None = None
         self.name = folder.name
 
     @property
-    def file(self) -> TrackFile:
-        """The tracks as they were found."""
+    def file(self) -> TrackColumns:
+        """What is known of the tracks' file; its rows are in `columns`."""
         with self._lock:
             if self._file is None:
                 self._read()
@@ -76,39 +85,71 @@ class Run:
             return self._file
 
     def _read(self) -> None:
-        file = read_tracks(self.folder)
-        rows = file.rows
-        named = rows.ids >= 1
-        self._found = TrackRows(
-            rows.frames[named],
-            rows.ids[named],
-            rows.xyxy[named].astype(np.float32),
-            file.scores[named],
-            rows.classes[named],
-            np.where(file.predicted[named], -1, 0),
-            file.predicted[named],
-        )
-        numbers, first = np.unique(rows.frames, return_index=True)
-        self._times = numbers, rows.times[first]
-        # From here on the rows are those above, of half the size.
-        none = Observations.empty()
-        self._file = replace(file, rows=none, scores=file.scores[:0], predicted=file.predicted[:0])
-        self.name = file.source
-        self._log = _read_log(self.folder / CORRECTIONS)
-        self._show(replay(self._found, self._log))
+        path = track_file_of(self.folder)
+        kept = None if path is None else cached_columns(self.folder, path)
+        if path is not None and kept is not None:
+            file = replace(about_tracks(path), class_names=kept[1])
+            self._found = kept[0]
+        else:
+            read = read_columns(self.folder)
+            file = replace(read, columns={})
+            self._found = keep(Columns.of_file(read, file.fps or 25.0), self.folder, file)
+        log = read_log(self.folder / CORRECTIONS)
+        self._file, self._log, self.name = file, log, file.source
+        self._show(replay(self._found.to_rows(), log) if log else None)
 
-    def _show(self, state: Corrected) -> None:
+    def prepare(self) -> None:
+        """Reads the tracks, if they are not in memory; what is wrong with them is told whoever asks later."""
+        with suppress(ValueError, OSError, ImportError):
+            _ = self.file
+
+    def release(self) -> None:
+        """Lets go of the tracks; they are read again when they are needed."""
+        with self._lock:
+            self._file = self._found = self._shown = self._state = None
+
+    def _show(self, state: Corrected | None) -> None:
+        """Shows the tracks as they are after corrections; None where there are none."""
+        assert self._found is not None
         self._state = state
-        self._lanes = lanes(state.rows, self.fps)
-        self._by_frame = np.argsort(state.rows.frames, kind="stable")
-        self._sorted_frames = state.rows.frames[self._by_frame]
+        self._shown = self._found if state is None else Columns.of_rows(state.rows, self._found, self.fps)
+
+    @property
+    def found(self) -> Columns:
+        """The boxes as they were found, in the order of frames."""
+        with self._lock:
+            _ = self.file
+            assert self._found is not None
+            return self._found
+
+    @property
+    def columns(self) -> Columns:
+        """The boxes with their corrections, in the order of frames."""
+        with self._lock:
+            _ = self.file
+            assert self._shown is not None
+            return self._shown
 
     @property
     def state(self) -> Corrected:
-        """The tracks with their corrections."""
+        """The tracks with their corrections, by tracks; made anew at every call where there are none."""
+        with self._lock:
+            columns = self.columns
+            return Corrected(columns.to_rows()) if self._state is None else self._state
+
+    @property
+    def corrected(self) -> bool:
+        """Whether corrections hold."""
         with self._lock:
             _ = self.file
-            return self._state
+            return self._state is not None and self._state.applied > 0
+
+    @property
+    def names(self) -> Mapping[int, str]:
+        """Names that tracks were given."""
+        with self._lock:
+            _ = self.file
+            return {} if self._state is None else self._state.names
 
     @property
     def fps(self) -> float:
@@ -118,18 +159,18 @@ class Run:
     def frames(self) -> int:
         """The number of the last frame that is known."""
         summary = self.file.summary
-        return max(int(summary.get("last_frame") or 0), int(self._found.frames.max(initial=0)))
+        return max(int(summary.get("last_frame") or 0), *map(int, self.found.frames[-1:]), 0)
 
     def size(self) -> tuple[int, int]:
         """Width and height of the picture, pixels; those of the tracks where nothing says."""
         if self.file.size is not None:
             return self.file.size
-        corner = self._found.xyxy[:, 2:].max(axis=0, initial=1)
+        corner = self.found.xyxy[2:].max(axis=1, initial=1)
         return int(np.ceil(corner[0])), int(np.ceil(corner[1]))
 
     def summary(self) -> dict[str, Any]:
         """What the page needs to know of the run, first of all."""
-        state = self.state
+        lanes, names = self.columns.lanes(), self.names
         width, height = self.size()
         held, undone = active(self._log)
         return {
@@ -140,33 +181,18 @@ class Run:
             "width": width,
             "height": height,
             "classes": {str(number): name for number, name in self.file.class_names.items()},
-            "tracks": self._lanes,
-            "names": {str(track): name for track, name in state.names.items()},
+            "tracks": lanes,
+            "names": {str(track): name for track, name in names.items()},
             "pictures": self.reader() is not None,
             "no_pictures": self._no_video,
             "drawn": self._reader is not None and self._reader.path.name == FORMATS["video"].file,
             "corrections": [dict(entry) for entry in held[-200:]],
             "held": len(held),
             "can_redo": len(undone),
-            "refused": list(state.refused),
-            "next_id": next_id(state.rows),
+            "refused": [] if self._state is None else list(self._state.refused),
+            "next_id": 1 + max((lane["id"] for lane in lanes), default=0),
             "run": {key: self.file.summary.get(key) for key in ("complete", "error", "seconds", "models")},
         }
-
-    def rows(self, first: int, last: int) -> bytes:
-        """The boxes of frames ``first`` to ``last``, in frames' order, as little-endian numbers.
-
-        First their number as uint32, then columns: frame (int32), id (int32), x1, y1, x2, y2 (float32 each),
-        class (int16), predicted (uint8).
-        """
-        with self._lock:
-            rows = self.state.rows
-            low, high = np.searchsorted(self._sorted_frames, [first, last + 1])
-            chosen = self._by_frame[low:high]
-        columns = [rows.frames[chosen].astype("<i4"), rows.ids[chosen].astype("<i4")]
-        columns += [rows.xyxy[chosen, axis].astype("<f4") for axis in range(4)]
-        columns += [rows.classes[chosen].astype("<i2"), (rows.detection_index[chosen] < 0).astype("u1")]
-        return np.uint32(len(chosen)).astype("<u4").tobytes() + b"".join(map(np.ndarray.tobytes, columns))
 
     def reader(self) -> FrameReader | None:
         """What gives the pictures, or None where they are not there."""
@@ -194,15 +220,6 @@ class Run:
         place = self._video or (Path(location) if location else None)
         return None if place is None else place.absolute()
 
-    def observations(self) -> Observations:
-        """The corrected tracks as analytics take them."""
-        rows = self.state.rows
-        numbers, times = self._times
-        if not len(rows):
-            return Observations.empty()
-        when = np.interp(rows.frames, numbers, times) if len(numbers) else rows.frames / self.fps
-        return Observations.from_arrays(rows.frames, when, rows.ids, rows.xyxy, rows.classes)
-
     def count(self, scene: Any) -> tuple[Analytics, list[Event]]:
         """Counts at lines and zones, on the corrected tracks.
 
@@ -211,7 +228,7 @@ class Run:
         """
         classes = {name: number for number, name in self.file.class_names.items()}
         wanted = scene_from_mapping(scene, classes).for_size(*self.size())
-        return analyse(wanted, self.observations(), source=self.name)
+        return analyse(wanted, self.columns.observations(self.fps), source=self.name)
 
     def scene(self) -> dict[str, Any]:
         """The scene that was drawn for this run."""
@@ -253,45 +270,34 @@ class Run:
             if clean["kind"] == "split":
                 clean["new"] = clean.get("new") or next_id(state.rows)
             again = clean["kind"] in ("undo", "redo")
-            new = replay(self._found, [*self._log, clean]) if again else apply(state, clean)
+            new = replay(self.found.to_rows(), [*self._log, clean]) if again else apply(state, clean)
             line = json.dumps(clean | {"at": round(time.time(), 3)}, ensure_ascii=False)
             with open(self.folder / CORRECTIONS, "a", encoding="utf-8") as file:
                 file.write(line + "\n")
             self._log.append(clean)
             self._show(new)
 
-    def export(self, names: Sequence[str]) -> list[Path]:
-        """Writes the corrected tracks into the folder ``corrected``, in these formats.
-
-        Raises:
-            ValueError: a format does not exist, or is the video.
-            ImportError: a format needs a package that is not installed.
-            OSError: a file cannot be written.
-        """
-        if "video" in names:
-            raise ValueError("video: the corrected tracks are not drawn; the page shows them")
-        formats = chosen_formats(names or _EXPORTS)
-        folder = self.folder / CORRECTED
-        folder.mkdir(exist_ok=True)
-        width, height = self.size()
-        info = SinkInfo(self.fps, self.file.class_names, self.name, width, height)
-        numbers, times = self._times
-        tracks = self.state.rows.to_tracks(range(1, self.frames() + 1))
-        with ExitStack() as stack:
-            sinks = [stack.enter_context(entry.open(folder / entry.file, info)) for entry in formats.values()]
-            for number, found in tracks.items():
-                when = float(np.interp(number, numbers, times)) if len(numbers) else (number - 1) / self.fps
-                for sink in sinks:
-                    sink.write(number, None, found, when)
-        with atomic(folder / "names.json") as part:
-            part.write_text(json.dumps({str(k): v for k, v in self.state.names.items()}), encoding="utf-8")
-        return [folder / entry.file for entry in formats.values()]
+    def crop(self, track: int) -> bytes | None:
+        """The best picture of a track as JPEG; None where there is none."""
+        columns, reader = self.columns, self.reader()
+        key = track, len(self._log)
+        with self._lock:
+            if key in self._crops:
+                return self._crops[key]
+        rows = columns.best_rows(track, self.size())
+        found = None if reader is None or not len(rows) else next(crops(reader, rows, _FIRST), None)
+        data = None if found is None else found[1]
+        with self._lock:
+            self._crops[key] = data
+            while len(self._crops) > _MOST_CROPS:
+                self._crops.pop(next(iter(self._crops)))
+        return data
 
     def kept(self) -> list[dict[str, Any]]:
         """What lies in the run's folder: names, bytes, and days since it was written."""
         now = time.time()
         entries = []
-        for name in (*OUTPUT_FILES, CORRECTIONS, SCENE, CORRECTED):
+        for name in (*OUTPUT_FILES, CORRECTIONS, SCENE, CORRECTED, CACHE):
             path = self.folder / name
             if path.exists():
                 files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
@@ -317,7 +323,7 @@ class Run:
                 path.unlink()
             if name == CORRECTIONS:
                 self._log = []
-                self._show(replay(self._found, []))
+                self._show(None)
             if self._reader is not None and self._reader.path == path:
                 self._reader.close()
                 self._reader, self._no_video = None, "the video was deleted"
@@ -330,34 +336,21 @@ class Run:
                 self._reader = None
 
 
-def lanes(rows: TrackRows, fps: float) -> list[dict[str, Any]]:
-    """Each track's class and the stretches of frames in which it is seen; short gaps are none."""
-    if not len(rows):
-        return []
-    jump = np.ones(len(rows), bool)
-    jump[1:] = (rows.ids[1:] != rows.ids[:-1]) | (np.diff(rows.frames) > max(1.0, fps / 2))
-    starts = np.flatnonzero(jump)
-    ends = np.append(starts[1:], len(rows)) - 1
-    found: dict[int, dict[str, Any]] = {}
-    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
-        track = int(rows.ids[start])
-        lane = found.setdefault(track, {"id": track, "class": int(rows.classes[start]), "spans": []})
-        lane["spans"].append([int(rows.frames[start]), int(rows.frames[end])])
-    return list(found.values())
-
-
-def runs_in(folders: Sequence[Path], videos: Mapping[str, Path] | None = None) -> list[Run]:
+def runs_in(
+    folders: Sequence[Path],
+    videos: Mapping[str, Path] | None = None,
+    truths: Mapping[str, Path] | None = None,
+) -> list[Run]:
     """The runs in these folders: the folders themselves, or those below them that hold tracks.
 
     Args:
         folders: output folders of ``mot-reid track``.
         videos: where the videos are, by the run folder's name.
+        truths: ground truth likewise.
 
     Raises:
         FileNotFoundError: a folder holds no tracks.
     """
-    from mot_reid.pipeline.track_files import track_file_of
-
     found: list[Path] = []
     for folder in folders:
         if track_file_of(folder) is not None:
@@ -368,25 +361,8 @@ def runs_in(folders: Sequence[Path], videos: Mapping[str, Path] | None = None) -
         if not runs:
             raise FileNotFoundError(f"{folder}: no tracks in it or in the folders below it")
         found += runs
-    places = dict(videos or {})
-    return [Run(f"r{number}", path, places.get(path.name)) for number, path in enumerate(found)]
-
-
-def _read_log(path: Path) -> list[dict[str, Any]]:
-    """The corrections of a log; a torn last line is left out, a wrong one names itself.
-
-    Raises:
-        ValueError: a line is no correction.
-    """
-    if not path.is_file():
-        return []
-    log = []
-    lines = path.read_text(encoding="utf-8").splitlines()
-    for number, line in enumerate(lines, start=1):
-        try:
-            log.append(checked(json.loads(line)))
-        except ValueError as error:
-            if number == len(lines) and not line.endswith("}"):
-                continue
-            raise ValueError(f"{path}:{number}: {error}") from None
-    return log
+    places, known = dict(videos or {}), dict(truths or {})
+    made = [Run(f"r{number}", path, places.get(path.name)) for number, path in enumerate(found)]
+    for run in made:
+        run.truth = known.get(run.folder.name)
+    return made

@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from mot_reid.app.bodies import answered, json_body, read_body
 from mot_reid.app.runs import Run
-from mot_reid.app.server import answered, json_body, read_body
 from mot_reid.gallery.gallery import Gallery
 from mot_reid.gallery.store import GalleryError
 

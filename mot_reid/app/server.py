@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import json
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from mot_reid.app.bodies import answered, json_body
+from mot_reid.app.people import People
+from mot_reid.app.people_routes import people_routes
 from mot_reid.app.run_routes import RUN_ROUTES, Answer
 from mot_reid.app.runs import Run
-from mot_reid.app.safety import LARGEST_BODY, Guard
+from mot_reid.app.safety import Guard
 
 __all__ = ["make_app"]
 
 STATIC = Path(__file__).parent / "static"
+_OPEN = 4  # runs whose tracks are in memory, those that were asked for last
 _KINDS = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
-_ERRORS = (ValueError, OverflowError, ImportError, OSError)
 
 
 def make_app(
@@ -32,6 +34,7 @@ def make_app(
     token: str = "",
     routes: Sequence[Route] = (),
     features: Sequence[str] = (),
+    people: People | None = None,
 ) -> Guard:
     """Makes the application.
 
@@ -41,13 +44,19 @@ def make_app(
         token: what requests must bring; empty for nothing.
         routes: more routes, such as those of live cameras or a gallery.
         features: what these are called on the page.
+        people: of these runs, with a gallery that knows more of them.
     """
     by_key = {run.key: run for run in runs}
+    recent: OrderedDict[str, Run] = OrderedDict()
 
     def run_of(request: Request) -> Run:
         run = by_key.get(request.path_params["run"])
         if run is None:
             raise HTTPException(404, "no such run")
+        recent[run.key] = run
+        recent.move_to_end(run.key)
+        while len(recent) > _OPEN:
+            recent.popitem(last=False)[1].release()
         return run
 
     async def overview(request: Request) -> Response:
@@ -65,6 +74,7 @@ def make_app(
     api = [
         Route("/api/runs", overview),
         *(on_run(*entry) for entry in RUN_ROUTES),
+        *people_routes(people or People(runs)),
     ]
     page = [
         Route("/", _static("index.html")),
@@ -72,49 +82,6 @@ def make_app(
     ]
     app = Starlette(routes=[*api, *routes, *page], exception_handlers={HTTPException: _refused, 500: _failed})
     return Guard(app, hosts, token)
-
-
-async def answered(work: Callable[[], Any]) -> Response:
-    """Does the work in a thread; what is wrong with a request is told in one line."""
-    try:
-        result = await run_in_threadpool(work)
-    except HTTPException:
-        raise
-    except _ERRORS as error:
-        return JSONResponse({"error": " ".join(str(error).split()) or type(error).__name__}, 422)
-    return result if isinstance(result, Response) else JSONResponse(result)
-
-
-async def read_body(request: Request) -> bytes:
-    """The body of a request, as long as it is not too large.
-
-    Raises:
-        HTTPException: it is.
-    """
-    parts, size = [], 0
-    try:
-        async for part in request.stream():
-            size += len(part)
-            if size > LARGEST_BODY:
-                raise HTTPException(413, f"at most {LARGEST_BODY} bytes")
-            parts.append(part)
-    except ClientDisconnect:
-        raise HTTPException(400, "the request broke off") from None
-    return b"".join(parts)
-
-
-async def json_body(request: Request) -> Any:
-    """The JSON in the body of a request.
-
-    Raises:
-        HTTPException: it is none, or too large.
-    """
-    if request.headers.get("content-type", "").partition(";")[0] != "application/json":
-        raise HTTPException(415, "expected application/json")
-    try:
-        return json.loads(await read_body(request))
-    except (ValueError, RecursionError):
-        raise HTTPException(400, "the body is not JSON") from None
 
 
 def _files() -> list[Path]:

@@ -1,16 +1,20 @@
 """``mot-reid identify``: one identity across cameras and times."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
 
+from mot_reid.app.exporting import tracks_text
+from mot_reid.app.owners import run_corrections
 from mot_reid.cli.errors import UsageError, usage_errors
 from mot_reid.cli.options import print_table
 from mot_reid.files import atomic
+from mot_reid.pipeline.track_files import track_file_of
 
-__all__ = ["identify", "write_global_tracks"]
+__all__ = ["identify", "results_of", "write_global_tracks"]
 
 
 def identify(
@@ -27,7 +31,10 @@ def identify(
     tolerance: Annotated[float, typer.Option(help="Seconds by which clocks may be off.", min=0)] = 2.0,
     results: Annotated[
         Path | None,
-        typer.Option(help="Output folder of `track`: writes tracks_global.txt beside each tracks.txt."),
+        typer.Option(
+            help="Output folder of `track`: its corrections are obeyed, and tracks_global.txt is written"
+            " beside each tracks.txt."
+        ),
     ] = None,
     output: Annotated[
         Path | None,
@@ -37,7 +44,9 @@ def identify(
     r"""Join all tracklets of a gallery to identities: the same number is the same person in every camera.
 
     Two tracklets that one camera sees at the same time are two people; what `mot-reid gallery GALLERY one`
-    and `two` have said is obeyed. Identities keep their numbers from one call to the next.
+    and `two` have said is obeyed, and with --results so is what was corrected in `mot-reid serve`: merges,
+    splits, swaps, deletions, and names, of which the same one is the same person in every camera. Identities
+    keep their numbers from one call to the next.
 
     For example
 
@@ -59,10 +68,16 @@ def identify(
     gallery = Gallery(place)
     if not len(gallery):
         raise UsageError(f"{place}: the gallery is empty")
-    found = gallery.identify(false_links, times=times)
+    with usage_errors():
+        runs = {} if results is None else run_corrections(results_of(gallery, results))
+    found = gallery.identify(
+        false_links, times=times, corrected={camera: said for camera, (_, said) in runs.items()}
+    )
     _show(gallery, found)
+    for camera, (run, _) in runs.items():
+        typer.echo(f"{camera}: {run.state.applied} corrections of {run.folder} obeyed", err=True)
     if results is not None:
-        for path in write_global_tracks(found, results):
+        for path in write_global_tracks(found, results, {name: run for name, (run, _) in runs.items()}):
             typer.echo(f"written: {path}", err=True)
     if output is not None:
         with atomic(output / "identities.csv") as part:
@@ -88,7 +103,7 @@ def _show(gallery: Any, found: Any) -> None:
                 steps.append(f"{camera} {clock(start, epoch)}")
         rows.append(
             {
-                "person": number,
+                "person": f"{number} {found.names[number]}" if number in found.names else number,
                 "tracklets": len(route),
                 "cameras": len(set(found.table.camera[route].tolist())),
                 "boxes": int(found.table.boxes[route].sum()),
@@ -102,10 +117,28 @@ def _show(gallery: Any, found: Any) -> None:
     print_table(Table(title, columns, rows))
 
 
-def write_global_tracks(found: Any, results: Path) -> list[Path]:
+def results_of(gallery: Any, results: Path) -> dict[str, Path]:
+    """The output folder of each camera of a gallery: ``RESULTS/CAMERA``, or RESULTS if it has one camera."""
+    names = sorted(set(gallery.table().camera.tolist()))
+    folders = {}
+    for camera in names:
+        folder = results / camera
+        if (folder / "tracks.txt").is_file() or track_file_of(folder) is not None:
+            folders[camera] = folder
+        elif len(names) == 1:
+            folders[camera] = results
+    return folders
+
+
+def write_global_tracks(found: Any, results: Path, corrected: Mapping[str, Any] | None = None) -> list[Path]:
     """Writes ``tracks_global.txt`` beside each camera's ``tracks.txt``: identities instead of track ids.
 
     Rows of nobody who is remembered get numbers of their own, behind those of all identities.
+
+    Args:
+        found: the identities.
+        results: output folder.
+        corrected: runs by camera whose corrected tracks are written.
     """
     from mot_reid.gallery.global_tracks import GLOBAL_FILE, Renumbering
 
@@ -117,7 +150,12 @@ def write_global_tracks(found: Any, results: Path) -> list[Path]:
             folder = results
             if len(names) > 1 or not (folder / "tracks.txt").is_file():
                 continue
-        text = (folder / "tracks.txt").read_text(encoding="utf-8")
+        run = (corrected or {}).get(camera)
+        text = (
+            (folder / "tracks.txt").read_text(encoding="utf-8")
+            if run is None
+            else tracks_text(run.state.rows)
+        )
         with atomic(folder / GLOBAL_FILE) as part:
             part.write_text(
                 renumbering.lines(text, np.flatnonzero(found.table.camera == camera)), encoding="utf-8"
@@ -132,10 +170,11 @@ def _draw(gallery: Any, found: Any, path: Path) -> None:
     from mot_reid.gallery.route_picture import draw_routes
 
     faces: dict[int, Any] = {}
+    table = gallery.table()
     for number in np.unique(found.numbers).tolist():
         route = found.route(number)
-        best = route[int(found.table.quality[route].argmax())]
-        (record,) = gallery.tracklets([best])
+        best = str(found.table.record[route[int(found.table.quality[route].argmax())]]).partition("#")[0]
+        (record,) = gallery.tracklets(np.flatnonzero(table.record == best))
         if record.crops:
             jpeg = max(record.crops, key=lambda crop: crop.quality).jpeg
             faces[number] = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)

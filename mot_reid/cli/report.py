@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from mot_reid.app.runs import runs_in
-from mot_reid.cli.errors import UsageError, usage_errors
+from mot_reid.cli.errors import usage_errors
+from mot_reid.cli.serve import open_gallery, place_of
 from mot_reid.files import atomic
 from mot_reid.pipeline.counting import read_scene
 
@@ -18,6 +19,10 @@ def report(
         list[Path],
         typer.Argument(metavar="RUNS", help="Output folders of `mot-reid track`, or folders of such."),
     ],
+    gallery: Annotated[
+        str | None,
+        typer.Option(help="The gallery of these runs: who is who over all cameras, see `mot-reid identify`."),
+    ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="The HTML file.")] = Path("report.html"),
     scene: Annotated[
         Path | None,
@@ -41,20 +46,15 @@ def report(
 
     \b
     mot-reid report out/ -o street.html
-    mot-reid report out/ --scene shop.yaml
+    mot-reid report out/ --scene shop.yaml --gallery shop/
     """
     from mot_reid.app.report import report as make_report
 
     with usage_errors():
-        places = {}
-        for entry in video or []:
-            name, equals, path = entry.partition("=")
-            if not equals or not Path(path).exists():
-                raise UsageError(f"--video {entry}: expected RUN=PATH of a file or folder that exists")
-            places[name] = Path(path)
-        shown = runs_in(runs, places)
+        shown = runs_in(runs, dict(place_of("--video", entry) for entry in video or []))
         wanted = None if scene is None else read_scene(scene, None).scene.to_mapping()
-        text = make_report(shown, wanted)
+        kept = None if gallery is None else open_gallery(gallery)
+        text = make_report(shown, wanted, kept)
     with atomic(output) as part:
         part.write_text(text, encoding="utf-8")
     typer.echo(f"{output}: {len(shown)} runs, {len(text.encode()) / 1e6:.1f} MB")

@@ -1,6 +1,7 @@
 """``mot-reid serve``: look at runs in a browser."""
 
 import secrets
+import threading
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +10,7 @@ import typer
 from mot_reid.cli.errors import UsageError, usage_errors
 from mot_reid.extras import require
 
-__all__ = ["serve"]
+__all__ = ["open_gallery", "place_of", "serve"]
 
 
 def serve(
@@ -39,6 +40,13 @@ def serve(
             show_default="where they were tracked from",
         ),
     ] = None,
+    truth: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="RUN=gt.txt: ground truth of a run, for scores before and after corrections.",
+            show_default="that of the MOTChallenge sequence that was tracked, if it was one",
+        ),
+    ] = None,
 ) -> None:
     r"""Look at runs in a browser: boxes over the video, identities over time, counts, corrections.
 
@@ -57,32 +65,37 @@ def serve(
         require("starlette", "serve")
         require("uvicorn", "serve")
         from mot_reid.app.live_routes import live_routes
+        from mot_reid.app.people import People
         from mot_reid.app.runs import runs_in
         from mot_reid.app.safety import is_loopback
         from mot_reid.app.server import make_app
 
         if not runs and cameras is None:
             raise UsageError("serve: expected the output folder of a run, or --cameras FILE")
-        shown = runs_in(runs or [], dict(_place(entry) for entry in video or []))
+        places = dict(place_of("--video", entry) for entry in video or [])
+        truths = dict(place_of("--truth", entry) for entry in truth or [])
+        shown = runs_in(runs or [], places, truths)
         watched = _cameras(cameras, config)
     if token is None and not is_loopback(host):
         token = secrets.token_urlsafe(24)
     names = {"localhost", "127.0.0.1", "[::1]", host.lower()}
     hosts = frozenset(names) if is_loopback(host) else frozenset()
     more = live_routes(watched)
-    if gallery is not None:
-        more += _search(gallery, shown)
+    kept = None if gallery is None else open_gallery(gallery)
+    if kept is not None:
+        more += _search(kept, shown)
     app = make_app(
         shown,
         hosts=hosts,
         token=token or "",
         routes=more,
+        people=People(shown, kept),
         features=[*(["search"] if gallery is not None else []), *(["live"] if watched else [])],
     )
-    _serve(app, watched, host, port, token or "")
+    _serve(app, shown, watched, host, port, token or "")
 
 
-def _serve(app: Any, watched: list[Any], host: str, port: int, token: str) -> None:
+def _serve(app: Any, shown: list[Any], watched: list[Any], host: str, port: int, token: str) -> None:
     """Listens, says where, and goes on until Ctrl-C; cameras run meanwhile."""
     import uvicorn
 
@@ -93,10 +106,13 @@ def _serve(app: Any, watched: list[Any], host: str, port: int, token: str) -> No
     )
     server = uvicorn.Server(served)
     socket = served.bind_socket()
+    socket.listen(128)  # who comes at once waits, and is not refused
     place = f"http://{'localhost' if is_loopback(host) else host}:{socket.getsockname()[1]}/"
     typer.echo(f"{place}{f'?token={token}' if token else ''}  (Ctrl-C ends)")
     for camera in watched:
         camera.start()
+    if shown:  # read while the browser opens; what is wrong with it the page will tell
+        threading.Thread(target=shown[0].prepare, daemon=True).start()
     try:
         server.run(sockets=[socket])
     finally:
@@ -114,18 +130,25 @@ def _cameras(path: Path | None, config: Path | None) -> list[Any]:
     return [Camera(entry, make) for entry in settings]
 
 
-def _search(place: str, shown: list[Any]) -> list[Any]:
-    from mot_reid.app.search_routes import search_routes
+def open_gallery(place: str) -> Any:
+    """A gallery that is there."""
     from mot_reid.gallery.gallery import Gallery
 
     kept = Gallery(place)
     if not kept.exists():
         raise UsageError(f"--gallery {place}: there is no gallery")
+    return kept
+
+
+def _search(kept: Any, shown: list[Any]) -> list[Any]:
+    from mot_reid.app.search_routes import search_routes
+
     return search_routes(kept, shown)
 
 
-def _place(entry: str) -> tuple[str, Path]:
+def place_of(option: str, entry: str) -> tuple[str, Path]:
+    """A run's name and a path that is there, of ``RUN=PATH``."""
     name, equals, path = entry.partition("=")
     if not equals or not Path(path).exists():
-        raise UsageError(f"--video {entry}: expected RUN=PATH of a file or folder that exists")
+        raise UsageError(f"{option} {entry}: expected RUN=PATH of a file or folder that exists")
     return name, Path(path)

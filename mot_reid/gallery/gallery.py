@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mot_reid.gallery.by_hand import SourceCorrections, by_hand
 from mot_reid.gallery.calibration import Calibration
 from mot_reid.gallery.constraints import TravelTimes
 from mot_reid.gallery.documents import (
@@ -360,6 +361,7 @@ class Gallery:
         *,
         times: TravelTimes | None = None,
         settings: IdentifySettings | None = None,
+        corrected: Mapping[str, SourceCorrections] | None = None,
     ) -> Identities:
         """Joins all records to identities, and keeps that beside them.
 
@@ -367,11 +369,15 @@ class Gallery:
             false_links: largest share of wrong links among those made.
             times: what is known of the ways between cameras.
             settings: all others.
+            corrected: what was corrected on the tracks of sources, by camera.
         """
         chosen = replace(settings or IdentifySettings(), false_links=false_links)
         before = read_identities(self.store.read_document(IDENTITIES))
+        table = self.table()
+        embed = lambda: crop_embedder(self.embedder)  # noqa: E731
+        said = by_hand(self.store, corrected, embed, table) if corrected else None
         found = identify_records(
-            self.store, self.table(), self.calibration, self.corrections(), before, times, chosen
+            self.store, table, self.calibration, self.corrections(), before, times, chosen, said
         )
         self.store.write_document(IDENTITIES, found.to_csv())
         return found

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mot_reid.gallery.by_hand import ByHand
 from mot_reid.gallery.calibration import Calibration
 from mot_reid.gallery.constraints import Travel, TravelTimes, overlapping, too_fast
 from mot_reid.gallery.identities import IdentifySettings, Linked, identify, pair_evidence
@@ -32,11 +33,13 @@ class Identities:
         table: its records.
         numbers: ``(N,)`` int64, identity of each record, from 1.
         probability: ``(N,)`` that a record belongs to the others of its identity; 1 for one that is alone.
+        names: that people gave, by identity.
     """
 
     table: RecordTable
     numbers: NDArray[np.int64]
     probability: NDArray[np.float64]
+    names: Mapping[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(np.unique(self.numbers))
@@ -90,6 +93,7 @@ def identify_records(
     before: dict[str, int],
     times: TravelTimes | None = None,
     settings: IdentifySettings | None = None,
+    said: ByHand | None = None,
 ) -> Identities:
     """Joins the records of a store to identities, by `mot_reid.gallery.identities.identify`.
 
@@ -102,13 +106,25 @@ def identify_records(
             had.
         times: what is known of the ways between cameras.
         settings: the defaults where None.
+        said: the records with what was corrected on the tracks; its table is identified then.
     """
     chosen, known = settings or IdentifySettings(), times or TravelTimes()
+    table = table if said is None else said.table
     barred, joined = _constraints(table, corrections, known)
-    embeddings = store.means()
+    embeddings = store.means() if said is None else said.embeddings
+    if said is not None:
+        barred = np.unique(np.concatenate([barred, said.barred]), axis=0)
+        joined = np.concatenate([joined, said.joined])
     evidence = pair_evidence(embeddings, table.camera, barred, calibration, chosen)
     linked = identify(evidence, len(table), barred, joined, chosen, np.sqrt(table.boxes.astype(np.float64)))
-    return Identities(table, _numbered(linked, table, before), linked.probability)
+    numbers = _numbered(linked, table, before)
+    names = {} if said is None else _names(numbers, said.names)
+    return Identities(table, numbers, linked.probability, names)
+
+
+def _names(numbers: NDArray[np.int64], names: NDArray[np.object_]) -> dict[int, str]:
+    called = names != ""
+    return dict(zip(numbers[called].tolist(), names[called].tolist(), strict=True))
 
 
 def _constraints(
@@ -139,7 +155,8 @@ def _constraints(
 
 def _numbered(linked: Linked, table: RecordTable, before: dict[str, int]) -> NDArray[np.int64]:
     """Numbers from 1; old ones are given once each, to the identity with most of their boxes."""
-    old = np.array([before.get(name, 0) for name in table.record.tolist()], np.int64)
+    known = [before.get(name, before.get(name.partition("#")[0], 0)) for name in table.record.tolist()]
+    old = np.array(known, np.int64)
     votes: dict[tuple[int, int], int] = {}
     for label, number, boxes in zip(linked.labels.tolist(), old.tolist(), table.boxes.tolist(), strict=True):
         if number:

@@ -15,8 +15,10 @@ A correction is a mapping, as a line of JSON holds it; ``kind`` says what it doe
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,9 +26,12 @@ from numpy.typing import NDArray
 
 from mot_reid.offline.rows import TrackRows
 
-__all__ = ["KINDS", "Corrected", "active", "checked", "replay"]
+__all__ = ["CORRECTIONS", "KINDS", "Corrected", "active", "checked", "read_log", "replay"]
 
 Entry = Mapping[str, Any]
+
+CORRECTIONS = "corrections.jsonl"
+"""The log's file in a run's folder."""
 
 _FIELDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "merge": (("ids",), ()),
@@ -116,6 +121,26 @@ def _is_number(value: Any) -> bool:
 
 def _is_id(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 1 <= value < 2**31
+
+
+def read_log(path: Path) -> list[dict[str, Any]]:
+    """The corrections of a log, none if there is no file; a torn last line is left out.
+
+    Raises:
+        ValueError: a line is no correction; it is named.
+    """
+    if not path.is_file():
+        return []
+    log = []
+    lines = path.read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate(lines, start=1):
+        try:
+            log.append(checked(json.loads(line)))
+        except ValueError as error:
+            if number == len(lines) and not line.endswith("}"):
+                continue
+            raise ValueError(f"{path}:{number}: {error}") from None
+    return log
 
 
 def active(log: Iterable[Entry]) -> tuple[list[Entry], list[Entry]]:

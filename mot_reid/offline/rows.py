@@ -51,8 +51,9 @@ class TrackRows:
         if not good.all():
             row = int(good.argmin())
             raise ValueError(f"xyxy: row {row} is not finite or has no area: {self.xyxy[row].tolist()}")
-        order = np.lexsort((self.frames, self.ids))
-        if (order[1:] < order[:-1]).any():
+        step = np.diff(self.ids)
+        if not ((step > 0) | ((step == 0) & (np.diff(self.frames) >= 0))).all():
+            order = np.lexsort((self.frames, self.ids))
             for field in fields(self):
                 object.__setattr__(self, field.name, getattr(self, field.name)[order])
         twice = (self.ids[1:] == self.ids[:-1]) & (self.frames[1:] == self.frames[:-1])

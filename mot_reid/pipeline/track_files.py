@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import json
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,13 @@ from numpy.typing import NDArray
 from mot_reid.analytics import Observations
 from mot_reid.video.sinks import import_pyarrow
 
-__all__ = ["TrackFile", "read_tracks", "track_file_of"]
+__all__ = ["TrackColumns", "TrackFile", "about_tracks", "read_columns", "read_tracks", "track_file_of"]
 
 _PREFERRED = ("tracks.parquet", "tracks.csv", "tracks.jsonl", "tracks.txt")
 _LARGEST = 2.0**53  # of whole numbers as floats
 _NEEDED = ("frame", "id", "x1", "y1", "x2", "y2")
+_WANTED = (*_NEEDED, "score", "class_id", "detection_index", "time")
+_LONG = 32 << 20  # bytes of text above which pyarrow reads it, where it is installed: ten times as fast
 
 
 @dataclass(frozen=True)
@@ -50,9 +53,88 @@ class TrackFile:
     summary: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class TrackColumns:
+    """Finished tracks as they lie in their file, column by column and not sorted.
+
+    Attributes:
+        path: of the file that was read.
+        columns: ``frame``, ``id``, ``x1``, ``y1``, ``x2``, ``y2``, ``time`` and, where the file has them,
+            ``score``, ``class_id`` and ``detection_index``; ``(N,)`` numbers each, of whatever kind the file
+            holds. Frames and ids are whole.
+        class_names: name of each class number.
+        source: short name of the video.
+        fps: frames a second; None where it is not known and not needed.
+        size: width and height of the picture, pixels; None where they are not known.
+        summary: the run's summary, empty where there is none.
+    """
+
+    path: Path
+    columns: Mapping[str, NDArray[Any]]
+    class_names: Mapping[int, str]
+    source: str
+    fps: float | None
+    size: tuple[int, int] | None
+    summary: Mapping[str, Any] = field(default_factory=dict)
+
+
 def track_file_of(folder: Path) -> Path | None:
     """The file of a run's folder that tells most; None if there is none."""
     return next((folder / name for name in _PREFERRED if (folder / name).is_file()), None)
+
+
+def about_tracks(path: Path, fps: float | None = None) -> TrackColumns:
+    """What is known of a file of tracks from the summary beside it, without its rows."""
+    summary = _summary(path.with_name("summary.json"))
+    source = summary.get("source") or {}
+    width, height = source.get("width"), source.get("height")
+    return TrackColumns(
+        path,
+        {},
+        {0: "person"},
+        str(source.get("name") or path.parent.name or path.stem),
+        fps or source.get("fps"),
+        (int(width), int(height)) if width and height else None,
+        summary,
+    )
+
+
+def read_columns(path: str | Path, fps: float | None = None) -> TrackColumns:
+    """Reads finished tracks as columns, without sorting them.
+
+    Args:
+        path: a run's folder, or a file: MOTChallenge text, CSV, JSON lines or Parquet.
+        fps: frames a second, for files without times; by default the run's own, from its ``summary.json``.
+
+    Raises:
+        FileNotFoundError: there is no such file, or no tracks in the folder.
+        ImportError: it is Parquet, and pyarrow is not installed.
+        ValueError: it is none of these, or times are not known; the message names the file.
+    """
+    path = Path(path)
+    if path.is_dir():
+        found = track_file_of(path)
+        if found is None:
+            raise FileNotFoundError(f"{path}: none of {', '.join(_PREFERRED)} is in it")
+        path = found
+    if not path.is_file():
+        raise FileNotFoundError(f"track file not found: {path}")
+    readers = {".parquet": _parquet, ".csv": _csv, ".jsonl": _json_lines, ".txt": _mot}
+    if path.suffix not in readers:
+        raise ValueError(f"{path}: expected one of {', '.join(readers)}")
+    about = about_tracks(path, fps)
+    try:
+        columns, names = readers[path.suffix](path)
+        _check_numbers(columns)
+    except ValueError as error:
+        text = " ".join(str(error).split())
+        raise ValueError(text if text.startswith(str(path)) else f"{path}: {text}") from None
+    times = columns.get("time")
+    if times is None or np.isnan(times).any():
+        if about.fps is None and len(columns["frame"]):
+            raise ValueError(f"{path}: it has no times; frames a second are needed (--fps)")
+        columns["time"] = (columns["frame"] - 1) / (about.fps or 1.0)
+    return replace(about, columns=columns, class_names=names or about.class_names)
 
 
 def read_tracks(path: str | Path, fps: float | None = None) -> TrackFile:
@@ -67,55 +149,31 @@ def read_tracks(path: str | Path, fps: float | None = None) -> TrackFile:
         ImportError: it is Parquet, and pyarrow is not installed.
         ValueError: it is none of these, a row is broken, or times are not known; the message names the file.
     """
-    path = Path(path)
-    if path.is_dir():
-        found = track_file_of(path)
-        if found is None:
-            raise FileNotFoundError(f"{path}: none of {', '.join(_PREFERRED)} is in it")
-        path = found
-    if not path.is_file():
-        raise FileNotFoundError(f"track file not found: {path}")
-    readers = {".parquet": _parquet, ".csv": _csv, ".jsonl": _json_lines, ".txt": _mot}
-    if path.suffix not in readers:
-        raise ValueError(f"{path}: expected one of {', '.join(readers)}")
-    summary = _summary(path.with_name("summary.json"))
-    source = summary.get("source") or {}
-    fps = fps or source.get("fps")
-    try:
-        columns, names = readers[path.suffix](path)
-        _check_numbers(columns)
-    except ValueError as error:
-        text = " ".join(str(error).split())
-        raise ValueError(text if text.startswith(str(path)) else f"{path}: {text}") from None
+    found = read_columns(path, fps)
+    columns = found.columns
     n = len(columns["frame"])
-    times = columns.get("time")
-    if times is None or np.isnan(times).any():
-        if fps is None and n:
-            raise ValueError(f"{path}: it has no times; frames a second are needed (--fps)")
-        times = (columns["frame"] - 1) / (fps or 1.0)
     order = np.lexsort((columns["id"], columns["frame"]))
     boxes = np.column_stack([columns[name] for name in _NEEDED[2:]]).reshape(-1, 4)
     try:
         rows = Observations.from_arrays(
             columns["frame"][order],
-            times[order],
+            columns["time"][order],
             columns["id"][order],
             boxes[order],
             columns.get("class_id", np.zeros(n))[order],
         )
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
-    width, height = source.get("width"), source.get("height")
+        raise ValueError(f"{found.path}: {error}") from None
     return TrackFile(
-        path,
+        found.path,
         rows,
         columns.get("score", np.ones(n))[order].astype(np.float32),
         columns.get("detection_index", np.zeros(n))[order] < 0,
-        names or {0: "person"},
-        str(source.get("name") or path.parent.name or path.stem),
-        fps,
-        (int(width), int(height)) if width and height else None,
-        summary,
+        found.class_names,
+        found.source,
+        found.fps,
+        found.size,
+        found.summary,
     )
 
 
@@ -133,6 +191,8 @@ def _mot(path: Path) -> tuple[dict[str, NDArray[Any]], dict[int, str]]:
         table = (
             np.zeros((0, 7))
             if empty
+            else _arrow_text(path)
+            if path.stat().st_size > _LONG and _has_pyarrow()
             else np.loadtxt(path, delimiter=",", ndmin=2, usecols=range(7), comments=None)
         )
     except ValueError as error:
@@ -140,6 +200,34 @@ def _mot(path: Path) -> tuple[dict[str, NDArray[Any]], dict[int, str]]:
     frame, track, left, top, width, height, score = table.T
     columns = {"frame": frame, "id": track, "x1": left, "y1": top, "score": score}
     return columns | {"x2": left + width, "y2": top + height}, {}
+
+
+def _has_pyarrow() -> bool:
+    return importlib.util.find_spec("pyarrow") is not None
+
+
+def _arrow_text(path: Path) -> NDArray[np.float64]:
+    """The first seven columns of numbers of a text without a header.
+
+    Raises:
+        ValueError: it is none.
+    """
+    import pyarrow as pa
+    from pyarrow import csv as arrow_csv
+
+    with open(path, encoding="utf-8") as file:
+        names = [str(place) for place in range(len(file.readline().split(",")))]
+    try:
+        table = arrow_csv.read_csv(
+            path,
+            arrow_csv.ReadOptions(column_names=names),
+            convert_options=arrow_csv.ConvertOptions(
+                column_types=dict.fromkeys(names[:7], pa.float64()), include_columns=names[:7], null_values=[]
+            ),
+        )
+    except Exception as error:  # pyarrow has exceptions of its own for each kind of damage
+        raise ValueError(str(error)) from None
+    return np.column_stack([column.to_numpy() for column in table.columns])
 
 
 def _csv(path: Path) -> tuple[dict[str, NDArray[Any]], dict[int, str]]:
@@ -192,7 +280,7 @@ def _or_nan(text: str) -> float:
 def _json_lines(path: Path) -> tuple[dict[str, NDArray[Any]], dict[int, str]]:
     named: dict[int, str] = {}
     rows: list[tuple[Any, ...]] = []
-    wanted = (*_NEEDED, "score", "class_id", "detection_index", "time")
+    wanted = _WANTED
     with open(path, encoding="utf-8") as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():
@@ -214,28 +302,36 @@ def _json_lines(path: Path) -> tuple[dict[str, NDArray[Any]], dict[int, str]]:
 
 
 def _parquet(path: Path) -> tuple[dict[str, NDArray[Any]], dict[int, str]]:
-    import_pyarrow()
+    pa = import_pyarrow()
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path)
+        with pq.ParquetFile(path) as file:
+            _check_columns(path, file.schema_arrow.names)
+            there = [name for name in _WANTED if name in file.schema_arrow.names]
+            # One after the other: a long file takes no more than what is kept of it.
+            columns = {name: file.read([name])[name].to_numpy() for name in there}
+            named: dict[int, str] = {}
+            if {"class_id", "class_name"} <= set(file.schema_arrow.names):
+                both = ["class_id", "class_name"]
+                pairs = file.read(both).group_by(both).aggregate([])
+                named = dict(zip(*(pairs[name].to_pylist() for name in both), strict=True))
     except Exception as error:  # pyarrow has exceptions of its own for each kind of damage
+        if str(error).startswith(f"{path}: no column"):
+            raise
         raise ValueError(f"{path}: not a Parquet file that can be read: {error}") from None
-    _check_columns(path, table.column_names)
-    named: dict[int, str] = {}
-    if {"class_id", "class_name"} <= set(table.column_names):
-        pairs = table.select(["class_id", "class_name"]).group_by(["class_id", "class_name"]).aggregate([])
-        named = dict(zip(*(pairs[name].to_pylist() for name in ("class_id", "class_name")), strict=True))
-    wanted = (*_NEEDED, "score", "class_id", "detection_index", "time")
-    columns = {
-        name: table[name].to_numpy().astype(np.float64) for name in wanted if name in table.column_names
-    }
-    return columns, named
+    pa.default_memory_pool().release_unused()
+    return {
+        name: values if values.dtype.kind in "iuf" else values.astype(np.float64)
+        for name, values in columns.items()
+    }, named
 
 
 def _check_numbers(columns: Mapping[str, NDArray[Any]]) -> None:
     for name in ("frame", "id"):
         values = columns[name]
+        if values.dtype.kind in "iu":
+            continue
         wrong = ~((values == np.rint(values)) & (np.abs(values) < _LARGEST))
         if wrong.any():
             row = int(wrong.argmax())

@@ -12,8 +12,8 @@ export async function ask(path, method = 'GET', body = undefined) {
   return content;
 }
 
-const PIECE = 200; // frames
-const KEPT = 40; // pieces
+const PIECE = 64; // frames
+const KEPT = 125; // pieces
 
 export class Rows {
   constructor(run) {

@@ -3,10 +3,13 @@ import { ask, clock, colour, element, Rows } from './api.js';
 import { Correct } from './correct.js';
 import { Count } from './count.js';
 import { Lanes } from './lanes.js';
+import { People } from './people.js';
 import { Stage } from './stage.js';
 
 const get = (id) => document.getElementById(id);
 const MOST_LISTED = 200;
+const TRAIL = 30; // frames behind that are drawn
+const AHEAD = 60; // frames ahead that are fetched
 
 const state = {
   run: { key: '', width: 0, height: 0, frames: 1, fps: 25, tracks: [], names: {}, classes: {}, corrections: [] },
@@ -25,6 +28,7 @@ const state = {
   go,
   say,
   take,
+  visit,
 };
 
 let kinds = new Map();
@@ -36,6 +40,7 @@ const stage = new Stage(get('picture'), state);
 const lanes = new Lanes(get('lanes'), state);
 const count = new Count(state, stage);
 const correct = new Correct(state, stage);
+new People(state, lanes);
 
 export function say(text) {
   get('message').textContent = text;
@@ -51,6 +56,7 @@ function take(run) {
   kinds = new Map(run.tracks.map((track) => [track.id, track.class]));
   several = new Set(kinds.values()).size > 1;
   state.rows = new Rows(run.key);
+  looks.clear();
   get('seek').max = run.frames;
   const pictures = run.pictures ? (run.drawn ? ' · the video has its boxes drawn in' : '') : ` · no pictures: ${run.no_pictures}`;
   get('about').textContent = `${run.frames} frames, ${run.tracks.length} tracks, ${run.width} × ${run.height}${pictures}`;
@@ -75,6 +81,16 @@ async function open(key) {
   if (get('tab-data').getAttribute('aria-selected') === 'true') showKept();
 }
 
+// Goes to a frame of any run, and chooses a track there.
+async function visit(run, track, frame) {
+  if (run !== state.run.key) {
+    get('run').value = run;
+    await open(run);
+  }
+  choose(track);
+  await go(frame);
+}
+
 let wanted = 0;
 let fetching = false;
 
@@ -89,7 +105,9 @@ async function go(frame) {
     if (asked !== state.frame) return;
   }
   stage.draw();
-  state.rows.load(Math.min(state.frame + 100, state.run.frames)).catch(() => {});
+  const near = [state.frame - TRAIL, state.frame + AHEAD].map((other) => Math.min(Math.max(other, 1), state.run.frames));
+  if (!state.rows.of(near[0])) state.rows.load(near[0]).then(() => stage.draw()).catch(() => {});
+  state.rows.load(near[1]).catch(() => {});
   wanted = state.frame;
   await picture();
 }
@@ -150,13 +168,32 @@ function choose(id) {
   }
 }
 
+const looks = new Map(); // ids that fit a description, by run and text
+let filtering = 0;
+
+// Ids of tracks that look as somebody says; the gallery knows.
+async function fitting(text) {
+  const key = `${state.run.key} ${text}`;
+  if (!looks.has(key)) {
+    const { tracks } = await ask('/api/people/fits', 'POST', { describe: text });
+    looks.set(key, new Set(tracks.filter((entry) => entry.run === state.run.key && entry.probability >= 0.5).map((entry) => entry.track)));
+  }
+  return looks.get(key);
+}
+
 function filter() {
+  const asked = ++filtering;
   const text = get('filter').value.trim().toLowerCase();
   const zone = Object.keys(state.zoneVisitors).find((name) => name.toLowerCase() === text);
   const fits = (track) => !text || String(track.id) === text || (zone && state.zoneVisitors[zone].has(track.id))
     || (state.run.names[track.id] || '').toLowerCase().includes(text)
     || (state.run.classes[track.class] || '').toLowerCase() === text;
-  const found = state.run.tracks.filter(fits);
+  let found = state.run.tracks.filter(fits);
+  if (!found.length && /[a-z]/.test(text) && state.gallery) {
+    const known = looks.get(`${state.run.key} ${text}`);
+    if (known) found = state.run.tracks.filter((track) => known.has(track.id));
+    else setTimeout(() => asked === filtering && fitting(text).then(() => asked === filtering && filter(), (error) => { if (asked === filtering) get('track-count').textContent = error.message; }), 300);
+  }
   state.only = text ? new Set(found.map((track) => track.id)) : null;
   lanes.show(found);
   stage.draw();
@@ -173,7 +210,25 @@ function filter() {
   }));
 }
 
+async function showGallery() {
+  if (!state.gallery) return;
+  const kept = await ask('/api/gallery');
+  get('gallery-kept').hidden = false;
+  const oldest = kept.oldest_days === null ? '' : `, the oldest of ${kept.oldest_days < 1 ? 'today' : `${Math.floor(kept.oldest_days)} days ago`}`;
+  get('gallery-told').textContent = `${kept.place}: ${kept.tracklets} tracklets with pictures${oldest}. They stay until they are forgotten.`;
+}
+
+get('forget-now').addEventListener('click', async () => {
+  const days = Number(get('forget-days').value);
+  if (!await sure(`Forget for good who was seen more than ${days} days ago?`)) return;
+  const { forgotten } = await ask('/api/gallery/forget', 'POST', { days });
+  say(`${forgotten} tracklets forgotten.`);
+  document.dispatchEvent(new CustomEvent('corrected'));
+  showGallery().catch(report);
+});
+
 async function showKept() {
+  showGallery().catch(report);
   const kept = await ask(`/api/runs/${state.run.key}/kept`);
   get('folder').textContent = `Folder: ${kept.folder}`;
   get('kept').replaceChildren(...kept.files.map((file) => {
@@ -233,6 +288,12 @@ get('play').addEventListener('click', () => (state.playing ? pause() : play().ca
 get('previous').addEventListener('click', () => go(state.frame - 1));
 get('next').addEventListener('click', () => go(state.frame + 1));
 get('seek').addEventListener('input', () => { pause(); go(Number(get('seek').value)); });
+get('go-to').addEventListener('keydown', (event) => {
+  if (event.key !== 'Enter') return;
+  pause();
+  go(Number(get('go-to').value) || state.frame);
+  get('picture').focus();
+});
 get('filter').addEventListener('input', filter);
 get('run').addEventListener('change', () => open(get('run').value).catch(report));
 get('help-open').addEventListener('click', () => get('help').showModal());
@@ -250,6 +311,12 @@ function nextTrack(step) {
   go(track.spans[0][0]);
 }
 
+// What is corrected with a key is seen, too.
+function correcting(id) {
+  if (get('panel-correct').hidden) openTab(get('tab-correct'));
+  get(id).click();
+}
+
 const flip = (name) => get(`show-${name}`).click();
 const keys = {
   ' ': () => get('play').click(), ArrowLeft: (event) => go(state.frame - (event.shiftKey ? Math.round(state.run.fps) : 1)),
@@ -257,6 +324,8 @@ const keys = {
   Home: () => go(1), End: () => go(state.run.frames), n: () => nextTrack(1), p: () => nextTrack(-1),
   b: () => flip('boxes'), l: () => flip('labels'), t: () => flip('trails'), z: () => flip('scene'),
   '/': () => { openTab(get('tab-tracks')); get('filter').focus(); }, '?': () => get('help').showModal(),
+  g: () => { get('go-to').focus(); get('go-to').select(); },
+  x: () => correcting('do-swap'), m: () => correcting('do-merge'), s: () => correcting('do-split'), e: () => correcting('do-export'),
   u: () => get('do-undo').click(), r: () => get('do-redo').click(),
 };
 
@@ -281,6 +350,9 @@ state.open = open;
 
 async function begin() {
   const { runs, features } = await ask('/api/runs');
+  state.gallery = features.includes('search');
+  for (const id of ['looks-label', 'identify']) get(id).hidden = !state.gallery;
+  get('lanes-choice').hidden = runs.length < 2;
   for (const feature of features) {
     get(`tab-${feature}`).hidden = false;
     const module = await import(`./${feature}.js`);
@@ -291,7 +363,7 @@ async function begin() {
   else { // cameras alone: there is nothing to play
     get('view').hidden = true;
     document.querySelector('main').classList.add('alone');
-    for (const name of ['tracks', 'count', 'correct', 'data']) get(`tab-${name}`).hidden = true;
+    for (const name of ['tracks', 'count', 'correct', 'people', 'data']) get(`tab-${name}`).hidden = true;
     openTab(tabs.find((tab) => !tab.hidden) || tabs[0]);
   }
   document.body.dataset.ready = 'yes';

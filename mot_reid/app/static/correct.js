@@ -41,6 +41,7 @@ export class Correct {
     stage.canvas.addEventListener('tool', () => this.press());
     get('draw-box').addEventListener('click', () => this.draw());
     get('do-export').addEventListener('click', () => this.export());
+    get('do-score').addEventListener('click', () => this.score().catch((error) => this.state.say(error.message)));
   }
 
   number(id, what) {
@@ -63,6 +64,8 @@ export class Correct {
     const { run } = this.state;
     get('do-undo').disabled = !run.held;
     get('do-redo').disabled = !run.can_redo;
+    get('do-score').hidden = !run.truth;
+    get('score').replaceChildren();
     const last = run.corrections.slice(-50);
     get('log').replaceChildren(...last.map((entry) => element('li', { textContent: told(entry) })));
     get('log').start = Math.max(1, run.held - last.length + 1);
@@ -93,6 +96,22 @@ export class Correct {
       document.dispatchEvent(new CustomEvent('corrected'));
     } catch (error) {
       this.state.say(error.message);
+    }
+  }
+
+  // How good the tracks are by the ground truth, as they were found and as they are now.
+  async score() {
+    get('score').textContent = 'Scoring …';
+    try {
+      const { measures, before, after } = await ask(`/api/runs/${this.state.run.key}/score`);
+      const number = (value) => (value === null ? '–' : Number.isInteger(value) ? String(value) : value.toFixed(1));
+      const row = (kind, cells) => element('tr', {}, ...cells.map((text, place) => element(kind, { textContent: text, className: place ? 'number' : '' })));
+      get('score').replaceChildren(element('table', {},
+        element('thead', {}, row('th', ['', 'before', 'after'])),
+        element('tbody', {}, ...measures.map((name) => row('td', [name, number(before[name]), number(after[name])])))));
+    } catch (error) {
+      get('score').replaceChildren();
+      throw error;
     }
   }
 

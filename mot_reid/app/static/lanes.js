@@ -1,73 +1,159 @@
-// Swim lanes: one line for each track over time; a click goes there.
-import { colour } from './api.js';
+// Swim lanes over time: of the tracks of this run, or of the people of all runs; a click goes there. What is
+// scrolled out of sight is not drawn.
+import { clock, colour, element } from './api.js';
 
 const TALL = 16; // CSS pixels of a lane
-const MOST = 1500; // lanes drawn; filter to see others
-const GAP = 64; // CSS pixels for labels
+const FOOT = 16; // of the times below
+const GAP = 64; // for labels
 
 export class Lanes {
   constructor(canvas, state) {
     this.canvas = canvas;
     this.state = state;
-    this.tracks = [];
-    this.wide = 1;
+    this.box = document.getElementById('lanes-box');
+    this.space = document.getElementById('lanes-space');
     this.line = document.getElementById('lanes-mark');
+    this.kind = document.getElementById('lanes-of');
+    this.tracks = []; // of this run, those that are shown
+    this.people = null; // of all runs
+    this.lanes = [];
+    this.wide = 1;
     canvas.addEventListener('click', (event) => this.click(event));
-    new ResizeObserver(() => this.layout()).observe(canvas.parentElement);
+    this.box.addEventListener('scroll', () => this.draw());
+    this.kind.addEventListener('change', () => this.build());
+    new ResizeObserver(() => this.layout()).observe(this.box);
+  }
+
+  get all() {
+    return this.kind.value === 'all' && this.people !== null;
   }
 
   show(tracks) {
-    this.tracks = tracks.slice(0, MOST);
+    this.tracks = tracks;
+    this.build();
+  }
+
+  showPeople(found) {
+    this.people = found;
+    this.build();
+  }
+
+  // What is drawn: lanes with a label and stretches of time, in seconds.
+  build() {
+    const { run } = this.state;
+    const second = (frame) => (frame - 1) / run.fps;
+    if (this.all) {
+      const { cameras, people } = this.people;
+      this.end = Math.max(1, ...cameras.map((camera) => camera.offset + camera.frames / camera.fps));
+      this.lanes = people.map((person) => ({
+        label: person.label,
+        spans: person.spans.map((span) => ({ from: span.from, to: span.to, hue: span.camera + 1, span })),
+      }));
+    } else {
+      this.end = Math.max(1 / run.fps, run.frames / run.fps);
+      this.lanes = this.tracks.map((track) => ({
+        label: this.state.label(track.id),
+        id: track.id,
+        spans: track.spans.map(([first, last]) => ({ from: second(first), to: second(last + 1), hue: track.id })),
+      }));
+    }
+    const legend = document.getElementById('lanes-legend');
+    legend.hidden = !this.all;
+    legend.replaceChildren(...(this.all ? this.people.cameras.map((camera, place) => {
+      const swatch = element('span', { className: 'swatch' });
+      swatch.style.background = colour(place + 1);
+      return element('span', { className: 'key' }, swatch, ` ${camera.name}`);
+    }) : []));
     this.layout();
   }
 
   layout() {
-    const ratio = Math.min(devicePixelRatio || 1, 2);
-    const wide = Math.max(1, this.canvas.parentElement.clientWidth);
-    const tall = Math.max(TALL, TALL * this.tracks.length);
-    this.ratio = Math.min(ratio, 16000 / tall); // browsers limit a canvas's height
-    this.canvas.width = Math.round(wide * this.ratio);
-    this.canvas.height = Math.round(tall * this.ratio);
-    this.canvas.style.height = `${tall}px`;
-    const paper = this.canvas.getContext('2d');
-    paper.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
-    const style = getComputedStyle(document.documentElement);
-    paper.fillStyle = style.getPropertyValue('--ground');
-    paper.fillRect(0, 0, wide, tall);
-    paper.font = '11px system-ui, sans-serif';
-    paper.textBaseline = 'middle';
-    this.wide = wide;
-    const per = (wide - GAP) / Math.max(1, this.state.run.frames);
-    this.tracks.forEach((track, place) => {
-      const y = place * TALL;
-      if (track.id === this.state.chosen) {
-        paper.fillStyle = style.getPropertyValue('--raised');
-        paper.fillRect(0, y, wide, TALL);
-      }
-      paper.fillStyle = style.getPropertyValue('--ink');
-      paper.fillText(this.state.label(track.id).slice(0, 10), 4, y + TALL / 2);
-      paper.fillStyle = colour(track.id);
-      for (const [first, last] of track.spans) {
-        paper.fillRect(GAP + (first - 1) * per, y + 3, Math.max(1.5, (last - first + 1) * per), TALL - 6);
-      }
-    });
+    this.wide = Math.max(1, this.box.clientWidth);
+    const whole = TALL * Math.max(1, this.lanes.length) + FOOT;
+    this.space.style.height = `${whole}px`;
+    this.tall = Math.min(whole, parseFloat(getComputedStyle(this.box).maxHeight) || 288);
+    this.ratio = Math.min(devicePixelRatio || 1, 2);
+    const [wide, tall] = [Math.round(this.wide * this.ratio), Math.round(this.tall * this.ratio)];
+    if (this.canvas.width !== wide || this.canvas.height !== tall) {
+      this.canvas.width = wide;
+      this.canvas.height = tall;
+      this.canvas.style.height = `${this.tall}px`;
+    }
+    this.line.style.height = `${whole}px`;
+    this.draw();
     this.mark();
   }
 
-  // The line at the frame that is shown: an element of its own, for the lanes are many and dear to draw.
+  get per() {
+    return (this.wide - GAP - 2) / this.end;
+  }
+
+  draw() {
+    const paper = this.canvas.getContext('2d');
+    const style = getComputedStyle(document.documentElement);
+    const top = this.box.scrollTop;
+    paper.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
+    paper.fillStyle = style.getPropertyValue('--ground');
+    paper.fillRect(0, 0, this.wide, this.tall);
+    paper.font = '11px system-ui, sans-serif';
+    paper.textBaseline = 'middle';
+    const { per } = this;
+    const first = Math.floor(top / TALL);
+    const last = Math.min(this.lanes.length, Math.ceil((top + this.tall - FOOT) / TALL));
+    for (let place = first; place < last; place++) {
+      const lane = this.lanes[place];
+      const y = place * TALL - top;
+      if (this.chosen(lane)) {
+        paper.fillStyle = style.getPropertyValue('--raised');
+        paper.fillRect(0, y, this.wide, TALL);
+      }
+      paper.fillStyle = style.getPropertyValue('--ink');
+      paper.fillText(lane.label.slice(0, 10), 4, y + TALL / 2);
+      for (const span of lane.spans) {
+        paper.fillStyle = colour(span.hue);
+        paper.fillRect(GAP + span.from * per, y + 3, Math.max(1.5, (span.to - span.from) * per), TALL - 6);
+      }
+    }
+    const foot = this.tall - FOOT;
+    paper.fillStyle = style.getPropertyValue('--ground');
+    paper.fillRect(0, foot, this.wide, FOOT);
+    paper.fillStyle = style.getPropertyValue('--soft');
+    for (let tick = 0; tick < 5; tick++) {
+      const text = clock(this.end * tick / 4);
+      const x = GAP + this.end * tick / 4 * per;
+      paper.fillText(text, Math.min(x, this.wide - paper.measureText(text).width - 4), foot + FOOT / 2);
+    }
+  }
+
+  chosen(lane) {
+    if (!this.state.chosen) return false;
+    if (!this.all) return lane.id === this.state.chosen;
+    return lane.spans.some(({ span }) => span.run === this.state.run.key && span.track === this.state.chosen);
+  }
+
+  // The line at the frame that is shown: an element of its own, for lanes are dearer to draw.
   mark() {
-    const per = (this.wide - GAP) / Math.max(1, this.state.run.frames);
-    this.line.style.transform = `translateX(${GAP + (this.state.frame - 1) * per - 1}px)`;
-    this.line.style.height = this.canvas.style.height;
+    const camera = this.all && this.people.cameras.find((entry) => entry.run === this.state.run.key);
+    const now = (this.state.frame - 1) / this.state.run.fps + (camera ? camera.offset : 0);
+    this.line.style.transform = `translateX(${GAP + now * this.per - 1}px)`;
   }
 
   click(event) {
     const box = this.canvas.getBoundingClientRect();
-    const track = this.tracks[Math.floor((event.clientY - box.top) / TALL)];
-    const per = (this.wide - GAP) / Math.max(1, this.state.run.frames);
-    const frame = Math.round((event.clientX - box.left - GAP) / per) + 1;
-    if (track) this.state.choose(track.id);
+    const lane = this.lanes[Math.floor((event.clientY - box.top + this.box.scrollTop) / TALL)];
+    if (event.clientY - box.top > this.tall - FOOT && this.lanes.length * TALL > this.tall) return;
+    const when = (event.clientX - box.left - GAP) / this.per;
+    if (this.all) {
+      if (!lane) return;
+      const away = ({ from, to }) => Math.max(from - when, when - to, 0);
+      const { span, from, to } = lane.spans.reduce((best, next) => (away(next) < away(best) ? next : best));
+      const share = Math.min(Math.max((when - from) / Math.max(to - from, 1e-9), 0), 1);
+      this.state.visit(span.run, span.track, Math.round(span.first + share * (span.last - span.first)));
+      return;
+    }
+    const frame = Math.round(when * this.state.run.fps) + 1;
+    if (lane) this.state.choose(lane.id);
     if (frame >= 1) this.state.go(frame);
-    else if (track) this.state.go(track.spans[0][0]);
+    else if (lane) this.state.go(this.tracks.find((track) => track.id === lane.id).spans[0][0]);
   }
 }

@@ -110,7 +110,12 @@ export class Stage {
     if (!this.tool) return;
     const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
     const { width, height } = this.state.run;
-    if (steps[event.key]) {
+    const leaps = { PageUp: [0, -1 / 4], PageDown: [0, 1 / 4], Home: [-1, 0], End: [1, 0] };
+    if (leaps[event.key]) {
+      const [x, y] = this.cursor || [width / 2, height / 2];
+      const [across, down] = leaps[event.key];
+      this.cursor = [Math.min(Math.max(x + across * width, 0), width), Math.min(Math.max(y + down * height, 0), height)];
+    } else if (steps[event.key]) {
       const far = (event.shiftKey ? 1 : 10) * width / 400;
       const [x, y] = this.cursor || [width / 2, height / 2];
       const [dx, dy] = steps[event.key];

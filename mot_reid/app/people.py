@@ -1,0 +1,232 @@
+"""Who was seen, over all runs: tracks joined to people by their names and by a gallery's identities."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mot_reid.app.owners import RunCorrections
+from mot_reid.app.runs import Run
+from mot_reid.gallery.finding import record_attributes
+from mot_reid.gallery.gallery import Gallery
+from mot_reid.gallery.store import RecordTable
+
+__all__ = ["People"]
+
+_Tracks: TypeAlias = list[tuple[int, int, list[list[int]]]]
+"""Places of runs, ids there, and stretches of frames."""
+_LIKELY = 0.5  # least probability of an attribute that is told
+_MOST_TOLD = 6  # attributes of a person
+_MOST = 20_000  # people in one answer
+
+
+@dataclass
+class _Known:
+    """What the gallery knows of a run's corrected tracks.
+
+    Attributes:
+        identity: votes by track and identity: boxes.
+        records: rows of the gallery's table by track, with how many boxes each has.
+        epoch: seconds since 1970 at the source's start, or NaN.
+    """
+
+    identity: dict[int, dict[int, int]] = field(default_factory=dict)
+    records: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
+    epoch: float = float("nan")
+
+
+class People:
+    """The people of all runs; safe to ask from several threads.
+
+    Args:
+        runs: those shown.
+        gallery: that remembers their tracks; None where there is none: then names alone join runs.
+    """
+
+    def __init__(self, runs: Sequence[Run], gallery: Gallery | None = None) -> None:
+        self.runs, self.gallery = runs, gallery
+        self._lock = threading.Lock()
+        self._attributes: dict[int, Mapping[str, float]] = {}
+
+    def found(self) -> dict[str, Any]:
+        """Everybody, with where and when: cameras, and people with their stretches of time."""
+        with self._lock:
+            known = self._known()
+            told = self._told_attributes(known)
+        epochs = np.array([entry.epoch for entry in known])
+        clocks = len(epochs) > 0 and bool(np.isfinite(epochs).all())
+        offsets = epochs - epochs.min() if clocks else np.zeros(len(epochs))
+        people = [
+            self._person(number, name, tracks, known, offsets.tolist(), told)
+            for (number, name), tracks in self._groups(known).items()
+        ]
+        people.sort(key=lambda person: person["spans"][0]["from"])
+        cameras = [
+            {"run": run.key, "name": run.name, "fps": run.fps, "frames": run.frames(), "offset": offset}
+            for run, offset in zip(self.runs, offsets.round(3).tolist(), strict=True)
+        ]
+        return {
+            "cameras": cameras,
+            "clocks": clocks,
+            "people": people[:_MOST],
+            "people_in_all": len(people),
+            "described": any(told.values()),
+            "identified": any(entry.identity for entry in known),
+        }
+
+    def _person(
+        self,
+        number: int,
+        name: str,
+        tracks: _Tracks,
+        known: Sequence[_Known],
+        offsets: list[float],
+        told: Mapping[int, Mapping[str, float]],
+    ) -> dict[str, Any]:
+        spans = [
+            {
+                "camera": place,
+                "run": self.runs[place].key,
+                "track": track,
+                "first": first,
+                "last": last,
+                "from": round(offsets[place] + (first - 1) / self.runs[place].fps, 3),
+                "to": round(offsets[place] + last / self.runs[place].fps, 3),
+            }
+            for place, track, stretches in tracks
+            for first, last in stretches
+        ]
+        records = [entry for place, track, _ in tracks for entry in known[place].records.get(track, [])]
+        words: dict[str, float] = {}
+        for row, boxes in records:
+            for word, value in told.get(row, {}).items():
+                words[word] = words.get(word, 0.0) + value * boxes
+        total = sum(boxes for _, boxes in records)
+        likely = sorted(((value, word) for word, value in words.items() if value >= _LIKELY * total))
+        first_place, first_track, _ = tracks[0]
+        several = f"{self.runs[first_place].name}:" if len(self.runs) > 1 else "id "
+        return {
+            "label": name or (f"person {number}" if number > 0 else f"{several}{first_track}"),
+            "named": bool(name),
+            "identity": max(number, 0),
+            "spans": sorted(spans, key=lambda span: (span["from"], span["camera"])),
+            "seconds": round(sum(float(str(span["to"])) - float(str(span["from"])) for span in spans), 2),
+            "attributes": [word for _, word in likely[::-1][:_MOST_TOLD]],
+        }
+
+    def fits(self, text: str) -> dict[str, Any]:
+        """How well each track fits a description, by what the gallery knows of it.
+
+        Raises:
+            ValueError: there is no gallery, it knows no attributes, or none is called so.
+        """
+        if self.gallery is None:
+            raise ValueError("what people look like is known of a gallery alone: serve ... --gallery GALLERY")
+        with self._lock:
+            table = self.gallery.table()
+            hits = self.gallery.describe(text, len(table))
+            probability = np.zeros(len(table))
+            for hit in hits:
+                probability[hit.row] = hit.probability
+            found = []
+            for run, known in zip(self.runs, self._known(), strict=True):
+                for track, records in known.records.items():
+                    weight = sum(boxes for _, boxes in records)
+                    mean = sum(probability[row] * boxes for row, boxes in records) / max(weight, 1)
+                    found.append({"run": run.key, "track": track, "probability": round(float(mean), 4)})
+        return {"tracks": sorted(found, key=lambda entry: -float(str(entry["probability"])))}
+
+    def identify(self) -> dict[str, Any]:
+        """Joins the gallery's tracklets anew, and obeys what was corrected here.
+
+        Raises:
+            ValueError: there is no gallery.
+        """
+        if self.gallery is None:
+            raise ValueError("there is no gallery: serve ... --gallery GALLERY")
+        with self._lock:
+            table = self.gallery.table()
+            said = {}
+            for run in self.runs:
+                mine = _rows_of(table, run)
+                if run.corrected and len(mine):
+                    said[str(table.camera[mine[0]])] = RunCorrections(run)
+            self.gallery.identify(corrected=said)
+        return self.found()
+
+    def _known(self) -> list[_Known]:
+        if self.gallery is None:
+            return [_Known() for _ in self.runs]
+        table, numbers = self.gallery.table(), self.gallery.identities()
+        found = []
+        for run in self.runs:
+            known = _Known()
+            mine = _rows_of(table, run)
+            said = RunCorrections(run) if run.corrected and len(mine) else None
+            for row in mine.tolist():
+                known.epoch = float(table.epoch[row])
+                track = int(table.track_id[row])
+                first, last = int(table.first_frame[row]), int(table.last_frame[row])
+                name, boxes = str(table.record[row]), int(table.boxes[row])
+                parts = [(track, first, boxes)]
+                if said is not None:
+                    parts = [(part.id, part.first, part.boxes) for part in said.parts(track, first, last)]
+                for owner, start, count in parts:
+                    known.records.setdefault(owner, []).append((row, count))
+                    number = numbers.get(f"{name}#{owner}@{start}", numbers.get(name))
+                    if number is not None:
+                        votes = known.identity.setdefault(owner, {})
+                        votes[number] = votes.get(number, 0) + count
+            found.append(known)
+        return found
+
+    def _told_attributes(self, known: Sequence[_Known]) -> Mapping[int, Mapping[str, float]]:
+        """Attributes by row of the gallery's table, of the records of these runs."""
+        if self.gallery is None:
+            return {}
+        entries = [entry for one in known for records in one.records.values() for entry in records]
+        rows = sorted({row for row, _ in entries} - set(self._attributes))
+        if rows:
+            found = record_attributes(self.gallery.store, self.gallery.table(), np.array(rows, np.intp))
+            self._attributes.update(zip(rows, found, strict=True))
+        return self._attributes
+
+    def _groups(self, known: Sequence[_Known]) -> dict[tuple[int, str], _Tracks]:
+        """Tracks of each person, by identity and name; a track of nobody known is a person of its own."""
+        groups: dict[tuple[int, str], _Tracks] = {}
+        named: dict[int, str] = {}  # identities that somebody of them was given a name for
+        lanes = [run.columns.lanes() for run in self.runs]
+        for place, run in enumerate(self.runs):
+            for track, name in run.names.items():
+                number = _most(known[place].identity.get(track, {}))
+                if number:
+                    named.setdefault(number, name)
+        alone = 0
+        for place, run in enumerate(self.runs):
+            for lane in lanes[place]:
+                track = lane["id"]
+                number = _most(known[place].identity.get(track, {}))
+                name = run.names.get(track) or named.get(number, "")
+                key = (0, name) if name else (number, "")
+                if key == (0, ""):
+                    alone -= 1
+                    key = (alone, "")
+                groups.setdefault(key, []).append((place, track, lane["spans"]))
+        return groups
+
+
+def _most(votes: dict[int, int]) -> int:
+    return max(votes, key=lambda number: (votes[number], -number)) if votes else 0
+
+
+def _rows_of(table: RecordTable, run: Run) -> NDArray[np.intp]:
+    """The gallery's records of a run's source."""
+    place = run.place()
+    here = {str(source) for source in set(table.source.tolist()) if Path(str(source)).absolute() == place}
+    return np.flatnonzero(np.isin(table.source.astype(str), sorted(here)))

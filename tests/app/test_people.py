@@ -1,0 +1,286 @@
+"""People over all runs: lanes, best pictures, what they look like, the first-time user's tasks, scores."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from starlette.testclient import TestClient
+
+from mot_reid.app.people import People
+from mot_reid.app.report import report
+from mot_reid.app.runs import runs_in
+from mot_reid.app.search_routes import search_routes
+from mot_reid.app.server import make_app
+from mot_reid.gallery.calibration import Calibration
+from mot_reid.gallery.gallery import Gallery
+from mot_reid.gallery.records import Tracklet
+
+from .conftest import FRAMES, HEIGHT, WIDTH, make_run, walkers
+from .pages import Page
+
+ENTER, TAB, PAGE_UP, PAGE_DOWN = "\ue007", "\ue004", "\ue00e", "\ue00f"
+RED = (60, 60, 220)
+
+
+class Colours:
+    """An embedder that is only a name."""
+
+    name = "colours"
+
+
+def record(camera: str, source: Path, track: int, red: bool) -> Tracklet:
+    mean = np.eye(4, dtype=np.float32)[0 if red else 1]
+    return Tracklet(
+        camera,
+        str(source),
+        camera,
+        track,
+        1,
+        FRAMES,
+        0.0,
+        FRAMES / 25,
+        mean,
+        mean[None],
+        np.zeros((2, 6), np.float32),
+        boxes=FRAMES,
+        attributes={"upper_colour=red": 0.9 if red else 0.05, "upper_colour=blue": 0.05 if red else 0.9},
+    )
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> list[Any]:
+    """Two cameras: in the second one the ids switch at frame 31."""
+    make_run(tmp_path / "out" / "door", videos=tmp_path)
+    make_run(tmp_path / "out" / "yard", videos=tmp_path, switched=True)
+    return runs_in([tmp_path / "out"])
+
+
+@pytest.fixture
+def gallery(tmp_path: Path, runs: list[Any]) -> Gallery:
+    made = Gallery(tmp_path / "shop", Colours())  # type: ignore[arg-type]
+    records = [record(run.folder.name, run.place(), track, track == 1) for run in runs for track in (1, 2)]
+    made.add(records)
+    made.calibrate(Calibration("colours", "name:colours", (20.0, -8.0), (20.0, -1.0, -8.0)))
+    return made
+
+
+@pytest.fixture
+def client(runs: list[Any], gallery: Gallery) -> TestClient:
+    app = make_app(
+        runs, people=People(runs, gallery), routes=search_routes(gallery, runs), features=["search"]
+    )
+    return TestClient(app, base_url="http://127.0.0.1")
+
+
+def where(found: Any) -> dict[str, set[tuple[str, int]]]:
+    return {
+        person["label"]: {(span["run"], span["track"]) for span in person["spans"]}
+        for person in found["people"]
+    }
+
+
+def test_names_join_runs_without_a_gallery(runs: list[Any]) -> None:
+    client = TestClient(make_app(runs), base_url="http://127.0.0.1")
+    assert set(where(client.get("/api/people").json())) == {"door:1", "door:2", "yard:1", "yard:2"}
+    for run, track in (("r0", 2), ("r1", 1)):
+        client.post(f"/api/runs/{run}/corrections", json={"kind": "rename", "id": track, "name": "Ann"})
+    found = client.get("/api/people").json()
+    assert where(found)["Ann"] == {("r0", 2), ("r1", 1)}
+    assert found["people_in_all"] == 3
+    assert client.post("/api/people/fits", json={"describe": "red"}).status_code == 422
+
+
+def test_a_gallery_joins_and_describes_and_obeys_corrections(client: TestClient) -> None:
+    assert not client.get("/api/people").json()["identified"]
+    found = client.post("/api/people/identify", json={}).json()
+    assert sorted(map(sorted, where(found).values())) == [
+        [("r0", 1), ("r1", 1)],
+        [("r0", 2), ("r1", 2)],
+    ]
+    assert found["people"][0]["attributes"] == ["upper_colour=red"]
+    tracks = client.post("/api/people/fits", json={"describe": "red top"}).json()["tracks"]
+    assert [(entry["run"], entry["track"]) for entry in tracks[:2]] == [("r0", 1), ("r1", 1)]
+    assert tracks[0]["probability"] == pytest.approx(0.9, abs=1e-3)
+    client.post("/api/runs/r1/corrections", json={"kind": "delete", "id": 1})
+    client.post("/api/runs/r1/corrections", json={"kind": "rename", "id": 2, "name": "Eve"})
+    found = client.post("/api/people/identify", json={}).json()
+    assert where(found)["Eve"] == {("r0", 2), ("r1", 2)}
+    assert found["people_in_all"] == 2
+    assert client.post("/api/people/fits", json={"describe": "green hat"}).status_code == 422
+
+
+def test_a_tracks_best_picture_is_cut_out(client: TestClient) -> None:
+    import cv2
+
+    data = client.get("/api/runs/r0/crops/1").content
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
+    assert np.abs(picture.mean(axis=(0, 1)) - RED).max() < 15
+    assert client.get("/api/runs/r0/crops/99").status_code == 404
+
+
+def test_what_the_gallery_keeps_is_told_and_forgotten(client: TestClient, gallery: Gallery) -> None:
+    assert client.get("/api/gallery").json()["tracklets"] == 4
+    assert client.post("/api/gallery/forget", json={"days": 1}).json()["forgotten"] == 0
+    assert client.post("/api/gallery/forget", json={"days": -1}).status_code == 422
+    assert client.post("/api/gallery/forget", json={"days": 0}).json()["forgotten"] == 4
+    assert len(gallery.table()) == 0
+
+
+def test_scores_before_and_after_corrections(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "yard", switched=True)
+    lines = [
+        f"{frame},{person},{x1:.1f},{y1:.1f},{x2 - x1:.1f},{y2 - y1:.1f},1,1,1"
+        for frame in range(1, FRAMES + 1)
+        for person, (x1, y1, x2, y2) in enumerate(walkers(frame).tolist(), start=1)
+    ]
+    truth = tmp_path / "gt.txt"
+    truth.write_text("\n".join(lines) + "\n")
+    client = TestClient(make_app(runs_in([folder], truths={"yard": truth})), base_url="http://127.0.0.1")
+    assert client.get("/api/runs/r0").json()["truth"]
+    client.post("/api/runs/r0/corrections", json={"kind": "swap", "ids": [1, 2], "frame": 31})
+    found = client.get("/api/runs/r0/score").json()
+    assert (found["before"]["IDs"], found["after"]["IDs"]) == (2, 0)
+    assert found["before"]["IDF1"] == pytest.approx(50)
+    assert found["after"]["IDF1"] == found["after"]["HOTA"] == pytest.approx(100)
+    bare = TestClient(make_app(runs_in([make_run(tmp_path / "bare")])), base_url="http://127.0.0.1")
+    assert not bare.get("/api/runs/r0").json()["truth"]
+    assert bare.get("/api/runs/r0/score").status_code == 422
+
+
+def test_the_report_has_everybody_over_all_runs(runs: list[Any], gallery: Gallery) -> None:
+    gallery.identify()
+    text = report(runs, None, gallery)
+    everybody = text[text.index("People over all cameras") : text.index("<h2>door")]
+    assert everybody.count("<rect") == 4  # two people in two cameras
+    assert everybody.count("<img") == 4
+    assert "person 1: door 00:00.0, yard 00:00.0" in everybody
+    for run, track in ((runs[0], 1), (runs[1], 2)):
+        run.correct({"kind": "rename", "id": track, "name": "<b>Ann"})
+    text = report(runs)
+    assert "&lt;b&gt;Ann: door 00:00.0, yard 00:00.0" in text
+    assert "<b>Ann" not in text
+
+
+@pytest.fixture
+def shown(
+    browser: Any, runs: list[Any], gallery: Gallery, serve: Callable[[Any], str]
+) -> Callable[[int], Page]:
+    gallery.identify()
+    app = make_app(
+        runs, people=People(runs, gallery), routes=search_routes(gallery, runs), features=["search"]
+    )
+    address = serve(app)
+    return lambda width: Page(browser, address, width)
+
+
+def cards(page: Page) -> list[str]:
+    return list(
+        page.js("return [...document.querySelectorAll('#people-list strong')].map((e) => e.textContent)")
+    )
+
+
+def values(page: Page, *names: str) -> list[str]:
+    return list(page.js("return arguments[0].map((id) => document.getElementById(id).value)", list(names)))
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+def test_lanes_and_pictures_of_people_over_all_runs(shown: Callable[[int], Page], width: int) -> None:
+    from selenium.webdriver import ActionChains
+
+    page = shown(width)
+    page.click("#tab-people")
+    page.until(lambda: cards(page) == ["person 1", "person 2"], "the people")
+    loaded = "return [...document.querySelectorAll('#people-list img')].filter((i) => i.naturalHeight).length"
+    page.until(lambda: page.js(loaded) == 4, "their pictures")
+    page.set("#lanes-of", "all", "change")
+    page.until(lambda: page.js("return !document.getElementById('lanes-legend').hidden"), "lanes of people")
+    page.js("document.getElementById('lanes').scrollIntoView({block: 'center'})")
+    page.shot(f"people-{width}")
+    assert page.barriers() == []
+    assert not page.too_wide()
+    page.click("#people-list li:nth-child(2) li:nth-child(2) button")
+    page.until(lambda: values(page, "run", "one") == ["r1", "2"], "the second camera")
+    page.set("#run", "r0", "change")
+    page.until(lambda: page.js("return document.getElementById('about').textContent").startswith("60"), "r0")
+    lanes = page.one("#lanes")
+    page.js("arguments[0].scrollIntoView({block: 'center'})", lanes)
+    ActionChains(page.browser).move_to_element_with_offset(lanes, 0, -16).click().perform()
+    page.until(lambda: 10 < page.frame < 45, "the lane's frame")
+    page.until(lambda: values(page, "one") == ["1"], "the lane's track")
+    page.click("#tab-tracks")
+    page.write("#filter", "blue top")
+    page.until(lambda: page.text("#track-count") == "1 of 2 tracks", "the one who looks so")
+    assert page.problems() == []
+
+
+def test_first_tasks_by_mouse(shown: Callable[[int], Page], runs: list[Any]) -> None:
+    """Find the red coat in the second camera, count who went through, repair a switch, export."""
+    page = shown(1280)
+    page.click("#tab-people")
+    page.write("#looks", "red coat")
+    page.until(lambda: cards(page) == ["person 1 · 90 %"], "the person in red")
+    page.click("#people-list li li:nth-child(2) button")
+    page.until(lambda: values(page, "run", "one") == ["r1", "1"], "the second camera")
+    found = page.steps
+    page.click("#tab-count")
+    page.click("#draw-line")
+    page.at(0.5, 0.1)
+    page.at(0.5, 0.95)
+    page.until(lambda: "line 1: in" in page.text("#counts"), "the counts")
+    counted = page.steps
+    page.click("#tab-correct")
+    page.set("#seek", 31, "input")  # one drag of the slider
+    page.steps += 1
+    page.until(lambda: page.frame == 31 and page.boxes == 2, "the switch")
+    middle = (walkers(31)[:, :2] + walkers(31)[:, 2:]) / 2 / (WIDTH, HEIGHT)
+    page.at(*middle[0].tolist())
+    page.at(*middle[1].tolist())
+    page.click("#do-swap")
+    page.until(lambda: "swapped from frame 31" in page.text("#log"), "the swap")
+    repaired = page.steps
+    page.click("#do-export")
+    page.until(lambda: "tracks.txt" in page.text("#exported"), "the files")
+    steps = np.diff([0, found, counted, repaired, page.steps]).tolist()
+    assert steps == [3, 4, 5, 1]
+    check_repair(runs[1].folder)
+    assert page.problems() == []
+
+
+def test_first_tasks_with_keys(shown: Callable[[int], Page], runs: list[Any]) -> None:
+    """The same with keys alone; a word that is typed is one step."""
+    page = shown(1280)
+    page.keys("4", TAB, TAB, "red coat", ENTER)
+    page.until(lambda: cards(page) == ["person 1 · 90 %"], "the person in red")
+    for _ in range(20):  # to the second place of the person that is found
+        if page.js("return document.activeElement.textContent").startswith("yard"):
+            break
+        page.keys(TAB)
+    page.keys(ENTER)
+    page.until(lambda: values(page, "run", "one") == ["r1", "1"], "the second camera")
+    found = page.steps
+    page.keys("2", TAB, TAB, ENTER, *[PAGE_UP] * 2, ENTER, *[PAGE_DOWN] * 4, ENTER)
+    page.until(lambda: "line 1: in" in page.text("#counts"), "the counts")
+    counted = page.steps
+    page.keys("n", "g", "31", ENTER)
+    page.until(lambda: page.frame == 31 and page.boxes == 2, "the switch")
+    page.keys("x")
+    page.until(lambda: "swapped from frame 31" in page.text("#log"), "the swap")
+    repaired = page.steps
+    page.keys("e")
+    page.until(lambda: "tracks.txt" in page.text("#exported"), "the files")
+    steps = np.diff([0, found, counted, repaired, page.steps]).tolist()
+    assert steps[0] <= 12
+    assert steps[1:] == [12, 5, 1]
+    check_repair(runs[1].folder)
+    assert page.problems() == []
+
+
+def check_repair(folder: Path) -> None:
+    log = [json.loads(line) for line in (folder / "corrections.jsonl").read_text().splitlines()]
+    assert [(entry["kind"], sorted(entry["ids"]), entry["frame"]) for entry in log] == [("swap", [1, 2], 31)]
+    table = np.loadtxt(folder / "corrected" / "tracks.txt", delimiter=",")
+    np.testing.assert_allclose(table[table[:, 1] == 2][-1, 2], walkers(FRAMES)[1, 0])
