@@ -13,6 +13,7 @@ import av
 import cv2
 import numpy as np
 from av.video.format import VideoFormat
+from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from mot_reid.typing import Floats, Image
@@ -51,6 +52,8 @@ class PixelReader:
         self._tell = tell
         self._told: set[str] = set()
         self._tone_mapper: _ToneMapper | None = None
+        # One for all pictures: each has threads of its own, which live as long as it does.
+        self._to_bgr = VideoReformatter()
         if abs(self._aspect - 1) <= _SQUARE:
             self._aspect = Fraction(1)
         elif not 1 / Fraction(_MOST_STRETCH) <= self._aspect <= _MOST_STRETCH:
@@ -62,7 +65,7 @@ class PixelReader:
         if picture.color_trc in (_PQ, _HLG):
             image = self._tone_mapped(picture)
         else:
-            image = cast("Image", picture.to_ndarray(format="bgr24"))
+            image = cast("Image", self._to_bgr.reformat(picture, format="bgr24").to_ndarray())
         if picture.interlaced_frame:
             self._once("interlaced: where its two fields do not fit, frames are made of the upper one")
             image = deinterlaced(image)
@@ -150,6 +153,7 @@ class _ToneMapper:
         self._graph: av.filter.Graph | None = None
         self._format = ""
         self._size = (0, 0)
+        self._to_planes, self._to_bgr = VideoReformatter(), VideoReformatter()
 
     def map(self, picture: VideoFrame) -> Image:
         """The picture as ``(H, W, 3)`` uint8 BGR."""
@@ -158,8 +162,9 @@ class _ToneMapper:
             self._graph = self._new_graph(picture)
             self._format, self._size = key[0], key[1:]
         # FFmpeg's scaler takes the matrix of the colours from the picture itself, a graph's does not.
-        self._graph.vpush(picture.reformat(format="gbrp10le"))
-        return cast("Image", self._graph.vpull().to_ndarray(format="bgr24"))
+        self._graph.vpush(self._to_planes.reformat(picture, format="gbrp10le"))
+        pulled = cast("VideoFrame", self._graph.vpull())
+        return cast("Image", self._to_bgr.reformat(pulled, format="bgr24").to_ndarray())
 
     def _new_graph(self, picture: VideoFrame) -> av.filter.Graph:
         table = tone_table(self.transfer, _LUT_SIZE)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import logging
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from itertools import chain
@@ -88,7 +89,7 @@ class VideoSource(Source):
             self._packets = self._demuxed()
             self._fps = self._frame_rate(fps, look=kind == "video")
             self._numbers = FrameNumbers(self._fps, self._length[0])
-            self._pixels = PixelReader(self._stream.sample_aspect_ratio, self.tell)
+            self._pixels = PixelReader(self._stream.sample_aspect_ratio, _told_to(self))
             self._clock = StampClock(self._fps, by_rate=fps is not None)
             self._live_clock = (clock or LiveClock()) if live else None
             self._stamped = not live or has_time_stamps(self._container)
@@ -136,6 +137,8 @@ class VideoSource(Source):
         """Closes the file or connection."""
         self._closed = True
         self._container.close()
+        # What is half iterated holds this, and this holds the decoder with its threads: no cycle is left.
+        self._decoded, self._packets = iter(()), iter(())
 
     def sound(self) -> Sound | None:
         """The file's sound; None for streams, and where a frame rate is given, which sound does not keep."""
@@ -283,3 +286,15 @@ class Unread:
         between = 0 if self._end is None else packet.pos - self._end
         self._end = packet.pos + packet.size
         return max(between, 0)
+
+
+def _told_to(source: Source) -> Callable[[str], None]:
+    """Tells a source, as long as there is one, without keeping it."""
+    there = weakref.ref(source)
+
+    def tell(text: str) -> None:
+        found = there()
+        if found is not None:
+            found.tell(text)
+
+    return tell

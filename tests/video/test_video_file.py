@@ -1,8 +1,10 @@
+import gc
 import http.server
 import logging
 import shutil
 import threading
 import wave
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,10 @@ import numpy as np
 import pytest
 from av.video.stream import VideoStream
 
+from mot_reid.structures import Tracks
 from mot_reid.video import sources
 from mot_reid.video.sources import SourceError, SourceInfo, open_source
+from mot_reid.video.video_sink import VideoSink
 
 
 def read_until_error(path: Path | str) -> tuple[list[int], str]:
@@ -262,3 +266,23 @@ def test_stream_that_falls_silent(server: str, monkeypatch: pytest.MonkeyPatch) 
     numbers, message = read_until_error(f"{server}/hang.mp4")
     assert len(numbers) > 5
     assert message.endswith(f"breaks off after frame {numbers[-1]} of 20 declared: no data for 0.5 s")
+
+
+def test_a_closed_video_is_gone_with_its_decoder_at_once(tmp_path: Path) -> None:
+    """A camera that comes back opens a source again and again: none may wait for the garbage collector."""
+    path = tmp_path / "short.mp4"
+    with VideoSink(path, 25.0, 18) as sink:
+        for frame in range(1, 21):
+            sink.write(frame, np.full((64, 64, 3), 9 * frame, np.uint8), Tracks.empty())
+    gc.disable()
+    try:
+        source = open_source(path)
+        there = weakref.ref(source)
+        for frame in source:
+            if frame.number == 5:
+                break
+        source.close()
+        del source, frame
+        assert there() is None
+    finally:
+        gc.enable()
