@@ -6,7 +6,8 @@ Makes tracks of that many frames with that many people in each (every track last
 Parquet and as MOTChallenge's text, serves them, and opens the page in Chromium, which must be there with its
 driver: the first visit, the next one, and one to a server that was started again. Then 40 seeks, half of them
 to near frames, half to anywhere, and corrections. Times are the browser's own (wall), with the server's
-processor time beside them.
+processor time beside them. Last, the report of that hour: with MOT_REID_DATA its pictures are those of
+ADL-Rundle-6, 1080p, again and again.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import argparse
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -175,6 +177,32 @@ def look(browser: webdriver.Chrome, run: Path, frames: int, what: str) -> None:
         server.stop()
 
 
+def with_pictures(run: Path, frames: int, data: Path) -> None:
+    """Gives the run a video: a folder of links to the pictures of ADL-Rundle-6, again and again."""
+    pictures = sorted((data / "adl-rundle-6" / "img1").glob("*.jpg"))
+    folder = run.parent / "pictures"
+    folder.mkdir()
+    for number in range(frames):
+        (folder / f"{number + 1:06d}.jpg").symlink_to(pictures[number % len(pictures)])
+    summary = json.loads((run / "summary.json").read_text())
+    summary["source"]["location"] = str(folder)
+    (run / "summary.json").write_text(json.dumps(summary))
+
+
+def report(run: Path) -> None:
+    scene = {"lines": {"door": {"from": [960, 100], "to": [960, 1080]}}, "zones": {}}
+    (run / "scene.yaml").write_text(json.dumps(scene))
+    out = run.parent / "hour.html"
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    subprocess.run([sys.executable, "-c", PROGRAM, "report", str(run), "-o", str(out)], check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    print(
+        f"report: {out.stat().st_size / 1e6:.2f} MB, {time.perf_counter() - start:.1f} s "
+        f"({used:.1f} s of processor, {after.ru_maxrss / 1024:.0f} MB at the most)"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--frames", type=int, default=100_000)
@@ -187,7 +215,11 @@ def main() -> None:
                 run = Path(folder) / "hour"
                 run.mkdir()
                 make_run(run, chosen.frames, chosen.people, text)
+                if data := os.environ.get("MOT_REID_DATA"):
+                    with_pictures(run, chosen.frames, Path(data))
                 look(browser, run, chosen.frames, "text" if text else "Parquet")
+                if not text:
+                    report(run)
     finally:
         browser.quit()
 

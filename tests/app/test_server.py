@@ -14,8 +14,14 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from mot_reid.app.frames import FrameReader
+from mot_reid.app.live import Camera, CameraSettings
+from mot_reid.app.live_routes import live_routes
+from mot_reid.app.people import People
 from mot_reid.app.runs import runs_in
+from mot_reid.app.search_routes import search_routes
 from mot_reid.app.server import make_app
+from mot_reid.gallery.gallery import Gallery
+from mot_reid.gallery.records import Tracklet
 from mot_reid.video.video_sink import VideoSink
 
 from .conftest import FRAMES, HEIGHT, WIDTH, make_run, walkers
@@ -164,8 +170,33 @@ def test_a_token_is_asked_for_and_kept_as_a_cookie(folder: Path) -> None:
 def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> tuple[TestClient, Path]:
     folder = make_run(tmp_path_factory.mktemp("fuzz") / "yard")
     (folder.parent / "secret.txt").write_text("secret-content")
-    app = make_app(runs_in([folder]))
+    runs, shop = runs_in([folder]), make_gallery(folder.parent / "shop")
+
+    def no_tracker() -> Any:
+        raise ValueError("there is none here")
+
+    cameras = [Camera(CameraSettings("gone", "nowhere.mp4"), no_tracker)]
+    routes = [*live_routes(cameras), *search_routes(shop, runs)]
+    app = make_app(runs, routes=routes, people=People(runs, shop))
     return TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False), folder
+
+
+def make_gallery(place: Path) -> Gallery:
+    """A gallery of one tracklet; it has no embedder that could be asked."""
+
+    class Named:
+        name = "named"
+
+    mean = np.eye(4, dtype=np.float32)[0]
+    shop = Gallery(place, Named())  # type: ignore[arg-type]
+    shop.add(
+        [
+            Tracklet(
+                "yard", "/nowhere", "run", 1, 1, 9, 0.0, 1.0, mean, mean[None], np.zeros((1, 6), np.float32)
+            )
+        ]
+    )
+    return shop
 
 
 PIECES = (
@@ -183,6 +214,19 @@ PIECES = (
         "corrections",
         "export",
         "kept",
+        "crops",
+        "score",
+        "people",
+        "fits",
+        "identify",
+        "gallery",
+        "forget",
+        "search",
+        "picture",
+        "live",
+        "start",
+        "stop",
+        "0",
     ),
     *(
         "..",
@@ -237,6 +281,11 @@ KEYS = (
         "interval",
         "formats",
         "memory",
+        "describe",
+        "days",
+        "track",
+        "box",
+        "run",
     ),
 )
 values = st.recursive(
@@ -259,7 +308,7 @@ bodies = values | st.fixed_dictionaries(
 @examples(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     st.sampled_from(["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"]),
-    st.sampled_from(["/api/runs/r0/", "/api/runs/", "/"]),
+    st.sampled_from(["/api/runs/r0/", "/api/runs/", "/api/", "/"]),
     st.lists(st.sampled_from(PIECES), max_size=4),
     st.dictionaries(
         st.sampled_from(["from", "to", "width", "token"]),
@@ -278,7 +327,8 @@ def test_whatever_is_asked_nothing_breaks_and_no_other_file_comes(
     raw: bytes | None,
 ) -> None:
     client, folder = fuzzed
-    outside = {path: path.stat().st_mtime_ns for path in folder.parent.iterdir() if path != folder}
+    own = (folder, folder.parent / "shop")
+    outside = {path: path.stat().st_mtime_ns for path in folder.parent.iterdir() if path not in own}
     text = "&".join(f"{key}={value}" for key, value in query.items())
     content = raw if raw is not None else json.dumps(body).encode()
     headers = {"content-type": "application/json"}
@@ -286,7 +336,7 @@ def test_whatever_is_asked_nothing_breaks_and_no_other_file_comes(
     assert answer.status_code < 500, answer.text
     assert b"secret-content" not in answer.content
     assert b"root:" not in answer.content
-    assert {path: path.stat().st_mtime_ns for path in folder.parent.iterdir() if path != folder} == outside
+    assert {p: p.stat().st_mtime_ns for p in folder.parent.iterdir() if p not in own} == outside
     if not (folder / "tracks.csv").exists():  # deleted, as was asked: the next request needs it again
         os.rename(
             make_run(folder.parent / f"again{len(os.listdir(folder.parent))}") / "tracks.csv",
