@@ -163,8 +163,7 @@ class _ToneMapper:
             self._format, self._size = key[0], key[1:]
         # FFmpeg's scaler takes the matrix of the colours from the picture itself, a graph's does not.
         self._graph.vpush(self._to_planes.reformat(picture, format="gbrp10le"))
-        pulled = cast("VideoFrame", self._graph.vpull())
-        return cast("Image", self._to_bgr.reformat(pulled, format="bgr24").to_ndarray())
+        return cast("Image", self._to_bgr.reformat(self._graph.vpull(), format="bgr24").to_ndarray())
 
     def _new_graph(self, picture: VideoFrame) -> av.filter.Graph:
         table = tone_table(self.transfer, _LUT_SIZE)

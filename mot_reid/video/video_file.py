@@ -104,7 +104,7 @@ class VideoSource(Source):
             raise
         self._begin = self._seconds(first[1].pts) or 0.0
         self._sounds = kind == "video" and fps is None
-        self._decoded = chain([first], decoder)
+        self._decoded: Iterator[tuple[int, VideoFrame]] = chain([first], decoder)
         self._count, seconds = self._length
         if self._count is None and seconds is not None:
             self._count = round(seconds * self._fps)
