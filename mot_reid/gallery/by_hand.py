@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mot_reid.gallery.queries import crop_embedder
 from mot_reid.gallery.store import RecordTable, Store
+
+if TYPE_CHECKING:
+    from mot_reid.appearance.base import Embedder
 
 __all__ = ["ByHand", "Part", "SourceCorrections", "by_hand"]
 
@@ -79,7 +83,7 @@ class ByHand:
 def by_hand(
     store: Store,
     corrected: Mapping[str, SourceCorrections],
-    embed: Callable[[], Callable[[Sequence[NDArray[np.uint8]]], Vectors]],
+    embedder: Callable[[], Embedder],
     table: RecordTable | None = None,
 ) -> ByHand:
     """Puts the corrections of sources over a gallery's records.
@@ -87,7 +91,7 @@ def by_hand(
     Args:
         store: of the gallery.
         corrected: corrections by the sources' cameras.
-        embed: gives what embeds pictures, loaded if need be: the embedding of a record is that of all parts.
+        embedder: gives the gallery's, loaded if need be: the embedding of a record is that of all its parts.
         table: the store's, if it was just read.
     """
     table = store.table() if table is None else table
@@ -114,7 +118,7 @@ def by_hand(
             if part.first <= crop.frame <= part.last
         ]
         if crops:
-            mean = embed()([_decoded(crop.jpeg) for crop in crops]).mean(axis=0)
+            mean = crop_embedder(embedder())([_decoded(crop.jpeg) for crop in crops]).mean(axis=0)
             kept.append((row, part, whole))
             vectors.append(mean / max(float(np.linalg.norm(mean)), 1e-12))
     parent = np.array([row for row, _, _ in kept], np.intp)

@@ -302,7 +302,7 @@ class Gallery:
             GalleryError: there is no such track, or the gallery is another embedder's.
         """
         table = self.table()
-        without: list[str] = list(like)
+        without = list(like)
         if isinstance(query, str):
             rows = self.find(query, table)
             camera = camera or str(table.camera[rows[0]])
@@ -316,16 +316,14 @@ class Gallery:
         if like or unlike:
             queries = liked(queries, *named_means(self.store, table, like, unlike))
         without += unlike
-        where = Filter(cameras, after, before, without=without)
-        identities = read_identities(self.store.read_document(IDENTITIES))
         return find_person(
             self.store,
             queries,
             self.calibration,
             camera=camera,
             top=top,
-            where=where,
-            identities=identities,
+            where=Filter(cameras, after, before, without=without),
+            identities=self.identities(),
             settings=settings,
             table=table,
         )
@@ -372,13 +370,10 @@ class Gallery:
             corrected: what was corrected on the tracks of sources, by camera.
         """
         chosen = replace(settings or IdentifySettings(), false_links=false_links)
-        before = read_identities(self.store.read_document(IDENTITIES))
-        table = self.table()
-        embed = lambda: crop_embedder(self.embedder)  # noqa: E731
-        said = by_hand(self.store, corrected, embed, table) if corrected else None
-        found = identify_records(
-            self.store, table, self.calibration, self.corrections(), before, times, chosen, said
-        )
+        before, table = self.identities(), self.table()
+        said = by_hand(self.store, corrected, lambda: self.embedder, table) if corrected else None
+        kept = self.corrections()
+        found = identify_records(self.store, table, self.calibration, kept, before, times, chosen, said)
         self.store.write_document(IDENTITIES, found.to_csv())
         return found
 
