@@ -90,8 +90,8 @@ def track(
     ends them; the source is closed then.
 
     Args:
-        source: a video file, a folder of pictures, a MOTChallenge sequence, a webcam's number, a URL, or an
-            open `Source`, which is not closed here.
+        source: a video file, a folder of pictures or with one video, a MOTChallenge sequence, a webcam's
+            number, a URL, or an open `Source`, which is not closed here.
         output: a folder for the results.
         tracker: what tracks; it is reset first. By default one is made of the settings below.
         detections: of each frame number, or a file in MOTChallenge's format, instead of the detector.

@@ -61,8 +61,8 @@ class TrackOptions:
         list[str],
         typer.Argument(
             metavar="SOURCE",
-            help="Video files, folders of images, MOTChallenge sequence folders, webcam numbers, "
-            "rtsp or http URLs.",
+            help="Video files, folders of images or with one video, MOTChallenge sequence folders, webcam "
+            "numbers, rtsp or http URLs.",
         ),
     ]
     output: Annotated[

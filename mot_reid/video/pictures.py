@@ -16,7 +16,7 @@ from mot_reid.typing import Image
 from mot_reid.video.frames import DEFAULT_FPS, Frame, Selection, Source, SourceError, SourceInfo, SourceKind
 from mot_reid.video.seqinfo import frame_rate, picture_folder, read_seqinfo
 
-__all__ = ["PictureSource", "open_folder", "open_sequence", "read_picture"]
+__all__ = ["PictureSource", "only_video", "open_folder", "open_sequence", "read_picture"]
 
 _log = logging.getLogger(__name__)
 
@@ -28,6 +28,10 @@ PICTURE_SUFFIXES = (
 _UNREAD_SUFFIXES = (
     *(".heic", ".heif", ".hif", ".jxl", ".exr", ".hdr", ".tga", ".psd", ".svg"),
     *(".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf"),
+)
+_VIDEO_SUFFIXES = (
+    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv"),
+    *(".flv", ".3gp", ".ogv"),
 )
 _FULL = 1 / 4  # of the range of 16 bits: pictures that use less come out dark
 _STRETCHED = (0.5, 99.5)  # percentiles that become black and white
@@ -168,12 +172,36 @@ class _Depth:
         return np.clip(scaled, 0, 255).astype(np.uint8)
 
 
+def only_video(folder: Path) -> Path | None:
+    """The video of a folder, or of a MOTChallenge sequence, that holds one instead of pictures.
+
+    Returns:
+        The video; None where there are pictures, or nothing of both.
+
+    Raises:
+        SourceError: there are several videos and no pictures, or ``seqinfo.ini`` is wrong.
+    """
+    try:
+        pictures = picture_folder(folder, read_seqinfo(folder))
+    except ValueError as error:
+        raise SourceError(str(error)) from None
+    videos = sorted(_files_in(folder, _VIDEO_SUFFIXES))
+    if not videos or _files_in(folder, PICTURE_SUFFIXES) or pictures.is_dir():
+        return None
+    if len(videos) > 1:
+        names = _listed([path.name for path in videos])
+        raise SourceError(
+            f"{folder}: no pictures in this folder, but {len(videos)} videos ({names}): give those"
+        )
+    return videos[0]
+
+
 def open_folder(
     folder: Path, name: str, selection: Selection, fps: float | None = None, stretch: bool = False
 ) -> PictureSource:
     """Opens a folder of pictures, numbered from 1 in the natural order of their names (2 before 10)."""
-    paths = _pictures_in(folder, PICTURE_SUFFIXES)
-    others = sorted(path.name for path in _pictures_in(folder, _UNREAD_SUFFIXES))
+    paths = _files_in(folder, PICTURE_SUFFIXES)
+    others = sorted(path.name for path in _files_in(folder, _UNREAD_SUFFIXES))
     if not paths:
         kinds = ", ".join(suffix.removeprefix(".") for suffix in PICTURE_SUFFIXES)
         found = f"; {_listed(others)} cannot be read: convert them, to PNG say" if others else ""
@@ -204,7 +232,7 @@ def open_sequence(
     except ValueError as error:
         raise SourceError(str(error)) from None
     extension = settings.get("imExt", ".jpg")
-    paths = _pictures_in(pictures, (extension.lower(),)) if pictures.is_dir() else []
+    paths = _files_in(pictures, (extension.lower(),)) if pictures.is_dir() else []
     if not paths:
         raise SourceError(f"{folder}: a sequence without pictures (no *{extension} in {pictures})")
     numbered: dict[int, Path] = {}
@@ -221,9 +249,7 @@ def open_sequence(
     if first is not None:
         source.tell(f"its pictures count from 0 and frames from 1: {first.name} is frame 1, and so on")
     kinds = (*PICTURE_SUFFIXES, *_UNREAD_SUFFIXES)
-    if others := sorted(
-        {path.name for path in _pictures_in(pictures, kinds)} - {path.name for path in paths}
-    ):
+    if others := sorted({path.name for path in _files_in(pictures, kinds)} - {path.name for path in paths}):
         source.tell(f"left out, as seqinfo.ini says imExt={extension}: {_listed(others)}")
     return source
 
@@ -267,7 +293,7 @@ def _is_cut_off(data: bytes) -> bool:
     return data.startswith(b"\xff\xd8") and data.find(end_of_image, data.find(start_of_scan)) < 0
 
 
-def _pictures_in(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
+def _files_in(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
     return [p for p in folder.iterdir() if p.suffix.lower() in suffixes and not p.name.startswith(".")]
 
 

@@ -40,8 +40,8 @@ def open_source(
     """Opens a source of frames.
 
     Args:
-        source: a video file, a folder of pictures, a MOTChallenge sequence folder (with ``seqinfo.ini``), a
-            webcam's number such as ``"0"``, or a URL (rtsp, http, https, udp, rtmp).
+        source: a video file, a folder of pictures or with one video, a MOTChallenge sequence folder (with
+            ``seqinfo.ini``), a webcam's number such as ``"0"``, or a URL (rtsp, http, https, udp, rtmp).
         start: first frame wanted, from 1.
         stop: last frame wanted, included; None for all there are.
         stride: take each ``stride``-th frame; the frames keep the numbers they have in the source.
@@ -72,8 +72,7 @@ def open_source(
         return _open_stream(source, selection, reconnect)
     if not str(source):
         raise SourceError("source: expected a file, folder, webcam number or URL, got an empty string")
-    path = Path(source)
-    opened = _open_path(path, selection, fps, stretch)
+    opened, path = _open_path(Path(source), selection, fps, stretch)
     opened.info = replace(opened.info, location=str(path.absolute()))
     return opened
 
@@ -114,14 +113,18 @@ def is_live(source: str | Path) -> bool:
     return "://" in source
 
 
-def _open_path(path: Path, selection: Selection, fps: float | None, stretch: bool) -> Source:
+def _open_path(path: Path, selection: Selection, fps: float | None, stretch: bool) -> tuple[Source, Path]:
+    """Opens a file or folder; returns with it what it is read from, the video in a folder that holds one."""
     name = source_name(path)
     try:
         if path.is_dir():
-            from mot_reid.video.pictures import open_folder, open_sequence
+            from mot_reid.video.pictures import only_video, open_folder, open_sequence
 
-            opener = open_sequence if (path / "seqinfo.ini").is_file() else open_folder
-            return opener(path, name, selection, fps, stretch)
+            video = only_video(path)
+            if video is None:
+                opener = open_sequence if (path / "seqinfo.ini").is_file() else open_folder
+                return opener(path, name, selection, fps, stretch), path
+            path = video
         if path.stat().st_size == 0 and path.is_file():
             raise SourceError(f"{path}: the file is empty (0 bytes)")
     except FileNotFoundError:
@@ -131,7 +134,7 @@ def _open_path(path: Path, selection: Selection, fps: float | None, stretch: boo
     from mot_reid.video.video_file import VideoSource
 
     # Absolute, because FFmpeg takes what stands before a colon in a relative name for a protocol.
-    return VideoSource(str(path.absolute()), str(path), name, "video", selection, fps=fps)
+    return VideoSource(str(path.absolute()), str(path), name, "video", selection, fps=fps), path
 
 
 def _open_webcam(index: int, selection: Selection, reconnect: int) -> Source:

@@ -2,6 +2,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -98,3 +100,28 @@ def test_import_does_not_bring_in_what_it_does_not_need() -> None:
     code = f"import sys, mot_reid.video.sinks, mot_reid.video.sources; print({heavy} & set(sys.modules))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize("info", [None, "[Sequence]\nname=hall\nimDir=img1\nframeRate=10\n"])
+def test_a_folder_with_one_video_is_that_video(video: Path, info: str | None) -> None:
+    folder = video.parent / "hall"
+    folder.mkdir()
+    if info is not None:
+        (folder / "seqinfo.ini").write_text(info)
+        (folder / "gt").mkdir()
+    moved = video.rename(folder / "seen.mp4")
+    with open_source(folder) as source:
+        assert (source.info.name, source.info.kind, source.info.fps) == ("hall", "video", 25.0)
+        assert source.info.location == str(moved)
+        assert [frame.number for frame in source] == list(range(1, 21))
+
+
+def test_a_folder_with_several_videos_or_pictures_beside_one(video: Path) -> None:
+    (video.parent / "second.MKV").write_bytes(video.read_bytes())
+    with pytest.raises(
+        SourceError, match=r"no pictures in this folder, but 2 videos \(clip\.mp4, second\.MKV\)"
+    ):
+        open_source(video.parent)
+    cv2.imwrite(str(video.parent / "1.png"), np.zeros((48, 64, 3), np.uint8))
+    with open_source(video.parent) as source:
+        assert (source.info.kind, len(list(source))) == ("images", 1)
