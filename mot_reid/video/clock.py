@@ -8,7 +8,9 @@ __all__ = ["LiveClock", "StampClock"]
 
 _LEAST_STEP = 1e-4  # seconds; two frames never share a time
 _NEW_COUNT = 1.0  # seconds; a stamp so far back begins a new count, one less far back is out of order
-_MOST_DRIFT = 2.0  # seconds by which a live source's own stamps may leave the wall clock
+_MOST_DRIFT = 6.0
+"""Seconds by which a live source's own stamps may leave the wall clock: FFmpeg looks at 5 s of a stream
+before it gives the first frame, and the others come at once."""
 
 
 class StampClock:
@@ -63,7 +65,7 @@ class LiveClock:
 
     def restart(self) -> None:
         """Takes the next stamp for the first one of a new connection; time goes on."""
-        self._anew = True
+        self._anew, self._origin = True, None
 
     def now(self, stamp: float | None = None) -> tuple[float, float]:
         """The time of a frame that came just now, and the wall clock, seconds since 1970 UTC.
@@ -75,8 +77,8 @@ class LiveClock:
         if self._begin is None:
             self._begin = came
         passed = came - self._begin
-        if self._anew:
-            self._anew, self._origin = False, None if stamp is None else stamp - passed
+        if self._anew and stamp is not None:  # of RTP the first frame may have none
+            self._anew, self._origin = False, stamp - passed
         if stamp is None or self._origin is None or abs(stamp - self._origin - passed) > _MOST_DRIFT:
             self._origin = None
         else:

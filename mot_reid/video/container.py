@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from statistics import fmean, median
@@ -40,11 +41,8 @@ def open_container(url: str, label: str, timeout: float | None) -> tuple[InputCo
     Raises:
         SourceError: it cannot be opened, or is not a video.
     """
-    # UDP loses packets, and a lost packet tears pictures.
-    options = {"rtsp_flags": "prefer_tcp"} if url.startswith("rtsp") else {}
     try:
-        # Titles and the like may be in any encoding, and nobody reads them here.
-        container = av.open(url, timeout=timeout, options=options, metadata_errors="replace")
+        container = _connected(url, timeout)
     except av.FFmpegError as error:
         raise SourceError(f"{label}: {reason(error, timeout)}") from error
     try:
@@ -52,6 +50,17 @@ def open_container(url: str, label: str, timeout: float | None) -> tuple[InputCo
     except BaseException:
         container.close()
         raise
+
+
+def _connected(url: str, timeout: float | None) -> InputContainer:
+    # Titles and the like may be in any encoding, and nobody reads them here.
+    open_ = partial(av.open, url, timeout=timeout, metadata_errors="replace")
+    if not url.lower().startswith("rtsp"):
+        return open_()
+    try:  # UDP loses packets, and a lost packet tears pictures
+        return open_(options={"rtsp_flags": "prefer_tcp"})
+    except av.error.HTTPBadRequestError:  # what a server that knows UDP alone may say, instead of 461
+        return open_(options={"rtsp_transport": "udp"})
 
 
 def _video_stream(container: InputContainer, label: str) -> VideoStream:

@@ -56,5 +56,14 @@ def test_stamps_of_a_live_source_are_more_even_than_its_coming(monkeypatch: pyte
 def test_a_live_source_without_stamps_or_with_wrong_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     assert live(monkeypatch, [50, 51, 54], [None, None, None]) == pytest.approx([0, 1, 4])
     # A camera that says a fifth of the time that passes; and one whose count begins again.
-    assert live(monkeypatch, [0, 2, 4, 6], [0, 0.4, 0.8, 1.2]) == pytest.approx([0, 0.4, 4, 6])
+    assert live(monkeypatch, [0, 5, 10, 15], [0, 1, 2, 3]) == pytest.approx([0, 1, 10, 15])
     assert live(monkeypatch, [0, 5, 6], [95, 100, 0]) == pytest.approx([0, 5, 6])
+    # The first one has none.
+    assert live(monkeypatch, [0, 0.2, 0.21], [None, 7.1, 7.2]) == pytest.approx([0, 0.2, 0.3])
+
+
+def test_frames_that_come_at_once_after_five_seconds_keep_their_stamps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stamps = [step / 10 for step in range(60)]
+    assert live(monkeypatch, [70 + stamp / 50 for stamp in stamps], [*stamps]) == pytest.approx(stamps)
