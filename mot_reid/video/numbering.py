@@ -5,8 +5,12 @@ from __future__ import annotations
 from bisect import bisect_right, insort
 from collections import deque
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["FrameNumbers", "Piece"]
+if TYPE_CHECKING:
+    from av.packet import Packet
+
+__all__ = ["FrameNumbers", "Piece", "Unread", "piece_of"]
 
 _OFF_GRID = 0.25  # of a frame interval
 _REGULAR = 0.9  # share of the frames that come one interval after the one before, where the rate is one
@@ -35,6 +39,35 @@ class Piece:
     size: int
     unread: int = 0
     torn: bool = False
+
+
+def piece_of(packet: Packet[Any], unread: int) -> Piece:
+    """What numbering needs of a packet.
+
+    Args:
+        packet: FFmpeg's.
+        unread: bytes before it that belong to no packet.
+    """
+    base = packet.time_base
+    shown, decoded = (
+        None if stamp is None or base is None else float(stamp * base) for stamp in (packet.pts, packet.dts)
+    )
+    return Piece(shown, decoded, packet.size, unread, packet.is_corrupt)
+
+
+class Unread:
+    """Follows packets through a file, and tells how many bytes between them belong to none."""
+
+    def __init__(self) -> None:
+        self._end: int | None = None
+
+    def before(self, packet: Packet[Any]) -> int:
+        """The bytes between the last packet, of whatever stream, and this one; 0 where that is not known."""
+        if packet.pos is None or packet.pos < 0:
+            return 0
+        between = 0 if self._end is None else packet.pos - self._end
+        self._end = packet.pos + packet.size
+        return max(between, 0)
 
 
 class FrameNumbers:
@@ -82,6 +115,16 @@ class FrameNumbers:
         self._sizes += piece.size
         self._packets += 1
         self._damage |= piece.torn
+
+    @property
+    def damaged(self) -> bool:
+        """Whether what came last is damaged, up to the next frame that needs no other one."""
+        return self._damage
+
+    def skip(self, frames: int) -> None:
+        """Goes on behind so many frames, whose packets were told and are not decoded."""
+        self._number = frames
+        self._waiting.clear()
 
     def failed(self) -> None:
         """Takes note of a packet or picture that cannot be decoded."""

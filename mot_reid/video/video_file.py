@@ -24,8 +24,9 @@ from mot_reid.video.container import (
     reason,
 )
 from mot_reid.video.frames import DEFAULT_FPS, Frame, Selection, Source, SourceError, SourceInfo, SourceKind
-from mot_reid.video.numbering import FrameNumbers, Piece
+from mot_reid.video.numbering import FrameNumbers, Unread, piece_of
 from mot_reid.video.pixels import PixelReader
+from mot_reid.video.skipping import WORTH, Skipped, skippable
 from mot_reid.video.sound import Sound
 
 if TYPE_CHECKING:
@@ -91,6 +92,11 @@ class VideoSource(Source):
             self._numbers = FrameNumbers(self._fps, self._length[0])
             self._pixels = PixelReader(self._stream.sample_aspect_ratio, _told_to(self))
             self._clock = StampClock(self._fps, by_rate=fps is not None)
+            self._skipped = Skipped()
+            if kind == "video" and selection.start > WORTH:
+                self._skipped = skippable(url, label, selection.start, self._fps)
+                for place, stamp in enumerate(self._skipped.stamps):
+                    self._clock.at(place + 1, stamp)
             self._live_clock = (clock or LiveClock()) if live else None
             self._stamped = not live or has_time_stamps(self._container)
             decoder = self._decode()
@@ -102,7 +108,7 @@ class VideoSource(Source):
         except BaseException:
             self._container.close()
             raise
-        self._begin = self._seconds(first[1].pts) or 0.0
+        self._begin = (*self._skipped.stamps, self._seconds(first[1].pts) or 0.0)[0]
         self._sounds = kind == "video" and fps is None
         self._decoded: Iterator[tuple[int, VideoFrame]] = chain([first], decoder)
         self._count, seconds = self._length
@@ -192,6 +198,8 @@ class VideoSource(Source):
                     self._numbers.failed()
                     continue
                 stamp = self._seconds(picture.pts)
+                if stamp is not None and stamp < self._skipped.end:
+                    continue
                 number = self._numbers.next(stamp, bool(picture.key_frame))
                 if number is not None:
                     last, seconds = number, stamp
@@ -203,14 +211,17 @@ class VideoSource(Source):
 
     def _decoded_packets(self) -> Iterator[list[VideoFrame]]:
         """Yields the pictures that each packet brings."""
-        unread = Unread()
+        unread, packets = Unread(), 0
         for packet in self._packets:
             between = unread.before(packet)
             if packet.stream_index != self._stream.index:
                 continue
             if packet.size:
-                shown, decoded = self._seconds(packet.pts), self._seconds(packet.dts)
-                self._numbers.demuxed(Piece(shown, decoded, packet.size, between, packet.is_corrupt))
+                self._numbers.demuxed(piece_of(packet, between))
+                packets += 1
+                if packets <= self._skipped.packets:
+                    self._numbers.skip(len(self._skipped.stamps))
+                    continue
             try:
                 yield self._stream.decode(packet)
             except av.FFmpegError:
@@ -271,21 +282,6 @@ class VideoSource(Source):
             slack = max(_SLACK_FRAMES / self._fps, _SLACK_SHARE * duration)
             short.append(seconds - begin + 1 / self._fps < duration - slack)
         return bool(short) and all(short)
-
-
-class Unread:
-    """Follows packets through a file, and tells how many bytes between them belong to none."""
-
-    def __init__(self) -> None:
-        self._end: int | None = None
-
-    def before(self, packet: Packet[Any]) -> int:
-        """The bytes between the last packet, of whatever stream, and this one; 0 where that is not known."""
-        if packet.pos is None or packet.pos < 0:
-            return 0
-        between = 0 if self._end is None else packet.pos - self._end
-        self._end = packet.pos + packet.size
-        return max(between, 0)
 
 
 def _told_to(source: Source) -> Callable[[str], None]:
