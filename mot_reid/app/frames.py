@@ -114,8 +114,10 @@ class _Video:
     def __init__(self, path: Path) -> None:
         import av
 
+        from mot_reid.video.container import open_media
+
         try:
-            self._container = av.open(str(path.absolute()))
+            self._container = open_media(str(path.absolute()))
             self._stream = self._container.streams.video[0]
             self._stream.thread_type = "AUTO"
             self._pixels = PixelReader(self._stream.sample_aspect_ratio, lambda _: None)

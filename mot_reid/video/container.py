@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
-__all__ = ["declared_length", "frame_rate", "has_time_stamps", "is_cut", "open_container", "reason"]
+__all__ = ["declared_length", "frame_rate", "has_time_stamps", "is_cut", "open_container", "open_media", "reason"]
 
 _NO_TIMESTAMPS = 0x80  # FFmpeg's AVFMT_NOTIMESTAMPS: formats whose data has no time stamps
 _SAME_RATE = 0.1  # as far as this from what the time stamps say a declared rate is believed
@@ -52,9 +52,21 @@ def open_container(url: str, label: str, timeout: float | None) -> tuple[InputCo
         raise
 
 
+def open_media(
+    url: str, timeout: float | None = None, options: dict[str, str] | None = None
+) -> InputContainer:
+    """What FFmpeg opens, whatever the encoding of its title and the like, which nobody reads here.
+
+    Raises:
+        av.FFmpegError: it cannot be opened.
+    """
+    # PyAV 19 has no such choice, and never fails for a title.
+    spare = {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
+    return av.open(url, timeout=timeout, options=options, **spare)
+
+
 def _connected(url: str, timeout: float | None) -> InputContainer:
-    # Titles and the like may be in any encoding, and nobody reads them here.
-    open_ = partial(av.open, url, timeout=timeout, metadata_errors="replace")
+    open_ = partial(open_media, url, timeout)
     if not url.lower().startswith("rtsp"):
         return open_()
     try:  # UDP loses packets, and a lost packet tears pictures

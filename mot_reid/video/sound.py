@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import av
 
+from mot_reid.video.container import open_media
+
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.container import OutputContainer
@@ -39,7 +41,7 @@ class Sound:
         self._path, self._begin = path, begin
         self._pieces: Iterator[Packet[Any]] = iter(())
         self._next: Packet[Any] | None = None
-        self._container = av.open(path, metadata_errors="replace")
+        self._container = open_media(path)
         streams = [s for s in self._container.streams.audio if s.codec_context is not None]
         self._stream: AudioStream | None = streams[0] if streams else None
 

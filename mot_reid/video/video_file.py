@@ -85,7 +85,7 @@ class VideoSource(Source):
             self.endless = live and (
                 not url.lower().startswith("http") or not has_time_stamps(self._container)
             )
-            self.endless &= self._container.size <= 0
+            self.endless &= not self._known_size
             self._any_size = live and clock is not None
             self._packets = self._demuxed()
             self._fps = self._frame_rate(fps, look=kind == "video")
@@ -226,6 +226,8 @@ class VideoSource(Source):
                 yield self._stream.decode(packet)
             except av.FFmpegError:
                 self._numbers.failed()
+            except ValueError:  # damage made the stream another one (PyAV 19)
+                raise SourceError(f"{self._label}: no decoder for its video stream") from None
         if not self._flushed:
             with suppress(av.FFmpegError):
                 yield self._stream.decode(None)  # what the decoder still holds
@@ -237,7 +239,7 @@ class VideoSource(Source):
             self._flushed = True  # by the empty packets at the end
         except av.FFmpegError as error:
             # So FFmpeg reports the end of what a web server sends without saying how long it is.
-            finished = error.errno == errno.EIO and self._url.startswith("http") and self._container.size <= 0
+            finished = error.errno == errno.EIO and self._url.startswith("http") and not self._known_size
             self._failure = "" if finished else f": {reason(error, self._timeout)}"
 
     def _judge_the_end(self, last: int, seconds: float | None) -> None:
@@ -258,6 +260,10 @@ class VideoSource(Source):
             self.tell(f"declares {length}; its {last} frames are all that are in it")
         if self.damaged:
             self.tell(f"damaged frames skipped: {self.damaged}")
+
+    @property
+    def _known_size(self) -> bool:
+        return (self._container.size or 0) > 0  # PyAV 19 gives None where FFmpeg gives an error's number
 
     def _is_cut(self) -> bool:
         if self.info.kind != "video":
