@@ -9,7 +9,7 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from statistics import fmean, median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import av
 from av.stream import Disposition
@@ -20,7 +20,15 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
-__all__ = ["declared_length", "frame_rate", "has_time_stamps", "is_cut", "open_container", "open_media", "reason"]
+__all__ = [
+    "declared_length",
+    "frame_rate",
+    "has_time_stamps",
+    "is_cut",
+    "open_container",
+    "open_media",
+    "reason",
+]
 
 _NO_TIMESTAMPS = 0x80  # FFmpeg's AVFMT_NOTIMESTAMPS: formats whose data has no time stamps
 _SAME_RATE = 0.1  # as far as this from what the time stamps say a declared rate is believed
@@ -61,7 +69,9 @@ def open_media(
         av.FFmpegError: it cannot be opened.
     """
     # PyAV 19 has no such choice, and never fails for a title.
-    spare = {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
+    spare: dict[str, Any] = (
+        {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
+    )
     return av.open(url, timeout=timeout, options=options, **spare)
 
 
