@@ -11,6 +11,8 @@ __all__ = ["jaccard_of_pairs", "nearest_points", "rerank"]
 
 _PAIRS = 65_536  # pairs whose rows are in memory at a time
 _BLOCK = 2048  # rows of distances in memory at a time
+_RUN = 64  # columns of which the largest cosine is looked at first
+_CELLS = 2**26  # cosines in memory at a time
 
 
 def rerank(
@@ -77,18 +79,38 @@ def jaccard_of_pairs(
 
 
 def nearest_points(points: Floats32, count: int) -> Indices:
-    """``(N, count)`` nearest points of each, itself first; of equally near ones any."""
+    """``(N, count)`` nearest points of each, itself first; of equally near ones any.
+
+    Exact. The largest of each 64 cosines are looked at first: the ``count`` largest of all lie in the
+    ``count`` runs whose largest are largest, and only those are sorted. What is left is the matrix product.
+    """
     total = len(points)
     count = min(count, total)
     ranked = np.empty((total, count), np.intp)
-    for start in range(0, total, _BLOCK):
-        block = np.arange(start, min(start + _BLOCK, total))
-        likeness = points[block] @ points.T
+    runs = -(-total // _RUN)
+    height = max(1, min(_BLOCK, _CELLS // (runs * _RUN)))
+    cosines = np.full((height, runs * _RUN), -np.inf, np.float32)
+    for start in range(0, total, height):
+        block = np.arange(start, min(start + height, total))
+        likeness = cosines[: len(block)]
+        np.matmul(points[block], points.T, out=likeness[:, :total])
         likeness[np.arange(len(block)), block] = np.inf
-        best = np.argpartition(likeness, total - count, axis=1)[:, total - count :]
-        order = np.argsort(-np.take_along_axis(likeness, best, axis=1), axis=1, kind="stable")
-        ranked[block] = np.take_along_axis(best, order, axis=1)
+        by_run = likeness.reshape(len(block), runs, _RUN)
+        best = _largest(by_run.max(axis=2), count)
+        values = np.take_along_axis(by_run, best[:, :, None], axis=1).reshape(len(block), -1)
+        columns = (best[:, :, None] * _RUN + np.arange(_RUN)).reshape(len(block), -1)
+        kept = _largest(values, count)
+        order = np.argsort(-np.take_along_axis(values, kept, axis=1), axis=1, kind="stable")
+        ranked[block] = np.take_along_axis(columns, np.take_along_axis(kept, order, axis=1), axis=1)
     return ranked
+
+
+def _largest(values: Floats32, count: int) -> Indices:
+    """``(N, count)`` columns of the largest values of each row, in no order; all if there are fewer."""
+    width = values.shape[1]
+    if width <= count:
+        return np.broadcast_to(np.arange(width), values.shape)
+    return np.argpartition(values, width - count, axis=1)[:, width - count :]
 
 
 def _distances(x: Floats32, y: Floats32) -> Floats32:
