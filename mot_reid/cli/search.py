@@ -82,7 +82,8 @@ def search(
 ) -> None:
     r"""Find somebody in a gallery: by pictures, by a track of it, or by a description.
 
-    Each hit has the probability that it shows the person; "nobody" is an answer, too. Several pictures are
+    Each hit has the probability that it shows the person; "nobody" is an answer, too. Hits of one identity
+    stand together, once `mot-reid identify` has been asked. Several pictures are
     taken for pictures of one person. Nothing leaves this machine.
 
     For example
@@ -197,20 +198,23 @@ def _show(gallery: Any, hits: Any, asked: str) -> None:
     from mot_reid.evaluation.tables import Column, Table
     from mot_reid.gallery.sheet import clock
 
+    rank = {hit.record: place for place, hit in enumerate(hits, start=1)}
     rows = [
         {
-            "rank": rank,
+            "identity": hit.identity,
+            "rank": rank[hit.record],
             "track": hit.label,
             "from": clock(hit.start, hit.epoch),
             "to": clock(hit.end, hit.epoch),
             "probability": hit.probability,
             "likeness": hit.similarity,
-            "identity": hit.identity,
         }
-        for rank, hit in enumerate(hits, start=1)
+        for group in hits.by_identity()
+        for hit in group
     ]
-    columns = [Column("rank"), Column("track"), Column("from"), Column("to")]
-    columns += [Column("probability", 2), Column("likeness", 2), Column("identity")]
+    columns = [Column("identity")] if any(hit.identity is not None for hit in hits) else []
+    columns += [Column("rank"), Column("track"), Column("from"), Column("to")]
+    columns += [Column("probability", 2), Column("likeness", 2)]
     notes = [f"Probability that this person is not among the {hits.searched} tracklets: {hits.absent:.2f}"]
     info, calibration = gallery.store.info, gallery.calibration
     if calibration.fingerprint != info.fingerprint:
@@ -238,6 +242,10 @@ def _save(
         "absent": hits.absent,
         "searched": hits.searched,
         "hits": [hit.to_dict() for hit in hits],
+        "identities": [
+            {"identity": group[0].identity, "tracks": [hit.label for hit in group]}
+            for group in hits.by_identity()
+        ],
     }
     written = [output / "search.json", output / "search.csv", output / "search.png"]
     with atomic(written[0]) as part:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mot_reid.boxes import iou
 from mot_reid.evaluation.motchallenge import BoxRows
-from mot_reid.gallery.calibration import Calibration, fit_logistic
+from mot_reid.gallery.calibration import Calibration, fit_logistic, hit_features
 from mot_reid.gallery.constraints import overlapping
 from mot_reid.gallery.identities import IdentifySettings, pair_evidence
 from mot_reid.gallery.pooling import medoids, weighted_mean
@@ -24,6 +24,7 @@ Ints = NDArray[np.int64]
 
 _NAME = re.compile(r"(-?\d+)_c(\d+)s(\d+)_(\d+)_(\d+)")
 _FPS = 25.0
+_OF_A_HUNDRED = 0.01  # share of records that are the person's, about, where a search decides
 
 
 def listed_crops(folder: Path) -> tuple[list[Path], Ints]:
@@ -158,6 +159,9 @@ def fit_calibration(
     cosine, jaccard = measured(1.0, 0.0, False)[free], measured(0.0, 1.0, True)[free]
     alone = fit_logistic(cosine[:, None], same)
     both = fit_logistic(np.column_stack([cosine, jaccard]), same)
+    across = (cameras[rows] != cameras[columns])[free]  # as people are searched for
+    hits = fit_logistic(hit_features(cosine, jaccard)[across], same[across], _OF_A_HUNDRED)
+    strangers = alone[0] * cosine[~same] + alone[1]
     return Calibration(
         embedder,
         fingerprint,
@@ -166,4 +170,6 @@ def fit_calibration(
         people=len(np.unique(people)),
         tracklets=len(records),
         data=data,
+        found=(float(hits[0]), float(hits[1]), float(hits[2]), float(hits[3])),
+        strangers=(float(strangers.mean()), float(strangers.std())),
     )

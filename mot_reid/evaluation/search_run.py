@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mot_reid.evaluation.person_search import SearchScores, open_set_rates, reliability, score_search
 from mot_reid.gallery.calibration import Calibration
-from mot_reid.gallery.filters import Filter
+from mot_reid.gallery.filters import Filter, not_to_find
 from mot_reid.gallery.finding import find_person, sampled_means
 from mot_reid.gallery.search import SearchSettings
 from mot_reid.gallery.store import Store
@@ -51,7 +51,9 @@ def run_searches(
     across: bool = True,
     on_done: Callable[[], None] = lambda: None,
 ) -> SearchRun:
-    """Asks for every record whose person another one shows.
+    """Asks for every record whose person another one shows, as `Gallery.search` asks for a track.
+
+    Who is seen beside the query is somebody else, and left out.
 
     Args:
         store: the gallery.
@@ -72,6 +74,8 @@ def run_searches(
     for row in np.flatnonzero(people >= 0).tolist():
         same = people == people[row]
         without = same & (table.camera == table.camera[row]) if across else np.arange(len(table)) == row
+        beside = np.isin(table.record.astype(str), not_to_find(table, np.array([row])))
+        without |= beside
         if not (same & ~without).any():
             continue
         began = time.perf_counter()
@@ -100,7 +104,7 @@ def run_searches(
         said.append(probability[:_LOOKED_AT])
         came.append(same[order[:_LOOKED_AT]])
         present.append(probability[0] if same[order[0]] else -np.inf)
-        absent.append(max(ask(same)[1], default=-np.inf))
+        absent.append(max(ask(same | beside)[1], default=-np.inf))
         on_done()
     if not scores:
         raise ValueError("gallery: nobody is in it twice, so that nobody can be asked for")

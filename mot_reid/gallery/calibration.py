@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit, logit
 
-__all__ = ["Calibration", "estimated_prior", "fit_logistic"]
+__all__ = ["Calibration", "estimated_prior", "fit_logistic", "hit_features"]
 
 Floats = NDArray[np.float64]
 
 _RIDGE = 1e-6
+_PAIRS = 30.0
+_NUMBERS = {"cosine": 2, "linked": 3, "found": 4, "strangers": 2}
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,9 @@ class Calibration:
         fingerprint: of its weights.
         cosine: slope and offset for normalised cosines alone.
         linked: slopes for normalised cosine and for k-reciprocal Jaccard distance, and offset.
+        found: slopes for normalised cosine, Jaccard distance and the root of one less it, and offset: of hits
+            of a search, where few of many records are the person's; None in files of before.
+        strangers: mean and deviation of what ``cosine`` makes of pairs of two people; None likewise.
         people: held-out people it was fitted on.
         tracklets: how many of theirs.
         data: what they are.
@@ -39,6 +44,8 @@ class Calibration:
     people: int = 0
     tracklets: int = 0
     data: str = ""
+    found: tuple[float, float, float, float] | None = None
+    strangers: tuple[float, float] | None = None
 
     def evidence(self, cosine: Any, jaccard: Any = None) -> Floats:
         """Log-likelihood ratios of pairs from their normalised cosines, and Jaccard distances if known."""
@@ -47,6 +54,38 @@ class Calibration:
             return np.asarray(self.cosine[0] * values + self.cosine[1])
         first, second, offset = self.linked
         return np.asarray(first * values + second * np.asarray(jaccard, np.float64) + offset)
+
+    def evidence_of_hits(self, cosine: Any, jaccard: Any) -> Floats:
+        """As `evidence`, fitted where a search is: among many records of which few are the person's."""
+        if self.found is None:
+            return self.evidence(cosine, jaccard)
+        return np.asarray(hit_features(cosine, jaccard) @ np.array(self.found))
+
+    def for_gallery(self, cosines: Any) -> Calibration:
+        """The calibration for a gallery of which pairs of two people are known: who is seen beside whom.
+
+        In a small group, or one that dresses alike, strangers are more alike, and differ more in it, than the
+        people it was fitted on. Both kinds of pairs are taken to be normally distributed with one deviation,
+        so that the ratio's slope is the distance of their means over the variance; mean and variance of the
+        strangers are those of the gallery as far as it has such pairs (`_PAIRS` count as much as the data
+        that it was fitted on). Only ``cosine`` changes: the rest is for galleries that are large.
+
+        Args:
+            cosines: ``(B,)`` normalised cosines of pairs that are two people.
+        """
+        count = len(np.asarray(cosines))
+        if self.strangers is None or not count:
+            return self
+        values = self.evidence(cosines)
+        mean, deviation = self.strangers
+        share = count / (count + _PAIRS)
+        here = (1 - share) * mean + share * float(values.mean())
+        variance = (1 - share) * deviation**2 + share * float(((values - here) ** 2).mean())
+        alike = -mean  # of one person's pairs: as far on the other side of even odds
+        slope = max(alike - here, 0.0) / (alike - mean) * deviation**2 / max(variance, 1e-9)
+        slope = min(slope, 1.0)
+        first, offset = self.cosine
+        return replace(self, cosine=(slope * first, slope * (offset - (alike + here) / 2)))
 
     def to_json(self) -> str:
         """For a file."""
@@ -61,23 +100,43 @@ class Calibration:
         """
         try:
             values = json.loads(text)
-            found = {item.name: values[item.name] for item in fields(cls)}
-            first, second = (tuple(map(float, found.pop(name))) for name in ("cosine", "linked"))
-            if len(first) != 2 or len(second) != 3:
-                raise ValueError("expected two and three numbers")
-            return cls(cosine=(first[0], first[1]), linked=(second[0], second[1], second[2]), **found)
+            numbers: dict[str, Any] = {
+                name: _numbers(values.get(name), count) for name, count in _NUMBERS.items()
+            }
+            if numbers["cosine"] is None or numbers["linked"] is None:
+                raise ValueError("expected cosine and linked")
+            rest = {item.name: values[item.name] for item in fields(cls) if item.name not in _NUMBERS}
+            return cls(**numbers, **rest)
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{place}: not a calibration ({error})") from None
 
 
-def fit_logistic(features: Floats, same: NDArray[np.bool_]) -> Floats:
-    """Logistic regression of whether pairs show one person, both kinds weighing the same.
+def _numbers(values: Any, count: int) -> tuple[float, ...] | None:
+    if values is None:
+        return None
+    numbers = tuple(map(float, values))
+    if len(numbers) != count or not np.isfinite(numbers).all():
+        raise ValueError(f"expected {count} numbers, got {values!r}")
+    return numbers
 
-    With equal weights its logit is the log-likelihood ratio, free of how many pairs of each kind there were.
+
+def hit_features(cosine: Any, jaccard: Any) -> Floats:
+    """What `Calibration.found` is linear in, ``(P, 4)``."""
+    near = np.asarray(jaccard, np.float64)
+    columns = (np.asarray(cosine, np.float64), near, np.sqrt(np.clip(1 - near, 0, 1)), np.ones_like(near))
+    return np.column_stack(columns)
+
+
+def fit_logistic(features: Floats, same: NDArray[np.bool_], share: float = 0.5) -> Floats:
+    """Logistic regression of whether pairs show one person, free of how many pairs of each kind there were.
+
+    The pairs of one person weigh ``share`` of all. What comes out is the log-likelihood ratio, fitted best
+    where it decides if that is the share of pairs that are one person.
 
     Args:
         features: ``(P, F)``.
         same: ``(P,)``.
+        share: see above.
 
     Returns:
         ``(F + 1,)`` slopes and offset.
@@ -88,10 +147,11 @@ def fit_logistic(features: Floats, same: NDArray[np.bool_]) -> Floats:
     if same.all() or not same.any():
         raise ValueError("pairs: expected some of one person and some of two")
     table = np.column_stack([features, np.ones(len(features))])
-    weights = np.where(same, 0.5 / same.sum(), 0.5 / (~same).sum())
+    weights = np.where(same, share / same.sum(), (1 - share) / (~same).sum())
+    odds = float(logit(share))
 
     def loss(values: Floats) -> tuple[float, Floats]:
-        found = table @ values
+        found = table @ values + odds
         cost = np.where(same, np.logaddexp(0, -found), np.logaddexp(0, found))
         slopes = np.append(values[:-1], 0)
         gradient = table.T @ (weights * (expit(found) - same)) + 2 * _RIDGE * slopes

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid.gallery.calibration import Calibration
+from mot_reid.gallery.constraints import overlapping
 from mot_reid.gallery.filters import Filter
 from mot_reid.gallery.normalisation import CameraMeans, camera_means, normalised
-from mot_reid.gallery.search import SearchSettings, rank_shortlist, same_person
+from mot_reid.gallery.search import SearchSettings, hit_evidence, rank_shortlist, same_person
 from mot_reid.gallery.store import GalleryError, RecordTable, Store
 from mot_reid.resources import shipped
 
@@ -88,6 +89,16 @@ class Hits(list[Hit]):
         super().__init__(hits)
         self.absent, self.searched = absent, searched
 
+    def by_identity(self) -> list[list[Hit]]:
+        """The hits in groups of one identity each, the group with the best hit first.
+
+        A hit whose identity nobody knows is a group of its own.
+        """
+        groups: dict[int | str, list[Hit]] = {}
+        for hit in self:
+            groups.setdefault(hit.record if hit.identity is None else hit.identity, []).append(hit)
+        return list(groups.values())
+
 
 def sampled_means(store: Store, table: RecordTable) -> CameraMeans:
     """The means of the cameras, of at most 20,000 records spread over the gallery."""
@@ -140,14 +151,24 @@ def find_person(
     asked = (asked / np.maximum(np.linalg.norm(asked, axis=1, keepdims=True), 1e-12)).astype(np.float32)
     order, _ = rank_shortlist(asked, own, looks, owners, chosen)
     middle = asked.mean(axis=0)
-    cosines = (own @ (middle / max(float(np.linalg.norm(middle)), 1e-12))).astype(np.float64)
-    probability, absent = same_person(cosines, calibration, total, chosen)
+    middle /= max(float(np.linalg.norm(middle)), 1e-12)
+    cosines = (own @ middle).astype(np.float64)
+    here = calibration.for_gallery(beside(store, table, means)) if total < chosen.rerank_from else calibration
+    probability, absent = same_person(hit_evidence(middle, own, here, chosen), total, chosen)
     known = identities or {}
     hits = [
         _hit(table, int(rows[place]), float(probability[place]), float(cosines[place]), known)
         for place in order[:top].tolist()
     ]
     return Hits(hits, absent, total)
+
+
+def beside(store: Store, table: RecordTable, means: CameraMeans) -> NDArray[np.float64]:
+    """Normalised cosines of pairs that one camera sees at the same time: two people, whoever they are."""
+    sources = np.array([f"{run} {name}" for run, name in zip(table.run, table.source, strict=True)], object)
+    pairs = overlapping(sources, table.start, table.end)
+    points = normalised(store.means(), table.camera, means)
+    return np.einsum("nd,nd->n", points[pairs[:, 0]], points[pairs[:, 1]]).astype(np.float64)
 
 
 def _hit(table: RecordTable, row: int, probability: float, cosine: float, known: dict[str, int]) -> Hit:

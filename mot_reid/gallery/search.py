@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from mot_reid.gallery.calibration import Calibration, estimated_prior
-from mot_reid.gallery.reranking import rerank
+from mot_reid.gallery.identities import IdentifySettings
+from mot_reid.gallery.reranking import jaccard_of_pairs, nearest_points, rerank
 
-__all__ = ["SearchSettings", "liked", "likeness", "rank_shortlist", "same_person"]
+__all__ = ["SearchSettings", "hit_evidence", "liked", "likeness", "rank_shortlist", "same_person"]
 
 Vectors = NDArray[np.float32]
 Floats = NDArray[np.float64]
@@ -32,6 +33,7 @@ class SearchSettings:
         k2: neighbours over which features are averaged.
         original_share: share of the plain distance in the re-ranked one.
         expected: records of the person that are expected in a gallery, before one has looked.
+        expectation: how much that counts, beside 1 for what is seen then.
     """
 
     shortlist: int = 300
@@ -43,6 +45,7 @@ class SearchSettings:
     k2: int = 6
     original_share: float = 0.3
     expected: float = 1.0
+    expectation: float = 0.1
 
 
 def likeness(queries: Vectors, means: Vectors, medoids: Vectors, owners: Rows, mean_share: float) -> Floats:
@@ -94,28 +97,47 @@ def rank_shortlist(
     return np.argsort(-score, kind="stable").astype(np.intp), alike
 
 
-def same_person(
-    cosines: Floats, calibration: Calibration, total: int, settings: SearchSettings
-) -> tuple[Floats, float]:
+def hit_evidence(
+    query: Vectors, records: Vectors, calibration: Calibration, settings: SearchSettings
+) -> Floats:
+    """Log-likelihood ratios ``(R,)`` that the records of a short list show the person of a query.
+
+    Args:
+        query: ``(D,)`` unit row, normalised as the others are.
+        records: ``(R, D)`` their means.
+        calibration: of the embedder.
+        settings: from `SearchSettings.rerank_from` records on their neighbours count, as in `identify`.
+    """
+    cosines = (records @ query).astype(np.float64)
+    if not settings.rerank or len(records) < settings.rerank_from:
+        return calibration.evidence(cosines)
+    chosen = IdentifySettings()
+    points = np.concatenate([query[None], records])
+    ranked = nearest_points(points, max(chosen.neighbours, chosen.k1) + 1)
+    columns = np.arange(1, len(points))
+    jaccard = jaccard_of_pairs(points, ranked, np.zeros_like(columns), columns, chosen.k1, chosen.k2)
+    return calibration.evidence_of_hits(cosines, jaccard)
+
+
+def same_person(evidence: Floats, total: int, settings: SearchSettings) -> tuple[Floats, float]:
     """The probability that records show the person of a query, and that no record of the gallery does.
 
     How many records show the person is not known beforehand: the share is estimated from how alike the
-    records are, with one expected. Where nobody is much alike it falls, and all become unlikely.
+    records are. One is expected, which counts a tenth as much as what is seen. Where nobody is much alike the
+    share falls, and all become unlikely.
 
     Args:
-        cosines: ``(R,)`` normalised cosines with the query, of the most alike records.
-        calibration: of the embedder.
+        evidence: ``(R,)`` log-likelihood ratios of the most alike records.
         total: how many records could be found.
         settings: see there.
 
     Returns:
         ``(R,)`` probabilities, and the one that the person is not in the gallery.
     """
-    evidence = calibration.evidence(cosines)
     total = max(total, len(evidence), 1)
     start = min(settings.expected / total, 0.3)
-    # The expectation itself weighs as much as the gallery, so that a large one does not drown it.
-    prior = estimated_prior(evidence, start, strength=total, total=total)
+    # The expectation weighs by the gallery's size, so that a large one does not drown it.
+    prior = estimated_prior(evidence, start, strength=settings.expectation * total, total=total)
     found = expit(evidence + logit(min(max(prior, 1e-12), 0.9)))
     absent = float(np.exp(np.log1p(-np.minimum(found, 1 - 1e-12)).sum()))
     return found, absent

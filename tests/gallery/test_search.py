@@ -1,6 +1,7 @@
 """Finding people: ranks, probabilities, filters, pictures, descriptions, and the answer nobody."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from mot_reid.evaluation.person_search import open_set_rates, reliability, score_search
 from mot_reid.gallery.calibration import Calibration
 from mot_reid.gallery.filters import Filter
+from mot_reid.gallery.finding import Hit, Hits
 from mot_reid.gallery.gallery import Gallery
 from mot_reid.gallery.queries import PictureError, embedded_people, people_in
 from mot_reid.gallery.search import SearchSettings, liked, rank_shortlist, same_person
@@ -75,6 +77,40 @@ def test_hits_of_one_identity_have_its_number(gallery: Gallery) -> None:
     assert hits[0].identity == hits[1].identity == gallery.identities()[hits[0].record]
 
 
+def test_hits_of_one_identity_stand_together() -> None:
+    def hit(name: str, identity: int | None) -> Hit:
+        nothing = {"source": "", "track_id": 1, "part": 0, "start": 0.0, "end": 1.0, "epoch": float("nan")}
+        return Hit(
+            name,
+            "a",
+            first_frame=1,
+            last_frame=2,
+            probability=0.5,
+            similarity=0.5,
+            identity=identity,
+            row=0,
+            **nothing,
+        )  # type: ignore[arg-type]
+
+    hits = Hits([hit("a", 7), hit("b", None), hit("c", 3), hit("d", 7), hit("e", None)])
+    names = [[entry.record for entry in group] for group in hits.by_identity()]
+    assert names == [["a", "d"], ["b"], ["c"], ["e"]]
+
+
+def test_a_group_that_looks_alike_is_told_less() -> None:
+    """Strangers as those of the calibration change nothing; alike and different ones take its certainty."""
+    from_data = replace(CALIBRATION, strangers=(-9.0, 2.0))
+    same = np.array([0.0 - 0.1, 0.0 + 0.1] * 50)
+    as_before = from_data.for_gallery(same)
+    assert as_before.cosine == pytest.approx(from_data.cosine, rel=0.01)
+    alike = from_data.for_gallery(np.array([0.1, 0.5] * 50))
+    assert 0 < alike.cosine[0] < 0.5 * from_data.cosine[0]
+    assert alike.evidence(0.6) < from_data.evidence(0.6)
+    assert alike.evidence(0.3) < 0 < alike.evidence(0.95)
+    assert from_data.for_gallery([]) is from_data
+    assert CALIBRATION.for_gallery(same) is CALIBRATION
+
+
 def test_feedback(gallery: Gallery) -> None:
     """A query between two people goes to the one that is liked and away from the other."""
     table = gallery.table()
@@ -109,8 +145,9 @@ def test_medoids_count() -> None:
 
 def test_probability_falls_with_the_size_of_the_gallery() -> None:
     cosines = np.array([0.65, 0.1])
-    small, _ = same_person(cosines, CALIBRATION, 10, SearchSettings())
-    large, absent = same_person(cosines, CALIBRATION, 1_000_000, SearchSettings())
+    evidence = CALIBRATION.evidence(cosines)
+    small, _ = same_person(evidence, 10, SearchSettings())
+    large, absent = same_person(evidence, 1_000_000, SearchSettings())
     assert small[0] > 0.5 > large[0]
     assert absent > 0.5
 
