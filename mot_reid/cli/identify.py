@@ -55,8 +55,8 @@ def identify(
     mot-reid identify shop/ --cameras cameras.yaml --false-links 0.01 -o who
     mot-reid identify shop/ --results out/
     """
+    from mot_reid.gallery.cameras_file import read_cameras
     from mot_reid.gallery.gallery import Gallery
-    from mot_reid.gallery.identifying import read_cameras
     from mot_reid.video.files import prepare_output_folder
 
     with usage_errors():

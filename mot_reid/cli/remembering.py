@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,6 +15,8 @@ import typer
 
 from mot_reid.cli.errors import UsageError, usage_errors
 from mot_reid.gallery.gallery import Gallery
+from mot_reid.gallery.live import online_identities
+from mot_reid.gallery.online import OnlineIdentities
 from mot_reid.gallery.opening import StoreKind
 from mot_reid.gallery.queries import crop_embedder
 from mot_reid.gallery.recorder import Recorder
@@ -20,9 +25,11 @@ from mot_reid.tracker import Tracker
 from mot_reid.video.sources import is_live
 
 __all__ = [
+    "EVENTS_FILE",
     "CameraOption",
     "GalleryOption",
     "IdentifyOption",
+    "Remembering",
     "ReplaceOption",
     "StartedOption",
     "StoreOption",
@@ -33,6 +40,7 @@ __all__ = [
 ]
 
 GALLERY = "Gallery"
+EVENTS_FILE = "identities.jsonl"
 
 GalleryOption = Annotated[
     str | None,
@@ -68,8 +76,9 @@ IdentifyOption = Annotated[
     bool,
     typer.Option(
         "--identify",
-        help="Join everything in the gallery to identities at the end, and write tracks_global.txt beside"
-        " each tracks.txt: the same number is the same person in every camera.",
+        help="The same number for the same person in every source: while they run in the column identity of"
+        " CSV, JSON lines and Parquet, where identities.jsonl tells what was proposed, committed and merged;"
+        " at the end, from everything in the gallery, in a tracks_global.txt beside each tracks.txt.",
         rich_help_panel=GALLERY,
     ),
 ]
@@ -125,6 +134,40 @@ def prepare_source(gallery: Gallery, source: str, replace: bool) -> None:
         gallery.forget(there)
 
 
+@dataclass(frozen=True)
+class Remembering:
+    """Makes the recorder of each source of a run, see `mot_reid.cli.runs.Runs.remember`.
+
+    Attributes:
+        gallery: they write into.
+        cameras: name of each source's camera, by the source's output folder.
+        epoch: seconds since 1970 at the start of files, or NaN. Live sources start now.
+        class_names: of class numbers.
+        online: says who is who meanwhile; None where nobody shall be identified.
+        recorders: that were made.
+    """
+
+    gallery: Gallery
+    cameras: Mapping[Path, str]
+    epoch: float
+    class_names: Mapping[int, str]
+    online: OnlineIdentities | None = None
+    recorders: list[Recorder] = field(default_factory=list)
+
+    def __call__(self, source: str, folder: Path, own: Tracker) -> Recorder:
+        """The recorder of a source that is tracked into a folder by a tracker."""
+        recorder = self.gallery.recorder(
+            self.cameras[folder],
+            source_label(source),
+            embed=False if own.embedder is None else crop_embedder(own.embedder),
+            class_names=self.class_names,
+            epoch=time.time() if is_live(source) else self.epoch,
+            online=self.online,
+        )
+        self.recorders.append(recorder)
+        return recorder
+
+
 def remembering(
     place: str,
     tracker: Tracker,
@@ -133,8 +176,9 @@ def remembering(
     started: str | None,
     replace: bool,
     store: StoreKind | None,
-) -> Callable[[str, Path, Tracker], Recorder]:
-    """What makes the recorder of each source, see `mot_reid.cli.runs.Runs.remember`.
+    events: Path | None = None,
+) -> Remembering:
+    """What makes the recorder of each source.
 
     Args:
         place: of the gallery.
@@ -144,6 +188,7 @@ def remembering(
         started: date and time at the start of files, if known. Live sources start now.
         replace: forget first what the gallery has of them.
         store: kind of a new gallery.
+        events: file for what becomes known of identities meanwhile; None where nobody shall be identified.
 
     Raises:
         UsageError: an option does not fit.
@@ -155,30 +200,45 @@ def remembering(
         gallery = open_gallery(place, tracker, store)
         for source in sources:
             prepare_source(gallery, source, replace)
-    names = tracker.class_names
-
-    def remember(source: str, folder: Path, own: Tracker) -> Recorder:
-        return gallery.recorder(
-            cameras[folder],
-            source_label(source),
-            embed=False if own.embedder is None else crop_embedder(own.embedder),
-            class_names=names,
-            epoch=time.time() if is_live(source) else epoch,
-        )
-
-    return remember
+    online = None
+    if events is not None:
+        events.parent.mkdir(parents=True, exist_ok=True)
+        events.write_text("", encoding="utf-8")
+        online = online_identities(gallery, tell=lambda event: _append(events, event.to_dict()))
+    return Remembering(gallery, cameras, epoch, tracker.class_names, online)
 
 
-def identify_runs(place: str, output: Path) -> None:
-    """Joins everything in a gallery to identities after some runs, and writes their tracks with them."""
+def _append(path: Path, event: Mapping[str, object]) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(event) + "\n")
+
+
+def identify_runs(memory: Remembering, output: Path) -> None:
+    """Joins everything in a gallery to identities after some runs, and writes their tracks with them.
+
+    Numbers that were given while the sources ran stay where that can be; where two have turned out to be one,
+    that is an event, too.
+    """
     from mot_reid.cli.identify import write_global_tracks
 
-    gallery = Gallery(place)
+    gallery = memory.gallery
     if not gallery.exists():
-        typer.echo(f"{place}: nobody was seen, so there is nobody to identify", err=True)
+        typer.echo(f"{gallery.place}: nobody was seen, so there is nobody to identify", err=True)
         return
-    found = gallery.identify()
+    numbers = {name: number for recorder in memory.recorders for name, number in recorder.numbers.items()}
+    online = memory.online
+    if online is not None:
+        numbers = {name: online.final(number) for name, number in numbers.items()}
+    found = gallery.identify(online=numbers)
+    votes: dict[int, Counter[int]] = {}
+    for (name, number), boxes in zip(found, found.table.boxes.tolist(), strict=True):
+        if name in numbers:
+            votes.setdefault(numbers[name], Counter())[number] += boxes
+    for number, counts in sorted(votes.items()):
+        into = counts.most_common(1)[0][0]
+        if into != number:
+            _append(output / EVENTS_FILE, {"event": "merged", "identity": number, "into": into, "at": "end"})
     written = write_global_tracks(found, output)
-    typer.echo(f"{len(found)} identities of {len(found.table)} tracklets in {place}")
+    typer.echo(f"{len(found)} identities of {len(found.table)} tracklets in {gallery.place}")
     for path in written:
         typer.echo(f"written: {path}", err=True)

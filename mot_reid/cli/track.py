@@ -2,7 +2,7 @@
 
 import itertools
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISREG
@@ -24,9 +24,11 @@ from mot_reid.cli.options import (
     with_formats,
 )
 from mot_reid.cli.remembering import (
+    EVENTS_FILE,
     CameraOption,
     GalleryOption,
     IdentifyOption,
+    Remembering,
     ReplaceOption,
     StartedOption,
     StoreOption,
@@ -36,7 +38,6 @@ from mot_reid.cli.remembering import (
 from mot_reid.cli.runs import Runs
 from mot_reid.config import Config
 from mot_reid.detection.motchallenge import read_detections
-from mot_reid.gallery.recorder import Recorder
 from mot_reid.pipeline.counting import check_scene
 from mot_reid.pipeline.outputs import OUTPUT_FILES
 from mot_reid.pipeline.run import network_threads
@@ -192,6 +193,7 @@ def track(given: TrackOptions) -> None:
         check_scene(tracker.config, {0: "person"} if detections is not None else tracker.class_names)
     folders = _folders(given)
     _keep_inputs(folders, _read_by(given, tracker.config))
+    memory = _remember(given, tracker, folders)
     runs = Runs(
         tracker,
         selection,
@@ -199,15 +201,15 @@ def track(given: TrackOptions) -> None:
         given.detections,
         given.quiet,
         given.fps,
-        _remember(given, tracker, folders),
+        memory,
         given.stretch,
         given.reconnect,
         given.show,
     )
     pairs = list(zip(given.sources, folders, strict=True))
     failed = runs.one_by_one(pairs) if at_once == 1 else runs.side_by_side(pairs, at_once)
-    if given.identify and given.gallery is not None:
-        identify_runs(given.gallery, given.output)
+    if given.identify and memory is not None:
+        identify_runs(memory, given.output)
     if failed:
         if len(pairs) > 1:
             typer.echo(f"error: {failed} of {len(pairs)} sources failed", err=True)
@@ -267,9 +269,7 @@ def _read_by(given: TrackOptions, settings: Config) -> list[str | Path]:
     return [*given.sources, *(path for path in files if path)]
 
 
-def _remember(
-    given: TrackOptions, tracker: Tracker, folders: list[Path]
-) -> Callable[[str, Path, Tracker], Recorder] | None:
+def _remember(given: TrackOptions, tracker: Tracker, folders: list[Path]) -> Remembering | None:
     """What makes the recorder of each source, where there is a gallery."""
     if given.gallery is None:
         if given.identify:
@@ -277,8 +277,9 @@ def _remember(
         return None
     names = given.camera or _unique(map(source_name, given.sources))
     cameras = dict(zip(folders, names, strict=False))
+    events = given.output / EVENTS_FILE if given.identify else None
     return remembering(
-        given.gallery, tracker, cameras, given.sources, given.started, given.replace, given.store
+        given.gallery, tracker, cameras, given.sources, given.started, given.replace, given.store, events
     )
 
 

@@ -21,12 +21,10 @@ class Travel:
 
     Attributes:
         least: nobody is faster.
-        most: nobody takes longer and is still on the same way; infinite where that is not known.
         overlap: whether one place is in both pictures, so that somebody can be in both at once.
     """
 
     least: float = 0.0
-    most: float = float("inf")
     overlap: bool = False
 
 
@@ -38,11 +36,19 @@ class TravelTimes:
         between: by the two cameras' names, which are in order; pairs left out are not known.
         synchronised: clocks of sources without a known start run from 0 together.
         tolerance: seconds by which clocks may be off.
+        homographies: ``(3, 3)`` by camera, from its picture, pixels, to a ground that all share, metres.
+        apart: metres up to which two places on that ground can be one person's.
     """
 
     between: Mapping[tuple[str, str], Travel] = field(default_factory=dict)
     synchronised: bool = False
     tolerance: float = 2.0
+    homographies: Mapping[str, Floats] = field(default_factory=dict)
+    apart: float = 1.5
+
+    def start_of(self, epoch: Floats) -> Floats:
+        """Seconds ``(N,)`` on one clock at each source's start; NaN where that is not known."""
+        return np.where(np.isfinite(epoch), epoch, 0.0 if self.synchronised else np.nan)
 
 
 def overlapping(sources: NDArray[np.object_], start: Floats, end: Floats, tolerance: float = 0.5) -> Pairs:
@@ -90,7 +96,7 @@ def too_fast(
     Returns:
         ``(P, 2)`` row numbers, the smaller first.
     """
-    base = np.where(np.isfinite(epoch), epoch, 0.0 if times.synchronised else np.nan)
+    base = times.start_of(epoch)
     found = []
     for (one, other), travel in times.between.items():
         if travel.overlap:

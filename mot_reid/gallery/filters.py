@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mot_reid.gallery.store import RecordTable
+from mot_reid.gallery.records import parse_track
+from mot_reid.gallery.store import GalleryError, RecordTable
 
-__all__ = ["CLOCK", "Filter", "not_to_find"]
+__all__ = ["CLOCK", "Filter", "not_to_find", "rows_of_track"]
 
 CLOCK = 1e8
 """Times from here on are seconds since 1970, below it seconds from a source's start."""
@@ -98,3 +99,25 @@ def not_to_find(table: RecordTable, rows: NDArray[np.intp], tolerance: float = 0
         shared = np.minimum(table.end, table.end[row]) - np.maximum(table.start, table.start[row])
         gone |= (table.run == table.run[row]) & (table.source == table.source[row]) & (shared > tolerance)
     return list(table.record[gone].tolist())
+
+
+def rows_of_track(table: RecordTable, label: str, place: str) -> NDArray[np.intp]:
+    """The rows that ``camera:track`` or ``camera:track.part`` means.
+
+    Args:
+        table: all records.
+        label: of the track.
+        place: of the gallery, for the message.
+
+    Raises:
+        ValueError: the label is none.
+        GalleryError: there is no such record.
+    """
+    camera, track, part = parse_track(label)
+    chosen = (table.camera == camera) & (table.track_id == track)
+    if part is not None:
+        chosen &= table.part == part
+    if not chosen.any():
+        cameras = ", ".join(sorted(set(table.camera.tolist()))) or "none"
+        raise GalleryError(f"{place}: no track {label} in it (cameras: {cameras})")
+    return np.flatnonzero(chosen)

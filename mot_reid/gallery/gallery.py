@@ -20,15 +20,16 @@ from mot_reid.gallery.documents import (
     older_records,
     read_corrections,
 )
-from mot_reid.gallery.filters import Filter, not_to_find
+from mot_reid.gallery.filters import Filter, not_to_find, rows_of_track
 from mot_reid.gallery.finding import Hits, described, find_calibration, find_person, named_means
 from mot_reid.gallery.fingerprint import embedder_fingerprint
 from mot_reid.gallery.identifying import Identities, identify_records, read_identities
 from mot_reid.gallery.identities import IdentifySettings
+from mot_reid.gallery.online import OnlineIdentities
 from mot_reid.gallery.opening import StoreKind, gallery_exists, open_store
 from mot_reid.gallery.queries import crop_embedder, embedded_query
 from mot_reid.gallery.recorder import EmbedCrops, Recorder
-from mot_reid.gallery.records import Tracklet, parse_track
+from mot_reid.gallery.records import Tracklet
 from mot_reid.gallery.search import SearchSettings, liked
 from mot_reid.gallery.settings import RecorderSettings
 from mot_reid.gallery.store import GalleryError, GalleryInfo, RecordTable, Store
@@ -158,6 +159,7 @@ class Gallery:
         class_names: Mapping[int, str] | None = None,
         epoch: float = float("nan"),
         settings: RecorderSettings | None = None,
+        online: OnlineIdentities | None = None,
     ) -> Recorder:
         """What collects the tracklets of one source while it is tracked.
 
@@ -168,6 +170,7 @@ class Gallery:
             class_names: of class numbers.
             epoch: seconds since 1970 (UTC) at the source's start; NaN where nobody knows.
             settings: what is kept.
+            online: says who is who meanwhile, see `mot_reid.gallery.live.online_identities`.
 
         Example:
             >>> with gallery.recorder("door") as recorder:  # doctest: +SKIP
@@ -188,6 +191,7 @@ class Gallery:
             class_names=class_names,
             epoch=epoch,
             settings=settings,
+            online=online,
         )
 
     def table(self) -> RecordTable:
@@ -207,15 +211,7 @@ class Gallery:
             ValueError: the label is none.
             GalleryError: there is no such record.
         """
-        camera, track, part = parse_track(label)
-        table = self.table() if table is None else table
-        chosen = (table.camera == camera) & (table.track_id == track)
-        if part is not None:
-            chosen &= table.part == part
-        if not chosen.any():
-            cameras = ", ".join(sorted(set(table.camera.tolist()))) or "none"
-            raise GalleryError(f"{self.place}: no track {label} in it (cameras: {cameras})")
-        return np.flatnonzero(chosen)
+        return rows_of_track(self.table() if table is None else table, label, str(self.place))
 
     def forget(self, records: Sequence[str]) -> int:
         """Removes records, their pictures, embeddings and all that is said of them, for good; says how many.
@@ -360,6 +356,7 @@ class Gallery:
         times: TravelTimes | None = None,
         settings: IdentifySettings | None = None,
         corrected: Mapping[str, SourceCorrections] | None = None,
+        online: Mapping[str, int] | None = None,
     ) -> Identities:
         """Joins all records to identities, and keeps that beside them.
 
@@ -368,9 +365,10 @@ class Gallery:
             times: what is known of the ways between cameras.
             settings: all others.
             corrected: what was corrected on the tracks of sources, by camera.
+            online: numbers that records got while they ran, by name: they stay where that can be.
         """
         chosen = replace(settings or IdentifySettings(), false_links=false_links)
-        before, table = self.identities(), self.table()
+        before, table = dict(online or {}) | self.identities(), self.table()
         said = by_hand(self.store, corrected, lambda: self.embedder, table) if corrected else None
         kept = self.corrections()
         found = identify_records(self.store, table, self.calibration, kept, before, times, chosen, said)

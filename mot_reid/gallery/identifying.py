@@ -5,20 +5,19 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid.gallery.by_hand import ByHand
 from mot_reid.gallery.calibration import Calibration
-from mot_reid.gallery.constraints import Travel, TravelTimes, overlapping, too_fast
-from mot_reid.gallery.identities import IdentifySettings, Linked, identify, pair_evidence
+from mot_reid.gallery.constraints import TravelTimes, overlapping, too_fast
+from mot_reid.gallery.ground import too_far
+from mot_reid.gallery.identities import IdentifySettings, Linked, identify, pair_evidence, with_travel
 from mot_reid.gallery.store import RecordTable, Store
 
-__all__ = ["Identities", "identify_records", "read_cameras", "read_identities"]
+__all__ = ["Identities", "identify_records", "read_identities"]
 
 Pairs = NDArray[np.intp]
 
@@ -110,12 +109,16 @@ def identify_records(
     """
     chosen, known = settings or IdentifySettings(), times or TravelTimes()
     table = table if said is None else said.table
-    barred, joined = _constraints(table, corrections, known)
+    barred, joined = _constraints(store, table, corrections, known)
     embeddings = store.means() if said is None else said.embeddings
     if said is not None:
         barred = np.unique(np.concatenate([barred, said.barred]), axis=0)
         joined = np.concatenate([joined, said.joined])
     evidence = pair_evidence(embeddings, table.camera, barred, calibration, chosen)
+    if chosen.travel:
+        base = known.start_of(table.epoch)
+        begin, end = base + table.start, base + table.end
+        evidence = with_travel(evidence, table.camera, begin, end, barred)
     linked = identify(evidence, len(table), barred, joined, chosen, np.sqrt(table.boxes.astype(np.float64)))
     numbers = _numbered(linked, table, before)
     names = {} if said is None else _names(numbers, said.names)
@@ -128,7 +131,7 @@ def _names(numbers: NDArray[np.int64], names: NDArray[np.object_]) -> dict[int, 
 
 
 def _constraints(
-    table: RecordTable, corrections: dict[tuple[str, str], str], times: TravelTimes
+    store: Store, table: RecordTable, corrections: dict[tuple[str, str], str], times: TravelTimes
 ) -> tuple[Pairs, Pairs]:
     """Pairs that are two people, and pairs that somebody said are one."""
     row_of = {name: row for row, name in enumerate(table.record.tolist())}
@@ -148,9 +151,21 @@ def _constraints(
         end = table.epoch[with_clock] + table.end[with_clock]
         found.append(with_clock[overlapping(table.camera[with_clock], begin, end)])
     found.append(too_fast(table.camera, table.start, table.end, table.epoch, times))
+    if times.homographies:
+        found.append(_too_far(store, table, times))
     found.append(np.array(said["two"], np.intp).reshape(-1, 2))
     barred = np.unique(np.concatenate(found), axis=0)
     return barred, np.array(said["one"], np.intp).reshape(-1, 2)
+
+
+def _too_far(store: Store, table: RecordTable, times: TravelTimes) -> Pairs:
+    """Pairs that stand too far apart, by the paths that the store has; `table` may have other records, too."""
+    row_of = {name: row for row, name in enumerate(store.table().record.tolist())}
+    here = np.array([row for row, name in enumerate(table.record.tolist()) if name in row_of], np.intp)
+    rows = np.array([row_of[name] for name in table.record[here].tolist()], np.intp)
+    paths = [record.path for record in store.tracklets(rows, crops=False)]
+    base = times.start_of(table.epoch)[here]
+    return here[too_far(table.camera[here], paths, base, times.homographies, times.apart, times.tolerance)]
 
 
 def _numbered(linked: Linked, table: RecordTable, before: dict[str, int]) -> NDArray[np.int64]:
@@ -170,35 +185,3 @@ def _numbered(linked: Linked, table: RecordTable, before: dict[str, int]) -> NDA
         if label not in given:
             given[label], free = free, free + 1
     return np.array([given[label] for label in linked.labels.tolist()], np.int64)
-
-
-def read_cameras(path: Path, synchronised: bool = False, tolerance: float = 2.0) -> TravelTimes:
-    """Reads what is known of the ways between cameras.
-
-    ::
-
-        travel:
-          - {between: [door, yard], least: 10}     # seconds; nobody is faster
-          - {between: [door, hall], overlap: true} # one place is in both pictures
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is broken; the message names it and the entry.
-    """
-    import yaml
-
-    values: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-    if not isinstance(values, dict) or not isinstance(values.get("travel"), list):
-        raise ValueError(f"{path}: expected a list under travel")
-    between: dict[tuple[str, str], Travel] = {}
-    for number, entry in enumerate(values["travel"], start=1):
-        try:
-            first, second = sorted(map(str, entry["between"]))
-            rest = {key: value for key, value in entry.items() if key != "between"}
-            travel = replace(Travel(), **rest)
-            if not 0 <= float(travel.least) <= float(travel.most):
-                raise ValueError("expected 0 <= least <= most")
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{path}: travel, entry {number}: {entry!r} ({error})") from None
-        between[(first, second)] = travel
-    return TravelTimes(between, synchronised, tolerance)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,9 @@ from mot_reid.gallery.calibration import Calibration, estimated_prior
 from mot_reid.gallery.linkage import constrained_linkage, linked_clusters, sparse_linkage
 from mot_reid.gallery.normalisation import camera_means, normalised
 from mot_reid.gallery.reranking import jaccard_of_pairs, nearest_points
+from mot_reid.gallery.travel import learned_travel
 
-__all__ = ["Evidence", "IdentifySettings", "Linked", "identify", "pair_evidence"]
+__all__ = ["Evidence", "IdentifySettings", "Linked", "identify", "pair_evidence", "with_travel"]
 
 Vectors = NDArray[np.float32]
 Floats = NDArray[np.float64]
@@ -31,6 +32,7 @@ class IdentifySettings:
         rerank_from: so many.
         k1: neighbours that may be reciprocal.
         k2: neighbours over which features are averaged.
+        travel: learn how long people take between cameras whose clocks are known.
         reassign: give records that were left alone to the identity that fits clearly best.
         reassign_false: probability of being wrong up to which that is done.
         dense: most records for which all pairs are looked at; beyond, the nearest neighbours of each.
@@ -44,6 +46,7 @@ class IdentifySettings:
     rerank_from: int = 50
     k1: int = 10
     k2: int = 3
+    travel: bool = True
     reassign: bool = True
     reassign_false: float = 0.3
     dense: int = 3000
@@ -126,6 +129,29 @@ def pair_evidence(
     prior = estimated_prior(values[free], start)
     prior *= np.count_nonzero(free) / max(total, 1)
     return Evidence(rows, columns, values, min(max(prior, 1e-9), 0.5), complete)
+
+
+def with_travel(
+    evidence: Evidence, cameras: NDArray[np.object_], begin: Floats, end: Floats, barred: Pairs
+) -> Evidence:
+    """The evidence of looks and of the time between two records (`mot_reid.gallery.travel.learned_travel`).
+
+    Args:
+        evidence: of looks.
+        cameras: ``(N,)`` names.
+        begin: ``(N,)`` seconds on one clock, NaN where it is not known.
+        end: ``(N,)`` likewise.
+        barred: ``(P, 2)`` pairs that are two people.
+    """
+    keys = evidence.rows * len(cameras) + evidence.columns
+    free = ~np.isin(keys, barred[:, 0] * len(cameras) + barred[:, 1])
+    free &= np.isfinite(begin[evidence.rows]) & np.isfinite(begin[evidence.columns])
+    if not free.any():
+        return evidence
+    values = evidence.values.copy()
+    likely = expit(values[free] + logit(evidence.prior))
+    values[free] += learned_travel(cameras, begin, end, evidence.rows[free], evidence.columns[free], likely)
+    return replace(evidence, values=values)
 
 
 def identify(

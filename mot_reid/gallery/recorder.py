@@ -6,7 +6,6 @@ import itertools
 import time as clock
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
@@ -14,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid import kernels
+from mot_reid.gallery.online import OnlineIdentities
 from mot_reid.gallery.pictures import Picture, best_crops, cut, sharpness
 from mot_reid.gallery.pooling import medoids, spread_choice, view_quality, weighted_mean
 from mot_reid.gallery.records import Tracklet
 from mot_reid.gallery.settings import RecorderSettings
 from mot_reid.gallery.splitting import split_points
+from mot_reid.gallery.track_memory import TrackMemory
 from mot_reid.structures import Tracks
 
 __all__ = ["Recorder", "RecorderSettings"]
@@ -27,41 +28,6 @@ EmbedCrops = Callable[[Sequence[NDArray[np.uint8]]], NDArray[np.float32]]
 """Embeds pictures of one person each: a list of ``(h, w, 3)`` uint8 BGR to ``(N, D)`` float32 unit rows."""
 Describe = Callable[[NDArray[np.float32]], Sequence[Mapping[str, float]]]
 """Attributes from embeddings ``(N, D)``: a mapping from name to probability for each."""
-
-
-@dataclass(eq=False)
-class _Track:
-    """What has been seen of one track since it began, or since its last part was written."""
-
-    class_id: int
-    part: int = 0
-    rows: list[tuple[float, ...]] = field(default_factory=list)  # frame, time, box, quality, confidence
-    thinned: int = 1
-    boxes: int = 0
-    crossed: bool = True
-    embeddings: list[NDArray[np.float32]] = field(default_factory=list)
-    views: list[tuple[float, float, float, bool]] = field(
-        default_factory=list
-    )  # time, quality, sure, crossed
-    skipped: int = 1
-    offered: int = 0
-    pictures: list[Picture] = field(default_factory=list)
-    first: tuple[int, float] = (0, 0.0)
-    last: tuple[int, float] = (0, 0.0)
-    confidence: float = 1.0
-
-    def thin(self, most_rows: int, most_views: int) -> None:
-        """Keeps memory bounded: drops every second box or embedding and from then on takes half as many."""
-        if len(self.rows) > 2 * most_rows:
-            self.rows, self.thinned = self.rows[::2], 2 * self.thinned
-        if len(self.views) > most_views:
-            kept, self.skipped = slice(None, None, 2), 2 * self.skipped
-            crossed = [view[3] for view in self.views]
-            self.views = [
-                (time, quality, sure, gone or (place > 0 and crossed[2 * place - 1]))
-                for place, (time, quality, sure, gone) in enumerate(self.views[kept])
-            ]
-            self.embeddings = self.embeddings[kept]
 
 
 class Recorder:
@@ -80,9 +46,12 @@ class Recorder:
         class_names: of class numbers.
         epoch: seconds since 1970 (UTC) at the source's start; NaN where nobody knows.
         settings: what is kept; the defaults where None.
+        online: says who is who while the source runs; None where that is not wanted.
 
     Attributes:
         written: how many records were handed over.
+        identities: of the last frame's tracks ``(N,)``, 0 where not known; None without ``online``.
+        numbers: identity of each record by name, as it was known at the track's end.
         left_out: tracks without any embedding.
     """
 
@@ -97,14 +66,18 @@ class Recorder:
         class_names: Mapping[int, str] | None = None,
         epoch: float = float("nan"),
         settings: RecorderSettings | None = None,
+        online: OnlineIdentities | None = None,
     ) -> None:
         self.camera, self.source, self.epoch = camera, source, epoch
         self.settings = settings or RecorderSettings()
         self.run = uuid.uuid4().hex[:12]
         self.written = self.left_out = 0
+        self.identities: NDArray[np.int64] | None = None
+        self.numbers: dict[str, int] = {}
+        self._online = online
         self._take, self._embed, self._describe = take, embed, describe
         self._names = dict(class_names or {})
-        self._tracks: dict[int, _Track] = {}
+        self._tracks: dict[int, TrackMemory] = {}
         self._parts: dict[int, int] = {}  # of tracks that went on after a part of them was written
         self._time = -np.inf
         self._next_look = -np.inf
@@ -138,6 +111,7 @@ class Recorder:
         if time < self._time:
             raise ValueError(f"time: expected at least {self._time:.3f} s as before, got {time:.3f}")
         self._time = time
+        self.identities = None if self._online is None else np.zeros(len(tracks), np.int64)
         if len(tracks):
             self._note(tracks, image, frame_number, time, embeddings)
         if time >= self._next_look:  # who has left is not asked for in every frame
@@ -175,6 +149,8 @@ class Recorder:
         covered = kernels.covered_in_front(boxes, boxes)
         quality = view_quality(tracks.xyxy, tracks.scores, covered, tracks.id_confidence, size)
         places = _places(tracks.detection_index, embeddings)
+        if self._online is not None:
+            self.identities = self._asked(self._online, tracks, time, embeddings, places, quality)
         columns = zip(
             tracks.ids.tolist(),
             tracks.xyxy.tolist(),
@@ -189,7 +165,7 @@ class Recorder:
         for track_id, box, class_id, detection, sure, good, hidden, place in columns:
             track = self._tracks.get(track_id)
             if track is None:
-                track = _Track(class_id, self._parts.get(track_id, 0), first=(frame_number, time))
+                track = TrackMemory(class_id, self._parts.get(track_id, 0), first=(frame_number, time))
                 self._tracks[track_id] = track
             track.crossed |= hidden > 0.3 or time - track.last[1] > 0.5
             track.last, track.confidence = (frame_number, time), min(track.confidence, sure)
@@ -209,9 +185,22 @@ class Recorder:
                 self._consider(track, image, box, frame_number, time, good)
             track.thin(self.settings.path, self.settings.most_views)
 
+    def _asked(
+        self,
+        online: OnlineIdentities,
+        tracks: Tracks,
+        time: float,
+        embeddings: tuple[NDArray[np.intp], NDArray[np.float32]] | None,
+        places: NDArray[np.intp],
+        quality: NDArray[np.float64],
+    ) -> NDArray[np.int64]:
+        rows = np.flatnonzero((places >= 0) & (tracks.detection_index >= 0))
+        looks = np.zeros((0, 1), np.float32) if embeddings is None else embeddings[1][places[rows]]
+        return online.observe(self.run, self.camera, time, tracks.ids, rows, looks, quality[rows])
+
     def _consider(
         self,
-        track: _Track,
+        track: TrackMemory,
         image: NDArray[np.uint8],
         box: list[float],
         frame_number: int,
@@ -236,7 +225,8 @@ class Recorder:
             pictures.append((time, frame_number, quality * sharpness(picture), picture))
 
     def _retire(self, time: float) -> None:
-        ended, long = [], []
+        ended: list[int] = []
+        long: list[int] = []
         for track_id, track in self._tracks.items():
             if time - track.last[1] > self.settings.patience:
                 ended.append(track_id)
@@ -250,15 +240,23 @@ class Recorder:
         finished = [(track_id, self._tracks.pop(track_id)) for track_id in ids]
         self._complete([track for _, track in finished])
         for track_id, track in finished:
+            if self._online is not None and self._closed_or_gone(track):
+                self._online.finish(self.run, track_id)
             if not track.embeddings:
                 self.left_out += 1
                 continue
             parts = self._records(track_id, track)
+            if self._online is not None:
+                number = self._online.identity(self.run, track_id)
+                self.numbers.update((part.record, number) for part in parts if number)
             self._parts[track_id] = track.part + len(parts)
             records += parts
         if len(self._parts) > 10_000:  # ids ascend and old ones do not come back
             self._parts = dict(list(self._parts.items())[-5_000:])
         self._ready += records
+
+    def _closed_or_gone(self, track: TrackMemory) -> bool:
+        return self._closed or self._time - track.last[1] > self.settings.patience
 
     def flush(self) -> None:
         """Hands over the records of all tracks that have ended."""
@@ -268,7 +266,7 @@ class Recorder:
             self._take(ready)
             self.written += len(ready)
 
-    def _complete(self, tracks: list[_Track]) -> None:
+    def _complete(self, tracks: list[TrackMemory]) -> None:
         """Embeds the pictures of tracks of which too few embeddings came, all in one batch."""
         if self._embed is None:
             return
@@ -285,7 +283,7 @@ class Recorder:
             track.views = [track.views[place] for place in order]
             track.embeddings = [track.embeddings[place] for place in order]
 
-    def _records(self, track_id: int, track: _Track) -> list[Tracklet]:
+    def _records(self, track_id: int, track: TrackMemory) -> list[Tracklet]:
         embeddings = np.stack(track.embeddings).astype(np.float32)
         times, quality, sure = (np.array([view[i] for view in track.views]) for i in range(3))
         cuts = np.zeros(0, np.intp)

@@ -28,7 +28,7 @@ from mot_reid.pipeline.summary import Summary, write_summary
 from mot_reid.structures import Detections, Tracks
 from mot_reid.timing import Stopwatch
 from mot_reid.tracker import Tracker
-from mot_reid.typing import Affine, Image
+from mot_reid.typing import Affine, Image, Ints
 from mot_reid.video.files import prepare_output_folder
 from mot_reid.video.formats import SinkInfo, chosen_formats
 from mot_reid.video.frames import Frame, Source
@@ -163,6 +163,7 @@ class Step:
         tracks: its tracks, once it is tracked.
         affine: camera motion ``(2, 3)`` since the frame before, or None where it is not known.
         picture: what is drawn of it, where anything is.
+        identities: ``(N,)`` of the tracks, as far as known; None where nobody identifies.
     """
 
     frame: Frame
@@ -171,6 +172,7 @@ class Step:
     tracks: Tracks = field(default_factory=Tracks.empty)
     affine: Affine | None = None
     picture: Image | None = None
+    identities: Ints | None = None
 
 
 def _run(
@@ -217,7 +219,9 @@ def _run(
                 recorder.add(step.frame.number, step.tracks, step.found, step.affine)
             with watch("write"), whole():  # all outputs end with the same frame
                 frame = step.frame
-                tracked = TrackedFrame(frame.number, step.picture, step.tracks, frame.time, frame.wall_clock)
+                tracked = TrackedFrame(
+                    frame.number, step.picture, step.tracks, frame.time, frame.wall_clock, step.identities
+                )
                 for _, sink in sinks:
                     sink.put(tracked)
                 summary.count(step.frame.number, step.tracks)
@@ -362,6 +366,7 @@ def _tracked(steps: Iterator[Step], tracker: Tracker, memory: TrackletRecorder |
         if memory is not None:
             with tracker.stopwatch("remember"):
                 memory.update(step.tracks, image, number, step.frame.time or 0.0, tracker.last_embeddings)
+                step.identities = memory.identities
         yield step
         del step
 

@@ -238,7 +238,7 @@ def _csv(path: Path) -> tuple[dict[str, NDArray[Any]], dict[int, str]]:
         if {"class_id", "class_name"} <= set(header):
             number, name = header.index("class_id"), header.index("class_name")
             named = {int(row[number]): row[name] for row in csv.reader(file) if len(row) == len(header)}
-    wanted = [name for name in header if name not in ("class_name", "wall_clock")]
+    wanted = [name for name in header if name not in ("class_name", "wall_clock", "identity")]
     places = [header.index(name) for name in wanted]
     blank: dict[int | str, Callable[[str], float]] = {}
     if "time" in wanted:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias
 
 from mot_reid.files import atomic, spreadsheet_text
 from mot_reid.structures import Tracks
-from mot_reid.typing import Image
+from mot_reid.typing import Image, Ints
 from mot_reid.video.files import AppendOnlyFile, prepare_output_folder
 
 if TYPE_CHECKING:
@@ -40,16 +40,17 @@ __all__ = [
 
 COLUMNS = (
     *("frame", "id", "x1", "y1", "x2", "y2", "score", "class_id", "class_name", "detection_index"),
-    *("id_confidence", "time", "wall_clock"),
+    *("id_confidence", "time", "wall_clock", "identity"),
 )
 """The columns of the JSON lines, CSV and Parquet files.
 
 ``time`` is the frame's, seconds of the source since its first frame. ``wall_clock``, seconds since 1970 UTC,
-is there for live sources only, and empty (null) for others.
+is there for live sources only, and empty (null) for others. ``identity``, one number for one person in every
+camera as far as it was known then, is there where a gallery identifies, and empty (null) elsewhere.
 """
 
 Row: TypeAlias = tuple[
-    int, int, float, float, float, float, float, int, str, int, float, float | None, float | None
+    int, int, float, float, float, float, float, int, str, int, float, float | None, float | None, int | None
 ]
 
 _ROWS_IN_GROUP = 65_536  # of a Parquet file; also the most rows in memory while it is made
@@ -64,6 +65,7 @@ class TrackedFrame(NamedTuple):
         tracks: the tracks seen in this frame.
         time: the frame's, seconds of the source since its first frame; None where it is not known.
         wall_clock: when it came, seconds since 1970 UTC, where the source is live.
+        identities: ``(N,)`` int64, of each track, 0 where not known; None where nobody identifies.
     """
 
     number: int
@@ -71,6 +73,7 @@ class TrackedFrame(NamedTuple):
     tracks: Tracks
     time: float | None = None
     wall_clock: float | None = None
+    identities: Ints | None = None
 
 
 class Sink(ABC):
@@ -86,9 +89,10 @@ class Sink(ABC):
         tracks: Tracks,
         time: float | None = None,
         wall_clock: float | None = None,
+        identities: Ints | None = None,
     ) -> None:
         """Writes one frame, given as the fields of a `TrackedFrame`; raises what `put` does."""
-        self.put(TrackedFrame(frame_number, image, tracks, time, wall_clock))
+        self.put(TrackedFrame(frame_number, image, tracks, time, wall_clock, identities))
 
     @abstractmethod
     def put(self, frame: TrackedFrame) -> None:
@@ -117,8 +121,10 @@ def track_rows(
     class_names: Mapping[int, str],
     time: float | None = None,
     wall_clock: float | None = None,
+    identities: Ints | None = None,
 ) -> list[Row]:
     """Makes one row for each track, with the fields of ``COLUMNS``; a class without a name gets ``""``."""
+    known = [0] * len(tracks) if identities is None else identities.tolist()
     columns = zip(
         tracks.ids.tolist(),
         tracks.xyxy.tolist(),
@@ -126,19 +132,20 @@ def track_rows(
         tracks.classes.tolist(),
         tracks.detection_index.tolist(),
         tracks.id_confidence.tolist(),
+        known,
         strict=True,
     )
     return [
         (
             *(frame_number, track_id, *box, score, class_id, class_names.get(class_id, ""), index, sure),
-            *(time, wall_clock),
+            *(time, wall_clock, identity or None),
         )
-        for track_id, box, score, class_id, index, sure in columns
+        for track_id, box, score, class_id, index, sure, identity in columns
     ]
 
 
 def _rows_of(frame: TrackedFrame, class_names: Mapping[int, str]) -> list[Row]:
-    return track_rows(frame.number, frame.tracks, class_names, frame.time, frame.wall_clock)
+    return track_rows(frame.number, frame.tracks, class_names, frame.time, frame.wall_clock, frame.identities)
 
 
 class TextSink(Sink):
@@ -218,8 +225,9 @@ def _rounded(rows: list[Row]) -> list[Row]:
             round(sure, 4),
             None if time is None else round(time, 3),
             None if clock is None else round(clock, 3),
+            identity,
         )
-        for frame, track_id, x1, y1, x2, y2, score, number, name, index, sure, time, clock in rows
+        for frame, track_id, x1, y1, x2, y2, score, number, name, index, sure, time, clock, identity in rows
     ]
 
 
@@ -310,9 +318,10 @@ def _parquet_schema() -> pa.Schema:
 
     types = {"frame": pa.int64(), "id": pa.int64(), "class_id": pa.int64(), "class_name": pa.string()}
     types |= {"detection_index": pa.int64(), "time": pa.float64(), "wall_clock": pa.float64()}
+    types |= {"identity": pa.int64()}
     return pa.schema(
         [
-            pa.field(name, types.get(name, pa.float32()), nullable=name in ("time", "wall_clock"))
+            pa.field(name, types.get(name, pa.float32()), nullable=name in ("time", "wall_clock", "identity"))
             for name in COLUMNS
         ]
     )

@@ -61,6 +61,27 @@ def test_the_whole_way(run: Any, scene: Any, place: Path) -> None:
     assert (empty.code, "the gallery is empty" in empty.err) == (2, True)
 
 
+def test_numbers_while_they_run(run: Any, scene: Any, tmp_path: Path) -> None:
+    second = tmp_path / "yard.mp4"
+    second.write_bytes(scene.video.read_bytes())
+    out = tmp_path / "out"
+    options = ("--camera-motion", "none", "--no-video", "--csv", "--gallery", tmp_path / "shop", "--identify")
+    for video in (scene.video, second):
+        done = run("track", video, "--detections", scene.detections, *options, "-o", out / video.stem)
+        assert done.code == 0, done.err
+    tables = [
+        np.genfromtxt(out / name / "tracks.csv", delimiter=",", names=True, usecols=("id", "identity"))
+        for name in (scene.video.stem, "yard")
+    ]
+    late = [table[table.size // 2 :] for table in tables]
+    people = [{(int(row["id"]), int(row["identity"])) for row in table} for table in late]
+    assert len(people[0]) == len({number for _, number in people[0]}) == 2
+    assert people[0] == people[1]
+    events = [json.loads(line) for line in (out / "yard" / "identities.jsonl").read_text().splitlines()]
+    assert {event["event"] for event in events} == {"proposed", "committed"}
+    assert {event["camera"] for event in events} == {"yard"}
+
+
 def test_tracks_of_others_are_remembered(run: Any, scene: Any, tmp_path: Path) -> None:
     """Finished results with their video, a picture to search for, and one without people."""
     rows = [line.split(",") for line in Path(scene.detections).read_text().splitlines()]

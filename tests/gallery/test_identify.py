@@ -7,14 +7,16 @@ import pytest
 from scipy.special import expit
 
 from mot_reid.gallery.calibration import Calibration, estimated_prior, fit_logistic
+from mot_reid.gallery.cameras_file import read_cameras
 from mot_reid.gallery.constraints import Travel, TravelTimes, overlapping, too_fast
 from mot_reid.gallery.finding import find_calibration
 from mot_reid.gallery.gallery import Gallery
 from mot_reid.gallery.global_tracks import global_ids
-from mot_reid.gallery.identifying import read_cameras
+from mot_reid.gallery.ground import too_far
 from mot_reid.gallery.identities import IdentifySettings, identify, pair_evidence
 from mot_reid.gallery.normalisation import camera_means, normalised
 from mot_reid.gallery.reranking import jaccard_of_pairs, nearest_points, rerank
+from mot_reid.gallery.travel import learned_travel
 
 from .conftest import D, Made, people, tracklet, unit
 
@@ -115,9 +117,59 @@ def test_cameras_file(tmp_path: Path) -> None:
     path = tmp_path / "cameras.yaml"
     path.write_text("travel:\n  - {between: [yard, door], least: 10}\n")
     assert read_cameras(path).between == {("door", "yard"): Travel(least=10)}
-    path.write_text("travel:\n  - {between: [yard], least: 10}\n")
-    with pytest.raises(ValueError, match=r"cameras\.yaml: travel, entry 1"):
+    path.write_text("ground: {door: [[1, 0, 0], [0, 2, 0], [0, 0, 1]]}\napart: 2\n")
+    read = read_cameras(path)
+    np.testing.assert_array_equal(read.homographies["door"], np.diag([1.0, 2.0, 1.0]))
+    assert (read.apart, read.between) == (2.0, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("travel:\n  - {between: [yard], least: 10}\n", "travel, entry 1"),
+        ("travel:\n  - {between: [yard, door], least: -1}\n", "travel, entry 1"),
+        ("ground: {door: [[1, 0, 0], [0, 0, 0], [0, 0, 1]]}\n", "ground, door: expected 3 x 3 numbers"),
+        ("ground: {door: [1, 2]}\n", "ground, door: expected 3 x 3 numbers"),
+        ("ground: [door]\n", "expected cameras under ground"),
+        ("apart: 1\n", "expected a list under travel, or homographies under ground"),
+        ("travel: []\napart: no\n", "apart: expected metres"),
+        ("travel: []\nfloor: 1\n", "floor: expected travel, ground and apart only"),
+        ("travel: [\n", "not YAML"),
+    ],
+)
+def test_a_broken_cameras_file_is_told(text: str, told: str, tmp_path: Path) -> None:
+    path = tmp_path / "cameras.yaml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=rf"cameras\.yaml: {told}"):
         read_cameras(path)
+
+
+def test_who_stands_elsewhere_is_somebody_else() -> None:
+    """Camera b sees the ground at half the scale; the first two walk together, the third is 5 m off."""
+
+    def walk(start: float, first: float, last: float, scale: float) -> np.ndarray:
+        times = start + np.arange(11.0)
+        feet = np.linspace(first, last, 11) * scale
+        zero = np.zeros(11)
+        return np.column_stack([zero, times, feet - 1, zero, feet + 1, zero + 10]).astype(np.float32)
+
+    cameras = np.array(["a", "b", "b", "b", "b", "c"], object)
+    paths = [
+        walk(0, 0, 10, 1.0),
+        walk(0, 0.5, 10.5, 2.0),
+        walk(0, 5, 15, 2.0),
+        walk(12, 11, 20, 2.0),  # a metre on, two seconds later
+        walk(12, 60, 70, 2.0),  # 50 m in two seconds
+        walk(0, 90, 90, 1.0),
+    ]
+    ground = {"a": np.diag([1.0, 0.1, 1.0]), "b": np.diag([0.5, 0.1, 1.0])}
+    pairs = too_far(cameras, paths, np.zeros(6), ground, 1.5, 0.0)
+    assert {tuple(pair) for pair in pairs.tolist()} == {(0, 2), (0, 4)}
+    late = too_far(cameras, paths, np.array([0, 0, 5, 0, 0, 0.0]), ground, 1.5, 0.0)
+    assert (0, 2) not in {tuple(pair) for pair in late.tolist()}
+    assert len(too_far(cameras, paths, np.full(6, np.nan), ground, 1.5, 0.0)) == 0
+    loose = too_far(cameras, paths, np.zeros(6), ground, 1.5, 5.0)
+    assert {tuple(pair) for pair in loose.tolist()} == {(0, 4)}
 
 
 def test_calibration_says_what_comes() -> None:
@@ -188,6 +240,36 @@ def test_jaccard_of_pairs_is_that_of_the_whole() -> None:
     found = jaccard_of_pairs(points, nearest_points(points, 8), rows, columns, 5, 3)
     assert np.corrcoef(found, whole[rows, columns])[0, 1] > 0.8
     assert ((found >= -1e-6) & (found <= 1 + 1e-6)).all()
+
+
+@pytest.mark.parametrize("count", [1, 7, 64, 300])
+def test_the_nearest_are_the_nearest(count: int) -> None:
+    points = unit(np.random.default_rng(count).normal(size=(count, 8)))
+    cosines = points @ points.T
+    np.fill_diagonal(cosines, np.inf)
+    expected = np.argsort(-cosines, axis=1)[:, :5]
+    np.testing.assert_array_equal(nearest_points(points, 5), expected)
+
+
+def test_travel_times_are_learnt_from_sure_links() -> None:
+    """Who walks from a to b takes 60 s; others come whenever."""
+    random = np.random.default_rng(0)
+    start = random.uniform(0, 20_000, 400)
+    begin = np.concatenate([start + 70, start])
+    camera = np.repeat(np.array(["b", "a"], object), 400)
+    end = begin + 10
+    rows, columns = (grid.ravel() for grid in np.meshgrid(np.arange(400), np.arange(400, 800), indexing="ij"))
+    likely = (columns - rows == 400).astype(float) * 0.99
+    likely[rows < 20] = 0.0  # looks say nothing of these
+    found = learned_travel(camera, begin, end, rows, columns, likely)
+    same, soon = columns - rows == 400, np.abs(begin[rows] - end[columns] - 60) < 1e-6
+    assert same.sum() == soon.sum() == 400
+    assert found[same & (rows < 20)].min() > 2
+    assert np.median(found[~same & (np.abs(begin[rows] - end[columns]) < 1500)]) < -1
+    nobody = learned_travel(camera, begin, end, rows, columns, np.zeros(len(rows)))
+    np.testing.assert_allclose(nobody, 0, atol=1e-9)
+    unknown = learned_travel(camera, begin * np.nan, end, rows, columns, likely)
+    np.testing.assert_array_equal(unknown, 0)
 
 
 def test_ids_of_boxes() -> None:

@@ -53,7 +53,7 @@ def any_tracks(draw: st.DrawFn) -> Tracks:
 def write(sink: Sink, frames: list[Tracks]) -> None:
     with sink:
         for number, tracks in enumerate(frames, start=1):
-            sink.write(number, None, tracks, *times(number))
+            sink.write(number, None, tracks, *times(number), identities(tracks))
 
 
 def times(number: int) -> tuple[float, float | None]:
@@ -61,16 +61,25 @@ def times(number: int) -> tuple[float, float | None]:
     return number / 30, 1.8e9 + number / 30 if number % 2 else None
 
 
+def identities(tracks: Tracks) -> Any:
+    """Every second one is known."""
+    return np.where(tracks.ids % 2, tracks.ids + 100, 0)
+
+
 def all_rows(frames: list[Tracks]) -> list[Any]:
     return [
         row
         for number, tracks in enumerate(frames, start=1)
-        for row in track_rows(number, tracks, NAMES, *times(number))
+        for row in track_rows(number, tracks, NAMES, *times(number), identities(tracks))
     ]
 
 
 def float_or_none(text: str) -> float | None:
     return float(text) if text else None
+
+
+def int_or_none(text: str) -> int | None:
+    return int(text) if text else None
 
 
 def assert_close(read: list[Any], written: list[Any], coordinate: float, score: float) -> None:
@@ -85,15 +94,16 @@ def assert_close(read: list[Any], written: list[Any], coordinate: float, score: 
         assert (got[12] is None) == (wanted[12] is None)
         if got[12] is not None:
             assert got[12] == pytest.approx(wanted[12], abs=0.00051 if score else 0, rel=0)
+        assert got[13] == wanted[13]
 
 
 def test_rows(tracks: MakeTracks) -> None:
     rows = track_rows(7, tracks(2, classes=[0, 5]), NAMES, 0.24)
     assert rows == [
-        (7, 1, 0.0, 1.0, 10.25, 30.5, 0.75, 0, "person", 1, 1.0, 0.24, None),
-        (7, 2, 20.0, 21.0, 30.25, 50.5, 0.75, 5, "", 0, 1.0, 0.24, None),
+        (7, 1, 0.0, 1.0, 10.25, 30.5, 0.75, 0, "person", 1, 1.0, 0.24, None, None),
+        (7, 2, 20.0, 21.0, 30.25, 50.5, 0.75, 5, "", 0, 1.0, 0.24, None, None),
     ]
-    kinds = [int, int, float, float, float, float, float, int, str, int, float, float, type(None)]
+    kinds = [int, int, float, float, float, float, float, int, str, int, float, float, type(None), type(None)]
     assert [type(value) for value in rows[0]] == kinds
 
 
@@ -115,6 +125,7 @@ def test_csv_round_trip(tmp_path_factory: pytest.TempPathFactory, frames: list[T
         header, *lines = csv.reader(file)
     assert tuple(header) == COLUMNS
     kinds = [int, int, float, float, float, float, float, int, str, int, float, float, float_or_none]
+    kinds.append(int_or_none)
     rows = [tuple(kind(text) for kind, text in zip(kinds, line, strict=True)) for line in lines]
     assert_close(rows, all_rows(frames), 0.0051, 0.000051)
 
@@ -151,6 +162,7 @@ def test_empty_parquet_has_the_schema(tmp_path: Path, tracks: MakeTracks) -> Non
         "float",
         "double",
         "double",
+        "int64",
     ]
     assert tuple(schema.names) == COLUMNS
     assert pq.read_table(tmp_path / "tracks.parquet").num_rows == 0

@@ -1,0 +1,87 @@
+"""Reads what is known of cameras: ways between them, and where their pictures lie on the ground."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mot_reid.gallery.constraints import Travel, TravelTimes
+
+__all__ = ["read_cameras"]
+
+
+def read_cameras(path: Path, synchronised: bool = False, tolerance: float = 2.0) -> TravelTimes:
+    """Reads a file of what is known of cameras.
+
+    ::
+
+        travel:
+          - {between: [door, yard], least: 10}     # seconds; nobody is faster
+          - {between: [door, hall], overlap: true} # one place is in both pictures
+        ground:                                    # from pixels to metres on one ground, row by row
+          door: [[0.01, 0, -3], [0, 0.02, -4], [0, 0.001, 1]]
+          hall: [[0.02, 0, -5], [0, 0.03, -2], [0, 0.002, 1]]
+        apart: 1.5                                 # metres; who stands further apart is two people
+
+    Each part may be left out, but not ``travel`` and ``ground`` both.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is broken; the message names it and the entry.
+    """
+    import yaml
+
+    try:
+        values: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not YAML ({' '.join(str(error).split())})") from None
+    if not isinstance(values, dict) or not {"travel", "ground"} & values.keys():
+        raise ValueError(f"{path}: expected a list under travel, or homographies under ground")
+    if unknown := sorted(map(str, values.keys() - {"travel", "ground", "apart"})):
+        raise ValueError(f"{path}: {unknown[0]}: expected travel, ground and apart only")
+    apart = values.get("apart", TravelTimes().apart)
+    if isinstance(apart, bool) or not isinstance(apart, int | float) or not apart > 0:
+        raise ValueError(f"{path}: apart: expected metres, got {apart!r}")
+    return TravelTimes(
+        _travel(path, values.get("travel", [])),
+        synchronised,
+        tolerance,
+        _ground(path, values.get("ground", {})),
+        float(apart),
+    )
+
+
+def _travel(path: Path, entries: Any) -> dict[tuple[str, str], Travel]:
+    if not isinstance(entries, list):
+        raise ValueError(f"{path}: expected a list under travel")
+    between: dict[tuple[str, str], Travel] = {}
+    for number, entry in enumerate(entries, start=1):
+        try:
+            first, second = sorted(map(str, entry["between"]))
+            rest = {key: value for key, value in entry.items() if key != "between"}
+            travel = replace(Travel(), **rest)
+            if not 0 <= float(travel.least) < float("inf"):
+                raise ValueError("least: expected seconds")
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{path}: travel, entry {number}: {entry!r} ({error})") from None
+        between[(first, second)] = travel
+    return between
+
+
+def _ground(path: Path, entries: Any) -> dict[str, Any]:
+    if not isinstance(entries, dict):
+        raise ValueError(f"{path}: expected cameras under ground")
+    found = {}
+    for camera, rows in entries.items():
+        try:
+            matrix = np.array(rows, np.float64)
+        except (TypeError, ValueError):
+            matrix = np.zeros(0)
+        regular = matrix.shape == (3, 3) and np.isfinite(matrix).all()
+        if not regular or abs(float(np.linalg.det(matrix))) < 1e-12 * float(np.abs(matrix).max()) ** 3:
+            raise ValueError(f"{path}: ground, {camera}: expected 3 x 3 numbers that can be inverted")
+        found[str(camera)] = matrix
+    return found

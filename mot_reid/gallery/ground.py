@@ -1,0 +1,92 @@
+"""Who cannot be one person on a common ground plane; arrays only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["foot_points", "too_far"]
+
+Floats = NDArray[np.float64]
+Pairs = NDArray[np.intp]
+
+_STEP = 0.5  # seconds between the moments, and the shifts of a clock, that are looked at
+
+
+def foot_points(path: NDArray[np.float32], homography: Floats) -> tuple[Floats, Floats]:
+    """Where somebody stood.
+
+    Args:
+        path: ``(P, 6)``, see `mot_reid.gallery.records.Tracklet.path`.
+        homography: ``(3, 3)`` from the picture, pixels, to the ground, metres.
+
+    Returns:
+        Times ``(P,)``, seconds, and places ``(P, 2)``, metres, of the middles of the boxes' lower edges.
+    """
+    values = path.astype(np.float64)
+    feet = np.column_stack([(values[:, 2] + values[:, 4]) / 2, values[:, 5], np.ones(len(values))])
+    ground = feet @ homography.T
+    return values[:, 1], ground[:, :2] / ground[:, 2:]
+
+
+def too_far(
+    cameras: NDArray[np.object_],
+    paths: Sequence[NDArray[np.float32]],
+    base: Floats,
+    homographies: Mapping[str, Floats],
+    apart: float,
+    tolerance: float,
+    speed: float = 4.0,
+) -> Pairs:
+    """Pairs of records of two cameras that stand or come too far apart to be one person.
+
+    Where both are seen at the same time, the median of their distances counts, at the shift of the clocks
+    within the tolerance at which it is least; otherwise the way from the end of one to the start of the other
+    and the time there was for it.
+
+    Args:
+        cameras: ``(N,)`` names.
+        paths: ``(P, 6)`` of each record.
+        base: ``(N,)`` seconds on one clock at each source's start; NaN where it is not known.
+        homographies: ``(3, 3)`` by camera; others are not looked at.
+        apart: metres up to which two places of one person can lie apart.
+        tolerance: seconds by which clocks may be off.
+        speed: metres a second that nobody passes.
+
+    Returns:
+        ``(P, 2)`` row numbers, the smaller first.
+    """
+    rows = [
+        row
+        for row, camera in enumerate(cameras.tolist())
+        if camera in homographies and np.isfinite(base[row])
+    ]
+    tracks = {row: foot_points(paths[row], homographies[cameras[row]]) for row in rows}
+    tracks = {row: (base[row] + times, places) for row, (times, places) in tracks.items()}
+    shifts = np.arange(-np.floor(tolerance / _STEP), np.floor(tolerance / _STEP) + 1) * _STEP
+    found = [
+        (first, second)
+        for place, first in enumerate(rows)
+        for second in rows[place + 1 :]
+        if cameras[first] != cameras[second]
+        and min(_excess(tracks[first], tracks[second], shift, apart, speed) for shift in shifts.tolist()) > 0
+    ]
+    return np.array(found, np.intp).reshape(-1, 2)
+
+
+def _excess(
+    first: tuple[Floats, Floats], second: tuple[Floats, Floats], shift: float, apart: float, speed: float
+) -> float:
+    """Metres by which two tracks are further apart than one person's can be, the second's clock shifted."""
+    (times, places), (others, there) = first, (second[0] + shift, second[1])
+    start, end = max(times[0], others[0]), min(times[-1], others[-1])
+    if start <= end:
+        moments = np.arange(start, end + 1e-9, _STEP)
+        here = np.column_stack([np.interp(moments, times, places[:, axis]) for axis in (0, 1)])
+        other = np.column_stack([np.interp(moments, others, there[:, axis]) for axis in (0, 1)])
+        return float(np.median(np.linalg.norm(here - other, axis=1))) - apart
+    before = times[-1] < others[0]
+    way = places[-1] - there[0] if before else there[-1] - places[0]
+    return float(np.linalg.norm(way)) - apart - speed * (start - end)

@@ -1,0 +1,130 @@
+"""Identities while sources run: proposals, commitments, merges, and nobody twice in a picture."""
+
+from pathlib import Path
+
+import numpy as np
+
+from mot_reid.gallery.calibration import Calibration
+from mot_reid.gallery.gallery import Gallery
+from mot_reid.gallery.live import online_identities
+from mot_reid.gallery.online import IdentityEvent, OnlineIdentities, OnlineSettings
+from mot_reid.structures import Tracks
+
+from .conftest import D, Made, people, unit
+
+CALIBRATION = Calibration("made", "name:made", (20.0, -8.0), (20.0, -1.0, -8.0))
+
+
+class Scene:
+    """Sources that are fed frame by frame."""
+
+    def __init__(self) -> None:
+        self.events: list[IdentityEvent] = []
+        self.online = OnlineIdentities(CALIBRATION, OnlineSettings(), self.events.append)
+        self.random = np.random.default_rng(0)
+        self.looks = np.eye(D)
+
+    def see(self, source: str, time: float, tracks: dict[int, int]) -> list[int]:
+        """One frame: persons by track id; each is embedded."""
+        ids = np.array(list(tracks), np.int64)
+        noise = 0.2 * self.random.normal(size=(len(tracks), D)) / np.sqrt(D)
+        looks = unit(self.looks[list(tracks.values())] + noise)
+        rows = np.arange(len(ids))
+        found = self.online.observe(source, source, time, ids, rows, looks, np.ones(len(ids)))
+        return [int(number) for number in found]
+
+    def told(self, kind: str) -> list[tuple[str, int, int]]:
+        return [(event.camera, event.id, event.identity) for event in self.events if event.event == kind]
+
+
+def test_who_goes_from_camera_to_camera_keeps_his_number() -> None:
+    scene = Scene()
+    for time in range(5):
+        first = scene.see("door", time, {1: 0, 2: 1})
+    scene.online.finish("door", 1)
+    scene.online.finish("door", 2)
+    for time in range(5):
+        second = scene.see("hall", time, {1: 1, 2: 2})
+    assert first == [1, 2]
+    assert second == [2, 3]
+    assert ("hall", 1, 2) in scene.told("committed")
+    assert not scene.told("merged")
+
+
+def test_an_identity_is_proposed_at_the_first_look_and_committed_when_sure() -> None:
+    scene = Scene()
+    for time in range(5):
+        scene.see("door", time, {1: 0})
+    scene.online.finish("door", 1)
+    assert scene.see("hall", 0.0, {7: 0}) == [1]
+    assert scene.told("proposed")[-1] == ("hall", 7, 1)
+    assert ("hall", 7, 1) not in scene.told("committed")
+    scene.see("hall", 0.2, {7: 0})
+    scene.see("hall", 0.4, {7: 0})
+    assert ("hall", 7, 1) in scene.told("committed")
+
+
+def test_nobody_is_twice_in_a_picture() -> None:
+    """Twins at the same time are two, whatever they look like."""
+    scene = Scene()
+    for time in range(6):
+        found = scene.see("door", time, {1: 0, 2: 0})
+    assert sorted(found) == [1, 2]
+    assert not scene.told("merged")
+
+
+def test_a_merge_is_told() -> None:
+    """Seen from behind first: two numbers, until the same track shows both sides."""
+    scene = Scene()
+    scene.looks[1] = unit(0.45 * np.eye(D)[0] + np.eye(D)[1])
+    for time in range(5):
+        scene.see("door", time, {1: 0})
+        scene.see("yard", time, {1: 1})
+    assert scene.online.identity("door", 1) != scene.online.identity("yard", 1)
+    before = scene.online.identity("yard", 1)
+    for time in range(5, 40):
+        scene.see("yard", time, {1: 0})
+    scene.online.finish("yard", 1)
+    assert [(event.identity, event.into) for event in scene.events if event.event == "merged"] == [
+        (before, 1)
+    ]
+    assert scene.online.identity("yard", 1) == scene.online.final(before) == 1
+
+
+def test_the_gallery_knows_who_was_there_before(tmp_path: Path) -> None:
+    gallery = Gallery(tmp_path / "shop", Made())
+    gallery.add(people(4))
+    gallery.calibrate(CALIBRATION)
+    before = gallery.identify()
+    number = dict(zip(before.table.labels(), before.numbers.tolist(), strict=True))
+    online = online_identities(gallery)
+    recorder = gallery.recorder("d", online=online)
+    tracks = Tracks(
+        np.array([1, 2]),
+        np.array([[0, 0, 10, 30], [50, 0, 60, 30]], np.float32),
+        np.ones(2, np.float32),
+        np.zeros(2, np.int64),
+        np.arange(2),
+    )
+    stranger = unit(np.random.default_rng(9).normal(size=D))
+    looks = np.stack([people(4)[2].mean, stranger])
+    for frame in range(1, 6):
+        recorder.update(tracks, None, frame, frame / 5, (np.arange(2), looks))
+    assert recorder.identities is not None
+    assert recorder.identities.tolist() == [number["a:3"], 5]
+    recorder.close()
+    assert sorted(recorder.numbers.values()) == sorted([number["a:3"], 5])
+    after = gallery.identify(online=recorder.numbers)
+    assert dict(after) == dict(before) | recorder.numbers
+
+
+def test_old_tracks_make_way() -> None:
+    scene = Scene()
+    scene.online = OnlineIdentities(CALIBRATION, OnlineSettings(remembered=3))
+    for track in range(1, 9):
+        for time in range(3):
+            scene.see(f"c{track}", time, {track: track})
+        scene.online.finish(f"c{track}", track)
+    known = [scene.online.identity(f"c{track}", track) for track in range(1, 9)]
+    assert known == [0, 0, 0, 0, 0, 6, 7, 8]
+    assert scene.see("c9", 0.0, {1: 8}) == [8]
