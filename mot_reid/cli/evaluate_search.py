@@ -144,30 +144,12 @@ def _crops(
 
 
 def _gallery(place: str, ground_truth: Path) -> tuple[str, Any, Any, Any]:
-    from mot_reid.evaluation.gallery_truth import people_of_records
-    from mot_reid.evaluation.motchallenge import BoxRows, read_ground_truth
-    from mot_reid.evaluation.sequences import list_sequences
+    from mot_reid.evaluation.gallery_truth import gallery_people
     from mot_reid.gallery.gallery import Gallery
 
     kept = Gallery(place)
     with usage_errors():
-        if not ground_truth.exists():
-            raise FileNotFoundError(f"ground truth not found: {ground_truth}")
-        known = {sequence.name: sequence for sequence in list_sequences(ground_truth)}
-        known |= {sequence.folder.name: sequence for sequence in known.values()}
-
-    def truth(camera: str) -> BoxRows | None:
-        found = known.get(camera)
-        if found is None:
-            return None
-        return read_ground_truth(found.ground_truth, found.length, has_classes=found.protocol.has_classes)
-
-    table = kept.table()
-    paths = [record.path for record in kept.tracklets(np.arange(len(table)), crops=False)]
-    people = people_of_records(table, paths, truth)
-    if not (people >= 0).any():
-        cameras = ", ".join(sorted(set(table.camera.tolist())))
-        raise UsageError(f"{place}: no tracklet of its cameras ({cameras}) fits --gt ({', '.join(known)})")
+        _, people = gallery_people(kept, ground_truth)
     calibration = kept.calibration
     return f"{place} beside {ground_truth.name}", kept.store, people, lambda _: calibration
 

@@ -94,7 +94,7 @@ def _show(gallery: Any, found: Any) -> None:
     from mot_reid.gallery.sheet import clock
 
     rows = []
-    for number in np.unique(found.numbers).tolist():
+    for number in np.unique(found.numbers[found.sure]).tolist():
         route = found.route(number)
         steps: list[str] = []
         for row in route.tolist():
@@ -114,7 +114,12 @@ def _show(gallery: Any, found: Any) -> None:
     columns = [Column("person"), Column("tracklets"), Column("cameras"), Column("boxes")]
     columns += [Column("least probability", 2), Column("route")]
     title = f"{gallery.place}: {len(found)} identities of {len(found.table)} tracklets"
-    print_table(Table(title, columns, rows))
+    notes = []
+    if found.unsure:
+        notes.append(
+            f"{found.unsure} more were seen once and for too short a time to be sure that it is anybody"
+        )
+    print_table(Table(title, columns, rows, notes=notes))
 
 
 def results_of(gallery: Any, results: Path) -> dict[str, Path]:

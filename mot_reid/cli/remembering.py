@@ -239,6 +239,7 @@ def identify_runs(memory: Remembering, output: Path) -> None:
         if into != number:
             _append(output / EVENTS_FILE, {"event": "merged", "identity": number, "into": into, "at": "end"})
     written = write_global_tracks(found, output)
-    typer.echo(f"{len(found)} identities of {len(found.table)} tracklets in {gallery.place}")
+    glimpses = f", and {found.unsure} seen too shortly to be sure" if found.unsure else ""
+    typer.echo(f"{len(found)} identities of {len(found.table)} tracklets in {gallery.place}{glimpses}")
     for path in written:
         typer.echo(f"written: {path}", err=True)

@@ -10,15 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid.boxes import iou
-from mot_reid.evaluation.motchallenge import BoxRows
+from mot_reid.evaluation.motchallenge import BoxRows, read_ground_truth
+from mot_reid.evaluation.sequences import list_sequences
 from mot_reid.gallery.calibration import Calibration, fit_logistic, hit_features
 from mot_reid.gallery.constraints import overlapping
+from mot_reid.gallery.gallery import Gallery
 from mot_reid.gallery.identities import IdentifySettings, pair_evidence
 from mot_reid.gallery.pooling import medoids, weighted_mean
 from mot_reid.gallery.records import Tracklet
 from mot_reid.gallery.store import RecordTable
 
-__all__ = ["crop_tracklets", "fit_calibration", "listed_crops", "people_of_records"]
+__all__ = ["crop_tracklets", "fit_calibration", "gallery_people", "listed_crops", "people_of_records"]
 
 Ints = NDArray[np.int64]
 
@@ -119,6 +121,42 @@ def people_of_records(
         if votes and sum(votes.values()) >= 0.25 * len(path):
             people[row] = max(votes, key=lambda person: votes[person])
     return people
+
+
+def gallery_people(gallery: Gallery, ground_truth: Path) -> tuple[RecordTable, Ints]:
+    """The records of a gallery, and who each is by ground truth that has one id space for all cameras.
+
+    Args:
+        gallery: whose cameras are called as the sequences.
+        ground_truth: folders with ``gt/gt.txt``.
+
+    Returns:
+        Its table, and the person of each record ``(N,)``, -1 for nobody.
+
+    Raises:
+        FileNotFoundError: there is no ground truth.
+        ValueError: no record of the gallery fits it.
+    """
+    if not ground_truth.exists():
+        raise FileNotFoundError(f"ground truth not found: {ground_truth}")
+    known = {sequence.name: sequence for sequence in list_sequences(ground_truth)}
+    known |= {sequence.folder.name: sequence for sequence in known.values()}
+
+    def truth(camera: str) -> BoxRows | None:
+        found = known.get(camera)
+        if found is None:
+            return None
+        return read_ground_truth(found.ground_truth, found.length, has_classes=found.protocol.has_classes)
+
+    table = gallery.table()
+    paths = [record.path for record in gallery.tracklets(np.arange(len(table)), crops=False)]
+    people = people_of_records(table, paths, truth)
+    if not (people >= 0).any():
+        cameras = ", ".join(sorted(set(table.camera.tolist())))
+        raise ValueError(
+            f"{gallery.place}: no tracklet of its cameras ({cameras}) fits --gt ({', '.join(known)})"
+        )
+    return table, people
 
 
 def fit_calibration(

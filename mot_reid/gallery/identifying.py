@@ -21,7 +21,8 @@ __all__ = ["Identities", "identify_records", "read_identities"]
 
 Pairs = NDArray[np.intp]
 
-_COLUMNS = ("identity", "camera", "id", "part", "from", "to", "probability", "source", "record")
+_COLUMNS = ("identity", "camera", "id", "part", "from", "to", "probability", "source", "record", "sure")
+_CLEAR_VIEW = 1.0  # seconds, times the quality of the views
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,16 +33,25 @@ class Identities:
         table: its records.
         numbers: ``(N,)`` int64, identity of each record, from 1.
         probability: ``(N,)`` that a record belongs to the others of its identity; 1 for one that is alone.
+        sure: ``(N,)`` whether its identity is somebody for sure: it has several records, or one in which
+            somebody was in clear view for a second in all. A short glimpse can be a box where nobody is.
         names: that people gave, by identity.
     """
 
     table: RecordTable
     numbers: NDArray[np.int64]
     probability: NDArray[np.float64]
+    sure: NDArray[np.bool_]
     names: Mapping[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return len(np.unique(self.numbers))
+        """How many identities are somebody for sure."""
+        return len(np.unique(self.numbers[self.sure]))
+
+    @property
+    def unsure(self) -> int:
+        """How many identities are not."""
+        return len(np.unique(self.numbers[~self.sure]))
 
     def __iter__(self) -> Iterator[tuple[str, int]]:
         return zip(self.table.record.tolist(), self.numbers.tolist(), strict=True)
@@ -72,6 +82,7 @@ class Identities:
                         f"{self.probability[row]:.4f}",
                         table.source[row],
                         table.record[row],
+                        "yes" if self.sure[row] else "no",
                     )
                 )
         return text.getvalue()
@@ -122,12 +133,20 @@ def identify_records(
     linked = identify(evidence, len(table), barred, joined, chosen, np.sqrt(table.boxes.astype(np.float64)))
     numbers = _numbered(linked, table, before)
     names = {} if said is None else _names(numbers, said.names)
-    return Identities(table, numbers, linked.probability, names)
+    return Identities(table, numbers, linked.probability, _sure(table, numbers), names)
 
 
 def _names(numbers: NDArray[np.int64], names: NDArray[np.object_]) -> dict[int, str]:
     called = names != ""
     return dict(zip(numbers[called].tolist(), names[called].tolist(), strict=True))
+
+
+def _sure(table: RecordTable, numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether identities have several records, or one with a second in clear view; see `Identities`."""
+    frames = np.maximum(table.last_frame - table.first_frame, 1)
+    seen = (table.boxes - 1) * (table.end - table.start) / frames * table.quality
+    _, inverse, count = np.unique(numbers, return_inverse=True, return_counts=True)
+    return np.asarray((count[inverse] > 1) | (seen >= _CLEAR_VIEW))
 
 
 def _constraints(

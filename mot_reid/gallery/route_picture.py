@@ -41,8 +41,8 @@ def draw_routes(
     first, last = float(begin.min()), float(end.max())
     scale = _WIDTH / max(last - first, 1e-9)
     numbers, inverse = np.unique(identities.numbers, return_inverse=True)
-    seen = np.bincount(inverse, table.boxes)
-    shown = np.sort(numbers[np.argsort(-seen, kind="stable")[:most]])
+    seen = np.bincount(inverse, table.boxes * identities.sure)
+    shown = np.sort(numbers[[place for place in np.argsort(-seen, kind="stable")[:most] if seen[place]]])
     cameras = sorted(set(table.camera.tolist()))
     height = _TOP + _ROW * len(shown) + 24
     canvas = np.full((height, _LEFT + _WIDTH + 24, 3), 250, np.uint8)

@@ -55,7 +55,29 @@ def test_never_twice_in_one_camera_at_once(tmp_path: Path) -> None:
     ]
     found = gallery_of(twins, tmp_path).identify()
     assert found.numbers[0] != found.numbers[1]
-    assert len(found) == 2
+    assert len(np.unique(found.numbers)) == 2
+
+
+def test_a_glimpse_is_nobody_for_sure(tmp_path: Path) -> None:
+    """Seen once: for 0.4 s, for long but hardly, for long and well; and two glimpses of one person."""
+    looks = np.eye(D)
+    records = [
+        tracklet(looks[0], track_id=1, end=0.4, boxes=11),
+        tracklet(looks[1], track_id=2, start=20, end=25, boxes=126, quality=0.1),
+        tracklet(looks[2], track_id=3, start=40, end=45, boxes=126, quality=0.9),
+        tracklet(looks[3], track_id=4, start=60, end=60.4, boxes=11),
+        tracklet(looks[3], track_id=5, start=80, end=80.4, boxes=11),
+    ]
+    found = gallery_of(records, tmp_path).identify()
+    assert found.sure.tolist() == [False, False, True, True, True]
+    assert (len(found), found.unsure) == (2, 2)
+    assert [line.rsplit(",", 1)[1] for line in found.to_csv().split()[1:]] == [
+        "no",
+        "no",
+        "yes",
+        "yes",
+        "yes",
+    ]
 
 
 def test_what_is_said_is_obeyed_and_kept(tmp_path: Path) -> None:
