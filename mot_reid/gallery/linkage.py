@@ -171,8 +171,8 @@ def sparse_linkage(
 def _joinable(rows: Rows, columns: Rows, near: NDArray[np.bool_], count: int) -> NDArray[np.bool_]:
     """Which pairs ``(E,)`` can come to lie in one cluster.
 
-    A mean is no smaller than the least of what it is a mean of: clusters merge only if a pair of them is near,
-    so that whatever no chain of near pairs joins can be left out from the start.
+    A mean is no smaller than the least of what it is a mean of: clusters merge only if a pair of them is
+    near, so that whatever no chain of near pairs joins can be left out from the start.
     """
     graph = sparse.coo_array((np.ones(near.sum()), (rows[near], columns[near])), (count, count))
     _, component = connected_components(graph, directed=False)
