@@ -22,7 +22,7 @@ __all__ = ["Identities", "identify_records", "read_identities"]
 Pairs = NDArray[np.intp]
 
 _COLUMNS = ("identity", "camera", "id", "part", "from", "to", "probability", "source", "record", "sure")
-_CLEAR_VIEW = 1.0  # seconds, times the quality of the views
+_CLEAR_VIEW = 0.5  # seconds, times the quality of the views
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,8 @@ class Identities:
         numbers: ``(N,)`` int64, identity of each record, from 1.
         probability: ``(N,)`` that a record belongs to the others of its identity; 1 for one that is alone.
         sure: ``(N,)`` whether its identity is somebody for sure: it has several records, or one in which
-            somebody was in clear view for a second in all. A short glimpse can be a box where nobody is.
+            somebody was in clear view for half a second in all, or of which somebody said who it is. A short
+            glimpse can be a box where nobody is.
         names: that people gave, by identity.
     """
 
@@ -133,7 +134,9 @@ def identify_records(
     linked = identify(evidence, len(table), barred, joined, chosen, np.sqrt(table.boxes.astype(np.float64)))
     numbers = _numbered(linked, table, before)
     names = {} if said is None else _names(numbers, said.names)
-    return Identities(table, numbers, linked.probability, _sure(table, numbers), names)
+    spoken_of = np.isin(table.record.astype(str), [name for pair in corrections for name in pair])
+    sure = _sure(table, numbers) | spoken_of | np.isin(numbers, list(names))
+    return Identities(table, numbers, linked.probability, sure, names)
 
 
 def _names(numbers: NDArray[np.int64], names: NDArray[np.object_]) -> dict[int, str]:
@@ -142,7 +145,7 @@ def _names(numbers: NDArray[np.int64], names: NDArray[np.object_]) -> dict[int, 
 
 
 def _sure(table: RecordTable, numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Whether identities have several records, or one with a second in clear view; see `Identities`."""
+    """Whether identities have several records, or one with enough time in clear view; see `Identities`."""
     frames = np.maximum(table.last_frame - table.first_frame, 1)
     seen = (table.boxes - 1) * (table.end - table.start) / frames * table.quality
     _, inverse, count = np.unique(numbers, return_inverse=True, return_counts=True)
