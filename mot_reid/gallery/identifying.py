@@ -181,7 +181,7 @@ def _constraints(
 
 
 def _too_far(store: Store, table: RecordTable, times: TravelTimes) -> Pairs:
-    """Pairs that stand too far apart, by the paths that the store has; `table` may have other records, too."""
+    """Pairs that stand too far apart, by the paths that the store has; `table` may have others, too."""
     row_of = {name: row for row, name in enumerate(store.table().record.tolist())}
     here = np.array([row for row, name in enumerate(table.record.tolist()) if name in row_of], np.intp)
     rows = np.array([row_of[name] for name in table.record[here].tolist()], np.intp)

@@ -63,7 +63,7 @@ def test_a_glimpse_is_nobody_for_sure(tmp_path: Path) -> None:
     looks = np.eye(D)
     records = [
         tracklet(looks[0], track_id=1, end=0.4, boxes=11),
-        tracklet(looks[1], track_id=2, start=20, end=25, boxes=126, quality=0.1),
+        tracklet(looks[1], track_id=2, start=20, end=25, boxes=126, quality=0.05),
         tracklet(looks[2], track_id=3, start=40, end=45, boxes=126, quality=0.9),
         tracklet(looks[3], track_id=4, start=60, end=60.4, boxes=11),
         tracklet(looks[3], track_id=5, start=80, end=80.4, boxes=11),
