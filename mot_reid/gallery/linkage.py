@@ -111,8 +111,7 @@ def sparse_linkage(
         ``(M, 3)`` as above.
     """
     size = [1.0] * count if weights is None else weights.tolist()
-    kept = _joinable(rows, columns, distances <= threshold, count)
-    rows, columns, distances = rows[kept], columns[kept], distances[kept]
+    rows, columns, distances = _joinable(rows, columns, distances, count, threshold)
     # For each pair of clusters: sum over their near pairs of weight times (distance - missing).
     gain: list[dict[int, float]] = [{} for _ in range(count)]
     for first, second, distance in zip(rows.tolist(), columns.tolist(), distances.tolist(), strict=True):
@@ -168,12 +167,16 @@ def sparse_linkage(
     return np.array(merges, np.float64).reshape(-1, 3)
 
 
-def _joinable(rows: Rows, columns: Rows, near: NDArray[np.bool_], count: int) -> NDArray[np.bool_]:
-    """Which pairs ``(E,)`` can come to lie in one cluster.
+def _joinable(
+    rows: Rows, columns: Rows, distances: Floats, count: int, threshold: float
+) -> tuple[Rows, Rows, Floats]:
+    """The pairs that can come to lie in one cluster.
 
     A mean is no smaller than the least of what it is a mean of: clusters merge only if a pair of them is
     near, so that whatever no chain of near pairs joins can be left out from the start.
     """
+    near = distances <= threshold
     graph = sparse.coo_array((np.ones(near.sum()), (rows[near], columns[near])), (count, count))
     _, component = connected_components(graph, directed=False)
-    return np.asarray(component[rows] == component[columns])
+    kept = component[rows] == component[columns]
+    return rows[kept], columns[kept], distances[kept]
