@@ -98,7 +98,9 @@ class CameraConfig(Settings):
 class MotionConfig(Settings):
     """Settings of the Kalman filter. Standard deviations are fractions of the box's width and height."""
 
-    position_std: float = setting(0.05, "noise of a measured or predicted position, a frame", low=1e-6)
+    position_std: float = setting(
+        0.05, "noise of a predicted position, a frame; of a measured one twice that at 30 a second", low=1e-6
+    )
     velocity_std: float = setting(0.005, "noise of the velocity, a frame of 30 a second", low=1e-6)
 
 

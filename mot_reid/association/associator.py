@@ -15,6 +15,7 @@ from mot_reid.association.cascade import Stage, checked_cascade
 from mot_reid.association.classes import agreement
 from mot_reid.association.clock import Clock
 from mot_reid.association.crowding import best_of_each_spot
+from mot_reid.association.innovations import Innovations
 from mot_reid.association.presets import CASCADES, PUBLISHED
 from mot_reid.association.reentry import IdChange, Returns, nearest_others, recognise
 from mot_reid.association.rhythm import DetectorRhythm
@@ -91,6 +92,7 @@ class Associator(KeepsAttributes):
         self._clock = Clock(fps)
         self._rhythm = DetectorRhythm()
         self._returns = Returns()
+        self._innovations = Innovations()
         self.id_changes: list[IdChange] = []
         self._number = 0
         self.embeddable = self.embedded = self.left_out = 0
@@ -137,11 +139,11 @@ class Associator(KeepsAttributes):
                 tracks = run("report", self._coast, affine, motion)
                 return tracks if detections is None else Tracks.empty()
             frame = self._matched(detections, affine, embed, motion)
-        run("update", lifecycle.update, frame, motion, self._returns)
+        run("update", lifecycle.update, frame, motion, self._returns, self._innovations)
         run("start", lifecycle.start, frame, motion)
         run("confirm", lifecycle.confirm, frame)
         self.id_changes = run("return", self._returned, frame) if frame.gates_after is not None else []
-        tracks = run("report", lifecycle.report, frame)
+        tracks = run("report", lifecycle.report, frame, self._innovations)
         run("retire", lifecycle.retire, frame)
         return tracks
 
@@ -238,6 +240,7 @@ class Associator(KeepsAttributes):
             border=self._border.xyxy,
             overlapping=self._overlapping(xyxy, detections.classes),
             motion=motion,
+            certainty=kalman.certainty(clock.interval),
             rules=self._rules,
             appearance_share=share,
             gates_after=self._returns.neighbours.gates if same else None,

@@ -7,6 +7,7 @@ from mot_reid import kernels
 from mot_reid.association.candidates import LONGER
 from mot_reid.association.classes import doubles, vote
 from mot_reid.association.confidence import revival_confidence
+from mot_reid.association.innovations import Innovations
 from mot_reid.association.reentry import Returns
 from mot_reid.association.state import UNMATCHED, FrameState
 from mot_reid.association.tracklets import Status, TrackletTable
@@ -24,6 +25,8 @@ Rows = NDArray[np.intp]
 _UNACTIVATED_HITS = 30
 # So many are remembered at the most of those who may return: however many pass, a frame costs no more.
 _MOST_LOST = 300
+# Detections after which a filter has settled.
+_SETTLED = 4
 # A box of which less is covered is not hidden, and its object would be seen.
 _HIDDEN_COVER = 0.5
 # A hidden track is reported for half as many frames as it was seen in, at most: of those reported for longer
@@ -31,7 +34,7 @@ _HIDDEN_COVER = 0.5
 _SEEN_PER_HIDDEN = 2
 
 
-def update(frame: FrameState, motion: MotionConfig, returns: Returns) -> None:
+def update(frame: FrameState, motion: MotionConfig, returns: Returns, innovations: Innovations) -> None:
     """Moves the matched tracklets to where their detections are, and remembers how these look."""
     rows, states = frame.tracklets.rows, frame.tracklets.states
     matched = (frame.detection_of != UNMATCHED).nonzero()[0]
@@ -43,9 +46,11 @@ def update(frame: FrameState, motion: MotionConfig, returns: Returns) -> None:
         if frame.gates_after is not None:
             returns.begin(frame, frame.revived.tracks)
         _revive(frame, motion)
-    kalman.update(
-        states, matched, measured, motion, frame.levels[chosen] if frame.rules.score_noise else None
-    )
+    if frame.rules.filter_share is None:
+        again = (frame.ages[matched] <= 1.01 * frame.elapsed) & (rows["hits"][matched] >= _SETTLED)
+        innovations.take(states, matched, measured, rows["innovation"], again)
+    certainty = frame.certainty * frame.levels[chosen] if frame.rules.score_noise else None
+    kalman.update(states, matched, measured, motion, certainty)
     vote(frame.tracklets, matched, frame.detections.classes[chosen], scores)
     rows["score"][matched] = scores
     rows["last_seen"][matched] = frame.time
@@ -132,7 +137,7 @@ def confirm(frame: FrameState) -> None:
         frame.tracklets.confirm(tentative[rows["hits"][tentative] >= enough])
 
 
-def report(frame: FrameState) -> Tracks:
+def report(frame: FrameState, innovations: Innovations) -> Tracks:
     """Gives the confirmed tracks seen in this frame, then those just hidden by them."""
     rows = frame.tracklets.rows
     index = (frame.track_of != UNMATCHED).nonzero()[0]
@@ -140,7 +145,9 @@ def report(frame: FrameState) -> Tracks:
     reported = rows["status"][chosen] == Status.CONFIRMED
     index, chosen = index[reported], chosen[reported]
     position = frame.tracklets.states.position
-    xyxy = kernels.smoothed(frame.measured, index, position, chosen, frame.rules.filter_share)
+    share = frame.rules.filter_share
+    shares = innovations.filter_shares if share is None else np.full(4, float(share))
+    xyxy = kernels.smoothed(frame.measured, index, position, chosen, shares)
     detection_index = frame.original_rows[index]
     hidden, hidden_boxes = _hidden(frame, xyxy)
     if hidden.size:

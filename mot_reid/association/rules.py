@@ -14,11 +14,11 @@ class Rules:
         score_noise: a detection with a lower score says less about the place.
         duplicate_iou: a new track may not overlap a followed one by more (IoU); with 0.4 people side by side
             are missed.
-        filter_share: share of the filter's box in the one that is reported, the rest is the detection's: at
-            30 frames a second the filter alone does as well, at the 7 of PETS09-S2L1 it lags behind.
+        filter_share: share of the filter's box in the one that is reported, the rest is the detection's; None
+            for what the innovations tell: an exact detector is believed, a noisy one smoothed.
     """
 
     plain_scores: bool = False
     score_noise: bool = True
     duplicate_iou: float = 0.5
-    filter_share: float = 0.5
+    filter_share: float | None = None

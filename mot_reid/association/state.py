@@ -52,6 +52,7 @@ class FrameState:
             area, tracklets ascending. The overlap is IoU times the squared IoU of heights, and less where
             their classes differ, see `mot_reid.association.classes.agreement`.
         motion: settings of the Kalman filter.
+        certainty: how sure a measured place is, see `mot_reid.motion.kalman.certainty`.
         rules: of the method.
         appearance_share: the share of the confident detections whose embeddings there are, all in all; 0 for
             motion alone.
@@ -86,6 +87,7 @@ class FrameState:
     border: NDArray[np.float64]
     overlapping: tuple[Rows, Rows, NDArray[np.float64]]
     motion: MotionConfig = field(default_factory=MotionConfig)
+    certainty: float = 1.0
     rules: Rules = field(default_factory=Rules)
     appearance_share: float = 0.0
     appearance: AppearanceDistances | None = None

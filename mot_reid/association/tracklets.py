@@ -36,6 +36,7 @@ _ROW = np.dtype(
         ("drift", np.float64, 2),  # what the camera's motion made of the place since then, pixels
         ("carried", np.float64),  # the furthest that it was, heights
         ("id_confidence", np.float32),  # that this is still the object that got the id
+        ("innovation", np.float64, 4),  # of the last detection, see `mot_reid.association.innovations`
         ("at_edge", np.bool_),  # the last detection was cut off by the picture's edge, or nearly
     ],
     align=True,

@@ -10,6 +10,7 @@ __all__ = [
     "LEAST_SIZE",
     "LEAST_SQUARE",
     "LEAST_TOUCHES",
+    "MOST_INNOVATION",
     "OUTWARDS",
     "PRIOR_TRACKS",
     "SAME_PIXEL",
@@ -32,6 +33,8 @@ class Status:
 LEAST_SIDE = 1.0
 # Scores below this do not raise the noise of a measurement further.
 LEAST_SCORE = 0.1
+# Innovations count for no more than this share of a box's side: the few largest shall not speak for all.
+MOST_INNOVATION = 0.3
 # No box and no union of boxes is smaller, and nothing is divided by less.
 LEAST_SIZE = 1e-12
 # Up to so many pairs, it takes less time to look at all of them than to sort.

@@ -25,6 +25,7 @@ __all__ = [
     "NOMINAL_INTERVAL",
     "KalmanStates",
     "at_interval",
+    "certainty",
     "initiate",
     "predict",
     "squared_distances",
@@ -35,6 +36,8 @@ __all__ = [
 
 NOMINAL_INTERVAL = 1 / 30
 """Seconds from frame to frame for which the noise of the velocity is set."""
+# A measured place is so many times less sure than one predicted from the frame before, at that interval.
+_MEASURED_FACTOR = 2.0
 # A new track's uncertainty, as multiples of the noise of one frame (DeepSORT's values).
 _INITIAL_POSITION_FACTOR = 2.0
 _INITIAL_VELOCITY_FACTOR = 10.0
@@ -89,6 +92,19 @@ def at_interval(config: MotionConfig, seconds: float) -> MotionConfig:
     ``docs/notes/2026-11-29-association.md``.)
     """
     return replace(config, velocity_std=config.velocity_std * (seconds / NOMINAL_INTERVAL) ** 0.5)
+
+
+def certainty(seconds: float) -> float:
+    """How sure a measured place is beside one predicted from the frame before, so many seconds ago.
+
+    A detector errs alike at any rate; where people are in the next frame is the surer the sooner it comes:
+    its variance grows with the interval. Measurements at 30 frames a second have twice the noise of a
+    prediction, at 7.5 the same (docs/notes/2026-11-30-association.md).
+
+    Returns:
+        What the scores of measurements are multiplied by in `update`.
+    """
+    return (seconds / NOMINAL_INTERVAL) ** 0.5 / _MEASURED_FACTOR
 
 
 def initiate(measurements: Floats, config: MotionConfig) -> KalmanStates:

@@ -209,14 +209,17 @@ def test_nobody_hidden_is_reported_when_the_setting_says_so() -> None:
     assert ids(step(tracker, people((10, 20)))) == [2]
 
 
-def test_what_is_reported_lies_halfway_between_the_detection_and_the_filter() -> None:
+def test_what_is_reported_lies_between_the_detection_and_the_filter() -> None:
     tracker = Associator()
     for _ in range(10):
         np.testing.assert_allclose(step(tracker, people((0, 0))).xyxy, people((0, 0)).xyxy, atol=1e-4)
     left, top, right, bottom = step(tracker, people((6, 0))).xyxy[0].tolist()
     filtered = tracker._table.states.position[0, 0] - 20
     assert 0 < filtered < 6
-    assert (left, top, right - left, bottom) == pytest.approx(((filtered + 6) / 2, 0, 40, 100), abs=1e-4)
+    share = tracker._innovations.filter_shares[0]
+    assert 0.7 < share < 0.8
+    reported = share * filtered + (1 - share) * 6
+    assert (left, top, right - left, bottom) == pytest.approx((reported, 0, 40, 100), abs=1e-4)
 
 
 def test_of_two_claims_the_longer_loss_is_the_weaker() -> None:

@@ -30,6 +30,11 @@ def test_the_velocitys_noise_grows_with_the_root_of_the_interval(fps: float, fac
     assert changed.velocity_std == pytest.approx(0.003 * factor)
 
 
+def test_a_measured_place_is_the_surer_the_longer_nobody_looked() -> None:
+    assert kalman.certainty(1 / 30) == pytest.approx(0.5)
+    assert kalman.certainty(1 / 7.5) == pytest.approx(1)
+
+
 def test_who_starts_to_run_is_followed_where_few_frames_show_it() -> None:
     standing, faster_and_faster = [0] * 10, list(range(0, 31, 3))
     steps = standing + faster_and_faster

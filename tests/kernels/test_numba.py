@@ -99,7 +99,27 @@ def test_pairs_of_boxes(seed: int, some: int, others: int) -> None:
     settings = *classes, np.array([5, 5, 40, np.inf]), 4.0
     same(lambda module: module.within_reach(plain.centres(a), plain.centres(b), *settings))
     measured, predicted, picked = plain.centres(a), plain.centres(b), np.arange(min(some, others))
-    same(lambda module: module.smoothed(measured, picked, predicted, picked[::-1], 0.7))
+    same(
+        lambda module: module.smoothed(
+            measured, picked, predicted, picked[::-1], np.array([0, 0.3, 0.7, 1.5])
+        )
+    )
+
+
+@given(SEEDS, COUNTS)
+def test_innovations(seed: int, count: int) -> None:
+    random = np.random.default_rng(seed)
+    states = filtered(random, count)
+    rows = random.permutation(count)[: count // 2]
+    measured, again = random.normal(0, 30, (len(rows), 4)), random.random(len(rows)) < 0.5
+    before = random.normal(0, 0.1, (count, 4))
+
+    def innovate(module: Any) -> list[np.ndarray]:
+        last = before.copy()
+        sums, pairs = module.innovate(states[0].T, rows, measured, last, again)
+        return [sums, np.array(pairs), last]
+
+    same(innovate)
 
 
 @given(SEEDS, COUNTS)

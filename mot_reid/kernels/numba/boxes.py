@@ -4,7 +4,17 @@ import numpy as np
 from numba import types
 
 from mot_reid.kernels.constants import FEW, LEAST_SIZE
-from mot_reid.kernels.numba.compiling import BOXES, CLASSES, F8, FOUND, PICTURED, ROWS, WEIGHTS, compiled
+from mot_reid.kernels.numba.compiling import (
+    BOXES,
+    CLASSES,
+    F8,
+    FLOATS,
+    FOUND,
+    PICTURED,
+    ROWS,
+    WEIGHTS,
+    compiled,
+)
 
 __all__ = [
     "centres",
@@ -28,14 +38,15 @@ def corners(boxes):
     return xyxy
 
 
-@compiled(types.Array(F8, 2, "C"), BOXES, ROWS, BOXES, ROWS, F8)
-def smoothed(measured, index, predicted, chosen, share):
+@compiled(types.Array(F8, 2, "C"), BOXES, ROWS, BOXES, ROWS, FLOATS)
+def smoothed(measured, index, predicted, chosen, shares):
     xyxy = np.empty((len(index), 4))
     for k in range(len(index)):
         for side in range(2):
             a, b = measured[index[k]], predicted[chosen[k]]
-            centre = (1 - share) * a[side] + share * b[side]
-            half = ((1 - share) * a[2 + side] + share * b[2 + side]) / 2
+            place, length = shares[side], shares[2 + side]
+            centre = (1 - place) * a[side] + place * b[side]
+            half = ((1 - length) * a[2 + side] + length * b[2 + side]) / 2
             xyxy[k, side], xyxy[k, 2 + side] = centre - half, centre + half
     return xyxy
 

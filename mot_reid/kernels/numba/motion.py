@@ -2,12 +2,13 @@
 
 import math
 
+import numpy as np
 from numba import types
 
-from mot_reid.kernels.constants import LEAST_SCORE, LEAST_SIDE, Status
-from mot_reid.kernels.numba.compiling import BOXES, F8, FLOATS, ROWS, compiled, taken
+from mot_reid.kernels.constants import LEAST_SCORE, LEAST_SIDE, MOST_INNOVATION, Status
+from mot_reid.kernels.numba.compiling import BOXES, F8, FLOATS, MASKS, ROWS, compiled, taken
 
-__all__ = ["carry", "coast", "predict", "update", "warp"]
+__all__ = ["carry", "coast", "innovate", "predict", "update", "warp"]
 
 # numba takes numbers from outside, not classes.
 _LOST = Status.LOST
@@ -53,6 +54,27 @@ def coast(values, status, ages, longest):
         if status[n] == _LOST:
             for axis in range(0 if ages[n] > longest else 2, 4):
                 values[1, axis, n] = 0
+
+
+@compiled(
+    types.Tuple((types.Array(F8, 2, "C"), types.intp)),
+    *(BOXES, ROWS, BOXES, types.Array(F8, 2, "A"), MASKS),
+)
+def innovate(position, rows, measured, last, again):
+    sums, count = np.zeros((2, 4)), 0
+    for k in range(len(rows)):
+        n = rows[k]
+        for axis in range(4):
+            side = max(position[n, 2 + axis % 2], LEAST_SIDE)
+            now = (measured[k, axis] - position[n, axis]) / side
+            now = min(max(now, -MOST_INNOVATION), MOST_INNOVATION)
+            if again[k]:
+                before = last[n, axis]
+                sums[0, axis] += before * now
+                sums[1, axis] += (before * before + now * now) / 2
+            last[n, axis] = now
+        count += again[k]
+    return sums, count
 
 
 @compiled(types.void, types.Array(F8, 3, "A"), ROWS, BOXES, FLOATS, F8)

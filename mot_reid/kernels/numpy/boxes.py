@@ -25,7 +25,7 @@ def corners(boxes: Array) -> Array:
     return cxcywh_to_xyxy(boxes)
 
 
-def smoothed(measured: Array, index: Rows, predicted: Array, chosen: Rows, share: float) -> Array:
+def smoothed(measured: Array, index: Rows, predicted: Array, chosen: Rows, shares: Array) -> Array:
     """Corners ``(K, 4)`` of boxes between measured ones and those of the filter.
 
     Args:
@@ -33,9 +33,9 @@ def smoothed(measured: Array, index: Rows, predicted: Array, chosen: Rows, share
         index: ``(K,)`` which of them.
         predicted: ``(T, 4)`` likewise.
         chosen: ``(K,)`` which of them.
-        share: of the filter's.
+        shares: ``(4,)`` of the filter's, by coordinate.
     """
-    return cxcywh_to_xyxy((1 - share) * measured[index] + share * predicted[chosen])
+    return cxcywh_to_xyxy((1 - shares) * measured[index] + shares * predicted[chosen])
 
 
 def centres(xyxy: Array) -> Array:

@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from mot_reid.kernels.constants import LEAST_SCORE, LEAST_SIDE, Status
+from mot_reid.kernels.constants import LEAST_SCORE, LEAST_SIDE, MOST_INNOVATION, Status
 
-__all__ = ["carry", "coast", "predict", "update", "warp"]
+__all__ = ["carry", "coast", "innovate", "predict", "update", "warp"]
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -73,6 +73,30 @@ def update(values: Array, rows: Rows, measured: Array, scores: Array, position_v
     p_xv -= gain_x * p_xv
     p_xx -= gain_x * p_xx
     values[:, :, rows] = chosen
+
+
+def innovate(
+    position: Array, rows: Rows, measured: Array, last: Array, again: NDArray[np.bool_]
+) -> tuple[Array, int]:
+    """Compares what was measured with what was expected, and with how that came out last time.
+
+    Args:
+        position: ``(T, 4)`` expected centre x, centre y, width, height.
+        rows: ``(K,)`` which of them were measured.
+        measured: ``(K, 4)`` likewise.
+        last: ``(T, 4)`` the innovations as shares of the sides, bounded; those measured are written into.
+        again: ``(K,)`` whose innovation before is to be compared with this one.
+
+    Returns:
+        Sums over those ``(2, 4)``: of the products of the two, and of their mean squares; and how many.
+    """
+    expected = position[rows]
+    sides = np.maximum(expected[:, [2, 3, 2, 3]], LEAST_SIDE)
+    now = np.clip((measured - expected) / sides, -MOST_INNOVATION, MOST_INNOVATION)
+    pairs = last[rows][again], now[again]
+    last[rows] = now
+    sums = np.stack([(pairs[0] * pairs[1]).sum(axis=0), (pairs[0] ** 2 + pairs[1] ** 2).sum(axis=0) / 2])
+    return sums, len(pairs[0])
 
 
 def warp(values: Array, affine: Array) -> None:
