@@ -6,6 +6,7 @@ import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ import numpy as np
 
 from mot_reid.analytics import Analytics, Observations, Scene
 from mot_reid.app.frames import encode
+from mot_reid.app.live_people import LivePeople
+from mot_reid.gallery.sources import source_label
 from mot_reid.pipeline.counting import SceneFile, read_scene
 from mot_reid.pipeline.event_log import EventLog
 from mot_reid.structures import Tracks
@@ -137,16 +140,22 @@ class Camera:
     Args:
         settings: of the camera.
         make_tracker: makes its tracker, with models that it may share.
+        people: remembers who is seen, over all cameras; None for nobody.
 
     Attributes:
         settings: as above.
         number: of the newest picture, counted since the start; 0 before the first.
     """
 
-    def __init__(self, settings: CameraSettings, make_tracker: Callable[[], Tracker]) -> None:
+    def __init__(
+        self,
+        settings: CameraSettings,
+        make_tracker: Callable[[], Tracker],
+        people: LivePeople | None = None,
+    ) -> None:
         self.settings = settings
         self.number = 0
-        self._make_tracker = make_tracker
+        self._make_tracker, self._everybody = make_tracker, people
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
@@ -258,11 +267,19 @@ class Camera:
 
     def _follow(self, tracker: Tracker, log: EventLog | None) -> None:
         """Tracks the source to its end."""
-        with open_source(self.settings.source) as opened:
+        with ExitStack() as stack:
+            opened = stack.enter_context(open_source(self.settings.source))
             source = opened if opened.info.live else LiveFile(opened)
             names = tracker.class_names
             overlay = Overlay(True, 30, names)
             self._offsets = self._reached
+            recorder = None
+            if self._everybody is not None:
+                recorder = self._everybody.recorder(
+                    self.settings.name, source_label(self.settings.source), tracker
+                )
+            if recorder is not None:
+                stack.callback(recorder.close)
             last = time.monotonic()
             for frame, tracks in track(source, tracker=tracker):
                 if self._stop.is_set():
@@ -271,6 +288,8 @@ class Camera:
                 moved = replace_ids(tracks, self._offsets[0])
                 self._count(frame, moved, source.info.name, log)
                 self._remember(frame.image, moved)
+                if recorder is not None:
+                    recorder.update(moved, frame.image, frame.number, self._reached[2] - self._offsets[2])
                 drawn = overlay.draw(frame.image, moved)
                 self._show(drawn, len(moved), time.monotonic() - last)
                 last = time.monotonic()

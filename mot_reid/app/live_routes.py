@@ -11,12 +11,18 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from mot_reid.app.live import Camera
+from mot_reid.app.live_people import LivePeople
 
 __all__ = ["live_routes"]
 
 
-def live_routes(cameras: Sequence[Camera]) -> list[Route]:
-    """The addresses below ``/api/live``; cameras are numbered there."""
+def live_routes(cameras: Sequence[Camera], people: LivePeople | None = None) -> list[Route]:
+    """The addresses below ``/api/live``; cameras are numbered there.
+
+    Args:
+        cameras: those watched.
+        people: who was seen over all of them; None where nobody remembers.
+    """
 
     def on_camera(path: str, method: str, answer: Callable[[Camera, Request], Any]) -> Route:
         def endpoint(request: Request) -> Response:
@@ -49,8 +55,18 @@ def live_routes(cameras: Sequence[Camera]) -> list[Route]:
         camera.forget()
         return camera.status()
 
+    def today(request: Request) -> Response:
+        if people is None:
+            raise HTTPException(404, "there is no gallery")
+        return JSONResponse(people.today())
+
+    def face(request: Request) -> Response:
+        return _jpeg(None if people is None else people.crop(request.path_params["row"]))
+
     return [
         Route("/api/live", overview),
+        Route("/api/live/today", today),
+        Route("/api/live/today/{row:int}", face),
         on_camera("/picture", "GET", picture),
         on_camera("/people", "GET", lambda camera, _: camera.people()),
         on_camera("/people", "DELETE", forget),

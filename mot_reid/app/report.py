@@ -39,7 +39,8 @@ figure img { display: block; height: 128px; width: auto; } figcaption { font-siz
 figure img.heat { max-width: 100%; height: auto; } details { margin: .5rem 0; } h2 { break-after: avoid; }
 .row { display: flex; gap: 2px; } .wider figcaption { max-width: 18rem; } .key { margin-right: .8rem; }
 .key i { display: inline-block; width: .8rem; height: .8rem; }
-@media print { body { max-width: none; } section { break-before: page; } }
+@media print { body { max-width: none; } section + section { break-before: page; } tr { break-inside: avoid; }
+  * { print-color-adjust: exact; } details::details-content { content-visibility: visible; } }
 """
 
 
@@ -121,19 +122,22 @@ def _timeline(run: Run) -> str:
 def _lanes(
     lanes: Sequence[tuple[str, Sequence[tuple[float, float, str, str]]]], end: float, what: str
 ) -> str:
-    """Lanes over time: names, and for each from, to (seconds), colour and where."""
+    """Lanes over time: names, and for each from, to (seconds), colour and where; one band for each place."""
     marks = []
+    places = sorted({where for _, spans in lanes for _, _, _, where in spans})
+    step, band = (18, 12) if len(places) < 2 else (7 * len(places) + 6, 6)
     for place, (name, spans) in enumerate(lanes):
-        y = 18 * place
-        marks.append(f'<text x="0" y="{y + 12}">{escape(name[:22])}</text>')
+        y = step * place
+        marks.append(f'<text x="0" y="{y + step / 2 + 4:.0f}">{escape(name[:22])}</text>')
         for start, stop, colour, where in spans:
+            top = y + 3 + 7 * places.index(where)
             across = max(1.5, (stop - start) * 880 / end)
             marks.append(
-                f'<rect x="{120 + start * 880 / end:.1f}" y="{y + 3}" width="{across:.1f}" height="12" '
+                f'<rect x="{120 + start * 880 / end:.1f}" y="{top}" width="{across:.1f}" height="{band}" '
                 f'fill="{colour}"><title>{escape(name)}{f", {escape(where)}" if where else ""}: '
                 f"{_clock(start)} to {_clock(stop)}</title></rect>"
             )
-    tall = 18 * len(lanes) + 20
+    tall = step * len(lanes) + 20
     for tick in range(6):
         x = 120 + 176 * tick
         marks.append(f'<text x="{min(x, 960)}" y="{tall - 4}">{_clock(tick / 5 * end)}</text>')
@@ -199,7 +203,7 @@ def _heat(run: Run, analytics: Analytics) -> str:
 def _people(run: Run) -> str:
     reader = run.reader()
     if reader is None:
-        return f"<p>No pictures: {escape(run.summary()['no_pictures'])}.</p>"
+        return f"<p>No pictures: {escape(run.no_pictures)}.</p>"
     rows = run.state.rows
     chosen = best_rows(rows, run.size())
     counts = {int(track): int(n) for track, n in zip(*np.unique(rows.ids, return_counts=True), strict=True)}

@@ -38,7 +38,7 @@ def _frame(run: Run, request: Request, body: Any) -> Response:
     width = min(max(int(request.query_params.get("width", "0") or 0), 0), 4096)
     data = None if reader is None else reader.jpeg(request.path_params["number"], width)
     if data is None:
-        raise HTTPException(404, "no such frame")
+        raise HTTPException(404, run.no_pictures or "no such frame")
     return Response(data, media_type="image/jpeg", headers={"cache-control": "private, max-age=300"})
 
 

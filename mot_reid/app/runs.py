@@ -63,7 +63,7 @@ class Run:
     def __init__(self, key: str, folder: Path, video: Path | None = None) -> None:
         self.key, self.folder = key, folder
         self._video = video
-        self._lock = threading.RLock()
+        self._lock, self._opening = threading.RLock(), threading.Lock()
         self._file: TrackColumns | None = None
         self._found: Columns | None = None
         self._shown: Columns | None = None
@@ -170,7 +170,7 @@ class Run:
 
     def summary(self) -> dict[str, Any]:
         """What the page needs to know of the run, first of all."""
-        lanes, names = self.columns.lanes(), self.names
+        lanes, names, pictures = self.columns.lanes(), self.names, self.pictures()
         width, height = self.size()
         held, undone = active(self._log)
         return {
@@ -183,9 +183,9 @@ class Run:
             "classes": {str(number): name for number, name in self.file.class_names.items()},
             "tracks": lanes,
             "names": {str(track): name for track, name in names.items()},
-            "pictures": self.reader() is not None,
+            "pictures": pictures is not None,
             "no_pictures": self._no_video,
-            "drawn": self._reader is not None and self._reader.path.name == FORMATS["video"].file,
+            "drawn": pictures is not None and pictures.name == FORMATS["video"].file,
             "corrections": [dict(entry) for entry in held[-200:]],
             "held": len(held),
             "can_redo": len(undone),
@@ -194,24 +194,32 @@ class Run:
             "run": {key: self.file.summary.get(key) for key in ("complete", "error", "seconds", "models")},
         }
 
-    def reader(self) -> FrameReader | None:
-        """What gives the pictures, or None where they are not there."""
+    def pictures(self) -> Path | None:
+        """Where the pictures are: the video that was given, the run's, or what was drawn; None if nowhere."""
         with self._lock:
-            if self._reader is None and not self._no_video:
-                location = str((self.file.summary.get("source") or {}).get("location") or "")
-                drawn = self.folder / FORMATS["video"].file
-                places = [self._video, Path(location) if location else None, drawn]
-                for place in places:
-                    if place is not None and place.exists():
-                        try:
-                            self._reader = FrameReader(place)
-                            break
-                        except SourceError as error:
-                            self._no_video = str(error)
-                else:
-                    self._no_video = (
-                        self._no_video or "the video is not where it was; --video says where it is"
-                    )
+            if self._no_video:
+                return None
+            location = str((self.file.summary.get("source") or {}).get("location") or "")
+            places = [self._video, Path(location) if location else None, self.folder / FORMATS["video"].file]
+            found = next((place for place in places if place is not None and place.exists()), None)
+            if found is None:
+                self._no_video = "the video is not where it was; --video says where it is"
+            return found
+
+    @property
+    def no_pictures(self) -> str:
+        """Why there are no pictures; empty where there are, as far as is known."""
+        return self._no_video
+
+    def reader(self) -> FrameReader | None:
+        """What gives the pictures, opened when it is first needed; None where they are not there."""
+        with self._opening:  # a long video takes a while, in which tracks are shown
+            place = self.pictures() if self._reader is None else None
+            if place is not None:
+                try:
+                    self._reader = FrameReader(place)
+                except SourceError as error:
+                    self._no_video = str(error)
             return self._reader
 
     def place(self) -> Path | None:
@@ -275,7 +283,12 @@ class Run:
             with open(self.folder / CORRECTIONS, "a", encoding="utf-8") as file:
                 file.write(line + "\n")
             self._log.append(clean)
-            self._show(new)
+            if not active(self._log)[0]:
+                self._show(None)
+            elif new.rows is state.rows:  # a name: the boxes are those that are shown
+                self._state = new
+            else:
+                self._show(new)
 
     def crop(self, track: int) -> bytes | None:
         """The best picture of a track as JPEG; None where there is none."""

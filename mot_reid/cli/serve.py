@@ -19,7 +19,11 @@ def serve(
         typer.Argument(metavar="RUNS", help="Output folders of `mot-reid track`, or folders of such."),
     ] = None,
     gallery: Annotated[
-        str | None, typer.Option(help="A gallery in which people are looked for, see `mot-reid gallery`.")
+        str | None,
+        typer.Option(
+            help="A gallery in which people are looked for, see `mot-reid gallery`; with --cameras it"
+            " remembers who they see, and says who was seen today over all of them."
+        ),
     ] = None,
     cameras: Annotated[
         Path | None, typer.Option(help="YAML file with live cameras; see docs/browser.md.")
@@ -58,30 +62,33 @@ def serve(
 
     \b
     mot-reid serve out/
-    mot-reid serve --cameras cameras.yaml
+    mot-reid serve --cameras cameras.yaml --gallery seen/
     mot-reid serve out/ --video street=/videos/street.mp4
     """
     with usage_errors():
         require("starlette", "serve")
         require("uvicorn", "serve")
+        from mot_reid.app.live_people import LivePeople
         from mot_reid.app.live_routes import live_routes
         from mot_reid.app.people import People
         from mot_reid.app.runs import runs_in
         from mot_reid.app.safety import is_loopback
         from mot_reid.app.server import make_app
+        from mot_reid.gallery.opening import gallery_exists
 
         if not runs and cameras is None:
             raise UsageError("serve: expected the output folder of a run, or --cameras FILE")
         places = dict(place_of("--video", entry) for entry in video or [])
         truths = dict(place_of("--truth", entry) for entry in truth or [])
         shown = runs_in(runs or [], places, truths)
-        watched = _cameras(cameras, config)
+        together = LivePeople(gallery) if gallery is not None and cameras is not None else None
+        watched = _cameras(cameras, config, together)
     if token is None and not is_loopback(host):
         token = secrets.token_urlsafe(24)
     names = {"localhost", "127.0.0.1", "[::1]", host.lower()}
     hosts = frozenset(names) if is_loopback(host) else frozenset()
-    more = live_routes(watched)
-    kept = None if gallery is None else open_gallery(gallery)
+    more = live_routes(watched, together)
+    kept = None if gallery is None or (watched and not gallery_exists(gallery)) else open_gallery(gallery)
     if kept is not None:
         more += _search(kept, shown)
     app = make_app(
@@ -90,7 +97,11 @@ def serve(
         token=token or "",
         routes=more,
         people=People(shown, kept),
-        features=[*(["search"] if gallery is not None else []), *(["live"] if watched else [])],
+        features=[
+            *(["search"] if kept is not None else []),
+            *(["live"] if watched else []),
+            *(["today"] if together else []),
+        ],
     )
     _serve(app, shown, watched, host, port, token or "")
 
@@ -120,14 +131,14 @@ def _serve(app: Any, shown: list[Any], watched: list[Any], host: str, port: int,
             camera.stop(3)
 
 
-def _cameras(path: Path | None, config: Path | None) -> list[Any]:
+def _cameras(path: Path | None, config: Path | None, people: Any) -> list[Any]:
     if path is None:
         return []
     from mot_reid.app.live import Camera, read_cameras, trackers
 
     settings = read_cameras(path)
     make = trackers(settings, config)
-    return [Camera(entry, make) for entry in settings]
+    return [Camera(entry, make, people) for entry in settings]
 
 
 def open_gallery(place: str) -> Any:

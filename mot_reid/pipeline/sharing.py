@@ -11,6 +11,7 @@ import numpy as np
 
 from mot_reid.appearance.base import Embedder, as_embedder
 from mot_reid.detection.base import Detector, as_detector
+from mot_reid.gallery.fingerprint import embedder_fingerprint
 from mot_reid.structures import Detections
 from mot_reid.typing import Boxes, Embeddings, Image
 
@@ -124,6 +125,11 @@ class SharedEmbedder(Embedder):
         self.name, self.frames_at_once = embedder.name, embedder.frames_at_once
         self._direct = embedder.calls_at_once > 1
         self._embed = Combiner(self._of_pairs, self.frames_at_once, lambda pair: pair[0].shape)
+
+    @property
+    def fingerprint(self) -> str:
+        """The embedder's own: what it embeds can be compared with what this does."""
+        return embedder_fingerprint(self._embedder)[1]
 
     def embed(self, frame: Image, xyxy: Boxes) -> Embeddings:
         """See `Embedder.embed`."""

@@ -170,3 +170,50 @@ def test_cameras_on_the_page(
     finally:
         for camera in cameras:
             camera.stop()
+
+
+class Bright(Blocks):
+    """An embedder of boxes: their mean colour, spread out."""
+
+    name = "bright"
+
+    def embed(self, frame: Image, xyxy: np.ndarray) -> np.ndarray:
+        rows = [frame[y1:y2, x1:x2].reshape(-1, 3).mean(axis=0) - 90 for x1, y1, x2, y2 in xyxy.astype(int)]
+        found = np.array(rows, np.float32).reshape(-1, 3)
+        return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-6)
+
+
+def test_who_was_seen_today_is_a_person_over_all_cameras(
+    browser: Any, pictures: Path, tmp_path: Path, serve: Callable[[Any], str]
+) -> None:
+    """Two cameras that see the same two people, who come back under new ids: two people are told."""
+    from mot_reid.app.live_people import LivePeople
+    from mot_reid.gallery.calibration import Calibration
+
+    people = LivePeople(tmp_path / "seen")
+
+    def embedding_tracker() -> Tracker:
+        return Tracker(detector=Blocks(), embedder=Bright(), camera_motion="none")
+
+    cameras = [Camera(CameraSettings(name, str(pictures)), embedding_tracker, people) for name in ("a", "b")]
+    for camera in cameras:
+        camera.start()
+    until(lambda: all(camera.status()["state"] == "ended" for camera in cameras))
+    gallery = people._gallery
+    assert gallery is not None
+    assert len(gallery) == 4
+    gallery.calibrate(Calibration("bright", "name:bright", (20.0, -8.0), (20.0, -1.0, -8.0)))
+    found = people.today()
+    assert found["in_all"] == 2
+    assert all({place["camera"] for place in one["places"]} == {"a", "b"} for one in found["people"])
+    app = make_app([], routes=live_routes(cameras, people), features=["live", "today"])
+    shown = Page(browser, serve(app))
+    shown.click("#tab-live")
+    shown.click("#panel-live details summary")
+    images = "[...document.querySelectorAll('#panel-live .cards img')]"
+    loaded = f"return {images}.filter((image) => image.naturalHeight).length"
+    shown.until(lambda: shown.js(loaded) == 2, "pictures of both")
+    assert "2 people" in shown.text("#panel-live")
+    assert shown.barriers() == []
+    shown.shot("today-1280")
+    assert shown.problems() == []

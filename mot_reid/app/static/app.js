@@ -123,6 +123,8 @@ async function picture() {
       const answer = await fetch(`/api/runs/${state.run.key}/frames/${frame}?width=${width}`);
       if (!answer.ok) {
         stage.bitmap = null;
+        const { error } = await answer.json().catch(() => ({}));
+        if (error && error !== 'no such frame') say(error);
         if (frame === wanted) break;
         continue;
       }
@@ -229,6 +231,7 @@ get('forget-now').addEventListener('click', async () => {
 
 async function showKept() {
   showGallery().catch(report);
+  if (!state.run.key) return;
   const kept = await ask(`/api/runs/${state.run.key}/kept`);
   get('folder').textContent = `Folder: ${kept.folder}`;
   get('kept').replaceChildren(...kept.files.map((file) => {
@@ -353,7 +356,8 @@ async function begin() {
   state.gallery = features.includes('search');
   for (const id of ['looks-label', 'identify']) get(id).hidden = !state.gallery;
   get('lanes-choice').hidden = runs.length < 2;
-  for (const feature of features) {
+  state.features = features;
+  for (const feature of features.filter((name) => get(`tab-${name}`))) {
     get(`tab-${feature}`).hidden = false;
     const module = await import(`./${feature}.js`);
     module.begin(state, stage);
@@ -363,7 +367,7 @@ async function begin() {
   else { // cameras alone: there is nothing to play
     get('view').hidden = true;
     document.querySelector('main').classList.add('alone');
-    for (const name of ['tracks', 'count', 'correct', 'people', 'data']) get(`tab-${name}`).hidden = true;
+    for (const name of ['tracks', 'count', 'correct', 'people', 'data']) get(`tab-${name}`).hidden = name !== 'data' || !state.gallery;
     openTab(tabs.find((tab) => !tab.hidden) || tabs[0]);
   }
   document.body.dataset.ready = 'yes';

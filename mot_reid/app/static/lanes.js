@@ -3,6 +3,7 @@
 import { clock, colour, element } from './api.js';
 
 const TALL = 16; // CSS pixels of a lane
+const BAND = 6; // and of a camera in a lane of several: who is in two at once is seen in both
 const FOOT = 16; // of the times below
 const GAP = 64; // for labels
 
@@ -17,6 +18,7 @@ export class Lanes {
     this.tracks = []; // of this run, those that are shown
     this.people = null; // of all runs
     this.lanes = [];
+    this.bands = 1;
     this.wide = 1;
     canvas.addEventListener('click', (event) => this.click(event));
     this.box.addEventListener('scroll', () => this.draw());
@@ -44,17 +46,19 @@ export class Lanes {
     const second = (frame) => (frame - 1) / run.fps;
     if (this.all) {
       const { cameras, people } = this.people;
+      this.bands = Math.min(cameras.length, 8);
       this.end = Math.max(1, ...cameras.map((camera) => camera.offset + camera.frames / camera.fps));
       this.lanes = people.map((person) => ({
         label: person.label,
-        spans: person.spans.map((span) => ({ from: span.from, to: span.to, hue: span.camera + 1, span })),
+        spans: person.spans.map((span) => ({ from: span.from, to: span.to, hue: span.camera + 1, band: span.camera % this.bands, span })),
       }));
     } else {
+      this.bands = 1;
       this.end = Math.max(1 / run.fps, run.frames / run.fps);
       this.lanes = this.tracks.map((track) => ({
         label: this.state.label(track.id),
         id: track.id,
-        spans: track.spans.map(([first, last]) => ({ from: second(first), to: second(last + 1), hue: track.id })),
+        spans: track.spans.map(([first, last]) => ({ from: second(first), to: second(last + 1), hue: track.id, band: 0 })),
       }));
     }
     const legend = document.getElementById('lanes-legend');
@@ -67,9 +71,13 @@ export class Lanes {
     this.layout();
   }
 
+  get step() {
+    return this.bands > 1 ? BAND * this.bands + 4 : TALL;
+  }
+
   layout() {
     this.wide = Math.max(1, this.box.clientWidth);
-    const whole = TALL * Math.max(1, this.lanes.length) + FOOT;
+    const whole = this.step * Math.max(1, this.lanes.length) + FOOT;
     this.space.style.height = `${whole}px`;
     this.tall = Math.min(whole, parseFloat(getComputedStyle(this.box).maxHeight) || 288);
     this.ratio = Math.min(devicePixelRatio || 1, 2);
@@ -98,29 +106,33 @@ export class Lanes {
     paper.font = '11px system-ui, sans-serif';
     paper.textBaseline = 'middle';
     const { per } = this;
-    const first = Math.floor(top / TALL);
-    const last = Math.min(this.lanes.length, Math.ceil((top + this.tall - FOOT) / TALL));
+    const { step } = this;
+    const band = this.bands > 1 ? BAND : TALL - 6;
+    const first = Math.floor(top / step);
+    const last = Math.min(this.lanes.length, Math.ceil((top + this.tall - FOOT) / step));
     for (let place = first; place < last; place++) {
       const lane = this.lanes[place];
-      const y = place * TALL - top;
+      const y = place * step - top;
       if (this.chosen(lane)) {
         paper.fillStyle = style.getPropertyValue('--raised');
-        paper.fillRect(0, y, this.wide, TALL);
+        paper.fillRect(0, y, this.wide, step);
       }
       paper.fillStyle = style.getPropertyValue('--ink');
-      paper.fillText(lane.label.slice(0, 10), 4, y + TALL / 2);
+      paper.fillText(lane.label.slice(0, 10), 4, y + step / 2);
       for (const span of lane.spans) {
         paper.fillStyle = colour(span.hue);
-        paper.fillRect(GAP + span.from * per, y + 3, Math.max(1.5, (span.to - span.from) * per), TALL - 6);
+        const at = y + (this.bands > 1 ? 2 + band * span.band : 3);
+        paper.fillRect(GAP + span.from * per, at, Math.max(1.5, (span.to - span.from) * per), this.bands > 1 ? band - 1 : band);
       }
     }
     const foot = this.tall - FOOT;
     paper.fillStyle = style.getPropertyValue('--ground');
     paper.fillRect(0, foot, this.wide, FOOT);
     paper.fillStyle = style.getPropertyValue('--soft');
-    for (let tick = 0; tick < 5; tick++) {
-      const text = clock(this.end * tick / 4);
-      const x = GAP + this.end * tick / 4 * per;
+    const ticks = this.wide > 500 ? 4 : 2;
+    for (let tick = 0; tick <= ticks; tick++) {
+      const text = clock(this.end * tick / ticks);
+      const x = GAP + this.end * tick / ticks * per;
       paper.fillText(text, Math.min(x, this.wide - paper.measureText(text).width - 4), foot + FOOT / 2);
     }
   }
@@ -140,12 +152,14 @@ export class Lanes {
 
   click(event) {
     const box = this.canvas.getBoundingClientRect();
-    const lane = this.lanes[Math.floor((event.clientY - box.top + this.box.scrollTop) / TALL)];
-    if (event.clientY - box.top > this.tall - FOOT && this.lanes.length * TALL > this.tall) return;
+    const lane = this.lanes[Math.floor((event.clientY - box.top + this.box.scrollTop) / this.step)];
+    if (event.clientY - box.top > this.tall - FOOT && this.lanes.length * this.step > this.tall) return;
     const when = (event.clientX - box.left - GAP) / this.per;
     if (this.all) {
       if (!lane) return;
-      const away = ({ from, to }) => Math.max(from - when, when - to, 0);
+      const inside = event.clientY - box.top + this.box.scrollTop - this.lanes.indexOf(lane) * this.step - 2;
+      const own = Math.floor(inside / BAND); // at one time in two cameras: the one that was clicked
+      const away = ({ from, to, band }) => Math.max(from - when, when - to, 0) + (band === own ? 0 : 1e-6);
       const { span, from, to } = lane.spans.reduce((best, next) => (away(next) < away(best) ? next : best));
       const share = Math.min(Math.max((when - from) / Math.max(to - from, 1e-9), 0), 1);
       this.state.visit(span.run, span.track, Math.round(span.first + share * (span.last - span.first)));

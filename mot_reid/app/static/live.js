@@ -6,6 +6,25 @@ const EVERY = 250; // ms
 export function begin(state) {
   const panel = document.getElementById('panel-live');
   const cards = new Map();
+  const today = element('details', { className: 'place' }, element('summary', { textContent: 'Seen today, by all cameras' }));
+  const told = element('p', { role: 'status' });
+  const everybody = element('div', { className: 'cards' });
+  today.append(told, everybody);
+  let asked = 0;
+  if (state.features.includes('today')) panel.append(today);
+
+  // People, not tracks: the gallery joins what one and the same person was seen as.
+  async function showToday() {
+    if (!today.open || Date.now() - asked < 3000) return;
+    asked = Date.now();
+    const { people, in_all: all } = await ask('/api/live/today');
+    told.textContent = `${all} people${people.length < all ? `, the last ${people.length}` : ''}; who is in view comes when he has left.`;
+    const time = (seconds) => new Date(seconds * 1000).toLocaleTimeString();
+    everybody.replaceChildren(...people.slice(0, 60).map((person) => element('figure', {},
+      element('img', { src: `/api/live/today/${person.row}`, alt: `Person ${person.number}`, loading: 'lazy' }),
+      element('figcaption', {}, element('strong', { textContent: `person ${person.number}` }),
+        element('ul', {}, ...person.places.slice(-6).map((place) => element('li', { textContent: `${place.camera} ${time(place.from)} to ${time(place.to)}` })))))));
+  }
   let shown = false;
   document.addEventListener('tab', (event) => {
     shown = event.detail === 'tab-live';
@@ -65,7 +84,7 @@ export function begin(state) {
     while (shown) {
       try {
         const cameras = await ask('/api/live');
-        await Promise.all(cameras.map(update));
+        await Promise.all([...cameras.map(update), showToday()]);
       } catch (error) {
         state.say(`the server does not answer: ${error.message}`);
       }
