@@ -136,7 +136,7 @@ class Served:
     def stop(self) -> None:
         """Ends it."""
         self.process.terminate()
-        self.process.wait(20)
+        self.process.wait(120)
 
 
 def visit(browser: webdriver.Chrome, server: Served, what: str) -> None:
