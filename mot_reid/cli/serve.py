@@ -68,34 +68,46 @@ def serve(
     with usage_errors():
         require("starlette", "serve")
         require("uvicorn", "serve")
-        from mot_reid.app.live_people import LivePeople
-        from mot_reid.app.live_routes import live_routes
-        from mot_reid.app.people import People
         from mot_reid.app.runs import runs_in
         from mot_reid.app.safety import is_loopback
-        from mot_reid.app.server import make_app
-        from mot_reid.gallery.opening import gallery_exists
 
         if not runs and cameras is None:
             raise UsageError("serve: expected the output folder of a run, or --cameras FILE")
         places = dict(place_of("--video", entry) for entry in video or [])
         truths = dict(place_of("--truth", entry) for entry in truth or [])
         shown = runs_in(runs or [], places, truths)
-        together = LivePeople(gallery) if gallery is not None and cameras is not None else None
-        watched = _cameras(cameras, config, together)
-    if token is None and not is_loopback(host):
-        token = secrets.token_urlsafe(24)
-    names = {"localhost", "127.0.0.1", "[::1]", host.lower()}
-    hosts = frozenset(names) if is_loopback(host) else frozenset()
-    more = live_routes(watched, together)
+        if token is None and not is_loopback(host):
+            token = secrets.token_urlsafe(24)
+        names = frozenset({"localhost", "127.0.0.1", "[::1]", host.lower()})
+        hosts = names if is_loopback(host) else frozenset()
+        app, watched = _application(shown, cameras, config, gallery, hosts, token or "")
+    _serve(app, shown, watched, host, port, token or "")
+
+
+def _application(
+    shown: list[Any],
+    cameras: Path | None,
+    config: Path | None,
+    gallery: str | None,
+    hosts: frozenset[str],
+    token: str,
+) -> tuple[Any, list[Any]]:
+    """What is served, and the cameras in it."""
+    from mot_reid.app.live_people import LivePeople
+    from mot_reid.app.live_routes import live_routes
+    from mot_reid.app.people import People
+    from mot_reid.app.server import make_app
+    from mot_reid.gallery.opening import gallery_exists
+
+    together = LivePeople(gallery) if gallery is not None and cameras is not None else None
+    watched = _cameras(cameras, config, together)
+    # With cameras there may be none yet: the first whom they see makes it.
     kept = None if gallery is None or (watched and not gallery_exists(gallery)) else open_gallery(gallery)
-    if kept is not None:
-        more += _search(kept, shown)
     app = make_app(
         shown,
         hosts=hosts,
-        token=token or "",
-        routes=more,
+        token=token,
+        routes=live_routes(watched, together) + ([] if kept is None else _search(kept, shown)),
         people=People(shown, kept),
         features=[
             *(["search"] if kept is not None else []),
@@ -103,7 +115,7 @@ def serve(
             *(["today"] if together else []),
         ],
     )
-    _serve(app, shown, watched, host, port, token or "")
+    return app, watched
 
 
 def _serve(app: Any, shown: list[Any], watched: list[Any], host: str, port: int, token: str) -> None:

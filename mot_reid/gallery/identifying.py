@@ -136,6 +136,8 @@ def identify_records(
     names = {} if said is None else _names(numbers, said.names)
     spoken_of = np.isin(table.record.astype(str), [name for pair in corrections for name in pair])
     sure = _sure(table, numbers) | spoken_of | np.isin(numbers, list(names))
+    if said is not None:
+        sure[np.concatenate([said.joined.ravel(), said.barred.ravel()])] = True
     return Identities(table, numbers, linked.probability, sure, names)
 
 

@@ -38,7 +38,7 @@ def sharpness(picture: NDArray[np.uint8]) -> float:
     small = cv2.resize(picture, (32, 64), interpolation=cv2.INTER_AREA)
     gray = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)
     spread = float(cv2.Laplacian(gray, cv2.CV_32F).std())
-    return spread / (spread + 20.0)
+    return max(spread / (spread + 20.0), 1e-3)  # of one colour all over: still a picture
 
 
 def best_crops(pictures: list[Picture], most: int) -> list[Crop]:

@@ -45,7 +45,7 @@ def test_what_was_merged_is_one_however_different(tmp_path: Path) -> None:
     shop = gallery_of(
         tmp_path, tracklet(looks[0], track_id=1), tracklet(looks[1], track_id=2, start=3, end=4)
     )
-    assert len(shop.identify()) == 2
+    assert len(set(shop.identify().numbers.tolist())) == 2
     found = shop.identify(corrected={"a": Said({2: [Part(1, 76, 101, 25)]})})
     assert len(found) == 1
     assert found.table.track_id.tolist() == [1, 1]
