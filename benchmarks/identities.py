@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 from rich.console import Console
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
-from scipy.special import logit
 
 from mot_reid.appearance.embedder import NetworkEmbedder
 from mot_reid.evaluation.across import grouping
@@ -43,7 +42,7 @@ from mot_reid.training.reid.crops import hold_out
 from mot_reid.video.pictures import read_picture
 
 DRAWS, SEQUENCE = 2, 1e6
-RATES = (0.001, 0.01, 0.05, 0.1, 0.2, 0.5)
+RATES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1)
 DEFAULT = IdentifySettings()
 NO_PAIRS = np.zeros((0, 2), np.intp)
 
@@ -117,7 +116,7 @@ def joined(records: Records, calibration: Any, trial: Trial) -> tuple[Records, N
     if trial.fixed:
         evidence = replace(evidence, prior=0.5)
     if trial.single:
-        least = logit(1 - settings.false_links) - logit(evidence.prior)
+        least = evidence.least(1 - settings.false_links)
         keys = evidence.rows * count + evidence.columns
         near = (evidence.values >= least) & ~np.isin(keys, barred[:, 0] * count + barred[:, 1])
         pairs = evidence.rows[near], evidence.columns[near]
@@ -211,6 +210,8 @@ class CrossFitted:
                 kept = ~np.isin(self.fold, [first, second])
                 own = [one for one, keep in zip(tracklets, kept, strict=True) if keep]
                 self.fitted[first, second] = fit_calibration(own, people[kept], "", "", "")
+        links = np.mean([found.links for found in self.fitted.values()], axis=0)
+        self.links = tuple(links.tolist())
 
     def evidence(self, cosine: NDArray[np.float64], jaccard: Any = None) -> NDArray[np.float64]:
         """As `Calibration.evidence`, of all pairs in the order of ``numpy.triu_indices``."""

@@ -20,8 +20,9 @@ __all__ = ["identify", "results_of", "write_global_tracks"]
 def identify(
     place: Annotated[str, typer.Argument(metavar="GALLERY", help="The gallery's folder or address.")],
     false_links: Annotated[
-        float, typer.Option(help="Largest share of wrong links among those made.", min=1e-6, max=0.9)
-    ] = 0.05,
+        float,
+        typer.Option(help="Largest share of wrong links among those made, as expected.", min=1e-6, max=0.9),
+    ] = 0.02,
     cameras: Annotated[
         Path | None, typer.Option(help="YAML file with what is known of the ways between cameras.")
     ] = None,

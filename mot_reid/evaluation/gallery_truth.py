@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid.boxes import iou
+from mot_reid.evaluation.link_truth import fit_links
 from mot_reid.evaluation.motchallenge import BoxRows, read_ground_truth
 from mot_reid.evaluation.sequences import list_sequences
 from mot_reid.gallery.calibration import Calibration, fit_logistic, hit_features
@@ -200,7 +202,7 @@ def fit_calibration(
     across = (cameras[rows] != cameras[columns])[free]  # as people are searched for
     hits = fit_logistic(hit_features(cosine, jaccard)[across], same[across], _OF_A_HUNDRED)
     strangers = alone[0] * cosine[~same] + alone[1]
-    return Calibration(
+    fitted = Calibration(
         embedder,
         fingerprint,
         (float(alone[0]), float(alone[1])),
@@ -211,3 +213,10 @@ def fit_calibration(
         found=(float(hits[0]), float(hits[1]), float(hits[2]), float(hits[3])),
         strangers=(float(strangers.mean()), float(strangers.std())),
     )
+    boxes = np.array([record.boxes for record in records], np.int64)
+
+    def links(rerank: bool) -> tuple[float, float]:
+        wanted = replace(chosen, rerank=rerank, rerank_from=0, dense=10**9)
+        return fit_links(pair_evidence(means, cameras, barred, fitted, wanted), barred, people, boxes)
+
+    return replace(fitted, links=(*links(False), *links(True)))

@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 
 _RIDGE = 1e-6
 _PAIRS = 30.0
-_NUMBERS = {"cosine": 2, "linked": 3, "found": 4, "strangers": 2}
+_NUMBERS = {"cosine": 2, "linked": 3, "found": 4, "strangers": 2, "links": 4}
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class Calibration:
         linked: slopes for normalised cosine and for k-reciprocal Jaccard distance, and offset.
         found: slopes for normalised cosine, Jaccard distance and the root of one less it, and offset: of hits
             of a search, where few of many records are the person's; None in files of before.
+        links: slope and offset, by ``cosine`` and by ``linked``, that make of the mean evidence of two
+            groups, with the prior's logit, the logit of their being one person: many pairs say more than one.
         strangers: mean and deviation of what ``cosine`` makes of pairs of two people; None likewise.
         people: held-out people it was fitted on.
         tracklets: how many of theirs.
@@ -46,6 +48,7 @@ class Calibration:
     data: str = ""
     found: tuple[float, float, float, float] | None = None
     strangers: tuple[float, float] | None = None
+    links: tuple[float, float, float, float] = (1.0, 0.0, 1.0, 0.0)
 
     def evidence(self, cosine: Any, jaccard: Any = None) -> Floats:
         """Log-likelihood ratios of pairs from their normalised cosines, and Jaccard distances if known."""
@@ -103,7 +106,8 @@ class Calibration:
             numbers: dict[str, Any] = {
                 name: _numbers(values.get(name), count) for name, count in _NUMBERS.items()
             }
-            if numbers["cosine"] is None or numbers["linked"] is None:
+            numbers = {name: found for name, found in numbers.items() if found is not None}
+            if not {"cosine", "linked"} <= numbers.keys():
                 raise ValueError("expected cosine and linked")
             rest = {item.name: values[item.name] for item in fields(cls) if item.name not in _NUMBERS}
             return cls(**numbers, **rest)

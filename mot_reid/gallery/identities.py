@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,7 @@ class IdentifySettings:
     """How records are joined to identities.
 
     Attributes:
-        false_links: largest share of wrong links among those made.
+        false_links: largest share of wrong links among those made, as expected.
         normalise: take off what a camera's records share.
         rerank: use k-reciprocal neighbours where there are enough records.
         rerank_from: so many.
@@ -40,7 +41,7 @@ class IdentifySettings:
         missing: log-likelihood ratio that other pairs are taken to have.
     """
 
-    false_links: float = 0.05
+    false_links: float = 0.02
     normalise: bool = True
     rerank: bool = True
     rerank_from: int = 50
@@ -64,6 +65,7 @@ class Evidence:
         values: ``(E,)`` log-likelihood ratios.
         prior: share of all pairs that are expected to be one person.
         complete: whether all pairs are there, in the order of ``numpy.triu_indices(N, 1)``.
+        link: slope and offset of `Calibration.links` that fit it.
     """
 
     rows: Pairs
@@ -71,6 +73,17 @@ class Evidence:
     values: Floats
     prior: float
     complete: bool
+    link: tuple[float, float] = (1.0, 0.0)
+
+    def chance(self, mean: Any) -> Floats:
+        """The probability that two groups are one person, by the mean evidence of their pairs."""
+        slope, offset = self.link
+        return np.asarray(expit(slope * (np.asarray(mean) + logit(self.prior)) + offset))
+
+    def least(self, chance: float) -> float:
+        """The mean evidence at which that probability is ``chance``."""
+        slope, offset = self.link
+        return float((logit(chance) - offset) / slope - logit(self.prior))
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +141,8 @@ def pair_evidence(
     start = min(0.2, 2.0 / max(count, 2))
     prior = estimated_prior(values[free], start)
     prior *= np.count_nonzero(free) / max(total, 1)
-    return Evidence(rows, columns, values, min(max(prior, 1e-9), 0.5), complete)
+    link = calibration.links[:2] if jaccard is None else calibration.links[2:]
+    return Evidence(rows, columns, values, min(max(prior, 1e-9), 0.5), complete, link)
 
 
 def with_travel(
@@ -164,8 +178,9 @@ def identify(
 ) -> Linked:
     """Joins records to identities by average linkage of the evidence.
 
-    A link joins two groups if the probability that they are one person, by the mean evidence of their pairs
-    and the prior, is at least ``1 - false_links``.
+    Links are made from the surest one down, each with the probability that it is right by the mean evidence
+    of its pairs: as many as leave the share of wrong ones among all made, as expected, within
+    ``false_links``, and none that is likelier wrong than right.
 
     Args:
         evidence: of pairs.
@@ -175,7 +190,7 @@ def identify(
         settings: see there.
         weights: ``(N,)`` how much a record counts in means; 1 by default.
     """
-    least = float(logit(1 - settings.false_links) - logit(evidence.prior))
+    least = evidence.least(0.5)
     barred = _without(barred, joined, count)
     if evidence.complete:
         distances = np.zeros((count, count))
@@ -201,18 +216,26 @@ def identify(
             bars,
             weights,
         )
-    labels = linked_clusters(merges, count, -least)
+    labels = linked_clusters(_links(merges, evidence, settings.false_links), count, -least)
     support = _support(evidence, labels, count, settings.missing)
     if settings.reassign and count > 2:
         labels = _reassigned(evidence, labels, barred, count, settings)
         support = _support(evidence, labels, count, settings.missing)
-    probability = np.where(np.isnan(support), 1.0, expit(support + logit(evidence.prior)))
+    probability = np.where(np.isnan(support), 1.0, evidence.chance(support))
     _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
     rank = np.argsort(np.argsort(first))
     return Linked(rank[inverse], probability, evidence.prior)
 
 
 _SURE = -1e3
+
+
+def _links(merges: Floats, evidence: Evidence, false_links: float) -> Floats:
+    """The merges ``(M, 3)`` from the surest one down to where too many are expected to be wrong."""
+    ordered = merges[np.argsort(merges[:, 2], kind="stable")]
+    wrong = 1 - evidence.chance(-ordered[:, 2])
+    share = np.cumsum(wrong) / np.arange(1, len(ordered) + 1)
+    return ordered[share <= false_links + 1e-12]
 
 
 def _cosines(points: Vectors, rows: Pairs, columns: Pairs, block: int = 262_144) -> Floats:
@@ -270,7 +293,7 @@ def _reassigned(
     members: dict[int, set[int]] = {}
     for row, label in enumerate(labels.tolist()):
         members.setdefault(label, set()).add(row)
-    least = float(logit(1 - settings.reassign_false) - logit(evidence.prior))
+    least = evidence.least(1 - settings.reassign_false)
     labels = labels.copy()
     best: dict[int, list[tuple[float, int]]] = {}
     for row, label, value in zip(record.tolist(), target.tolist(), mean.tolist(), strict=True):
