@@ -5,11 +5,12 @@ from __future__ import annotations
 import glob
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
-__all__ = ["atomic", "clear_abandoned", "spreadsheet_text"]
+__all__ = ["atomic", "clear_abandoned", "same_file", "spreadsheet_row", "spreadsheet_text"]
 
 _ABANDONED = 24 * 3600.0  # seconds after which a part is one that a killed run has left
 
@@ -54,6 +55,17 @@ def atomic(path: str | Path) -> Iterator[Path]:
             part.unlink(missing_ok=True)
 
 
+def same_file(first: str | Path, second: str | Path) -> bool:
+    """Whether two names mean one file, through symbolic and hard links too; it need not be there."""
+    first, second = Path(first), Path(second)
+    try:
+        if first.samefile(second):
+            return True
+    except OSError:  # one of them is not there, or is no name of a file
+        pass
+    return first.resolve() == second.resolve()
+
+
 def clear_abandoned(folder: Path, names: str = "*.part*") -> None:
     """Removes the parts that killed runs have left in a folder; those of a run that goes on are younger.
 
@@ -74,3 +86,8 @@ def spreadsheet_text(text: str) -> str:
     """A text out of a file, for a cell of a CSV: one that a spreadsheet would run gets an apostrophe."""
     runs = text.lstrip().startswith(_RUNS) or text.startswith(("\t", "\r", "\n"))
     return f"'{text}" if runs else text
+
+
+def spreadsheet_row(cells: Iterable[Any]) -> list[Any]:
+    """The cells of a line of a CSV, their texts by `spreadsheet_text`, numbers as they are."""
+    return [spreadsheet_text(cell) if isinstance(cell, str) else cell for cell in cells]

@@ -90,7 +90,8 @@ class Notices:
             self._say(
                 "crowd",
                 f"boxes of frame {number}: {left_out} are left out: more than {most} of one class and size "
-                "on one spot, where only the best count; does the detector suppress duplicates?",
+                f"on one spot, or {2 * most} of all classes, where only the best count; does the detector "
+                "suppress duplicates?",
             )
 
     def _say(self, kind: str, text: str) -> None:

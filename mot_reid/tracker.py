@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
@@ -17,7 +16,7 @@ from mot_reid import kernels
 from mot_reid.appearance.base import Embedder, as_embedder
 from mot_reid.association.associator import Associator, Embed
 from mot_reid.association.cascade import Stage, checked_cascade
-from mot_reid.association.clock import Place, next_frame
+from mot_reid.association.clock import Place, checked_rate, next_frame
 from mot_reid.association.crowding import MOST_ON_A_SPOT
 from mot_reid.association.presets import CASCADES
 from mot_reid.association.reentry import IdChange
@@ -174,11 +173,10 @@ class Tracker:
             fps: the new video's frames a second; by default as before.
 
         Raises:
+            TypeError: it is no number.
             ValueError: it is not positive.
         """
-        if fps is not None and not 0 < fps < math.inf:
-            raise ValueError(f"fps: expected a positive number of frames a second, got {fps}")
-        self._fps = self._fps if fps is None else fps
+        self._fps = self._fps if fps is None else checked_rate(fps)
         self._associator = Associator(
             self.config.association, self.config.motion, self._fps, cascade=self.cascade
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING, Any, overload
 
 from mot_reid.config import Config, load_config
 from mot_reid.detection.motchallenge import read_detections
+from mot_reid.pipeline.outputs import first_overwritten
+from mot_reid.pipeline.remarks import other_frames, why_nothing
 from mot_reid.pipeline.run import network_threads, open_overlap, track_source, tracked_steps
 from mot_reid.structures import Detections, Tracks
 from mot_reid.tracker import NONE, Tracker
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["track"]
 
+_log = logging.getLogger(__name__)
+
 Given = Mapping[int, Detections] | str | Path | None
 
 
@@ -36,6 +41,7 @@ def track(
     start: int = 1,
     stop: int | None = None,
     stride: int = 1,
+    fps: float | None = None,
     formats: Sequence[str] | None = None,
     detector: Detector | str | Path | None = None,
     embedder: Embedder | str | Path | None = None,
@@ -55,6 +61,7 @@ def track(
     start: int = 1,
     stop: int | None = None,
     stride: int = 1,
+    fps: float | None = None,
     formats: Sequence[str] | None = None,
     detector: Detector | str | Path | None = None,
     embedder: Embedder | str | Path | None = None,
@@ -73,6 +80,7 @@ def track(
     start: int = 1,
     stop: int | None = None,
     stride: int = 1,
+    fps: float | None = None,
     formats: Sequence[str] | None = None,
     **settings: Any,
 ) -> Iterator[tuple[Frame, Tracks]] | Summary:
@@ -99,13 +107,13 @@ def track(
         stop: last frame wanted, included; None for all there are.
         stride: take each ``stride``-th frame; an open source brings its own selection, so that here it says
             what that was.
+        fps: frames a second: of a folder of pictures, or where a video says them wrong.
         formats: what is written, such as ``["mot", "csv"]``; by default ``output.formats`` of the settings.
         settings: ``detector``, ``embedder``, ``camera_motion``, ``config`` and ``device``, as `Tracker`
             takes them.
 
     Returns:
-        An iterator of frames, each with its number, time and image, and their tracks; or, with ``output``,
-        the summary that ``summary.json`` holds.
+        An iterator of frames and their tracks; or, with ``output``, the summary that ``summary.json`` holds.
 
     Raises:
         FileNotFoundError: weights, a configuration or a file of detections does not exist.
@@ -114,15 +122,17 @@ def track(
         TypeError: an argument has the wrong type, or settings are given beside a tracker.
         ValueError: a setting is out of range or does not exist.
     """
-    if tracker is not None and any(value is not None for value in settings.values()):
-        names = ", ".join(name for name, value in settings.items() if value is not None)
-        raise TypeError(f"{names}: the tracker brings its own; give either it or these")
+    if tracker is not None and (names := [name for name, value in settings.items() if value is not None]):
+        raise TypeError(f"{', '.join(names)}: the tracker brings its own; give either it or these")
     if formats is not None and output is None:
         raise TypeError("formats: they are written to a folder; give output=")
-    given = read_detections(Path(detections)) if isinstance(detections, str | Path) else detections
-    detections_from = f"{Path(detections).name} (file)" if isinstance(detections, str | Path) else ""
+    if fps is not None and isinstance(source, Source):
+        raise TypeError("fps: an open source has its own; give it to open_source")
+    given, detections_from = _given(detections, output)
     frames: Iterator[tuple[Frame, Tracks]] | None = None
-    opened = source if isinstance(source, Source) else open_source(_name(source), start, stop, stride)
+    opened = (
+        source if isinstance(source, Source) else open_source(_name(source), start, stop, stride, fps=fps)
+    )
     try:
         made = tracker or _tracker(settings, live=opened.info.live, detects=given is None)
         if output is None:
@@ -131,9 +141,11 @@ def track(
         kept = made.config
         try:
             made.config = kept if formats is None else _with_formats(kept, formats)
-            return track_source(
+            summary = track_source(
                 opened, made, output, stride=stride, detections=given, detections_from=detections_from
             )
+            _tell(summary, kept, given, all_wanted=(start, stop, stride) == (1, None, 1))
+            return summary
         finally:
             made.config = kept
     finally:
@@ -147,6 +159,23 @@ def _name(source: str | Path | int) -> str | Path:
             f"source: expected a file, folder, webcam number, URL or Source, got {type(source).__name__}"
         )
     return str(source) if isinstance(source, int) else source
+
+
+def _given(detections: Given, output: str | Path | None) -> tuple[Mapping[int, Detections] | None, str]:
+    """Detections by frame, and where they come from."""
+    if not isinstance(detections, str | Path):
+        return detections, ""
+    if output is not None and first_overwritten([Path(output)], [detections]) is not None:
+        raise ValueError(f"{detections}: would be overwritten by the results; choose another output folder")
+    return read_detections(Path(detections)), f"{Path(detections).name} (file)"
+
+
+def _tell(
+    summary: Summary, config: Config, given: Mapping[int, Detections] | None, *, all_wanted: bool
+) -> None:
+    for text in (other_frames(summary, given, all_wanted=all_wanted), why_nothing(summary, config)):
+        if text is not None:
+            _log.warning("%s: %s", summary.source.name, text)
 
 
 def _tracker(settings: Mapping[str, Any], *, live: bool, detects: bool) -> Tracker:

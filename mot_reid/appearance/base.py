@@ -89,6 +89,8 @@ def as_embedder(embedder: object) -> Embedder:
         text = "" if hasattr(embedder, "parameters") else repr(embedder)  # networks print hundreds of lines
         shown = text if text and len(text) <= 100 else f"an object of type {type(embedder).__name__}"
         raise TypeError(f"embedder: expected weights or an object with embed, got {shown}")
+    if not callable(embedder.embed) or isinstance(embedder, type):
+        raise TypeError(f"embedder: expected an object with a method embed, got {embedder!r:.100}")
     whole = embedder if _is_complete(embedder) else _Adapted(embedder)
     for member in ("frames_at_once", "calls_at_once"):
         value = getattr(whole, member)

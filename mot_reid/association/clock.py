@@ -2,12 +2,13 @@
 
 import math
 from bisect import insort
+from fractions import Fraction
 
 import numpy as np
 
 from mot_reid.rollback import KeepsAttributes
 
-__all__ = ["NOMINAL_RATE", "Clock", "Place", "next_frame"]
+__all__ = ["NOMINAL_RATE", "Clock", "Place", "checked_rate", "next_frame"]
 
 Place = tuple[int | None, float | None]
 """A frame's number and its time in seconds, each None where it is not given."""
@@ -85,6 +86,20 @@ class Clock(KeepsAttributes):
         return float(whole) if abs(frames - whole) <= _JITTER else frames
 
 
+def checked_rate(fps: float) -> float:
+    """A frame rate as it was given, if it is one.
+
+    Raises:
+        TypeError: it is no number.
+        ValueError: it is not positive.
+    """
+    if not isinstance(fps, int | float | Fraction | np.integer | np.floating) or isinstance(fps, bool):
+        raise TypeError(f"fps: expected a number of frames a second, got {fps!r}")
+    if not 0 < fps < math.inf:
+        raise ValueError(f"fps: expected a positive number of frames a second, got {fps}")
+    return float(fps)
+
+
 def next_frame(place: Place, last: tuple[int, float], fps: float | None) -> tuple[int, float]:
     """Gives the number and the time of the frame that follows.
 
@@ -100,13 +115,13 @@ def next_frame(place: Place, last: tuple[int, float], fps: float | None) -> tupl
     """
     number, time = place
     number = last[0] + 1 if number is None else number
-    if not isinstance(number, int | np.integer):
+    if not isinstance(number, int | np.integer) or isinstance(number, bool):
         raise TypeError(f"frame_number: expected a whole number, got {number!r}")
     if number <= last[0]:
         raise ValueError(f"frame_number: expected more than {last[0]}, got {number}")
     if time is None:
         return int(number), last[1] + (int(number) - last[0]) / (fps or NOMINAL_RATE)
-    if not isinstance(time, int | float | np.integer | np.floating):
+    if not isinstance(time, int | float | np.integer | np.floating) or isinstance(time, bool):
         raise TypeError(f"time: expected seconds, got {time!r}")
     if not math.isfinite(time) or (last[0] and time <= last[1]):
         later = f" after {last[1]:g}, the last frame's" if last[0] else ""

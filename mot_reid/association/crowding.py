@@ -3,7 +3,7 @@
 A detector without non-maximum suppression, or one that fails, can put thousands of boxes on one object. Every
 one of them is a candidate for every track there, and a frame would take seconds. No real scene comes near the
 bound: that many objects of one class and of about one size, with their centres within about one of their own
-sides, cannot be told apart.
+sides, cannot be told apart. Of all classes together it is twice that.
 """
 
 import numpy as np
@@ -18,6 +18,8 @@ Rows = NDArray[np.intp]
 MOST_ON_A_SPOT = 100
 """Detections of one class and size whose centres share a square about as large as they are."""
 
+# Classes that may fill a spot: a detector can call one object by many names.
+_CLASSES_FULL = 2
 # Cells further out than this are one; no picture reaches there.
 _FURTHEST = 2.0**31
 # Stripes of different octaves are numbered so far apart, modulo so many; two that share a number do no harm.
@@ -32,7 +34,7 @@ def best_of_each_spot(detections: Detections, most: int = MOST_ON_A_SPOT) -> Row
 
     Args:
         detections: of one frame.
-        most: how many a spot may hold.
+        most: how many of one class a spot may hold; of all classes, twice as many.
 
     Returns:
         Row numbers ``(K,)``, ascending; None where all stay, as is usual.
@@ -50,12 +52,18 @@ def best_of_each_spot(detections: Detections, most: int = MOST_ON_A_SPOT) -> Row
         return None
     row = _cells((top + height / 2) * scale)
     spots = np.column_stack([column, row, octave, detections.classes])
-    order = np.lexsort((-detections.scores, *spots.T))
-    ordered_spots = spots[order]
-    first = np.concatenate([[True], (ordered_spots[1:] != ordered_spots[:-1]).any(axis=1)]).nonzero()[0]
-    place = np.arange(count) - np.repeat(first, np.diff([*first, count]))
-    stays = order[place < most]
+    stays = _best(np.arange(count), spots, detections.scores, most)
+    stays = _best(stays, spots[:, :3], detections.scores, _CLASSES_FULL * most)
     return np.sort(stays) if len(stays) < count else None
+
+
+def _best(rows: Rows, spots: NDArray[np.int64], scores: NDArray[np.floating], most: int) -> Rows:
+    """Those of the rows ``(K,)`` that are among the ``most`` of the highest scores on their spot."""
+    rows = rows[np.lexsort((-scores[rows], *spots[rows].T))]
+    ordered = spots[rows]
+    first = np.concatenate([[True], (ordered[1:] != ordered[:-1]).any(axis=1)]).nonzero()[0]
+    place = np.arange(len(rows)) - np.repeat(first, np.diff([*first, len(rows)]))
+    return rows[place < most]
 
 
 def _cells(places: NDArray[np.float64]) -> NDArray[np.int64]:

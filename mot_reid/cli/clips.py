@@ -8,16 +8,19 @@ import typer
 from mot_reid.gallery.finding import Hit
 from mot_reid.structures import Tracks
 from mot_reid.video.frames import SourceError
-from mot_reid.video.sources import open_source, safe_name
+from mot_reid.video.sources import is_live, open_source, safe_name
 from mot_reid.video.video_sink import VideoSink
 
 __all__ = ["write_clips"]
 
 
 def write_clips(hits: Sequence[Hit], folder: Path) -> list[Path]:
-    """Writes ``RANK-CAMERA-ID.mp4`` of each hit; one whose video is gone is told and left out."""
+    """Writes ``RANK-CAMERA-ID.mp4`` of each hit; one whose video is gone or was live is left out and told."""
     written = []
     for rank, hit in enumerate(hits, start=1):
+        if is_live(hit.source):  # it would show what is there now
+            typer.echo(f"warning: no clip of {hit.label}: {hit.source} is live", err=True)
+            continue
         path = folder / f"{rank:02d}-{safe_name(hit.label)}.mp4"
         try:
             with (

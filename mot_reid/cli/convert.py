@@ -10,6 +10,8 @@ from mot_reid.cli.errors import UsageError, usage_errors
 
 __all__ = ["convert"]
 
+_MOST_FRAMES = 10_000_000  # a week at 15 a second
+
 
 def convert(
     tracks: Annotated[
@@ -42,6 +44,7 @@ def convert(
     mot-reid convert gt.txt --to yolo,labelstudio --source street.mp4
     mot-reid convert corrected.xml --to mot
     """
+    from mot_reid.files import same_file
     from mot_reid.pipeline.outputs import sole_writer
     from mot_reid.structures import Tracks
     from mot_reid.video.files import prepare_output_folder
@@ -60,16 +63,20 @@ def convert(
             with open_source(source) as opened:
                 seen = opened.info
                 info = replace(info, fps=seen.fps, source=source, width=seen.width, height=seen.height)
+        if max(read.tracks, default=0) > _MOST_FRAMES and any(entry.every_frame for entry in chosen.values()):
+            raise UsageError(f"{tracks}: has a frame {max(read.tracks)}; yolo makes a file for each frame")
         folder = prepare_output_folder(output)
         for entry in chosen.values():
-            if (folder / entry.file).resolve() == tracks.resolve():
+            if any(same_file(folder / entry.file, read_from) for read_from in (tracks, source or tracks)):
                 raise UsageError(f"{tracks}: would be overwritten by the results; choose another --output")
-    nobody = Tracks.empty()
+    nobody, all_frames = Tracks.empty(), range(1, max(read.tracks, default=0) + 1)
+    if not read.tracks:
+        typer.echo(f"{tracks}: there is no track in it", err=True)
     with sole_writer(folder):
         for entry in chosen.values():
             with usage_errors():
                 sink = entry.open(folder / entry.file, info)
             with sink:
-                for number in range(1, max(read.tracks, default=0) + 1):
+                for number in all_frames if entry.every_frame else read.tracks:
                     sink.write(number, None, read.tracks.get(number, nobody), read.times.get(number))
             typer.echo(f"written: {folder / entry.file}")

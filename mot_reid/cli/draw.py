@@ -52,6 +52,7 @@ def draw(
     mot-reid draw street.mp4 out/tracks.txt --hide pixelate --no-boxes
     mot-reid draw street.mp4 out/tracks.txt --crops people
     """
+    from mot_reid.files import same_file
     from mot_reid.pipeline.drawing import Drawing, draw_tracks
     from mot_reid.video.hiding import HIDINGS
     from mot_reid.video.sources import is_live, open_source
@@ -64,7 +65,7 @@ def draw(
             raise UsageError(f"--output {output}: expected a name that ends in .mp4")
         if is_live(source):
             raise UsageError(f"{source}: tracks of a file are wanted, this one is live")
-        if output.resolve() in (Path(source).resolve(), tracks.resolve()):
+        if same_file(output, source) or same_file(output, tracks):
             raise UsageError(f"{output}: would be overwritten; choose another --output")
         read = read_tracks(tracks)
         how = Drawing(hide, boxes, labels is not False, 30 if trail is None else trail, show, crops, every)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from mot_reid.app.runs import runs_in
-from mot_reid.cli.errors import usage_errors
+from mot_reid.cli.errors import UsageError, usage_errors
 from mot_reid.cli.serve import open_gallery, place_of
 from mot_reid.files import atomic
 from mot_reid.pipeline.counting import read_scene
@@ -51,6 +51,8 @@ def report(
     from mot_reid.app.report import report as make_report
 
     with usage_errors():
+        if output.suffix.lower() not in (".html", ".htm"):
+            raise UsageError(f"--output {output}: expected a name that ends in .html")
         shown = runs_in(runs, dict(place_of("--video", entry) for entry in video or []))
         wanted = None if scene is None else read_scene(scene, None).scene.to_mapping()
         kept = None if gallery is None else open_gallery(gallery)

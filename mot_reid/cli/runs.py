@@ -13,6 +13,7 @@ import typer
 from mot_reid.cli.errors import INTERRUPTED, debugging, one_line
 from mot_reid.cli.progress import RunProgress
 from mot_reid.gallery.recorder import Recorder
+from mot_reid.pipeline.remarks import other_frames, why_nothing
 from mot_reid.pipeline.run import track_source
 from mot_reid.pipeline.sharing import SharedDetector, SharedEmbedder
 from mot_reid.pipeline.summary import Summary
@@ -23,8 +24,6 @@ from mot_reid.video.frames import Selection, Source
 from mot_reid.video.sources import DEFAULT_RECONNECT, open_source
 
 __all__ = ["Runs", "closing_line", "run_source"]
-
-_MOST_NAMED = 5  # classes, where none that is wanted was found
 
 
 @dataclass(frozen=True)
@@ -137,11 +136,13 @@ class Runs:
                     show=window,
                     cancelled=cancelled,
                 )
-            self._warn_of_other_frames(summary, progress)
+            other = other_frames(summary, self.detections, all_wanted=wanted == Selection())
+            if other is not None:
+                progress.say(f"{self.detections_file}: {other}")
             for notice in tracker.notices.texts:
                 progress.say(f"{summary.source.name}: {notice}")
-            if not summary.rows and summary.frames and (summary.found or self.detections is None):
-                progress.say(f"{summary.source.name}: {self._why_nothing(summary)}")
+            if (why := why_nothing(summary, tracker.config)) is not None:
+                progress.say(f"{summary.source.name}: {why}")
         except typer.Exit:
             raise
         except Exception as error:
@@ -150,45 +151,6 @@ class Runs:
             progress.say(f"error: {one_line(error)}")
             return None
         return closing_line(summary, folder)
-
-    def _warn_of_other_frames(self, summary: Summary, progress: RunProgress) -> None:
-        """Says so if given detections are of frames that the source does not have, or none was tracked.
-
-        Detections of frames that are there, but were not wanted, are meant to be left out.
-        """
-        given, used = self.detections, summary.detections_used
-        if given is None or (used and (used == len(given) or self.selection != Selection())):
-            return
-        those = f"they are of frames {min(given)} to {max(given)}" if given else "there are none in it"
-        if not used:
-            progress.say(f"{self.detections_file}: no detection falls in the frames tracked; {those}")
-        else:
-            progress.say(
-                f"{self.detections_file}: detections of {len(given) - used} of its {len(given)} frames fall "
-                f"outside of the frames tracked; {those}, tracked were {summary.frames} up to "
-                f"{summary.last_frame}"
-            )
-
-    def _why_nothing(self, summary: Summary) -> str:
-        """Why a run has no track, and what to try."""
-        config = self.tracker.config
-        if not summary.found:
-            wanted = " and no ".join(config.detector.classes)
-            what = f"no {wanted}" if wanted else "nothing"
-            text = (
-                f"no track: the detector found {what} of score {config.detector.score:g} or more in "
-                f"{summary.frames} frames"
-            )
-            if not summary.other_classes:
-                return f"{text}; --classes, --score and --image-size change what it looks for"
-            others = summary.other_classes.most_common(_MOST_NAMED)
-            named = ", ".join(f"{count} {name}" for name, count in others)
-            return f"{text}, but {named}: --classes {others[0][0]}"
-        return (
-            f"no track from {summary.found} detections in {summary.frames} frames, whose best score is "
-            f"{summary.best_score:.2f}: none was seen in enough frames one after the other; lower "
-            "settings of association start tracks sooner (`mot-reid config` lists them)"
-        )
 
     def _tell(self, lines: Sequence[str | None]) -> None:
         for line in lines:

@@ -12,7 +12,7 @@ import typer
 from mot_reid.cli.errors import UsageError, usage_errors
 from mot_reid.cli.options import print_table
 from mot_reid.cli.remembering import clock_time
-from mot_reid.files import atomic
+from mot_reid.files import atomic, spreadsheet_row
 
 __all__ = ["moment", "search"]
 
@@ -252,9 +252,9 @@ def _save(
         part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     text = io.StringIO()
     if hits:
-        writer = csv.DictWriter(text, list(hits[0].to_dict()), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(hit.to_dict() for hit in hits)
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(hits[0].to_dict())
+        writer.writerows(spreadsheet_row(hit.to_dict().values()) for hit in hits)
     with atomic(written[1]) as part:
         part.write_text(text.getvalue(), encoding="utf-8")
     _draw(gallery, hits, images, box, track, written[2])

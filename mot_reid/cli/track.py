@@ -5,7 +5,6 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from stat import S_ISREG
 from typing import Annotated
 
 import typer
@@ -39,7 +38,7 @@ from mot_reid.cli.runs import Runs
 from mot_reid.config import Config
 from mot_reid.detection.motchallenge import read_detections
 from mot_reid.pipeline.counting import check_scene
-from mot_reid.pipeline.outputs import OUTPUT_FILES
+from mot_reid.pipeline.outputs import files_read, first_overwritten
 from mot_reid.pipeline.run import network_threads
 from mot_reid.tracker import NONE, Tracker
 from mot_reid.video.formats import chosen_formats
@@ -50,7 +49,6 @@ __all__ = ["track"]
 
 _FILES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".txt", ".csv", ".json", ".jsonl", ".parquet")
 """How the names of files end that somebody may take --output for."""
-_MOST_LOOKED_AT = 100_000  # files of a folder that is read
 MODELS, FRAMES, OUTPUTS = "Models", "Frames", "Outputs"
 
 
@@ -264,8 +262,7 @@ def _folders(given: TrackOptions) -> list[Path]:
 
 def _read_by(given: TrackOptions, settings: Config) -> list[str | Path]:
     """Everything that the runs read."""
-    weights = settings.detector.weights, settings.embedder.weights
-    files = (given.detections, _motion_file(settings), given.config, *weights)
+    files = (given.detections, given.config, *files_read(settings))
     return [*given.sources, *(path for path in files if path)]
 
 
@@ -302,20 +299,13 @@ def _unique(names: Iterable[str]) -> list[str]:
 def _keep_inputs(folders: list[Path], inputs: list[str | Path]) -> None:
     """Refuses folders in which one of the runs would write over what it or another one reads."""
     for folder in folders:
+        if folder.name == "-":
+            raise UsageError("--output -: expected a folder; nothing is written to standard output")
         if folder.suffix.lower() in _FILES and not folder.is_dir() and len(folders) == 1:
             raise UsageError(f"--output {folder}: expected a folder; the video in it is tracks.mp4")
-    written = [folder / name for folder in folders for name in OUTPUT_FILES]
-    names = {path.resolve() for path in written}
-    taken = {identity for path in written if (identity := _identity(path))}  # hard links have other names
-    for path in inputs:
-        files = [Path(path)]
-        if taken and files[0].is_dir():  # of pictures, or a sequence
-            files += itertools.islice(files[0].rglob("*"), _MOST_LOOKED_AT)
-        for file in files:
-            if file.resolve() in names or (taken and _identity(file) in taken):
-                raise UsageError(
-                    f"{file}: would be overwritten by the results; choose another --output folder"
-                )
+    lost = first_overwritten(folders, inputs)
+    if lost is not None:
+        raise UsageError(f"{lost}: would be overwritten by the results; choose another --output folder")
 
 
 def _load(tracker: Tracker, *, detects: bool, quiet: bool) -> None:
@@ -323,12 +313,3 @@ def _load(tracker: Tracker, *, detects: bool, quiet: bool) -> None:
     if not quiet and sys.stderr.isatty():
         typer.echo("loading models", err=True)
     tracker.load(detector=detects)
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    """What a file's names, hard links, have in common; None where there is no such file."""
-    try:
-        status = path.stat()
-    except (OSError, ValueError):  # a webcam's number, a URL
-        return None
-    return (status.st_dev, status.st_ino) if S_ISREG(status.st_mode) else None

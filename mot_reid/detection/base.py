@@ -85,6 +85,11 @@ def as_detector(detector: object) -> Detector:
     for member in ("detect", "class_names"):
         if not hasattr(detector, member):
             raise TypeError(f"detector: expected weights or an object with {member}, got {_told(detector)}")
+    if not callable(detector.detect) or isinstance(detector, type):  # type: ignore[attr-defined]
+        raise TypeError(f"detector: expected an object with a method detect, got {_told(detector)}")
+    names = detector.class_names  # type: ignore[attr-defined]
+    if not isinstance(names, Mapping):
+        raise TypeError(f"detector.class_names: expected the name of each class number, got {names!r:.100}")
     whole = detector if _is_complete(detector) else _Adapted(detector)
     for member in ("batch_size", "calls_at_once"):
         value = getattr(whole, member)
@@ -102,5 +107,5 @@ def checked_answer(found: object, frames: int) -> list[Detections]:
     right = isinstance(found, list | tuple) and len(found) == frames
     if not right or not all(isinstance(entry, Detections) for entry in found):  # type: ignore[attr-defined]
         expected = "one Detections for one frame" if frames == 1 else f"{frames} Detections"
-        raise TypeError(f"detector.detect: expected a list of {expected}, got {found!r}")
+        raise TypeError(f"detector.detect: expected a list of {expected}, got {_told(found)}")
     return list(found)  # type: ignore[call-overload]

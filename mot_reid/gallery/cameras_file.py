@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mot_reid.gallery.constraints import Travel, TravelTimes
+from mot_reid.yaml_text import read_yaml
 
 __all__ = ["read_cameras"]
 
@@ -32,12 +33,10 @@ def read_cameras(path: Path, synchronised: bool = False, tolerance: float = 2.0)
         FileNotFoundError: there is no such file.
         ValueError: it is broken; the message names it and the entry.
     """
-    import yaml
-
     try:
-        values: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not YAML ({' '.join(str(error).split())})") from None
+        values: Any = read_yaml(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
     if not isinstance(values, dict) or not {"travel", "ground"} & values.keys():
         raise ValueError(f"{path}: expected a list under travel, or homographies under ground")
     if unknown := sorted(map(str, values.keys() - {"travel", "ground", "apart"})):
@@ -66,7 +65,7 @@ def _travel(path: Path, entries: Any) -> dict[tuple[str, str], Travel]:
             if not 0 <= float(travel.least) < float("inf"):
                 raise ValueError("least: expected seconds")
         except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{path}: travel, entry {number}: {entry!r} ({error})") from None
+            raise ValueError(f"{path}: travel, entry {number}: {str(entry)[:200]} ({error})") from None
         between[(first, second)] = travel
     return between
 

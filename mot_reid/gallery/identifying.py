@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from mot_reid.files import spreadsheet_row
 from mot_reid.gallery.by_hand import ByHand
 from mot_reid.gallery.calibration import Calibration
 from mot_reid.gallery.constraints import TravelTimes, overlapping, too_fast
@@ -72,20 +73,19 @@ class Identities:
         table = self.table
         for number in np.unique(self.numbers).tolist():
             for row in self.route(number).tolist():
-                writer.writerow(
-                    (
-                        number,
-                        table.camera[row],
-                        table.track_id[row],
-                        table.part[row],
-                        f"{table.start[row]:.3f}",
-                        f"{table.end[row]:.3f}",
-                        f"{self.probability[row]:.4f}",
-                        table.source[row],
-                        table.record[row],
-                        "yes" if self.sure[row] else "no",
-                    )
+                cells = (
+                    number,
+                    table.camera[row],
+                    table.track_id[row],
+                    table.part[row],
+                    f"{table.start[row]:.3f}",
+                    f"{table.end[row]:.3f}",
+                    f"{self.probability[row]:.4f}",
+                    table.source[row],
+                    table.record[row],
+                    "yes" if self.sure[row] else "no",
                 )
+                writer.writerow(spreadsheet_row(cells))
         return text.getvalue()
 
 

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from mot_reid.files import spreadsheet_row
 from mot_reid.gallery.documents import CORRECTIONS
 from mot_reid.gallery.store import GalleryError, RecordTable, Store
+from mot_reid.video.sources import safe_name
 
 __all__ = ["export_store", "merge_store"]
 
@@ -47,11 +49,12 @@ def export_store(store: Store, folder: Path) -> list[Path]:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(names)
-    writer.writerows(zip(*(getattr(table, name).tolist() for name in names), strict=True))
+    rows = zip(*(getattr(table, name).tolist() for name in names), strict=True)
+    writer.writerows(map(spreadsheet_row, rows))
     (folder / "tracklets.csv").write_text(text.getvalue(), encoding="utf-8")
     np.save(folder / "embeddings.npy", store.means(), allow_pickle=False)
     for first in range(0, len(table), 256):
         for record in store.tracklets(np.arange(first, min(first + 256, len(table)))):
             for number, crop in enumerate(record.crops):
-                (folder / "crops" / f"{record.record}-{number}.jpg").write_bytes(crop.jpeg)
+                (folder / "crops" / f"{safe_name(record.record)}-{number}.jpg").write_bytes(crop.jpeg)
     return [folder / "tracklets.csv", folder / "embeddings.npy"]

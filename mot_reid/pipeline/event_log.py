@@ -19,6 +19,7 @@ from typing import Any, TextIO
 
 from mot_reid.extras import require
 from mot_reid.files import atomic
+from mot_reid.video.files import remove_file
 
 __all__ = ["EventLog", "MqttReceiver", "Receiver", "Refused", "WebhookReceiver", "make_receivers"]
 
@@ -197,6 +198,7 @@ class EventLog:
         patience: float = 10.0,
     ) -> None:
         self._folder, self._stdout, self._patience = folder, stdout, patience
+        remove_file(folder / LOG)
         self._file = open(folder / LOG, "wb", buffering=0)  # noqa: SIM115  # closed by close()
         self._senders = [_Sender(receiver, folder) for receiver in receivers]
         self.written = 0

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
-import shutil
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from stat import S_ISREG
 
 from filelock import FileLock, Timeout
 
-from mot_reid.config import OfflineConfig
+from mot_reid.config import Config, OfflineConfig
 from mot_reid.files import atomic
 from mot_reid.offline.recorder import Recorder
 from mot_reid.pipeline.counting import ANALYTICS_FILES
@@ -25,6 +26,8 @@ __all__ = [
     "OFFLINE_FILE",
     "OUTPUT_FILES",
     "FailsAlone",
+    "files_read",
+    "first_overwritten",
     "open_sinks",
     "sole_writer",
     "whole",
@@ -34,6 +37,44 @@ __all__ = [
 OFFLINE_FILE = "tracks_offline.txt"
 OUTPUT_FILES = (*files_of(FORMATS.values()), OFFLINE_FILE, *ANALYTICS_FILES, "summary.json")
 """The files that a run writes, or removes if an earlier run left them."""
+
+
+_MOST_LOOKED_AT = 100_000  # files of a folder that is read
+
+
+def files_read(config: Config) -> list[str]:
+    """What a run with these settings reads, besides its source, where it is a file."""
+    files = config.detector.weights, config.embedder.weights, config.camera.motion, config.output.analytics
+    return [name for name in files if name and Path(name).is_file()]
+
+
+def first_overwritten(folders: Iterable[Path], inputs: Iterable[str | Path]) -> Path | None:
+    """The first input that runs into these folders would write over; None where there is none.
+
+    Args:
+        folders: of the runs.
+        inputs: files that are read, folders of pictures, and names of other sources.
+    """
+    written = [folder / name for folder in folders for name in OUTPUT_FILES]
+    names = {path.resolve() for path in written}
+    taken = {identity for path in written if (identity := _identity(path))}  # hard links have other names
+    for path in inputs:
+        files = [Path(path)]
+        if taken and files[0].is_dir():  # of pictures, or a sequence
+            files += itertools.islice(files[0].rglob("*"), _MOST_LOOKED_AT)
+        for file in files:
+            if file.resolve() in names or (taken and _identity(file) in taken):
+                return file
+    return None
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What a file's names, hard links, have in common; None where there is no such file."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):  # a webcam's number, a URL
+        return None
+    return (status.st_dev, status.st_ino) if S_ISREG(status.st_mode) else None
 
 
 def write_refined(path: Path, recorder: Recorder, config: OfflineConfig, fps: float) -> None:
@@ -66,10 +107,8 @@ def open_sinks(
     formats: Mapping[str, Format], folder: Path, info: SinkInfo, stack: ExitStack
 ) -> list[tuple[Path, Sink]]:
     """The sinks of formats and their files; an earlier run's files would pass for this one's, and go."""
-    wanted = {entry.file for entry in formats.values()}
-    for name in files_of(FORMATS.values()):
-        if name not in wanted:
-            _clear(folder / name)
+    for name in files_of(FORMATS.values()):  # a link would lead the writing out of the folder
+        _clear(folder / name)
     sinks: list[tuple[Path, Sink]] = []
     for entry in formats.values():
         path = folder / entry.file
@@ -121,9 +160,12 @@ class FailsAlone(Sink):
 
 
 def _clear(path: Path) -> None:
-    """Removes a file, or a folder and the files that lie in it, if an earlier run left it."""
+    """Removes what an earlier run left: a file, or a folder's files of frames; what is not its stays."""
     if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
+        for file in path.glob("[0-9]*.txt"):
+            file.unlink()
+        with suppress(OSError):
+            path.rmdir()
     else:
         path.unlink(missing_ok=True)
 

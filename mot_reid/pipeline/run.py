@@ -19,6 +19,8 @@ from mot_reid.pipeline.outputs import (
     OFFLINE_FILE,
     OUTPUT_FILES,
     FailsAlone,
+    files_read,
+    first_overwritten,
     open_sinks,
     sole_writer,
     whole,
@@ -108,8 +110,11 @@ def track_source(
         OSError: an output cannot be written, or another run is writing there. A video that cannot be written
             ends alone: the others go on, and if the disk was the cause the error comes at the end.
         SourceError: the source breaks off.
-        ValueError: as `Tracker.update`.
+        ValueError: as `Tracker.update`, or the results would overwrite the source.
     """
+    read = [*filter(None, [source.info.location]), *files_read(tracker.config)]
+    if lost := first_overwritten([Path(folder)], read):
+        raise ValueError(f"{lost}: would be overwritten by the results; choose another output folder")
     folder = prepare_output_folder(folder)
     tracker.reset(source.info.fps)
     tracker.stopwatch = Stopwatch()

@@ -200,7 +200,7 @@ class KittiSink(TextSink):
         for row in rows:
             named = dict(zip(COLUMNS, row, strict=True))
             name = str(named["class_name"]) or f"class{named['class_id']}"
-            kind = _PERSON.get(name, name.title().replace(" ", ""))
+            kind = _PERSON.get(name, "".join(name.title().split()))
             box = " ".join(f"{named[corner]:.2f}" for corner in ("x1", "y1", "x2", "y2"))
             unknown = "-1 -1 -1 -1000 -1000 -1000 -10"
             start = f"{row[0] - 1} {named['id']} {kind} -1 -1 -10"

@@ -16,9 +16,9 @@ before it gives the first frame, and the others come at once."""
 class StampClock:
     """Times of a recording's frames, by their time stamps.
 
-    A frame without a time stamp is one frame interval later than the frame before, and so is one whose stamp
-    lies far before it (recordings put together, a counter that begins again): the frames behind it go on from
-    there.
+    A frame without a time stamp is one frame interval later than the frame before, and so is one with the
+    same stamp (a clock too coarse for single frames), and one whose stamp lies far before it (recordings put
+    together, a counter that begins again): the frames behind it go on from there.
 
     Args:
         fps: frames a second, for frames without a time stamp.
@@ -29,6 +29,7 @@ class StampClock:
         self._fps, self._by_rate = fps, by_rate
         self._origin: float | None = None  # what is taken from a stamp to have a time
         self._last, self._last_number = 0.0, 1
+        self._stamp: float | None = None  # of the last frame
 
     def at(self, number: int, stamp: float | None) -> float:
         """The time of a frame.
@@ -42,11 +43,14 @@ class StampClock:
         expected = self._last + (number - self._last_number) / self._fps
         if stamp is None:
             time_ = expected
+        elif stamp == self._stamp and self._origin is not None:
+            most = stamp - self._origin + _NEW_COUNT
+            time_ = max(min(expected, most), self._last + _LEAST_STEP)
         else:
             if self._origin is None or stamp - self._origin < self._last - _NEW_COUNT:
                 self._origin = stamp - expected
             time_ = max(stamp - self._origin, self._last + (_LEAST_STEP if number > 1 else 0))
-        self._last, self._last_number = time_, number
+        self._last, self._last_number, self._stamp = time_, number, stamp
         return time_
 
 

@@ -18,23 +18,29 @@ from mot_reid.video.frames import SourceError
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+    from av.packet import Packet
     from av.video.stream import VideoStream
 
 __all__ = [
     "declared_length",
+    "frame_places",
     "frame_rate",
     "has_time_stamps",
     "is_cut",
     "open_container",
     "open_media",
     "reason",
+    "restamp",
 ]
 
 _NO_TIMESTAMPS = 0x80  # FFmpeg's AVFMT_NOTIMESTAMPS: formats whose data has no time stamps
 _SAME_RATE = 0.1  # as far as this from what the time stamps say a declared rate is believed
 _REGULAR = 0.6  # share of the frames that come at one interval where the rate is one
+_TO_THE_END = ("asf", "matroska,webm")  # formats whose length counts from their clock's 0
+_DISTINCT = 0.9  # share of the frames with a time stamp of their own
 _PAUSE = 5  # an interval so many times the usual one says nothing of the rate
 _MOST_FPS = 1000.0
+_AVI_HEAD = 8  # bytes of a chunk before its data, at which an index points
 _FIRST_BOXES = (b"ftyp", b"styp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot")  # of MP4 and MOV
 
 
@@ -111,7 +117,7 @@ def frame_rate(declared: Fraction | None, stamps: Sequence[float]) -> float | No
 
     Args:
         declared: what the header says, None for nothing.
-        stamps: seconds, in any order.
+        stamps: seconds, in any order; of a clock too coarse for single frames, several may be the same.
 
     Returns:
         The rate, None where neither says one.
@@ -120,6 +126,10 @@ def frame_rate(declared: Fraction | None, stamps: Sequence[float]) -> float | No
     steps = [later - earlier for earlier, later in pairwise(sorted(set(stamps))) if later > earlier]
     if len(steps) < 2:
         return said
+    last = max(stamps)
+    if len(steps) < _DISTINCT * (len(stamps) - 1):  # a clock too coarse for single frames
+        seen = min(sum(stamp < last for stamp in stamps) / (last - min(stamps)), _MOST_FPS)
+        return said if said is not None and abs(said - seen) <= _SAME_RATE * seen else seen
     usual = median(steps)
     near = [step for step in steps if abs(step - usual) <= usual * _SAME_RATE + 0.001]  # stamps in ms
     if len(near) < _REGULAR * len(steps):
@@ -135,14 +145,42 @@ def declared_length(container: InputContainer, stream: VideoStream) -> tuple[int
         # FFmpeg takes an AVI's duration from the size of the file, so a cut file would look whole.
         return frames, None
     seconds: float | None = None
+    begin = float((stream.start_time or 0) * (stream.time_base or 0))
     if stream.duration is not None and stream.time_base is not None:
         seconds = float(stream.duration * stream.time_base)
     elif match := re.fullmatch(r"(\d+):(\d+):(\d+\.?\d*)", stream.metadata.get("DURATION", "")):  # Matroska
         hours, minutes, rest = match.groups()
-        seconds = int(hours) * 3600 + int(minutes) * 60 + float(rest)
+        seconds = _since(begin, int(hours) * 3600 + int(minutes) * 60 + float(rest))
     elif container.duration is not None and len(container.streams) == 1:  # else the sound may be the longer
         seconds = container.duration / av.time_base
+        seconds = _since(begin, seconds) if container.format.name in _TO_THE_END else seconds
     return frames, seconds
+
+
+def _since(begin: float, end: float) -> float:
+    """The length of what begins and ends at these times; some programs write the end for the length."""
+    return end - begin if 0 < begin < end else end
+
+
+def frame_places(container: InputContainer, stream: VideoStream) -> dict[int, int]:
+    """The time stamp of each frame by its place in the file, where only the file's index knows it: AVI.
+
+    FFmpeg counts an AVI's packets for their time, and behind damage the count is too low. Of other files the
+    answer is empty: their packets carry stamps of their own.
+    """
+    if container.format.name != "avi":
+        return {}
+    return {entry.pos: entry.timestamp for entry in stream.index_entries}
+
+
+def restamp(packet: Packet[Any], places: dict[int, int]) -> None:
+    """Gives a packet the time stamp that `frame_places` has for it, if any."""
+    stamp = places.get((packet.pos or 0) - _AVI_HEAD)
+    if stamp is None or packet.dts is None or packet.dts == stamp:
+        return
+    if packet.pts is not None:
+        packet.pts += stamp - packet.dts
+    packet.dts = stamp
 
 
 def is_cut(path: Path) -> bool:

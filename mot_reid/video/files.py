@@ -6,7 +6,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["AppendOnlyFile", "prepare_output_folder"]
+__all__ = ["AppendOnlyFile", "prepare_output_folder", "remove_file"]
 
 
 def prepare_output_folder(path: str | Path) -> Path:
@@ -28,11 +28,18 @@ def prepare_output_folder(path: str | Path) -> Path:
     return folder
 
 
+def remove_file(path: Path) -> None:
+    """Removes a file or a link: what is written anew shall not go through a link to another place."""
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+
+
 class AppendOnlyFile:
     """A file that grows by whole pieces: a piece that does not fit leaves no torn end behind."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        remove_file(self.path)
         self._file = open(self.path, "wb", buffering=0)  # noqa: SIM115  # unbuffered: a kill loses nothing
         self._length = 0
 

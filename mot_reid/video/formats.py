@@ -54,6 +54,7 @@ class Format:
         pictures: whether it takes the drawn pictures.
         check: raises an ImportError that says what is not installed.
         also: other files that may lie there while it is written.
+        every_frame: whether a frame without tracks shows in it.
     """
 
     file: str
@@ -62,6 +63,7 @@ class Format:
     pictures: bool = False
     check: Callable[[], object] = lambda: None
     also: tuple[str, ...] = ()
+    every_frame: bool = False
 
 
 def _video(path: Path, info: SinkInfo) -> Sink:
@@ -89,7 +91,7 @@ FORMATS: dict[str, Format] = {
         LabelStudioSink,
         also=("tracks_labelstudio.spool.jsonl",),
     ),
-    "yolo": Format("tracks_yolo", "YOLO's text, a file for each frame", YoloSink),
+    "yolo": Format("tracks_yolo", "YOLO's text, a file for each frame", YoloSink, every_frame=True),
     "kitti": Format("tracks_kitti.txt", "KITTI's text", lambda path, info: KittiSink(path, info.class_names)),
     "video": Format("tracks.mp4", "the video with the tracks drawn", _video, pictures=True),
 }

@@ -9,11 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Protocol, cast
 
-import cv2
-import numpy as np
-
-from mot_reid.typing import Image
 from mot_reid.video.clock import LiveClock
+from mot_reid.video.fitting import Fitter
 from mot_reid.video.frames import Frame, Selection, Source, SourceError
 
 __all__ = ["Connection", "LiveSource"]
@@ -66,7 +63,7 @@ class LiveSource(Source):
         self._label = self._about.label
         self.info = replace(first.info, frame_count=selection.count(selection.stop))
         self._number, self._lost = 0, 0
-        self._fitted = False
+        self._fitter = Fitter(first.info.width, first.info.height, self.tell)
 
     def __iter__(self) -> Iterator[Frame]:
         while (source := self._source) is not None and not self._stopped.is_set():
@@ -75,7 +72,9 @@ class LiveSource(Source):
                 for frame in source:
                     self._number, self.damaged = before + frame.number, lost + source.damaged
                     if self._number in self._selection:
-                        yield replace(frame, number=self._number, image=self._fit(frame.image))
+                        yield replace(
+                            frame, number=self._number, image=self._fitter.fit(self._number, frame.image)
+                        )
                     if self._stopped.is_set() or self._selection.is_past(self._number + 1):
                         return
             except SourceError as error:
@@ -123,23 +122,6 @@ class LiveSource(Source):
             return
         again = "" if not self._attempts else f"; {self._attempts} attempts to open it again failed: {last}"
         raise SourceError(f"{self._label}: {broken}{again}")
-
-    def _fit(self, image: Image) -> Image:
-        height, width = image.shape[:2]
-        if (width, height) == (self.info.width, self.info.height):
-            return image
-        if not self._fitted:
-            self._fitted = True
-            self.tell(
-                f"from frame {self._number} on frames are {width}x{height}; "
-                f"they are fitted into {self.info.width}x{self.info.height}"
-            )
-        scale = min(self.info.width / width, self.info.height / height)
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        left, top = (self.info.width - size[0]) // 2, (self.info.height - size[1]) // 2
-        fitted = np.zeros((self.info.height, self.info.width, 3), np.uint8)
-        fitted[top : top + size[1], left : left + size[0]] = cv2.resize(image, size)
-        return fitted
 
 
 def _cause(error: SourceError, label: str) -> str:

@@ -95,26 +95,36 @@ class FrameNumbers:
         self._waiting: list[float] = []  # stamps of packets whose frames have not come, ascending
         self._errors = self._passed = self._left_out = 0  # since the last frame
         self._damage = False
+        # Frames come out of the decoder late: what was known when their packets came, of those before damage.
+        self._before: dict[float | None, tuple[bool, int]] = {}
         self._steps: deque[bool] = deque(maxlen=200)  # of clean frames: whether they were on the grid
         self._decoded: float | None = None  # when the last packet is decoded
+        self._shown: float | None = None  # the latest that a packet so far is shown
         self._sizes, self._packets, self._hole = 0, 0, 0
 
     def demuxed(self, piece: Piece) -> None:
         """Takes note of a packet before it is decoded."""
-        if piece.stamp is not None:
-            insort(self._waiting, piece.stamp)
-            del self._waiting[:-_REMEMBERED]
-        missing = 0.0
-        if piece.decoded is not None and self._decoded is not None:
-            missing = (piece.decoded - self._decoded) / self._interval - 1
+        # Stamps of decoding may be made up from those before, stamps of showing are out of order.
+        since = [
+            now - last
+            for now, last in ((piece.decoded, self._decoded), (piece.stamp, self._shown))
+            if now is not None and last is not None
+        ]
+        missing = max(since, default=0.0) / self._interval - 1
         self._decoded = piece.decoded if piece.decoded is not None else self._decoded
+        self._shown = _later(piece.stamp, self._shown)
         mean = self._sizes / max(self._packets, 1)
-        if missing > 0.5 and piece.unread > max(_HOLE * mean * missing, _HEADERS):
-            self._hole += piece.unread
+        hole = missing > 0.5 and piece.unread > max(_HOLE * mean * missing, _HEADERS)
+        if hole or piece.torn:
+            for stamp in self._waiting:
+                self._before.setdefault(stamp, (self._damage, self._hole))
+            self._hole += piece.unread if hole else 0
             self._damage = True
         self._sizes += piece.size
         self._packets += 1
-        self._damage |= piece.torn
+        if piece.stamp is not None:
+            insort(self._waiting, piece.stamp)
+            del self._waiting[:-_REMEMBERED]
 
     @property
     def damaged(self) -> bool:
@@ -145,15 +155,18 @@ class FrameNumbers:
             passed = bisect_right(self._waiting, stamp + self._interval / 100)
             del self._waiting[:passed]
             self._passed += passed
-        if self._damage and self._is_left_out(stamp, clean):
+        early = stamp in self._before
+        damage, hole = self._before.get(stamp, (self._damage, self._hole))
+        if damage and self._is_left_out(stamp, clean, hole):
             self._errors += 1
             self._left_out += 1
             return None
-        step = self._step(stamp) if self._damage else 1
+        step = self._step(stamp, hole) if self._damage else 1
         if not self._damage and stamp is not None and self._last is not None:
             self._steps.append(abs(stamp - self._last - self._interval) < _OFF_GRID * self._interval)
-        if clean or self._left_out >= _WITHOUT_CLEAN:
+        if (clean or self._left_out >= _WITHOUT_CLEAN) and not early:
             self._damage, self._hole = False, 0
+            self._before.clear()
         self._number += step
         self.lost += step - 1
         self._errors = self._passed = self._left_out = 0
@@ -161,8 +174,8 @@ class FrameNumbers:
             self._last = stamp
         return self._number
 
-    def _is_left_out(self, stamp: float | None, clean: bool) -> bool:
-        if self._hole and not clean and self._left_out < _WITHOUT_CLEAN:
+    def _is_left_out(self, stamp: float | None, clean: bool, hole: int) -> bool:
+        if hole and not clean and self._left_out < _WITHOUT_CLEAN:
             return True
         return stamp is not None and self._last is not None and 0 <= self._last - stamp < _NEW_COUNT
 
@@ -175,7 +188,7 @@ class FrameNumbers:
     def _is_regular(self) -> bool:
         return len(self._steps) >= 3 and sum(self._steps) >= _REGULAR * len(self._steps)
 
-    def _step(self, stamp: float | None) -> int:
+    def _step(self, stamp: float | None, hole: int) -> int:
         """How many numbers a frame behind damage lies behind the last good one."""
         counted = max(self._passed, 1)
         if stamp is None or self._last is None:
@@ -185,7 +198,7 @@ class FrameNumbers:
             return self._within(counted)
         if self._is_regular:
             return self._within(by_time, counted)
-        if self._hole:  # a varying rate: what is missing is known about as well as the mean rate is
+        if hole:  # a varying rate: what is missing is known about as well as the mean rate is
             return self._within(max(by_time, counted), counted)
         return self._within(counted)
 
@@ -197,3 +210,10 @@ class FrameNumbers:
         if self._hole and mean and step > least + _FULLEST * self._hole / mean:
             step = least
         return max(step, 1)
+
+
+def _later(now: float | None, last: float | None) -> float | None:
+    """The later of two stamps; the one so far before the other that a new count begins with it."""
+    if now is None or last is None:
+        return last if now is None else now
+    return max(now, last) if last - now < _NEW_COUNT else now

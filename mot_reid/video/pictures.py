@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid.typing import Image
+from mot_reid.video.decoding import decoded
 from mot_reid.video.frames import DEFAULT_FPS, Frame, Selection, Source, SourceError, SourceInfo, SourceKind
 from mot_reid.video.seqinfo import frame_rate, picture_folder, read_seqinfo
 
@@ -21,12 +21,27 @@ __all__ = ["PictureSource", "only_video", "open_folder", "open_sequence", "read_
 _log = logging.getLogger(__name__)
 
 PICTURE_SUFFIXES = (
-    *(".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".dib", ".webp", ".tif", ".tiff", ".avif", ".gif"),
+    *(
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".pjpeg",
+        ".pjp",
+        ".png",
+        ".bmp",
+        ".dib",
+        ".webp",
+        ".tif",
+        ".tiff",
+        ".avif",
+        ".gif",
+    ),
     *(".jp2", ".pgm", ".ppm", ".pbm", ".pnm"),
 )
 # Files that hold pictures too, but cannot be read: who has them in a folder shall know.
 _UNREAD_SUFFIXES = (
-    *(".heic", ".heif", ".hif", ".jxl", ".exr", ".hdr", ".tga", ".psd", ".svg"),
+    *(".heic", ".heif", ".hif", ".jxl", ".jxr", ".exr", ".hdr", ".tga", ".psd", ".svg", ".pcx", ".ico"),
     *(".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf"),
 )
 _VIDEO_SUFFIXES = (
@@ -35,11 +50,14 @@ _VIDEO_SUFFIXES = (
 )
 _FULL = 1 / 4  # of the range of 16 bits: pictures that use less come out dark
 _STRETCHED = (0.5, 99.5)  # percentiles that become black and white
+_LOOKED_AT = 3  # pictures, where the first two are of different sizes
 _NAMED = 3  # files in a message; of others the number
 
 
 class PictureSource(Source):
     """Numbered picture files, all of one size; those that cannot be read are skipped and counted.
+
+    So are those of another size than the others have, unless they are more than the others.
 
     Args:
         pictures: frame numbers and files, in order; at least one.
@@ -81,12 +99,13 @@ class PictureSource(Source):
         }
         self._depth = _Depth(stretch, self.tell)
         self._unread: list[str] = []
+        self._odd: list[str] = []
         height, width = self._first_size()
         self.info = SourceInfo(name, kind, width, height, fps, len(self._pictures))
         self._first, self._closed = pictures[0][0], False
 
     def __iter__(self) -> Iterator[Frame]:
-        expected = (self.info.width, self.info.height)
+        expected, taken = (self.info.width, self.info.height), 0
         for number, path in self._pictures:
             if self._closed:
                 return
@@ -97,13 +116,18 @@ class PictureSource(Source):
                 continue
             height, width = image.shape[:2]
             if (width, height) != expected:
-                raise SourceError(
-                    f"{path}: the picture is {width}x{height}, "
-                    f"but those before it are {expected[0]}x{expected[1]}"
-                )
+                self.damaged += 1
+                self._odd.append(f"{path.name} ({width}x{height})")
+                continue
+            taken += 1
             yield Frame(number, image, (number - self._first) / self.info.fps)
         if self._unread:
             self.tell(f"damaged pictures skipped: {_listed(self._unread)}")
+        if self._odd:
+            others = f"the others are {expected[0]}x{expected[1]}"
+            self.tell(f"pictures of another size skipped: {_listed(self._odd)}; {others}")
+        if len(self._odd) > taken:
+            raise SourceError(f"{self._label}: its pictures are of different sizes; only {taken} were taken")
 
     def close(self) -> None:
         """Ends the iteration; no file stays open between frames."""
@@ -115,16 +139,22 @@ class PictureSource(Source):
         return dict(self._pictures)
 
     def _first_size(self) -> tuple[int, int]:
-        """Height and width of the first picture that can be read."""
+        """Height and width of the first picture that can be read, or of the two behind it if they agree."""
         failure: SourceError | None = None
+        sizes: list[tuple[int, int]] = []
         for _, path in self._pictures:
             try:
                 pixels = read_pixels(path)
             except SourceError as error:
                 failure = failure or error
                 continue
-            self._depth.learn(pixels, path.name)
-            return pixels.shape[:2]
+            if not sizes:
+                self._depth.learn(pixels, path.name)
+            sizes.append(pixels.shape[:2])
+            if sizes[0] in sizes[1:] or len(sizes) == _LOOKED_AT:
+                break
+        if sizes:
+            return sizes[1] if len(sizes) == _LOOKED_AT and sizes[1] == sizes[2] else sizes[0]
         assert failure is not None
         if len(self._pictures) == 1:
             raise failure
@@ -137,7 +167,7 @@ class PictureSource(Source):
 
 
 class _Depth:
-    """Brings pictures to 8 bits a channel; those of 16 bits all in the same way.
+    """Brings pictures to 8 bits a channel; those of 16 or 32 bits all in the same way.
 
     Args:
         stretch: see `PictureSource`.
@@ -150,15 +180,19 @@ class _Depth:
 
     def learn(self, pixels: NDArray[Any], name: str) -> None:
         """Looks at the first picture."""
-        if pixels.dtype != np.uint16:
+        if pixels.dtype == np.uint8:
             return
-        if self._stretch:
+        kind = "16 bits" if pixels.dtype == np.uint16 else "32 bits"
+        brightest, darkest = float(pixels.max(initial=0)), float(pixels.min(initial=0))
+        whole = 65535.0 if pixels.dtype == np.uint16 else 1.0 if brightest <= 1 else 255.0
+        self._high = whole
+        if self._stretch or darkest < 0 or brightest > whole:
             self._low, self._high = (float(value) for value in np.percentile(pixels, _STRETCHED))
-            self._high = max(self._high, self._low + 1)
-            self._tell(f"16 bits: {self._low:.0f} becomes black and {self._high:.0f} white (by {name})")
-        elif (brightest := int(pixels.max(initial=0))) < _FULL * 65535:
+            self._high = max(self._high, self._low + 1 / 255)
+            self._tell(f"{kind}: {self._low:.5g} becomes black and {self._high:.5g} white (by {name})")
+        elif brightest < _FULL * whole:
             self._tell(
-                f"16 bits, of which {name} uses values up to {brightest}: pictures come out dark "
+                f"{kind}, of which {name} uses values up to {brightest:.5g}: pictures come out dark "
                 "(stretch=True or --stretch uses all of the range)"
             )
 
@@ -166,7 +200,7 @@ class _Depth:
         """A picture as uint8."""
         if pixels.dtype == np.uint8:
             return pixels
-        if not self._stretch:
+        if pixels.dtype == np.uint16 and (self._low, self._high) == (0, 65535):
             return (pixels >> 8).astype(np.uint8)
         scaled = (pixels.astype(np.float32) - self._low) * np.float32(255 / (self._high - self._low))
         return np.clip(scaled, 0, 255).astype(np.uint8)
@@ -205,6 +239,7 @@ def open_folder(
     if not paths:
         kinds = ", ".join(suffix.removeprefix(".") for suffix in PICTURE_SUFFIXES)
         found = f"; {_listed(others)} cannot be read: convert them, to PNG say" if others else ""
+        found += _inside(folder)
         raise SourceError(f"{folder}: no pictures in this folder (looked for {kinds}){found}")
     paths.sort(key=lambda path: _natural_key(path.name))
     numbered = list(enumerate(paths, start=1))
@@ -236,18 +271,26 @@ def open_sequence(
     if not paths:
         raise SourceError(f"{folder}: a sequence without pictures (no *{extension} in {pictures})")
     numbered: dict[int, Path] = {}
-    for path in paths:
+    foreign: list[str] = []
+    for path in sorted(paths):
         digits = re.search(r"(\d+)$", path.stem, re.ASCII)
         if digits is None:
-            raise SourceError(f"{path}: expected a frame number as the name, such as 000001{extension}")
+            foreign.append(path.name)
+            continue
         if (twin := numbered.setdefault(int(digits[1]), path)) is not path:
             raise SourceError(f"{path}: same frame number as {twin.name}")
+    if not numbered:
+        raise SourceError(
+            f"{pictures / foreign[0]}: expected a frame number as the name, such as 000001{extension}"
+        )
     first = numbered.get(0)
     if first is not None:
         numbered = {number + 1: path for number, path in numbered.items()}
     source = PictureSource(sorted(numbered.items()), name, "sequence", rate, selection, stretch)
     if first is not None:
         source.tell(f"its pictures count from 0 and frames from 1: {first.name} is frame 1, and so on")
+    if foreign:
+        source.tell(f"left out, as their names end in no frame number: {_listed(foreign)}")
     kinds = (*PICTURE_SUFFIXES, *_UNREAD_SUFFIXES)
     if others := sorted({path.name for path in _files_in(pictures, kinds)} - {path.name for path in paths}):
         source.tell(f"left out, as seqinfo.ini says imExt={extension}: {_listed(others)}")
@@ -260,11 +303,13 @@ def read_picture(path: Path) -> Image:
     Raises:
         SourceError: it cannot be read, is not a picture, or is cut off.
     """
-    return _Depth(stretch=False, tell=lambda _: None).to_8_bits(read_pixels(path))
+    pixels, depth = read_pixels(path), _Depth(stretch=False, tell=lambda _: None)
+    depth.learn(pixels, path.name)
+    return depth.to_8_bits(pixels)
 
 
 def read_pixels(path: Path) -> NDArray[Any]:
-    """Reads a picture as ``(H, W, 3)`` BGR: uint8, or uint16 where it has 16 bits a channel.
+    """Reads a picture as ``(H, W, 3)`` BGR: uint8, or uint16 or float32 where it has more bits a channel.
 
     Raises:
         SourceError: it cannot be read, is not a picture, or is cut off.
@@ -273,28 +318,22 @@ def read_pixels(path: Path) -> NDArray[Any]:
         data = np.fromfile(path, np.uint8)  # cv2.imread fails on non-ASCII names under Windows
     except OSError as error:
         raise SourceError(f"{path}: cannot be read ({error.strerror})") from error
-    image: NDArray[Any] | None = None
-    if len(data) and not _is_cut_off(data.tobytes()):
-        try:
-            image = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
-            if image is not None and image.dtype not in (np.uint8, np.uint16):
-                image = cv2.imdecode(data, cv2.IMREAD_COLOR)  # as OpenCV brings floats to 8 bits
-        except cv2.error:  # such as one of more pixels than OpenCV allows
-            image = None
+    image = decoded(data.tobytes())
     if image is None:
         what = "the file is empty (0 bytes)" if not len(data) else "not a picture, or damaged"
         raise SourceError(f"{path}: {what}")
     return image
 
 
-def _is_cut_off(data: bytes) -> bool:
-    """Whether a JPEG lacks its end; the decoder would fill what is missing with grey and say nothing."""
-    start_of_scan, end_of_image = b"\xff\xda", b"\xff\xd9"
-    return data.startswith(b"\xff\xd8") and data.find(end_of_image, data.find(start_of_scan)) < 0
-
-
 def _files_in(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
     return [p for p in folder.iterdir() if p.suffix.lower() in suffixes and not p.name.startswith(".")]
+
+
+def _inside(folder: Path) -> str:
+    """Where pictures lie below a folder that has none itself, for its message."""
+    inside = [entry for entry in sorted(folder.iterdir()) if entry.is_dir()]
+    holding = [entry.name for entry in inside if _files_in(entry, PICTURE_SUFFIXES)]
+    return f"; there are pictures in {_listed(holding)}" if holding else ""
 
 
 def _listed(names: list[str]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import av
 
-from mot_reid.video.container import open_container
+from mot_reid.video.container import frame_places, open_container, restamp
 from mot_reid.video.frames import SourceError
 from mot_reid.video.numbering import FrameNumbers, Unread, piece_of
 
@@ -55,7 +55,10 @@ def skippable(url: str, label: str, start: int, fps: float) -> Skipped:
     try:
         container, stream = open_container(url, label, None)
         with container:
+            places = frame_places(container, stream)
             for packet in container.demux():
+                if packet.stream_index == stream.index:
+                    restamp(packet, places)
                 between = unread.before(packet)
                 if packet.stream_index != stream.index or not packet.size:
                     continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -61,7 +62,7 @@ def open_source(
         SourceError: the source does not exist, cannot be opened, or holds no frame that can be read.
         ValueError: ``start``, ``stop`` or ``stride`` is below 1, ``stop`` before ``start``, or ``fps`` is not
             positive, or given for a webcam or a stream.
-        TypeError: ``start``, ``stop`` or ``stride`` is not an integer.
+        TypeError: ``start``, ``stop`` or ``stride`` is not an integer, or ``fps`` no number.
     """
     selection = Selection(start, stop, stride)
     check_fps(fps, live=is_live(source))
@@ -81,10 +82,13 @@ def check_fps(fps: float | None, live: bool = False) -> None:
     """Checks a frame rate that a user gives.
 
     Raises:
-        ValueError: it is not a positive number, or given for a live source.
+        TypeError: it is no number.
+        ValueError: it is not positive, or given for a live source.
     """
     if fps is None:
         return
+    if not isinstance(fps, int | float | Fraction) or isinstance(fps, bool):
+        raise TypeError(f"fps: expected a number of frames a second, got {fps!r}")
     if not 0 < fps < math.inf:
         raise ValueError(f"fps: expected a positive number of frames a second, got {fps}")
     if live:

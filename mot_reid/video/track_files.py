@@ -33,6 +33,8 @@ class TrackFile:
     class_names: dict[int, str] = field(default_factory=dict)
 
 
+_BROKEN = (ElementTree.ParseError, csv.Error)
+_LARGEST = 2**31  # of frame numbers and ids
 _Row = dict[str, Any]  # frame, id, x1, y1, x2, y2, and what else the file has
 
 
@@ -55,10 +57,11 @@ def read_tracks(path: str | Path) -> TrackFile:
         raise ValueError(f"{path}: not a file of tracks; expected one of {', '.join(sorted(_READERS))}")
     try:
         return _gathered(path, list(rows(path)))
-    except (json.JSONDecodeError, ElementTree.ParseError, UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{path}: {' '.join(str(error).split())}") from None
     except KeyError as error:
         raise ValueError(f"{path}: expected {error.args[0]} in each row") from None
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError, *_BROKEN) as error:
+        text = " ".join(str(error).split())[:200]
+        raise ValueError(text if text.startswith(str(path)) else f"{path}: {text}") from None
 
 
 def _text(path: Path) -> Iterator[_Row]:
@@ -94,6 +97,8 @@ def _of_kitti(entries: list[str]) -> _Row:
 def _row(frame: Any, track_id: Any, x1: Any, y1: Any, x2: Any, y2: Any, **rest: Any) -> _Row:
     if int(frame) != float(frame) or int(track_id) != float(track_id):
         raise ValueError("frame and id: expected whole numbers")
+    if max(abs(int(frame)), abs(int(track_id))) >= _LARGEST:
+        raise ValueError(f"frame and id: expected numbers below {_LARGEST}")
     corners = zip(("x1", "y1", "x2", "y2"), map(float, (x1, y1, x2, y2)), strict=True)
     return {"frame": int(frame), "id": int(track_id), **dict(corners), **rest}
 
@@ -145,11 +150,16 @@ def _coco(path: Path) -> Iterator[_Row]:
         rest = {"class_id": entry["category_id"], "score": entry.get("score", 1.0)}
         if entry["category_id"] in names:
             rest["class_name"] = names[entry["category_id"]]
+        if entry["image_id"] not in frames:
+            raise ValueError(f"{path}: annotation {entry.get('id')}: no image {entry['image_id']}")
         yield _row(frames[entry["image_id"]], entry["track_id"], x, y, x + width, y + height, **rest)
 
 
 def _cvat(path: Path) -> Iterator[_Row]:
-    for track in ElementTree.parse(path).getroot().iter("track"):
+    root = ElementTree.parse(path).getroot()
+    if root.tag != "annotations":
+        raise ValueError(f"{path}: not CVAT's XML; expected <annotations>, got <{root.tag[:40]}>")
+    for track in root.iter("track"):
         for box in track.iter("box"):
             if box.attrib.get("outside") == "1":
                 continue

@@ -17,12 +17,16 @@ import av
 from mot_reid.video.clock import LiveClock, StampClock
 from mot_reid.video.container import (
     declared_length,
+    frame_places,
     frame_rate,
     has_time_stamps,
     is_cut,
     open_container,
     reason,
+    restamp,
 )
+from mot_reid.video.decoding import jpeg_is_whole
+from mot_reid.video.fitting import Fitter
 from mot_reid.video.frames import DEFAULT_FPS, Frame, Selection, Source, SourceError, SourceInfo, SourceKind
 from mot_reid.video.numbering import FrameNumbers, Unread, piece_of
 from mot_reid.video.pixels import PixelReader
@@ -39,6 +43,7 @@ __all__ = ["VideoSource"]
 _SLACK_FRAMES, _SLACK_SHARE = 3, 0.02
 # So many packets tell the frame rate; they are held until they are decoded.
 _LOOKED_AT, _LOOKED_AT_BYTES = 100, 1 << 25
+_MOST_FAILURES = 1000  # of reading a file, in a row
 
 _log = logging.getLogger(__name__)
 av.logging.set_level(None)  # FFmpeg's own lines about damaged data; what matters comes as a SourceError
@@ -46,6 +51,8 @@ av.logging.set_level(None)  # FFmpeg's own lines about damaged data; what matter
 
 class VideoSource(Source):
     """A video file or stream, decoded frame by frame: upright, with square pixels, and in ordinary colours.
+
+    Frames of another size than the first one are fitted into it with black borders.
 
     A frame that is damaged is skipped, with its number, if later ones can be decoded.
 
@@ -87,6 +94,9 @@ class VideoSource(Source):
             )
             self.endless &= not self._known_size
             self._any_size = live and clock is not None
+            self._is_file, self._unread_parts = kind == "video", 0
+            self._index = frame_places(self._container, self._stream)
+            self._jpeg = "perhaps" if self._stream.codec_context.name == "mjpeg" else ""
             self._packets = self._demuxed()
             self._fps = self._frame_rate(fps, look=kind == "video")
             self._numbers = FrameNumbers(self._fps, self._length[0])
@@ -108,6 +118,7 @@ class VideoSource(Source):
         except BaseException:
             self._container.close()
             raise
+        self._fitter = Fitter(width, height, self.tell)
         self._begin = (*self._skipped.stamps, self._seconds(first[1].pts) or 0.0)[0]
         self._sounds = kind == "video" and fps is None
         self._decoded: Iterator[tuple[int, VideoFrame]] = chain([first], decoder)
@@ -123,13 +134,7 @@ class VideoSource(Source):
             times = self._times(number, self._seconds(picture.pts))
             if number in self._selection:
                 image = self._pixels.read(picture)
-                height, width = image.shape[:2]
-                if (width, height) != (self.info.width, self.info.height) and not self._any_size:
-                    raise SourceError(
-                        f"{self._label}: frame {number} is {width}x{height}, "
-                        f"but those before it are {self.info.width}x{self.info.height}"
-                    )
-                yield Frame(number, image, *times)
+                yield Frame(number, image if self._any_size else self._fitter.fit(number, image), *times)
             # Before the next frame is waited for: a stream may never bring it.
             if self._closed or self._selection.is_past(number + 1):
                 return
@@ -213,6 +218,9 @@ class VideoSource(Source):
         """Yields the pictures that each packet brings."""
         unread, packets = Unread(), 0
         for packet in self._packets:
+            for _ in range(self._unread_parts):
+                self._numbers.failed()
+            self._unread_parts = 0
             between = unread.before(packet)
             if packet.stream_index != self._stream.index:
                 continue
@@ -222,6 +230,9 @@ class VideoSource(Source):
                 if packets <= self._skipped.packets:
                     self._numbers.skip(len(self._skipped.stamps))
                     continue
+            if packet.size and self._is_torn(packet):
+                self._numbers.failed()
+                continue
             try:
                 yield self._stream.decode(packet)
             except av.FFmpegError:
@@ -232,15 +243,36 @@ class VideoSource(Source):
             with suppress(av.FFmpegError):
                 yield self._stream.decode(None)  # what the decoder still holds
 
+    def _is_torn(self, packet: Packet[Any]) -> bool:
+        """Whether a picture of Motion JPEG, which decodes in whatever state, is not whole."""
+        if not self._jpeg:
+            return False
+        whole = jpeg_is_whole(bytes(packet))
+        if self._jpeg == "perhaps":  # some cameras leave out the end of all their pictures
+            self._jpeg = "yes" if whole else ""
+        return bool(self._jpeg) and not whole
+
     def _demuxed(self) -> Iterator[Packet[Any]]:
         """Yields the packets of all streams, at the end an empty one of each."""
-        try:
-            yield from self._container.demux()
-            self._flushed = True  # by the empty packets at the end
-        except av.FFmpegError as error:
-            # So FFmpeg reports the end of what a web server sends without saying how long it is.
-            finished = error.errno == errno.EIO and self._url.startswith("http") and not self._known_size
-            self._failure = "" if finished else f": {reason(error, self._timeout)}"
+        failures = 0
+        while True:
+            try:
+                for packet in self._container.demux():
+                    if self._index and packet.stream_index == self._stream.index:
+                        restamp(packet, self._index)
+                    failures = 0
+                    yield packet
+                self._flushed = True  # by the empty packets at the end
+                return
+            except av.FFmpegError as error:
+                failures += 1
+                if self._is_file and failures < _MOST_FAILURES:  # a hole; what comes behind it is read
+                    self._unread_parts += 1
+                    continue
+                # So FFmpeg reports the end of what a web server sends without saying how long it is.
+                finished = error.errno == errno.EIO and self._url.startswith("http") and not self._known_size
+                self._failure = "" if finished else f": {reason(error, self._timeout)}"
+                return
 
     def _judge_the_end(self, last: int, seconds: float | None) -> None:
         """Says what is wrong if this is not the end that was declared.

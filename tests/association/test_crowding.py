@@ -65,6 +65,16 @@ def test_the_best_of_a_spot_stay_and_so_does_everybody_else() -> None:
         assert np.isin(best, kept).all()
 
 
+@pytest.mark.parametrize("classes", [20, 80, 2000])
+def test_many_classes_on_a_spot_are_bounded_too(classes: int) -> None:
+    crowd = pile(2000, 0.01)
+    named = Detections(crowd.xyxy, crowd.scores, np.arange(2000) % classes)
+    kept = best_of_each_spot(named)
+    assert kept is not None
+    assert len(kept) <= 8 * 2 * MOST_ON_A_SPOT  # at the corner of four squares, in two octaves
+    assert np.isin(np.argsort(-crowd.scores)[:50], kept).all()
+
+
 def test_rows_of_detections_stay_those_of_the_input() -> None:
     tracker = Tracker(detector="none", embedder="none", camera_motion="none")
     tracker.notices.warns = False

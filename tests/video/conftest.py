@@ -34,13 +34,17 @@ class Clips:
         with av.open(str(path), "w", options=options) as container:
             stream = container.add_stream(codec, rate=25)
             stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+            if codec == "mjpeg":
+                stream.pix_fmt = "yuvj420p"
+            if codec == "libx265":
+                stream.options = {"preset": "ultrafast", "x265-params": "log-level=none"}
             stream.gop_size, stream.bit_rate = 5, 1_000_000
             if rotation:
                 stream.set_display_rotation(rotation)
             for image in images:
                 # OpenCV's conversion, because FFmpeg's shifts colours by up to 3 levels.
                 planes = cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420)
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(planes, format="yuv420p")))
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(planes, format=stream.pix_fmt)))
             container.mux(stream.encode(None))
         return path
 

@@ -1,6 +1,7 @@
 import time
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -67,3 +68,14 @@ def test_frames_that_come_at_once_after_five_seconds_keep_their_stamps(
 ) -> None:
     stamps = [step / 10 for step in range(60)]
     assert live(monkeypatch, [70 + stamp / 50 for stamp in stamps], [*stamps]) == pytest.approx(stamps)
+
+
+def test_frames_of_one_stamp_are_one_interval_apart() -> None:
+    clock = StampClock(25)
+    stamps = [0.0] * 25 + [1.0] * 25 + [2.0]
+    times = [clock.at(number, stamp) for number, stamp in enumerate(stamps, start=1)]
+    assert times == pytest.approx([place / 25 for place in range(51)])
+    wrong = StampClock(0.1)  # a rate that is wrong does not carry the time away
+    times = [wrong.at(number, stamp) for number, stamp in enumerate(stamps, start=1)]
+    assert times[-1] == pytest.approx(2.0, abs=0.01)
+    assert (np.diff(times) > 0).all()

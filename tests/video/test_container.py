@@ -138,3 +138,11 @@ def test_a_rate_that_is_given_counts(tmp_path: Path, clips: Any) -> None:
             open_source(path, fps=wrong)
     with pytest.raises(ValueError, match="fps: has no effect on a webcam or stream"):
         open_source("rtsp://nowhere/a", fps=5)
+
+
+def test_the_rate_of_a_clock_too_coarse_for_single_frames() -> None:
+    whole_seconds = [float(place // 25) for place in range(100)]
+    assert frame_rate(Fraction(25), whole_seconds) == 25
+    assert frame_rate(None, whole_seconds) == pytest.approx(25)
+    in_pairs = [0.08 * (place // 2) for place in range(100)]
+    assert frame_rate(None, in_pairs) == pytest.approx(25)

@@ -106,3 +106,15 @@ def test_without_any_key_frame_frames_come_again_after_a_while() -> None:
     given = [numbers.next(4.0 + frame / FPS, clean=False) for frame in range(400)]
     assert given[0] is None
     assert given[-1] == 101 + 399
+
+
+def test_frames_that_come_late_out_of_the_decoder_are_those_before_the_hole() -> None:
+    numbers = FrameNumbers(FPS)
+    whole(numbers, range(50))
+    for frame in (50, 51, 62, 63, 64):  # 52 to 61 are lost; the decoder is three frames behind
+        unread = 10_000 if frame == 62 else 0
+        numbers.demuxed(Piece(frame / FPS, frame / FPS, 1000, unread=unread))
+    clean = {50, 62}
+    given = [numbers.next(frame / FPS, frame in clean) for frame in (50, 51, 62, 63, 64)]
+    assert given == [51, 52, 63, 64, 65]
+    assert numbers.lost == 10

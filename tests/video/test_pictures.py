@@ -84,17 +84,22 @@ def test_folder_without_pictures(tmp_path: Path) -> None:
         open_source(tmp_path)
 
 
-def test_mixed_sizes_are_named_where_they_come(tmp_path: Path) -> None:
-    save(tmp_path / "1.png")
-    save(tmp_path / "2.png")
-    save(tmp_path / "3.png", width=20)
-    seen = []
-    with (
-        open_source(tmp_path) as source,
-        pytest.raises(SourceError, match=r"3\.png: the picture is 20x12, but those before it are 16x12"),
-    ):
-        seen.extend(frame.number for frame in source)
-    assert seen == [1, 2]
+@pytest.mark.parametrize("odd", [1, 2, 3, 5])
+def test_a_picture_of_another_size_is_skipped_and_named(tmp_path: Path, odd: int) -> None:
+    for number in range(1, 6):
+        save(tmp_path / f"{number}.png", width=20 if number == odd else 16)
+    with open_source(tmp_path) as source:
+        seen = [frame.number for frame in source]
+    assert seen == [number for number in range(1, 6) if number != odd]
+    assert source.damaged == 1
+    assert source.notes == (f"pictures of another size skipped: {odd}.png (20x12); the others are 16x12",)
+
+
+def test_pictures_of_all_sizes_are_an_error(tmp_path: Path) -> None:
+    for number in range(1, 7):
+        save(tmp_path / f"{number}.png", width=16 + 2 * (number // 2))
+    with open_source(tmp_path) as source, pytest.raises(SourceError, match=r"different sizes; only 2 were"):
+        list(source)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a picture", "half a jpeg", "half a png", "a folder"])
@@ -257,5 +262,40 @@ def test_pictures_without_or_with_the_same_number(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="same frame number as"):
         open_source(folder)
     (folder / "img1" / "1.png").rename(folder / "img1" / "cover.png")
+    with open_source(folder) as source:
+        assert [frame.number for frame in source] == [1]
+        assert source.notes == ("left out, as their names end in no frame number: cover.png",)
+    (folder / "img1" / "000001.png").unlink()
     with pytest.raises(SourceError, match=r"cover\.png: expected a frame number"):
         open_source(folder)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "expected"),
+    [
+        (np.full((8, 8, 3), 0.5, np.float32), 127),
+        (np.full((8, 8), 0.5, np.float32), 127),
+        (np.full((8, 8, 3), 128, np.float32), 128),
+        (np.repeat(np.linspace(20, 40, 8, dtype=np.float32)[:, None], 8, axis=1) * 100, None),  # kelvin * 100
+    ],
+)
+def test_pictures_of_floats_are_brought_to_8_bits(
+    tmp_path: Path, pixels: np.ndarray, expected: int | None
+) -> None:
+    cv2.imwrite(str(tmp_path / "1.tif"), pixels)
+    with open_source(tmp_path) as source:
+        image = next(iter(source)).image
+    assert (image.shape, image.dtype) == ((8, 8, 3), np.uint8)
+    if expected is not None:
+        assert (image == expected).all()
+    else:
+        assert image.min() == 0
+        assert image.max() == 255
+        assert source.notes[0].startswith("32 bits: ")
+
+
+def test_a_folder_without_pictures_says_where_some_are(tmp_path: Path) -> None:
+    (tmp_path / "img1").mkdir()
+    save(tmp_path / "img1" / "1.png")
+    with pytest.raises(SourceError, match="; there are pictures in img1"):
+        open_source(tmp_path)

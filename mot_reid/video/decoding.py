@@ -1,0 +1,80 @@
+"""Picture files' bytes as pixels, and whether all of them came."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["decoded", "jpeg_is_whole"]
+
+# What its readers have to say comes on standard error, without the file's name; what matters is told here.
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
+_END, _SCAN = 0xD9, 0xDA
+# In the coded data of a scan FF stands before 00, or a restart marker; anything else ends the scan.
+_WITHIN = np.zeros(256, bool)
+_WITHIN[[0x00, *range(0xD0, 0xD8)]] = True
+# What may stand between two scans of a progressive JPEG, or behind the last one: tables, comments, and such.
+_SEGMENTS = {0xC4, 0xCC, 0xDA, 0xDB, 0xDC, 0xDD, 0xFE, *range(0xE0, 0xF0)}
+
+
+def decoded(data: bytes) -> NDArray[Any] | None:
+    """A picture's pixels.
+
+    Args:
+        data: the file's bytes.
+
+    Returns:
+        ``(H, W, 3)`` BGR: uint8, or uint16 or float32 where it has more than 8 bits a channel; None where
+        it is no picture, or not all of it is there.
+    """
+    if not data or (data.startswith(b"\xff\xd8") and not jpeg_is_whole(data)):
+        return None
+    image: NDArray[Any] | None = None
+    for how in (cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH, cv2.IMREAD_UNCHANGED):
+        try:
+            image = cv2.imdecode(np.frombuffer(data, np.uint8), how)
+        except cv2.error:  # such as one of more pixels than OpenCV allows
+            continue
+        if image is not None:
+            break
+    if image is None:
+        return None
+    if image.ndim == 2 or image.shape[2] == 1:
+        image = np.repeat(image.reshape(*image.shape[:2], 1), 3, axis=2)
+    image = np.ascontiguousarray(image[..., :3])
+    if image.dtype in (np.uint8, np.uint16):
+        return image
+    return np.nan_to_num(image.astype(np.float32))
+
+
+def jpeg_is_whole(data: bytes) -> bool:
+    """Whether a JPEG goes on to its end, through segments and scans; a decoder fills with grey what is not.
+
+    Bytes that were overwritten show as markers that cannot stand where they do.
+    """
+    content = np.frombuffer(data, np.uint8)
+    place = 2
+    while place + 4 <= len(data):
+        if data[place] != 0xFF:
+            return False
+        marker = data[place + 1]
+        if marker == 0xFF:  # a fill byte
+            place += 1
+            continue
+        if marker == _END:
+            return True
+        place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+        if marker == _SCAN:
+            marks = place + np.flatnonzero(content[place:-1] == 0xFF)
+            following = content[marks + 1]
+            ends = marks[~_WITHIN[following] & (following != 0xFF)]
+            if not ends.size:
+                return False
+            place = int(ends[0])
+            if data[place + 1] != _END and data[place + 1] not in _SEGMENTS:
+                return False
+    return place + 2 <= len(data) and data[place : place + 2] == b"\xff\xd9"

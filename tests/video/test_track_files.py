@@ -1,0 +1,44 @@
+"""Tracks of other programs: whatever is in a file, the message names it."""
+
+from pathlib import Path
+
+import pytest
+
+from mot_reid.video.track_files import read_tracks
+
+ONE = '{"id": 1, "image_id": 1, "track_id": 1, "bbox": [1, 2, 3, 4], "category_id": 1}'
+BROKEN = {
+    "deep.json": "[" * 100_000,
+    "deeper.json": '{"images": ' + "[" * 100_000,
+    "deep.jsonl": '{"frame": ' + "[" * 100_000,
+    "numbers.json": '{"images": 1, "annotations": 2}',
+    "text.json": '{"images": [{"id": 1, "frame_id": "x"}], "annotations": []}',
+    "box.json": '{"images": [{"id": 1}], "annotations": [' + ONE.replace("[1, 2, 3, 4]", "[1, 2]") + "]}",
+    "list.json": '{"images": [{"id": 1}], "annotations": [' + ONE.replace('y_id": 1', 'y_id": [1]') + "]}",
+    "other.json": '{"images": [{"id": 7}], "annotations": [' + ONE + "]}",
+    "huge.json": '{"images": [{"id": 1}], "annotations": ['
+    + ONE.replace('k_id": 1', 'k_id": 1' + "0" * 400)
+    + "]}",
+    "huge.txt": "1" + "0" * 30 + ",1,1,1,5,5,1\n",
+    "id.txt": "1,1" + "0" * 30 + ",1,1,5,5,1\n",
+    "inf.txt": "1,inf,1,1,5,5,1\n",
+    "nan.csv": "frame,id,x1,y1,x2,y2\nnan,1,1,1,5,5\n",
+    "field.csv": "frame,id,x1,y1,x2,y2\n1,1," + "1" * 200_000 + ",1,5,5\n",
+    "deep.xml": "<a>" * 50_000 + "</a>" * 50_000,
+    "laughs.xml": '<!DOCTYPE a [<!ENTITY a "'
+    + "x" * 99
+    + '">'
+    + "".join(f'<!ENTITY {b} "{("&" + a + ";") * 20}">' for a, b in zip("abcdef", "bcdefg", strict=True))
+    + "]><annotations>&g;</annotations>",
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_file_is_named_in_one_short_line(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text(BROKEN[name])
+    with pytest.raises(ValueError, match=name) as caught:
+        read_tracks(path)
+    assert str(caught.value).startswith(str(path))
+    assert len(str(caught.value)) < len(str(path)) + 300
+    assert "\n" not in str(caught.value)
