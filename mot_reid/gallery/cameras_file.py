@@ -43,7 +43,7 @@ def read_cameras(path: Path, synchronised: bool = False, tolerance: float = 2.0)
         raise ValueError(f"{path}: {unknown[0]}: expected travel, ground and apart only")
     apart = values.get("apart", TravelTimes().apart)
     if isinstance(apart, bool) or not isinstance(apart, int | float) or not apart > 0:
-        raise ValueError(f"{path}: apart: expected metres, got {apart!r}")
+        raise ValueError(f"{path}: apart: expected metres, got {str(apart)[:100]}")
     return TravelTimes(
         _travel(path, values.get("travel", [])),
         synchronised,

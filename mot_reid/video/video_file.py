@@ -118,7 +118,7 @@ class VideoSource(Source):
         except BaseException:
             self._container.close()
             raise
-        self._fitter = Fitter(width, height, self.tell)
+        self._fitter = Fitter(width, height, _told_to(self))
         self._begin = (*self._skipped.stamps, self._seconds(first[1].pts) or 0.0)[0]
         self._sounds = kind == "video" and fps is None
         self._decoded: Iterator[tuple[int, VideoFrame]] = chain([first], decoder)

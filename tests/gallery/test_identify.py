@@ -156,7 +156,7 @@ def test_cameras_file(tmp_path: Path) -> None:
         ("apart: 1\n", "expected a list under travel, or homographies under ground"),
         ("travel: []\napart: no\n", "apart: expected metres"),
         ("travel: []\nfloor: 1\n", "floor: expected travel, ground and apart only"),
-        ("travel: [\n", "not YAML"),
+        ("travel: [\n", "not a YAML file"),
     ],
 )
 def test_a_broken_cameras_file_is_told(text: str, told: str, tmp_path: Path) -> None:
