@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Self
@@ -25,6 +26,7 @@ __all__ = ["CACHE", "Columns", "cached_columns", "keep"]
 
 CACHE = "page-cache"
 _VERSION = 1
+_PIECE = 200_000  # boxes that are counted at once
 _WORTH = 500_000  # boxes from which on a cache is worth its files
 
 Ints = NDArray[np.int32]
@@ -102,13 +104,14 @@ class Columns:
             raise ValueError(f"{file.path}: {error}") from None
 
     @classmethod
-    def of_rows(cls, rows: TrackRows, like: Columns, fps: float) -> Self:
-        """Tracks in the order of frames; the times of frames are those of others."""
+    def of_rows(cls, rows: TrackRows, like: Columns | None, fps: float) -> Self:
+        """Tracks in the order of frames; the times of frames are those of others, if any."""
         order = np.argsort(rows.frames.astype(np.int32), kind="stable")
         frames, ids = rows.frames[order].astype(np.int32), rows.ids[order].astype(np.int32)
         classes = rows.classes[order].astype(np.int16)
         xyxy = np.ascontiguousarray(rows.xyxy[order].T)
-        rest = (rows.scores[order], classes, rows.detection_index[order] < 0, like.numbers, like.times)
+        known = (np.zeros(0, np.int32), np.zeros(0)) if like is None else (like.numbers, like.times)
+        rest = (rows.scores[order], classes, rows.detection_index[order] < 0, *known)
         spans = _spans(rows.frames.astype(np.int32), rows.ids.astype(np.int32), rows.classes, fps, True)
         return cls(frames, ids, xyxy, *rest, spans)
 
@@ -182,12 +185,18 @@ class Columns:
             return (np.asarray(frames, np.float64) - 1) / fps
         return np.interp(frames, self.numbers, self.times)
 
-    def observations(self, fps: float) -> Observations:
-        """All of it as analytics take it."""
-        if not len(self):
-            return Observations.empty()
-        when = self.when(self.frames, fps)
-        return Observations.from_arrays(self.frames, when, self.ids, self.xyxy.T, self.classes)
+    def observations(self, fps: float) -> Iterator[Observations]:
+        """All of it as analytics take it, a piece of whole frames after the other."""
+        low = 0
+        while low < len(self):
+            high = min(low + _PIECE, len(self))
+            high = int(np.searchsorted(self.frames, self.frames[high - 1], side="right"))
+            own = slice(low, high)
+            when = self.when(self.frames[own], fps)
+            yield Observations.from_arrays(
+                self.frames[own], when, self.ids[own], self.xyxy[:, own].T, self.classes[own]
+            )
+            low = high
 
 
 def cached_columns(folder: Path, file: Path) -> tuple[Columns, dict[int, str]] | None:

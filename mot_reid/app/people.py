@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ _Tracks: TypeAlias = list[tuple[int, int, list[list[int]]]]
 """Places of runs, ids there, and stretches of frames."""
 _LIKELY = 0.5  # least probability of an attribute that is told
 _MOST_TOLD = 6  # attributes of a person
+_WITHOUT = {"no", "none", "without"}
 _MOST = 20_000  # people in one answer
 
 
@@ -106,6 +108,8 @@ class People:
         words: dict[str, float] = {}
         for row, boxes in records:
             for word, value in told.get(row, {}).items():
+                if _WITHOUT.intersection(re.split(r"[\s_=:-]+", word)):
+                    continue  # what somebody has not is no use to know him by
                 words[word] = words.get(word, 0.0) + value * boxes
         total = sum(boxes for _, boxes in records)
         likely = sorted(((value, word) for word, value in words.items() if value >= _LIKELY * total))

@@ -12,11 +12,12 @@ import cv2
 import numpy as np
 
 from mot_reid.analytics import Analytics
-from mot_reid.app.crops import best_rows, crops
+from mot_reid.app.crops import crops
 from mot_reid.app.frames import encode
 from mot_reid.app.people import People
 from mot_reid.app.runs import Run
 from mot_reid.gallery.gallery import Gallery
+from mot_reid.offline.rows import TrackRows
 
 __all__ = ["report"]
 
@@ -73,7 +74,7 @@ def report(
 
 
 def _run(run: Run, scene: Mapping[str, Any] | None) -> str:
-    file, state = run.file, run.state
+    file, columns = run.file, run.columns
     summary = file.summary
     wanted = dict(scene) if scene is not None else run.scene()
     analytics, events = run.count(wanted)
@@ -81,11 +82,11 @@ def _run(run: Run, scene: Mapping[str, Any] | None) -> str:
     facts = [
         ("frames", f"{frames} at {run.fps:.3g} a second, {_clock(frames / run.fps)}"),
         ("picture", "{} x {}".format(*run.size())),
-        ("tracks", str(len(np.unique(state.rows.ids)))),
-        ("boxes", str(len(state.rows))),
+        ("tracks", str(len(np.unique(columns.spans[:, 0])))),
+        ("boxes", str(len(columns))),
         ("at once, at most", str(analytics.summary()["most_at_once"])),
         ("complete", "yes" if summary.get("complete", True) else f"no: {summary.get('error')}"),
-        ("corrections", str(state.applied)),
+        ("corrections", str(run.applied)),
     ]
     facts += [(f"model: {name}", str(value)) for name, value in (summary.get("models") or {}).items()]
     parts = [
@@ -204,19 +205,26 @@ def _people(run: Run) -> str:
     reader = run.reader()
     if reader is None:
         return f"<p>No pictures: {escape(run.no_pictures)}.</p>"
-    rows = run.state.rows
-    chosen = best_rows(rows, run.size())
-    counts = {int(track): int(n) for track, n in zip(*np.unique(rows.ids, return_counts=True), strict=True)}
-    longest = sorted(chosen.tolist(), key=lambda row: -counts[int(rows.ids[row])])[:_MOST_CROPS]
-    found = dict(crops(reader, rows, np.array(longest, np.intp)))
+    counts: dict[int, int] = {}
+    for track, _, first, last in run.columns.spans.tolist():
+        counts[track] = counts.get(track, 0) + last - first + 1
+    longest = sorted(counts, key=lambda track: -counts[track])[:_MOST_CROPS]
+    best = [run.columns.best_rows(track, run.size()) for track in longest]
+    rows = TrackRows.from_arrays(
+        *(
+            np.concatenate([getattr(row, name) for row in best] or [empty])
+            for name, empty in (("frames", np.zeros(0)), ("ids", np.zeros(0)), ("xyxy", np.zeros((0, 4))))
+        )
+    )
+    found = dict(crops(reader, rows, np.arange(len(rows))))
     figures = [
         f"<figure>{_image(found[track], _name(run, track))}<figcaption>{escape(_name(run, track))}, "
         f"{counts[track] / run.fps:.1f} s</figcaption></figure>"
         for track in sorted(found)
     ]
     left = (
-        f"<p>The {len(found)} who were seen longest, of {len(chosen)}.</p>"
-        if len(chosen) > len(found)
+        f"<p>The {len(found)} who were seen longest, of {len(counts)}.</p>"
+        if len(counts) > len(found)
         else ""
     )
     return f'{left}<div class="people">{"".join(figures)}</div>'

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from mot_reid.analytics import Analytics, Event, analyse, scene_from_mapping
+from mot_reid.analytics import Analytics, Event, scene_from_mapping
 from mot_reid.app.columns import CACHE, Columns, cached_columns, keep
 from mot_reid.app.crops import crops
 from mot_reid.app.frames import FrameReader
@@ -138,11 +138,16 @@ class Run:
             return Corrected(columns.to_rows()) if self._state is None else self._state
 
     @property
-    def corrected(self) -> bool:
-        """Whether corrections hold."""
+    def applied(self) -> int:
+        """How many corrections hold."""
         with self._lock:
             _ = self.file
-            return self._state is not None and self._state.applied > 0
+            return 0 if self._state is None else self._state.applied
+
+    @property
+    def corrected(self) -> bool:
+        """Whether corrections hold."""
+        return self.applied > 0
 
     @property
     def names(self) -> Mapping[int, str]:
@@ -236,7 +241,12 @@ class Run:
         """
         classes = {name: number for number, name in self.file.class_names.items()}
         wanted = scene_from_mapping(scene, classes).for_size(*self.size())
-        return analyse(wanted, self.columns.observations(self.fps), source=self.name)
+        columns = self.columns
+        analytics, events = Analytics(wanted, source=self.name), []
+        for rows in columns.observations(self.fps):
+            events += analytics.update(rows)
+        events += analytics.finish()
+        return analytics, sorted(events, key=lambda event: (event.time, event.kind, event.place, event.track))
 
     def scene(self) -> dict[str, Any]:
         """The scene that was drawn for this run."""

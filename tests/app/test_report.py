@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mot_reid.app.crops import best_rows
+from mot_reid.app.columns import Columns
 from mot_reid.app.report import report
 from mot_reid.app.runs import runs_in
 from mot_reid.offline.rows import TrackRows
@@ -53,9 +53,11 @@ def test_a_run_that_found_nobody_has_a_report(tmp_path: Path) -> None:
 def test_the_best_box_is_large_whole_and_in_front() -> None:
     boxes = [[0, 10, 40, 100], [50, 10, 80, 90], [60, 20, 85, 95], [50, 10, 74, 80]]
     rows = TrackRows.from_arrays([1, 2, 2, 3], [1, 1, 2, 1], boxes)
-    best = best_rows(rows, (200, 200))
-    assert rows.ids[best].tolist() == [1, 2]
-    assert rows.frames[best].tolist() == [3, 2]  # at the edge in 1, behind the other in 2
+    columns = Columns.of_rows(rows, None, 25.0)
+    best = [columns.best_rows(track, (200, 200)) for track in (1, 2)]
+    assert [row.ids.tolist() for row in best] == [[1], [2]]
+    assert [row.frames.tolist() for row in best] == [[3], [2]]  # at the edge in 1, behind the other in 2
+    assert len(columns.best_rows(9, (200, 200))) == 0
 
 
 @pytest.mark.parametrize("width", [1280, 400])

@@ -53,6 +53,19 @@ def test_the_whole_way(run: Any, scene: Any, place: Path) -> None:
     assert rows[0].tolist() == rows[1].tolist()  # one id space: the same video twice
     assert cv2.imread(str(place / "who" / "routes.png")) is not None
 
+    for camera, track in (("door", 1), ("yard", 2)):  # as mot-reid serve writes it
+        entry = json.dumps({"kind": "rename", "id": track, "name": "Ann"})
+        (out / camera / "corrections.jsonl").write_text(entry + "\n")
+    done = run("identify", shop, "--results", out)
+    assert "door: 1 corrections of" in done.err
+    assert "Ann" in done.out
+    rows = [np.loadtxt(out / name / "tracks_global.txt", delimiter=",") for name in ("door", "yard")]
+    ids = [np.loadtxt(out / name / "tracks.txt", delimiter=",")[:, 1] for name in ("door", "yard")]
+    assert set(rows[0][ids[0] == 1, 1]) == set(rows[1][ids[1] == 2, 1])
+    for camera in ("door", "yard"):
+        (out / camera / "corrections.jsonl").unlink()
+    assert "2 identities" in run("identify", shop).out
+
     assert run("gallery", shop, "two", "door:1", "yard:1").code == 0
     assert "3 identities" in run("identify", shop).out
     assert "1 tracklets forgotten, 3 left" in run("gallery", shop, "forget", "door:1").out
