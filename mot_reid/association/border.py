@@ -27,6 +27,7 @@ class ImageBorder(KeepsAttributes):
         self._touches = np.zeros(4, np.int64)
         self._inside = (-np.inf,) * 4  # boxes that end before these change nothing
         self.xyxy: Array = np.inf * OUTWARDS
+        self._known = False
 
     def extend(self, xyxy: Array) -> None:
         """Takes in where the boxes ``(N, 4)`` of one frame end."""
@@ -34,10 +35,11 @@ class ImageBorder(KeepsAttributes):
             end >= inside for end, inside in zip(kernels.ends(xyxy), self._inside, strict=True)
         ):
             self._furthest, self._touches, self.xyxy = kernels.extended(self._furthest, self._touches, xyxy)
+            self._known = bool(np.isfinite(self.xyxy).any())
             self._inside = tuple((self._furthest - SAME_PIXEL).tolist())
 
     def at_edge(self, xyxy: Array, margin: float) -> Mask:
         """Tells which boxes ``(N, 4)`` end nearer to an edge than ``margin`` of their widths, or beyond."""
-        if np.isinf(self.xyxy).all():
+        if not self._known:
             return np.zeros(len(xyxy), bool)
         return kernels.at_edge(self.xyxy, xyxy, margin)

@@ -32,6 +32,8 @@ _HIDDEN_COVER = 0.5
 # A hidden track is reported for half as many frames as it was seen in, at most: of those reported for longer
 # fewer than half were there (docs/notes/2026-11-29-association.md).
 _SEEN_PER_HIDDEN = 2
+# Columns that a detection changes, as `mot_reid.kernels.mark_seen` takes them.
+_SEEN = ("activated", "hits", "status", "drift", "carried", "score", "at_edge")
 
 
 def update(frame: FrameState, motion: MotionConfig, returns: Returns, innovations: Innovations) -> None:
@@ -41,7 +43,7 @@ def update(frame: FrameState, motion: MotionConfig, returns: Returns, innovation
     if not matched.size:
         return
     chosen = frame.detection_of[matched]
-    measured, scores = frame.measured[chosen], frame.detections.scores[chosen]
+    measured = frame.measured[chosen]
     if frame.revived is not None and len(frame.revived):
         if frame.gates_after is not None:
             returns.begin(frame, frame.revived.tracks)
@@ -51,13 +53,13 @@ def update(frame: FrameState, motion: MotionConfig, returns: Returns, innovation
         innovations.take(states, matched, measured, rows["innovation"], again)
     certainty = frame.certainty * frame.levels[chosen] if frame.rules.score_noise else None
     kalman.update(states, matched, measured, motion, certainty)
-    vote(frame.tracklets, matched, frame.detections.classes[chosen], scores)
-    rows["score"][matched] = scores
+    classes = frame.detections.classes
+    if kernels.disputed(rows["class_id"], rows["votes"], matched, classes, chosen):
+        vote(frame.tracklets, matched, classes[chosen], frame.detections.scores[chosen])
     rows["last_seen"][matched] = frame.time
     rows["newcomers"][matched] = frame.tracklets.given_ids
-    rows["at_edge"][matched] = frame.at_edge[chosen]
-    columns = rows["activated"], rows["hits"], rows["status"], rows["drift"], rows["carried"]
-    kernels.mark_seen(matched, chosen, frame.activating, columns)
+    columns = tuple(rows[name] for name in _SEEN)
+    kernels.mark_seen(matched, chosen, frame.activating, frame.detections.scores, frame.at_edge, columns)
     _remember_appearance(frame, matched, chosen)
 
 
@@ -76,21 +78,22 @@ def _remember_appearance(frame: FrameState, rows: Rows, detections: Rows) -> Non
     if not frame.appearance_share:
         return
     table = frame.tracklets
-    unembedded = table.rows["unembedded_views"]
-    hidden = frame.covered[detections] > frame.settings.embedding.max_occlusion
-    usable = frame.confident[detections] & ~(hidden & table.rows["has_embedding"][rows])
-    unembedded[rows[usable]] += 1
-    if frame.appearance is None:
+    appearance, unembedded = frame.appearance, table.rows["unembedded_views"]
+    views = frame.covered, frame.confident, None if appearance is None else appearance.known
+    columns = table.rows["has_embedding"], unembedded
+    rows, detections = kernels.remembered(
+        rows, detections, views, columns, frame.settings.embedding.max_occlusion
+    )
+    if appearance is None:
         return
-    usable &= frame.appearance.known[detections]
-    rows, places = rows[usable], frame.appearance.places[detections[usable]]
+    places = appearance.places[detections]
     # One embedding after five clear views stands for all five, but for no more than are usual.
-    views = np.minimum(unembedded[rows], 1 / frame.appearance_share)
-    momentum = (frame.settings.embedding.momentum**views).astype(np.float32)
+    counted = np.minimum(unembedded[rows], 1 / frame.appearance_share)
+    momentum = (frame.settings.embedding.momentum**counted).astype(np.float32)
     if frame.settings.reentry == "same":  # the first views, of an arm at the edge perhaps, count no more
         known = table.rows["embedded_views"][rows]
         momentum = np.minimum(momentum, (known / (known + 1)).astype(np.float32))
-    table.blend_embeddings(rows, frame.appearance.vectors, places, momentum)
+    table.blend_embeddings(rows, appearance.vectors, places, momentum)
     unembedded[rows] = 0
     table.rows["embedded_views"][rows] += 1
 
@@ -140,10 +143,7 @@ def confirm(frame: FrameState) -> None:
 def report(frame: FrameState, innovations: Innovations) -> Tracks:
     """Gives the confirmed tracks seen in this frame, then those just hidden by them."""
     rows = frame.tracklets.rows
-    index = (frame.track_of != UNMATCHED).nonzero()[0]
-    chosen = frame.track_of[index]
-    reported = rows["status"][chosen] == Status.CONFIRMED
-    index, chosen = index[reported], chosen[reported]
+    index, chosen = kernels.reported(frame.track_of, rows["status"])
     position = frame.tracklets.states.position
     share = frame.rules.filter_share
     shares = innovations.filter_shares if share is None else np.full(4, float(share))
@@ -188,9 +188,9 @@ def _hidden(frame: FrameState, seen: NDArray[np.float64]) -> tuple[Rows, NDArray
     """
     settings, rows = frame.settings, frame.tracklets.rows
     longest = min(settings.report.hidden_time, settings.lifecycle.lost_time)
-    if not longest or not np.count_nonzero(frame.free_tracks):
+    if not longest:
         return np.zeros(0, np.intp), np.zeros((0, 4))
-    candidates = (frame.free_tracks & ~frame.tentative & frame.within(longest)).nonzero()[0]
+    candidates = kernels.missed_lately(frame.free_tracks, frame.tentative, frame.ages, frame.longest(longest))
     if not candidates.size:
         return candidates, np.zeros((0, 4))
     hidden = frame.ages[candidates] - frame.interval / 2

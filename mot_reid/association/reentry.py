@@ -208,11 +208,8 @@ def nearest_others(frame: FrameState) -> Vectors:
         return none
     known, before = frame.tracklets.rows["has_embedding"], len(frame.ages)
     in_view = known[:before] & ~(frame.free_tracks | frame.tentative)
-    columns = (appearance.known & ~(frame.free_detections | frame.at_edge)).nonzero()[0]
-    columns = columns[frame.covered[columns] <= frame.settings.embedding.max_occlusion]
-    own = frame.track_of[columns]
-    seen = in_view[own]
-    columns, own = columns[seen], own[seen]
+    clear = frame.covered, frame.settings.embedding.max_occlusion, frame.track_of, in_view
+    columns, own = kernels.clear_views(appearance.known, frame.free_detections, frame.at_edge, *clear)
     if not len(own) or np.count_nonzero(in_view) < 2:
         return none
     if len(own) > _MOST_VIEWS:  # other ones in each frame

@@ -83,11 +83,13 @@ class UsualScore(NamedTuple):
     def after(self, scores: NDArray[np.floating], frames: float = 1.0) -> "UsualScore":
         """Gives the same once the scores ``(N,)`` of one frame are taken in, so many usual frames later."""
         decay = _DECAY if frames == 1 else _DECAY**frames
-        # At first 1/2, 1/3, 1/4: the mean of the prior and the frames so far.
-        share = min(len(scores) / _CONVINCED_BY, max(_FASTEST, self.unseen / (1 + self.unseen)))
-        best = float(scores.max()) if len(scores) else 0.0
-        height = self.height + share * (best - self.height)
-        unseen, proved = (1 - share) * self.unseen, max(self.proved, height)
+        height, unseen, proved = self.height, self.unseen, self.proved
+        if proved < _FULL:  # else nothing will be stretched any more
+            # At first 1/2, 1/3, 1/4: the mean of the prior and the frames so far.
+            share = min(len(scores) / _CONVINCED_BY, max(_FASTEST, unseen / (1 + unseen)))
+            best = float(scores.max()) if len(scores) else 0.0
+            height += share * (best - height)
+            unseen, proved = (1 - share) * unseen, max(proved, height)
         levels = UsualScore(self.weight, self.total, height, unseen, proved, self.lowest).levels(scores)
         squares = levels * levels
         weight, total = (

@@ -124,8 +124,12 @@ class FrameState:
         Time stamps are rounded and rates differ: half an interval more is no more. What was seen one usual
         interval ago was always seen lately enough.
         """
-        within: Mask = self.ages <= max(seconds, self.interval) + self.interval / 2
+        within: Mask = self.ages <= self.longest(seconds)
         return within
+
+    def longest(self, seconds: float) -> float:
+        """Gives the age up to which `within` tells so."""
+        return max(seconds, self.interval) + self.interval / 2
 
     def match(self, pairs: "Pairs", costs: NDArray[np.float64]) -> Rows:
         """Matches one to one, at the least sum of (cost - 1); what costs 1 or more is left apart.

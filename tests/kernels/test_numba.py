@@ -219,16 +219,50 @@ def test_who_was_seen(seed: int, tracks: int, detections: int) -> None:
     random = np.random.default_rng(seed)
     rows = random.permutation(tracks)[: min(tracks, detections)]
     chosen = random.permutation(detections)[: len(rows)]
-    activating, activated = random.random(detections) < 0.5, random.random(tracks) < 0.5
+    activating, activated, at_edge, flags = (random.random(n) < 0.5 for n in (detections, tracks) * 2)
     hits, status = random.integers(1, 40, tracks), random.integers(0, 3, tracks).astype(np.int8)
     drift, carried = random.normal(size=(2, tracks)).T, random.random(tracks)
+    scores, score = (random.random(n).astype(np.float32) for n in (detections, tracks))
 
-    def marked(module: Any) -> tuple[np.ndarray, ...]:
-        columns = activated.copy(), hits.copy(), status.copy(), drift.copy(), carried.copy()
-        module.mark_seen(rows, chosen, activating, columns)
+    def marked(module: Any) -> list[np.ndarray]:
+        columns = [column.copy() for column in (activated, hits, status, drift, carried, score, flags)]
+        module.mark_seen(rows, chosen, activating, scores, at_edge, columns)
         return columns
 
     same(marked)
+    classes, class_ids = random.integers(0, 2, detections), random.integers(0, 2, tracks)
+    votes = random.integers(0, 2, (4, tracks)).astype(float).T
+    for given_votes in (votes, votes * 0):
+        given = class_ids, given_votes, rows, classes, chosen
+        same(lambda module, given=given: np.array([module.disputed(*given)]))
+    track_of = random.integers(-1, tracks, detections) if tracks else np.full(detections, -1)
+    same(lambda module: module.reported(track_of, status))
+    same(lambda module: [module.missed_lately(flags, activated, carried, 0.5)])
+
+
+@given(SEEDS, COUNTS, COUNTS.filter(bool), st.booleans())
+def test_whose_appearance_is_remembered_and_seen_clearly(
+    seed: int, tracks: int, detections: int, asked: bool
+) -> None:
+    random = np.random.default_rng(seed)
+    rows = random.permutation(tracks)[: min(tracks, detections)]
+    chosen = random.permutation(detections)[: len(rows)]
+    covered, embeddable, known = random.random(detections), *(random.random((2, detections)) < 0.6)
+    has_embedding, unembedded = random.random(tracks) < 0.5, random.integers(0, 9, tracks)
+
+    def remembered(module: Any) -> tuple[np.ndarray, ...]:
+        counts = unembedded.copy()
+        views = covered, embeddable, known if asked else None
+        return *module.remembered(rows, chosen, views, (has_embedding, counts), 0.5), counts
+
+    same(remembered)
+    free = np.ones(detections, bool)
+    free[chosen] = False
+    track_of = np.full(detections, -1)
+    track_of[chosen] = rows
+    given = known, free, embeddable, covered, 0.5, track_of, has_embedding
+    if tracks:
+        same(lambda module: module.clear_views(*given))
 
 
 @given(SEEDS, COUNTS.filter(bool))

@@ -7,6 +7,9 @@ from mot_reid.kernels.constants import LEAST_NORM, LEAST_SQUARE
 from mot_reid.kernels.numba.compiling import (
     B1,
     F4,
+    F8,
+    FLOATS,
+    FOUND,
     MASKS,
     ROWS,
     SINGLES,
@@ -16,7 +19,7 @@ from mot_reid.kernels.numba.compiling import (
     taken,
 )
 
-__all__ = ["blend", "centred", "margins", "nearest_other", "pair_distances"]
+__all__ = ["blend", "centred", "clear_views", "margins", "nearest_other", "pair_distances"]
 
 
 @compiled(fast=True)
@@ -88,6 +91,17 @@ def centred(products, along_a, along_b, rest):
             product = products[m, n] - along_a[m] - (along_b[n] - rest)
             products[m, n] = np.float32(1) - product / lengths_a[m] / lengths_b[n]
     return products
+
+
+@compiled(types.Tuple((FOUND, FOUND)), MASKS, MASKS, MASKS, FLOATS, F8, ROWS, MASKS)
+def clear_views(known, free, at_edge, covered, most_covered, track_of, in_view):
+    columns, own, count = np.empty(len(known), np.intp), np.empty(len(known), np.intp), 0
+    for m in range(len(known)):
+        clear = known[m] and not free[m] and not at_edge[m] and covered[m] <= most_covered
+        if clear and in_view[track_of[m]]:
+            columns[count], own[count] = m, track_of[m]
+            count += 1
+    return columns[:count], own[:count]
 
 
 @compiled(types.Array(F4, 2, "C"), VECTORS, taken(B1, 2))

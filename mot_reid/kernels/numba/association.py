@@ -10,6 +10,7 @@ from mot_reid.kernels.numba.compiling import (
     B1,
     BOXES,
     CLASSES,
+    F4,
     F8,
     FLOATS,
     FOUND,
@@ -21,7 +22,20 @@ from mot_reid.kernels.numba.compiling import (
     taken,
 )
 
-__all__ = ["candidates", "fused_costs", "leads", "mark_seen", "retire", "within_reach"]
+__all__ = [
+    "candidates",
+    "disputed",
+    "fused_costs",
+    "leads",
+    "mark_seen",
+    "missed_lately",
+    "remembered",
+    "reported",
+    "retire",
+    "within_reach",
+]
+
+_FLAGS, _COUNTS = types.Array(B1, 1, "A"), types.Array(I8, 1, "A")
 
 # numba takes numbers from outside, not classes.
 _TENTATIVE, _CONFIRMED, _LOST = Status.TENTATIVE, Status.CONFIRMED, Status.LOST
@@ -113,27 +127,75 @@ def fused_costs(overlaps, distances, weight, gate):
     return costs
 
 
-def mark_seen(rows, detections, activating, columns):
-    _mark_seen(rows, detections, activating, *columns)
+@compiled(B1, CLASSES, BOXES, ROWS, CLASSES, ROWS)
+def disputed(class_ids, votes, rows, classes, detections):
+    for k in range(len(rows)):
+        if class_ids[rows[k]] != classes[detections[k]] or votes[rows[k], 0] > 0:
+            return True
+    return False
+
+
+def mark_seen(rows, detections, activating, scores, at_edge, columns):
+    _mark_seen(rows, detections, activating, scores, at_edge, *columns)
 
 
 @compiled(
     types.void,
-    ROWS,
-    ROWS,
-    MASKS,
-    types.Array(B1, 1, "A"),
-    types.Array(I8, 1, "A"),
-    types.Array(types.int8, 1, "A"),
-    types.Array(F8, 2, "A"),
-    types.Array(F8, 1, "A"),
+    *(ROWS, ROWS, MASKS, SINGLES, MASKS, _FLAGS, _COUNTS),
+    *(types.Array(types.int8, 1, "A"), types.Array(F8, 2, "A"), types.Array(F8, 1, "A")),
+    *(types.Array(F4, 1, "A"), _FLAGS),
 )
-def _mark_seen(rows, detections, activating, activated, hits, status, drift, carried):
+def _mark_seen(
+    rows, detections, activating, scores, at_edge, activated, hits, status, drift, carried, score, cut_off
+):
     for k in range(len(rows)):
-        n = rows[k]
-        if activating[detections[k]] and not activated[n]:
+        n, m = rows[k], detections[k]
+        if activating[m] and not activated[n]:
             activated[n], hits[n] = True, 0
         hits[n] += 1
         drift[n, 0], drift[n, 1], carried[n] = 0.0, 0.0, 0.0
+        score[n], cut_off[n] = scores[m], at_edge[m]
         if status[n] == _LOST:
             status[n] = _CONFIRMED
+
+
+def remembered(rows, detections, views, columns, most_covered):
+    covered, embeddable, known = views
+    if known is None:
+        _remembered(rows, detections, covered, embeddable, embeddable, *columns, most_covered)
+        return rows[:0], detections[:0]
+    return _remembered(rows, detections, covered, embeddable, known, *columns, most_covered)
+
+
+@compiled(types.Tuple((FOUND, FOUND)), ROWS, ROWS, FLOATS, MASKS, MASKS, MASKS, _COUNTS, F8)
+def _remembered(rows, detections, covered, embeddable, known, has_embedding, unembedded, most_covered):
+    whose, of, count = np.empty(len(rows), np.intp), np.empty(len(rows), np.intp), 0
+    for k in range(len(rows)):
+        n, m = rows[k], detections[k]
+        if not embeddable[m] or (covered[m] > most_covered and has_embedding[n]):
+            continue
+        unembedded[n] += 1
+        if known[m]:
+            whose[count], of[count] = n, m
+            count += 1
+    return whose[:count], of[:count]
+
+
+@compiled(types.Tuple((FOUND, FOUND)), ROWS, taken(types.int8, 1))
+def reported(track_of, status):
+    index, chosen, count = np.empty(len(track_of), np.intp), np.empty(len(track_of), np.intp), 0
+    for m in range(len(track_of)):
+        if track_of[m] >= 0 and status[track_of[m]] == _CONFIRMED:
+            index[count], chosen[count] = m, track_of[m]
+            count += 1
+    return index[:count], chosen[:count]
+
+
+@compiled(FOUND, MASKS, MASKS, FLOATS, F8)
+def missed_lately(free, tentative, ages, longest):
+    missed, count = np.empty(len(free), np.intp), 0
+    for n in range(len(free)):
+        if free[n] and not tentative[n] and ages[n] <= longest:
+            missed[count] = n
+            count += 1
+    return missed[:count]

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from mot_reid.kernels.constants import LEAST_NORM, LEAST_SQUARE
 
-__all__ = ["blend", "centred", "margins", "nearest_other", "pair_distances"]
+__all__ = ["blend", "centred", "clear_views", "margins", "nearest_other", "pair_distances"]
 
 Rows = NDArray[np.intp]
 Mask = NDArray[np.bool_]
@@ -77,6 +77,33 @@ def blend(table: Vectors, rows: Rows, embeddings: Vectors, places: Rows, old_sha
         norms = np.where(norms > LEAST_NORM, norms, 1)
     blended /= norms
     table[rows] = blended
+
+
+def clear_views(
+    known: Mask,
+    free: Mask,
+    at_edge: Mask,
+    covered: NDArray[np.floating],
+    most_covered: float,
+    track_of: Rows,
+    in_view: Mask,
+) -> tuple[Rows, Rows]:
+    """The detections that are clear views of tracks in view, and these tracks: both ``(K,)``.
+
+    Args:
+        known: ``(M,)`` whose embedding is known.
+        free: ``(M,)`` which detections are nobody's.
+        at_edge: ``(M,)`` which are cut off.
+        covered: ``(M,)`` how much of each is.
+        most_covered: of a clear view.
+        track_of: ``(M,)`` the track of each that is somebody's.
+        in_view: ``(T,)`` which tracks count.
+    """
+    columns = (known & ~(free | at_edge)).nonzero()[0]
+    columns = columns[covered[columns] <= most_covered]
+    own = track_of[columns]
+    counts = in_view[own]
+    return columns[counts], own[counts]
 
 
 def margins(distances: Vectors, allowed: Mask) -> Vectors:

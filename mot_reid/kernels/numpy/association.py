@@ -1,11 +1,25 @@
 """Which tracklet can be which detection, what a pair costs, and who goes, in NumPy."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid.kernels.constants import LEAST_SIDE, Status
 
-__all__ = ["candidates", "fused_costs", "leads", "mark_seen", "retire", "within_reach"]
+__all__ = [
+    "candidates",
+    "disputed",
+    "fused_costs",
+    "leads",
+    "mark_seen",
+    "missed_lately",
+    "remembered",
+    "reported",
+    "retire",
+    "within_reach",
+]
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -130,11 +144,28 @@ def retire(
     return ~(unseen & ((status == Status.TENTATIVE) | too_old))
 
 
+def disputed(
+    class_ids: NDArray[np.int64], votes: Array, rows: Rows, classes: NDArray[np.int64], detections: Rows
+) -> bool:
+    """Whether the class of any tracklet ``(K,)`` is not that of its detection ``(K,)``, or has been voted on.
+
+    Args:
+        class_ids: ``(N,)`` of all tracklets.
+        votes: ``(N, 4)`` likewise.
+        rows: of the tracklets.
+        classes: ``(M,)`` of all detections.
+        detections: of the tracklets.
+    """
+    return bool(((class_ids[rows] != classes[detections]) | (votes[rows, 0] > 0)).any())
+
+
 def mark_seen(
     rows: Rows,
     detections: Rows,
     activating: Mask,
-    columns: tuple[Mask, NDArray[np.int64], NDArray[np.int8], Array, Array],
+    scores: Vectors,
+    at_edge: Mask,
+    columns: Sequence[NDArray[Any]],
 ) -> None:
     """Writes down, in place, that tracklets ``(K,)`` were seen as detections ``(K,)``.
 
@@ -142,14 +173,74 @@ def mark_seen(
         rows: of the tracklets.
         detections: of this frame.
         activating: ``(M,)`` which detections start tracks soon; hits count from a tracklet's first such one.
-        columns: of all tracklets, whether one of theirs was such, hits, `Status`, and how far the camera
-            carried them since they were seen, ``(N, 2)`` pixels and ``(N,)`` heights.
+        scores: ``(M,)`` of the detections.
+        at_edge: ``(M,)`` which of them the picture's edge cuts off.
+        columns: of all tracklets, whether one of theirs was such, hits, `Status`, how far the camera carried
+            them since they were seen, ``(N, 2)`` pixels and ``(N,)`` heights, score, whether at the edge.
     """
-    activated, hits, status, drift, carried = columns
+    activated, hits, status, drift, carried, score, cut_off = columns
     newly = rows[activating[detections] & ~activated[rows]]
     activated[newly], hits[newly] = True, 0
     hits[rows] += 1
     drift[rows], carried[rows] = 0, 0
+    score[rows], cut_off[rows] = scores[detections], at_edge[detections]
     lost = status[rows] == Status.LOST
     if np.count_nonzero(lost):
         status[rows[lost]] = Status.CONFIRMED
+
+
+def remembered(
+    rows: Rows,
+    detections: Rows,
+    views: tuple[NDArray[np.floating], Mask, Mask | None],
+    columns: tuple[Mask, NDArray[np.int64]],
+    most_covered: float,
+) -> tuple[Rows, Rows]:
+    """Whose embedding ``(K,)`` takes in its detection's ``(K,)``: where the view is clear, or the first.
+
+    Args:
+        rows: of the tracklets.
+        detections: theirs.
+        views: of all detections ``(M,)``, how much of each is covered, whether its embedding could have been
+            asked for, whether it was; None for nobody's.
+        columns: of all tracklets ``(N,)``, whether they have an embedding, clear views since the last one
+            whose embedding went in, of which there is one more now, written in place.
+        most_covered: of a clear view.
+
+    Returns:
+        The rows of the tracklets, and their detections.
+    """
+    covered, embeddable, known = views
+    has_embedding, unembedded = columns
+    hidden = covered[detections] > most_covered
+    usable = embeddable[detections] & ~(hidden & has_embedding[rows])
+    unembedded[rows[usable]] += 1
+    if known is None:
+        return rows[:0], detections[:0]
+    usable &= known[detections]
+    return rows[usable], detections[usable]
+
+
+def reported(track_of: Rows, status: NDArray[np.int8]) -> tuple[Rows, Rows]:
+    """The detections with a confirmed tracklet, and the rows of these, both ``(K,)``.
+
+    Args:
+        track_of: ``(M,)`` the row of each detection, negative for none.
+        status: ``(N,)`` of `Status`.
+    """
+    index = (track_of >= 0).nonzero()[0]
+    chosen = track_of[index]
+    confirmed = status[chosen] == Status.CONFIRMED
+    return index[confirmed], chosen[confirmed]
+
+
+def missed_lately(free: Mask, tentative: Mask, ages: Array, longest: float) -> Rows:
+    """The tracklets ``(K,)`` that were not matched, once confirmed and seen at most so long ago.
+
+    Args:
+        free: ``(T,)`` which were not matched.
+        tentative: ``(T,)`` which were never confirmed.
+        ages: ``(T,)`` seconds since each was seen.
+        longest: seconds.
+    """
+    return (free & ~tentative & (ages <= longest)).nonzero()[0]
