@@ -13,8 +13,11 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent / "shared"))
 # Before anything loads torch: threads that wait shall sleep, or tests crawl on a machine that is busy.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+if "PYTEST_XDIST_WORKER" in os.environ:  # the others have the other cores
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # How long an example takes says something of the machine's load, and the first one may compile kernels.
-hypothesis.settings.register_profile("mot_reid", deadline=None)
+# With --hypothesis-profile=default it is 100 examples.
+hypothesis.settings.register_profile("mot_reid", deadline=None, max_examples=50)
 hypothesis.settings.load_profile("mot_reid")
 
 

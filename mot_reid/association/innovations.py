@@ -56,5 +56,5 @@ class Innovations:
         """The filter's share ``(4,)`` of what to report of centre x, centre y, width and height."""
         products, squares = self._moments
         correlation = (products + _PRIOR * _PRIOR_SQUARES) / (squares + _PRIOR_SQUARES)
-        shares: Array = np.clip(1 - _PER_CORRELATION * correlation, 0, _LARGEST_SHARE)
-        return shares
+        # np.clip takes three times as long for four numbers.
+        return np.minimum(np.maximum(1 - _PER_CORRELATION * correlation, 0), _LARGEST_SHARE)

@@ -82,7 +82,8 @@ def test_the_shipped_embedder_bears_half_precision() -> None:
     half._dtype = torch.float16
     half._module.half()
     frames = [*FRAMES, np.zeros_like(FRAMES[0]), np.full_like(FRAMES[0], 255)]
-    alike = (single(frames, [BOXES] * 4) * half(frames, [BOXES] * 4)).sum(axis=1)
+    boxes = [BOXES[:2]] * len(frames)
+    alike = (single(frames, boxes) * half(frames, boxes)).sum(axis=1)
     assert alike.min() > 0.999
 
 

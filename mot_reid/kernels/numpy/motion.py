@@ -92,7 +92,7 @@ def innovate(
     """
     expected = position[rows]
     sides = np.maximum(expected[:, [2, 3, 2, 3]], LEAST_SIDE)
-    now = np.clip((measured - expected) / sides, -MOST_INNOVATION, MOST_INNOVATION)
+    now = np.minimum(np.maximum((measured - expected) / sides, -MOST_INNOVATION), MOST_INNOVATION)
     pairs = last[rows][again], now[again]
     last[rows] = now
     sums = np.stack([(pairs[0] * pairs[1]).sum(axis=0), (pairs[0] ** 2 + pairs[1] ** 2).sum(axis=0) / 2])
