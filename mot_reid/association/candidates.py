@@ -14,7 +14,10 @@ __all__ = [
     "confirmed_lately",
     "confirmed_of_known_appearance",
     "embedded",
+    "near",
+    "near_reach",
     "no_stranger",
+    "not_strange",
     "overlapping",
     "reachable",
     "tentative",
@@ -36,6 +39,12 @@ _EDGE_GATE = 0.2
 LONGER = 9.0
 # Heights a second that somebody out of sight can go at the most, once one height away.
 SPEED = 4.5
+# Heights a second by which somebody in view can be off from where he is expected.
+_OFF_COURSE = 2.0
+# Where that is less from one look to the next, boxes overlap, or it was somebody else.
+_LEAST_REACH = 0.1
+# Distance of appearance from which on nobody is taken for who was near.
+_STRANGE = 0.85
 
 
 # Which tracklets (T,).
@@ -113,6 +122,25 @@ def _above(frame: FrameState, tracks: Mask, detections: Mask, least: float, leas
     return Pairs(frame, some, others, shared)
 
 
+def near(frame: FrameState, tracks: Mask, detections: Mask) -> Pairs:
+    """Pairs those ``(T,)`` seen in the last look with those ``(M,)`` that lie where they can have come to.
+
+    Where looks are far apart nobody's boxes need overlap: how far is near grows with the time between.
+    """
+    reach = near_reach(frame)
+    if reach < _LEAST_REACH:
+        return Pairs.none(frame)
+    rows = (tracks & (frame.ages <= 1.01 * frame.elapsed)).nonzero()[0]
+    columns = detections.nonzero()[0]
+    some, others = _within(frame, rows, columns, reach).nonzero()
+    return Pairs(frame, rows[some], columns[others])
+
+
+def near_reach(frame: FrameState) -> float:
+    """How far from the expected place who was seen in the last look can be, heights."""
+    return min(_OFF_COURSE * frame.elapsed, frame.settings.revive.reach)
+
+
 def within_reach(frame: FrameState, tracks: Mask, detections: Mask) -> Pairs:
     """Pairs those ``(T,)`` and ``(M,)`` that distance and class allow, all of known appearance.
 
@@ -140,13 +168,18 @@ def reachable(frame: FrameState, tracks: Rows, detections: Rows) -> Mask:
 
     Both are of one class, too.
     """
-    of_tracks = frame.tracklets.rows["class_id"][tracks]
-    classes = frame.detections.classes[detections]
     if frame.gates_after is not None:  # speed alone says how far away who returns can be, see `alike`
-        same: Mask = of_tracks[:, None] == classes
+        classes = frame.detections.classes[detections]
+        same: Mask = frame.tracklets.rows["class_id"][tracks][:, None] == classes
         return same
+    return _within(frame, tracks, detections, frame.settings.revive.reach)
+
+
+def _within(frame: FrameState, tracks: Rows, detections: Rows, reach: float) -> Mask:
+    """Which ``(R, C)`` of them lie within so many heights of the expected place, and are of one class."""
+    classes = frame.tracklets.rows["class_id"][tracks], frame.detections.classes[detections]
     places = frame.tracklets.states.position[tracks], frame.measured[detections]
-    return kernels.within_reach(*places, of_tracks, classes, frame.border, frame.settings.revive.reach)
+    return kernels.within_reach(*places, *classes, frame.border, reach)
 
 
 # Gates: which of some pairs (K,) may be matched.
@@ -161,6 +194,13 @@ def no_stranger(frame: FrameState, pairs: Pairs) -> Mask:
     settings = frame.settings
     strange = pairs.distances >= settings.confident.appearance_gate
     return ~(strange & (pairs.overlaps < settings.confident.stranger_iou))
+
+
+def not_strange(frame: FrameState, pairs: Pairs) -> Mask:
+    """Keeps pairs that do not look like strangers, as far as appearance is known."""
+    if frame.appearance is None:
+        return np.ones(len(pairs), bool)
+    return ~(pairs.distances >= _STRANGE)
 
 
 def alike(frame: FrameState, pairs: Pairs) -> Mask:

@@ -26,14 +26,22 @@ from mot_reid.association.candidates import (
     confirmed_lately,
     confirmed_of_known_appearance,
     embedded,
+    near,
     no_stranger,
+    not_strange,
     overlapping,
     tentative,
     weak,
     weak_close_to_track,
     within_reach,
 )
-from mot_reid.association.costs import appearance_cost, fused_cost, iou_cost, lost_age_cost
+from mot_reid.association.costs import (
+    appearance_cost,
+    fused_cost,
+    iou_cost,
+    lost_age_cost,
+    near_cost,
+)
 from mot_reid.association.state import FrameState, Pairs
 
 __all__ = ["CASCADE", "Candidates", "Cost", "Gate", "Selector", "Stage", "checked_cascade", "with_terms"]
@@ -46,8 +54,12 @@ Cost = Callable[[FrameState, Pairs], NDArray[np.floating]]
 
 # What these give needs no check.
 _OURS = frozenset[object](
-    (overlapping, close_to_track, weak_close_to_track, within_reach, no_stranger, alike)
-) | frozenset[object]((iou_cost, fused_cost, lost_age_cost, appearance_cost))
+    [
+        *(overlapping, close_to_track, weak_close_to_track, within_reach, near),
+        *(no_stranger, not_strange, alike),
+        *(iou_cost, fused_cost, lost_age_cost, appearance_cost, near_cost),
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -149,6 +161,14 @@ CASCADE = (
         costs=(iou_cost,),
     ),
     Stage(
+        "near",  # looks so far apart in time that boxes need not overlap
+        tracks=confirmed,
+        detections=confident,
+        candidates=near,
+        gates=(not_strange,),
+        costs=(near_cost,),
+    ),
+    Stage(
         "revive",  # out of sight, and found again elsewhere by appearance alone
         tracks=confirmed_of_known_appearance,
         detections=embedded,
@@ -164,6 +184,14 @@ CASCADE = (
         candidates=close_to_track,
         gates=(),
         costs=(iou_cost,),
+    ),
+    Stage(
+        "tentative near",
+        tracks=tentative,
+        detections=confident,
+        candidates=near,
+        gates=(not_strange,),
+        costs=(near_cost,),
     ),
 )
 """The cascade of `mot_reid.Tracker`, in the order in which the stages take their turns."""

@@ -4,11 +4,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid import kernels
+from mot_reid.association.candidates import near_reach
 from mot_reid.association.state import FrameState, Pairs
+from mot_reid.kernels.constants import LEAST_SIDE
 
-__all__ = ["appearance_cost", "fused_cost", "iou_cost", "lost_age_cost"]
+__all__ = ["appearance_cost", "fused_cost", "iou_cost", "lost_age_cost", "near_cost"]
 
 Array = NDArray[np.float64]
+
+# Logarithm of the ratio of heights that nobody's box reaches between two looks: half as tall again.
+_LARGEST_RATIO = 0.4
 
 
 def iou_cost(frame: FrameState, pairs: Pairs) -> Array:
@@ -37,6 +42,21 @@ def lost_age_cost(frame: FrameState, pairs: Pairs) -> Array:
     settings = frame.settings
     a_second = np.float64(settings.confident.lost_cost / max(settings.lifecycle.lost_time, frame.interval))
     return a_second * np.maximum(pairs.ages - frame.elapsed, 0)
+
+
+def near_cost(frame: FrameState, pairs: Pairs) -> Array:
+    """Gives what it costs to lie apart ``(K,)``: distance and difference of height, 1 at the most of either.
+
+    The distance counts as a share of how far somebody can be from where he is expected, which grows with the
+    time since the last look.
+    """
+    expected = frame.tracklets.states.position[pairs.tracks]
+    measured = frame.measured[pairs.detections]
+    heights = np.maximum(expected[:, 3], LEAST_SIDE), np.maximum(measured[:, 3], LEAST_SIDE)
+    offset = expected[:, :2] - measured[:, :2]
+    away = np.hypot(offset[:, 0], offset[:, 1]) / np.sqrt(heights[0] * heights[1]) / near_reach(frame)
+    costs: Array = np.hypot(away, np.log(heights[0] / heights[1]) / _LARGEST_RATIO)
+    return costs
 
 
 def appearance_cost(frame: FrameState, pairs: Pairs) -> Array:

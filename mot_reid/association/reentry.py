@@ -224,8 +224,9 @@ def nearest_others(frame: FrameState) -> Vectors:
     return kernels.nearest_other(products, views @ total, own, in_view, float(total @ total), float(rest))
 
 
-# Seconds after its start for which a track may still be known again for one that was here before.
-_YOUNG = 3.0
+# Seconds after its start for which a track may still be known again for one that was here before: where few
+# boxes are embedded, it takes some until its looks are known well.
+_YOUNG = 8.0
 
 
 def recognise(frame: FrameState, returns: Returns) -> list[IdChange]:

@@ -35,7 +35,9 @@ def nothing(frame: FrameState, pairs: Pairs) -> np.ndarray:
 
 
 def test_the_stages_and_their_order() -> None:
-    assert [stage.name for stage in CASCADE] == ["confident", "weak", "revive", "tentative"]
+    assert [stage.name for stage in CASCADE] == [
+        *("confident", "weak", "near", "revive", "tentative", "tentative near")
+    ]
     assert [stage.name for stage in CASCADE if stage.asks] == ["confident"]
     assert [stage.name for stage in CASCADE if stage.revives] == ["revive"]
 
@@ -147,7 +149,7 @@ def test_a_cascade_is_one(cascade: list, error: type[Exception], message: str) -
 
 
 def test_terms_go_to_a_stage_that_exists() -> None:
-    with pytest.raises(ValueError, match="no stage 'week'; known: confident, weak, revive, tentative"):
+    with pytest.raises(ValueError, match="no stage 'week'; known: confident, weak, near, revive, tentative"):
         with_terms(CASCADE, "week", gates=[nothing])
 
 
