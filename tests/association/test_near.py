@@ -1,4 +1,4 @@
-"""Looks far apart in time: whoever does not overlap himself any more is known by where he can have come to."""
+"""Looks far apart in time: who no longer overlaps himself is known by where he can have come to."""
 
 import numpy as np
 import pytest
