@@ -18,6 +18,7 @@ from mot_reid.association.associator import Associator, Embed
 from mot_reid.association.cascade import Stage, checked_cascade
 from mot_reid.association.clock import Place, checked_rate, next_frame
 from mot_reid.association.crowding import MOST_ON_A_SPOT
+from mot_reid.association.looks import Looks
 from mot_reid.association.presets import CASCADES
 from mot_reid.association.reentry import IdChange
 from mot_reid.config import Config, load_config
@@ -230,9 +231,7 @@ class Tracker:
         """What detects, embeds and estimates camera motion, for reports."""
 
         def name(model: Detector | Embedder | None, has_one: bool, configured: str) -> str:
-            if not has_one:
-                return NONE
-            return configured if model is None else model.name
+            return NONE if not has_one else configured if model is None else model.name
 
         return {
             "detector": name(self._detector, self._has_detector, self.config.detector.weights),
@@ -244,6 +243,10 @@ class Tracker:
     def embedding_counts(self) -> tuple[int, int]:
         """How many detections were embedded since the last `reset`, and of how many confident ones."""
         return self._associator.embedded, self._associator.embeddable
+
+    def looks(self) -> Looks:
+        """How the tracks look that are in view or may return."""
+        return self._associator.looks()
 
     def update(
         self,

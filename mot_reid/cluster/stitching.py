@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from mot_reid.association.looks import Looks, same_people
+from mot_reid.association.reentry import Neighbours
 from mot_reid.boxes import iou
 
 __all__ = ["Piece", "Rows", "cut", "match_tracks", "stitched"]
@@ -136,28 +138,93 @@ def match_tracks(earlier: Rows, later: Rows) -> dict[int, int]:
     return {int(b_ids[b]): int(a_ids[a]) for a, b in pairs if weight[a, b] > 0}
 
 
-def stitched(pieces: Iterator[tuple[Piece, Rows]]) -> Iterator[Rows]:
+@dataclass
+class _Person:
+    """Who was seen in the pieces so far.
+
+    Attributes:
+        born: when the track began, seconds.
+        last: when it was last seen.
+        embedding: how it looked then, ``(D,)``; None where that is not known.
+    """
+
+    born: float
+    last: float
+    embedding: NDArray[np.float32] | None = None
+
+
+def stitched(pieces: Iterator[tuple[Piece, Rows, Looks]], longest: float = 0.0) -> Iterator[Rows]:
     """The rows of each piece that count, with ids that go on from piece to piece.
 
+    A track goes on where the boxes coincide in the frames that two pieces have in common, and where somebody
+    who begins in a later piece looks like one who was seen before, as a tracker decides it for who returns.
     Two pieces are held at a time.
 
     Args:
-        pieces: in order, each with all its rows, those of its warm-up included.
+        pieces: in order, each with all its rows, those of its warm-up included, and with how its tracks look.
+        longest: seconds after which nobody returns any more; 0 leaves looks alone.
     """
     global_ids: dict[int, int] = {}
-    next_id, before = 1, None
-    for piece, rows in pieces:
+    people: dict[int, _Person] = {}
+    before = None
+    for piece, rows, looks in pieces:
         inherited: dict[int, int] = {}
         if before is not None:
             shared = before.where(before.frames >= piece.warm_up)
             same = match_tracks(shared, rows.where(rows.frames < piece.first))
             inherited = {own: global_ids[other] for own, other in same.items() if other in global_ids}
         counted = rows.where(rows.frames >= piece.first)
-        global_ids = inherited
-        for own in counted.ids.tolist():
-            if own not in global_ids:
-                global_ids[own] = next_id
-                next_id += 1
+        spans = _spans(counted)
+        embedding_of = dict(zip(looks.ids.tolist(), looks.embeddings, strict=True))
+        fresh = {own: span[0] for own, span in spans.items() if own not in inherited}
+        gone = {
+            name: person
+            for name, person in people.items()
+            if person.embedding is not None and name not in inherited.values()
+        }
+        global_ids = inherited | _returned(fresh, gone, people, embedding_of, looks.neighbours, longest)
+        for own, (first, last) in spans.items():
+            name = global_ids.setdefault(own, len(people) + 1)
+            person = people.setdefault(name, _Person(first, last))
+            person.last, person.embedding = last, embedding_of.get(own, person.embedding)
         renamed = np.array([global_ids[own] for own in counted.ids.tolist()], np.int64)
         yield replace(counted, ids=renamed)
+        for person in people.values():
+            if len(counted) and person.last < counted.times[-1] - longest:
+                person.embedding = None  # for good
         before = rows
+
+
+def _spans(rows: Rows) -> dict[int, tuple[float, float]]:
+    """The first and last time of each id, in the order in which they come."""
+    spans: dict[int, tuple[float, float]] = {}
+    for own, seconds in zip(rows.ids.tolist(), rows.times.tolist(), strict=True):
+        spans[own] = (spans[own][0] if own in spans else seconds, seconds)
+    return spans
+
+
+def _returned(
+    fresh: dict[int, float],
+    gone: dict[int, _Person],
+    people: dict[int, _Person],
+    embedding_of: dict[int, NDArray[np.float32]],
+    neighbours: Neighbours,
+    longest: float,
+) -> dict[int, int]:
+    """Which tracks that begin in a piece, ``fresh`` with their first times, are who had gone before it."""
+    own = [name for name in fresh if name in embedding_of]
+    if not own or not gone or not longest:
+        return {}
+    began, last = np.array([fresh[name] for name in own]), np.array([each.last for each in gone.values()])
+    away = began[:, None] - last
+    births = np.sort([*fresh.values(), *(person.born for person in people.values())])
+    newcomers = np.searchsorted(births, began, "left")[:, None] - np.searchsorted(births, last, "right")
+    pairs = same_people(
+        np.stack([embedding_of[name] for name in own]),
+        np.stack([person.embedding for person in gone.values() if person.embedding is not None]),
+        (away > 0) & (away <= longest),
+        np.maximum(newcomers, 0),
+        neighbours,
+    )
+    names = list(gone)
+    return {own[row]: names[column] for row, column in pairs}

@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, astuple, dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,9 @@ from typing import Any
 import numpy as np
 
 from mot_reid import __version__
+from mot_reid.association.candidates import LONGER
+from mot_reid.association.looks import Looks
+from mot_reid.association.reentry import Neighbours
 from mot_reid.cluster.manifest import Video
 from mot_reid.cluster.places import PARTIAL, fetched, is_remote, join, publish, read_text, remove, stamp
 from mot_reid.cluster.stitching import Piece, Rows, stitched
@@ -56,7 +59,8 @@ DONE = "job.json"
 PIECES = ".pieces"
 """The folder, inside the output, for the finished pieces of videos that are not whole yet."""
 
-_ROWS = "rows.npz"
+_ROWS, _LOOKS = "rows.npz", "looks.npz"
+_REMEMBER = 20.0  # seconds from look to look: nobody is forgotten sooner
 
 
 @dataclass(frozen=True)
@@ -167,15 +171,19 @@ def track_piece(job: Job, piece: Piece, cores: int) -> dict[str, Any]:
     with _workplace(job) as folder:
         with fetched(job.video.source) as path, open_source(path, piece.warm_up, piece.last) as source:
             tracker.reset(source.info.fps)
-            info, counted, last = source.info, 0, 0
+            info, counted, last, looked = source.info, 0, 0, 0.0
+            looks = tracker.looks()
             with open_overlap(source, tracker) as overlap:
                 for step in tracked_steps(source, tracker, overlap, None):
                     frame = step.frame
                     seconds = (frame.number - 1) / info.fps if frame.time is None else frame.time
                     found.append((frame.number, seconds, step.tracks))
                     counted, last = counted + (frame.number >= piece.first), frame.number
+                    if seconds - looked > _REMEMBER:
+                        looks, looked = looks.after(tracker.looks()), seconds
+            looks = looks.after(tracker.looks())
         rows = _rows(found)
-        np.savez(folder / _ROWS, **{item.name: getattr(rows, item.name) for item in fields(rows)})
+        _write_piece(folder, rows, looks)
         figures = {
             "frames": counted,
             "last_frame": last,
@@ -215,7 +223,10 @@ def stitch_pieces(job: Job, pieces: tuple[Piece, ...]) -> dict[str, Any]:
             described = SinkInfo(source.fps, tracker.class_names, source.name, source.width, source.height)
             sinks = open_sinks(formats, folder, described, stack)
             summary.outputs[:] = [path.name for path, _ in sinks]
-            for rows in stitched((piece, _read_rows(job, piece)) for piece in pieces):
+            association = job.config.association
+            longest = LONGER * association.revive.lost_time if association.reentry == "same" else 0.0
+            stored = ((piece, _read_rows(job, piece), _read_looks(job, piece)) for piece in pieces)
+            for rows in stitched(stored, longest):
                 for number, frame in rows.by_frame():
                     tracks = _tracks(frame)
                     summary.count(number, tracks)
@@ -298,9 +309,20 @@ def _rows(found: list[tuple[int, float, Tracks]]) -> Rows:
     )
 
 
+def _write_piece(folder: Path, rows: Rows, looks: Looks) -> None:
+    np.savez(folder / _ROWS, **{item.name: getattr(rows, item.name) for item in fields(rows)})
+    nearest = astuple(looks.neighbours)
+    np.savez(folder / _LOOKS, ids=looks.ids, embeddings=looks.embeddings, neighbours=nearest)
+
+
 def _read_rows(job: Job, piece: Piece) -> Rows:
     with fetched(join(job.piece_place(piece), _ROWS)) as path, np.load(path) as arrays:
         return Rows(*(arrays[item.name] for item in fields(Rows)))
+
+
+def _read_looks(job: Job, piece: Piece) -> Looks:
+    with fetched(join(job.piece_place(piece), _LOOKS)) as path, np.load(path) as arrays:
+        return Looks(arrays["ids"], arrays["embeddings"], Neighbours(*arrays["neighbours"].tolist()))
 
 
 def _tracks(rows: Rows) -> Tracks:

@@ -5,6 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mot_reid.association.looks import Looks
+from mot_reid.association.reentry import Neighbours
 from mot_reid.cluster.stitching import Piece, Rows, cut, match_tracks, stitched
 
 
@@ -27,6 +29,17 @@ def rows(*entries: tuple[int, int, float]) -> Rows:
         np.arange(count),
         np.ones(count, np.float32),
     )
+
+
+def looks(**embeddings: list[float]) -> Looks:
+    """Of tracks ``t1``, ``t2`` and so on."""
+    ids = np.array([int(name[1:]) for name in embeddings], np.int64)
+    vectors = np.array(list(embeddings.values()), np.float32).reshape(len(ids), 8)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return Looks(ids, vectors, Neighbours())
+
+
+NOBODY = looks()
 
 
 def walk(track: int, frames: range, start: float, step: float = 1.0) -> list[tuple[int, int, float]]:
@@ -88,7 +101,7 @@ def test_ids_go_on_and_nothing_counts_twice() -> None:
     first = rows(*walk(1, range(1, 11), 0), *walk(2, range(3, 9), 200))
     second = rows(*walk(1, range(8, 21), 300), *walk(2, range(8, 21), 0))  # 300 is new, 0 goes on
     pieces = [Piece(0, 1, 1, 10), Piece(1, 8, 11, None)]
-    whole = list(stitched(iter(zip(pieces, [first, second], strict=True))))
+    whole = list(stitched(iter(zip(pieces, [first, second], [NOBODY, NOBODY], strict=True))))
     assert [int(part.frames.min()) for part in whole] == [1, 11]
     ids = {
         (int(frame), float(left)): int(track)
@@ -98,6 +111,39 @@ def test_ids_go_on_and_nothing_counts_twice() -> None:
     assert {ids[frame, float(frame)] for frame in range(1, 21)} == {1}
     assert {ids[frame, float(300 + frame)] for frame in range(11, 21)} == {3}
     assert len(ids) == sum(map(len, whole)) == 10 + 6 + 10 + 10
+
+
+RED, BLUE, GREEN = np.eye(8, dtype=np.float32)[:3].tolist()
+
+
+@pytest.mark.parametrize(
+    ("left", "began", "look", "longest", "same"),
+    [
+        (90, 130, RED, 180.0, True),  # who left before the seam comes back behind it
+        (90, 130, BLUE, 180.0, False),  # somebody else
+        (90, 130, RED, 0.0, False),  # who returns is new
+        (90, 130, RED, 3.0, False),  # after 4 seconds, too late
+    ],
+)
+def test_who_returns_behind_a_seam_is_known_by_looks(
+    left: int, began: int, look: list[float], longest: float, same: bool
+) -> None:
+    first = rows(*walk(1, range(1, left + 1), 0), *walk(2, range(1, 101), 500))
+    second = rows(*walk(1, range(81, 201), 500), *walk(2, range(began, 201), 2000))
+    pieces = [Piece(0, 1, 1, 100), Piece(1, 81, 101, None)]
+    seen = [looks(t1=RED, t2=GREEN), looks(t1=GREEN, t2=look)]
+    _, behind = stitched(iter(zip(pieces, [first, second], seen, strict=True)), longest)
+    assert set(behind.ids[behind.xyxy[:, 0] > 1500].tolist()) == {1 if same else 3}
+    assert set(behind.ids[behind.xyxy[:, 0] < 1500].tolist()) == {2}
+
+
+def test_two_who_look_like_one_who_left_are_both_new() -> None:
+    first = rows(*walk(1, range(1, 91), 0))
+    second = rows(*walk(1, range(120, 201), 500), *walk(2, range(130, 201), 2000))
+    pieces = [Piece(0, 1, 1, 100), Piece(1, 95, 101, None)]
+    seen = [looks(t1=RED), looks(t1=RED, t2=RED)]
+    _, behind = stitched(iter(zip(pieces, [first, second], seen, strict=True)), 180.0)
+    assert set(behind.ids.tolist()) == {2, 3}
 
 
 @given(
@@ -115,7 +161,8 @@ def test_cut_tracks_come_out_whole(starts: list[int], lengths: list[int], first:
     before = [entry for entry in rows_all if entry[0] < first]
     behind = [(frame, 50 - track, left) for frame, track, left in rows_all if frame >= first - 10]
     pieces = [Piece(0, 1, 1, first - 1), Piece(1, first - 10, first, None)]
-    parts = list(stitched(iter(zip(pieces, [rows(*before), rows(*behind)], strict=True))))
+    both = [rows(*before), rows(*behind)]
+    parts = list(stitched(iter(zip(pieces, both, [NOBODY, NOBODY], strict=True))))
     pairs = {(float(x), int(i)) for part in parts for x, i in zip(part.xyxy[:, 0], part.ids, strict=True)}
     assert len(pairs) == len({left for left, _ in pairs}) == len({track for _, track in pairs})
     assert sum(map(len, parts)) == len(rows_all)
