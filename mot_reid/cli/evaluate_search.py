@@ -42,7 +42,12 @@ def evaluate_search(
     ] = False,
     rerank: Annotated[bool, typer.Option(help="Use k-reciprocal re-ranking.")] = True,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Save the table there as JSON, CSV and Markdown.")
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Folder for the table as JSON, CSV and Markdown, and a reliability diagram.",
+        ),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
 ) -> None:
@@ -76,11 +81,23 @@ def evaluate_search(
             assert gallery is not None
             assert ground_truth is not None
             found = _gallery(gallery, ground_truth)
-        table = _run(*found, settings, not same_camera, progress)
+        run = _run(*found, settings, not same_camera, progress)
+    table = _table(found[0], found[2], run)
     print_table(table)
     if output is not None:
-        for path in table.save(output, "search"):
+        for path in [*table.save(output, "search"), _drawn(run.bins, found[0], output / "reliability.png")]:
             typer.echo(f"written: {path}", err=True)
+
+
+def _drawn(bins: Any, title: str, path: Path) -> Path:
+    import cv2
+
+    from mot_reid.evaluation.reliability_picture import draw_reliability
+
+    encoded = cv2.imencode(".png", draw_reliability(bins, title))[1]
+    with atomic(path) as part:
+        part.write_bytes(encoded.tobytes())
+    return path
 
 
 def _crops(
@@ -155,13 +172,18 @@ def _gallery(place: str, ground_truth: Path) -> tuple[str, Any, Any, Any]:
 
 
 def _run(
-    title: str, store: Any, people: Any, calibration: Any, settings: Any, across: bool, progress: Any
+    _: str, store: Any, people: Any, calibration: Any, settings: Any, across: bool, progress: Any
 ) -> Any:
-    from mot_reid.evaluation.search_run import FALSE_RATES, run_searches
-    from mot_reid.evaluation.tables import Column, Table
+    from mot_reid.evaluation.search_run import run_searches
 
     progress("searching", 0, int((people >= 0).sum()))
-    found = run_searches(store, people, calibration, settings, across, progress.advance)
+    return run_searches(store, people, calibration, settings, across, progress.advance)
+
+
+def _table(title: str, people: Any, found: Any) -> Any:
+    from mot_reid.evaluation.search_run import FALSE_RATES
+    from mot_reid.evaluation.tables import Column, Table
+
     scores = found.scores
     row: dict[str, Any] = {
         "queries": found.queries,
