@@ -366,6 +366,7 @@ async function begin() {
   if (runs.length) await open(runs[0].key);
   else { // cameras alone: there is nothing to play
     get('view').hidden = true;
+    get('run').parentElement.hidden = true;
     document.querySelector('main').classList.add('alone');
     for (const name of ['tracks', 'count', 'correct', 'people', 'data']) get(`tab-${name}`).hidden = name !== 'data' || !state.gallery;
     openTab(tabs.find((tab) => !tab.hidden) || tabs[0]);
