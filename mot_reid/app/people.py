@@ -230,7 +230,12 @@ def _most(votes: dict[int, int]) -> int:
 
 
 def _rows_of(table: RecordTable, run: Run) -> NDArray[np.intp]:
-    """The gallery's records of a run's source."""
+    """The gallery's records of a run's source; where it has moved since, of the camera of the run's name."""
     place = run.place()
-    here = {str(source) for source in set(table.source.tolist()) if Path(str(source)).absolute() == place}
-    return np.flatnonzero(np.isin(table.source.astype(str), sorted(here)))
+    sources = {str(source) for source in set(table.source.tolist())}
+    here = {source for source in sources if Path(source).absolute() == place}
+    mine = np.isin(table.source.astype(str), sorted(here))
+    if place is not None and not mine.any():
+        alike = {source for source in sources if Path(source).name == place.name}
+        mine = np.isin(table.source.astype(str), sorted(alike)) & (table.camera == run.folder.name)
+    return np.flatnonzero(mine)

@@ -112,6 +112,16 @@ def test_a_gallery_joins_and_describes_and_obeys_corrections(client: TestClient)
     assert client.post("/api/people/fits", json={"describe": "green hat"}).status_code == 422
 
 
+def test_a_gallery_knows_a_run_whose_video_has_moved(
+    runs: list[Any], gallery: Gallery, tmp_path: Path
+) -> None:
+    (tmp_path / "moved").mkdir()
+    (tmp_path / "door-pictures").rename(tmp_path / "moved" / "door-pictures")
+    moved = runs_in([tmp_path / "out"], {"door": tmp_path / "moved" / "door-pictures"})
+    found = People(moved, gallery).identify()
+    assert [("r0", 1), ("r1", 1)] in [sorted(tracks) for tracks in where(found).values()]
+
+
 def test_a_tracks_best_picture_is_cut_out(client: TestClient) -> None:
     import cv2
 
