@@ -13,11 +13,11 @@ __all__ = ["CONTENDERS"]
 _NORFAIR_DISTANCE = 0.7  # 1 - IoU; norfair has no default
 
 
-def roboflow(name: str) -> Runner:
+def roboflow(name: str, **settings: float) -> Runner:
     import supervision
     import trackers
 
-    tracker = getattr(trackers, name)()
+    tracker = getattr(trackers, name)(**settings)
     camera = GivenCamera()
     moves = hasattr(tracker, "cmc")
     if moves:

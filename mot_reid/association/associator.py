@@ -1,5 +1,6 @@
 """Association: takes one frame's detections after the other and says which tracks they are."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import ParamSpec, TypeVar
 
@@ -21,7 +22,7 @@ from mot_reid.association.presets import CASCADES, PUBLISHED
 from mot_reid.association.reentry import IdChange, Returns, nearest_others, recognise
 from mot_reid.association.rhythm import DetectorRhythm
 from mot_reid.association.rules import Rules
-from mot_reid.association.scene_shift import scene_shift
+from mot_reid.association.scene_shift import GOES_ON, scene_shift
 from mot_reid.association.scores import UsualScore, activation_shares
 from mot_reid.association.state import FrameState
 from mot_reid.association.tracklets import Status, TrackletTable
@@ -95,7 +96,7 @@ class Associator(KeepsAttributes):
         self._returns = Returns()
         self._innovations = Innovations()
         self.id_changes: list[IdChange] = []
-        self._number = 0
+        self._number, self._camera_moved = 0, -math.inf
         self.embeddable = self.embedded = self.left_out = 0
 
     def step(
@@ -312,7 +313,11 @@ class Associator(KeepsAttributes):
         """Moves all tracklets as the camera moved; the confident boxes ``(M, 4)`` stand in for no affine."""
         rows, states = self._table.rows, self._table.states
         if affine is None:
-            shift = scene_shift(states.position[rows["status"] == Status.CONFIRMED], measured[confident])
+            moving = self._clock.time - self._camera_moved <= GOES_ON
+            expected = states.position[rows["status"] == Status.CONFIRMED]
+            shift = scene_shift(expected, measured[confident], moving)
+            if shift.any():
+                self._camera_moved = self._clock.time
             affine = np.column_stack([np.eye(2), shift]) if shift.any() else IDENTITY
         if affine is IDENTITY:
             return

@@ -42,3 +42,12 @@ def test_the_more_there_are_the_less_their_scatter_counts() -> None:
 def test_three_pairs_among_many_are_too_few() -> None:
     seen = np.concatenate([np.add(GROUP[:3], (15, 0, 0, 0)), np.add(GROUP[3:], (0, 3000, 0, 0))])
     np.testing.assert_array_equal(scene_shift(GROUP, seen), [0, 0])
+
+
+def test_a_camera_that_has_just_moved_is_believed_sooner() -> None:
+    three, shifted = GROUP[:3], np.add(GROUP[:3], (15, 0, 0, 0))
+    np.testing.assert_allclose(scene_shift(three, shifted, moving=True), [15, 0])
+    np.testing.assert_array_equal(scene_shift(three[:2], shifted[:2], moving=True), [0, 0])
+    scattered = GROUP + np.outer([4.0, 12, 4, 12, 8, 8, 5, 11], [1, 0, 0, 0])  # 4.5 standard errors from rest
+    assert scene_shift(GROUP, scattered).tolist() == [0, 0]
+    np.testing.assert_allclose(scene_shift(GROUP, scattered, moving=True), [8, 0])
