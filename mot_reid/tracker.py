@@ -161,6 +161,9 @@ class Tracker:
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state, _detector=None, _embedder=None, _turn=threading.Lock())
 
+    def __copy__(self) -> Tracker:
+        return deepcopy(self)  # two trackers share no state
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Tracker:
         twin = object.__new__(type(self))
         twin.__setstate__(deepcopy(self.__getstate__(), memo))

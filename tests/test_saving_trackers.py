@@ -145,3 +145,15 @@ def test_objects_that_are_no_models_are_named_in_one_line() -> None:
         assert len(str(raised.value)) < 250
     with pytest.raises(TypeError, match="an object of type Sequential"):
         Tracker(embedder=nn.Sequential())  # type: ignore[arg-type]
+
+
+def test_a_plain_copy_shares_no_state_either() -> None:
+    tracker = Tracker(Finder(), Colours(), "none", fps=25)
+    for frame, _ in scene(5):
+        tracker.update(frame)
+    twin = copy.copy(tracker)
+    assert twin.detector is tracker.detector
+    frame = scene(1)[0][0]
+    before = twin.update(frame).ids.tolist()
+    twin.reset()
+    assert tracker.update(frame).ids.tolist() == before

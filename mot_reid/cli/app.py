@@ -5,7 +5,8 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Annotated, Any
 
@@ -43,11 +44,22 @@ class _Program(typer.core.TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Runs the command; typer alone would end it without a word."""
-        try:
+        with _interruption_told():
             return super().invoke(ctx)
-        except KeyboardInterrupt:
-            typer.echo("interrupted", err=True)
-            raise typer.Exit(INTERRUPTED) from None
+
+    def make_context(self, *arguments: Any, **options: Any) -> Any:
+        """Reads the arguments."""
+        with _interruption_told():
+            return super().make_context(*arguments, **options)
+
+
+@contextmanager
+def _interruption_told() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo("interrupted", err=True)
+        raise typer.Exit(INTERRUPTED) from None
 
 
 app = typer.Typer(

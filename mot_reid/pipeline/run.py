@@ -222,25 +222,26 @@ def _run(
         for step in steps:
             if recorder is not None:
                 recorder.add(step.frame.number, step.tracks, step.found, step.affine)
-            with watch("write"), whole():  # all outputs end with the same frame
-                frame = step.frame
-                tracked = TrackedFrame(
-                    frame.number, step.picture, step.tracks, frame.time, frame.wall_clock, step.identities
-                )
-                for _, sink in sinks:
-                    sink.put(tracked)
-                summary.count(step.frame.number, step.tracks)
-                summary.looked += step.looked
-                summary.found += len(step.found)
-                summary.other_classes.update(step.found.other_classes)
-                summary.best_score = max(summary.best_score, float(step.found.scores.max(initial=0.0)))
-                summary.detections_used += detections is not None and step.frame.number in detections
-            summary.dropped = overlap.dropped
-            summary.seconds = time.perf_counter() - start
-            if on_frame is not None:
-                on_frame(summary)
+            with whole():  # all outputs end with the same frame, and so does what is told
+                with watch("write"):
+                    frame, found = step.frame, step.found
+                    tracked = TrackedFrame(
+                        frame.number, step.picture, step.tracks, frame.time, frame.wall_clock, step.identities
+                    )
+                    for _, sink in sinks:
+                        sink.put(tracked)
+                    summary.count(frame.number, step.tracks)
+                    summary.looked += step.looked
+                    summary.found += len(found)
+                    summary.other_classes.update(found.other_classes)
+                    summary.best_score = max(summary.best_score, float(found.scores.max(initial=0.0)))
+                    summary.detections_used += detections is not None and frame.number in detections
+                summary.dropped = overlap.dropped
+                summary.seconds = time.perf_counter() - start
+                if on_frame is not None:
+                    on_frame(summary)
             closed = show is not None and step.picture is not None and not show(step.picture)
-            del step, frame, tracked  # or its picture would be held while the next one is waited for
+            del step, frame, found, tracked  # or its picture would be held while the next one is waited for
             if closed or cancelled():
                 raise KeyboardInterrupt
     for sink in alone:

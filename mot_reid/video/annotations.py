@@ -16,7 +16,16 @@ from typing import IO, TYPE_CHECKING, Any
 from xml.sax.saxutils import quoteattr
 
 from mot_reid.files import atomic
-from mot_reid.video.sinks import COLUMNS, JsonLinesSink, Row, Sink, TextSink, TrackedFrame, track_rows
+from mot_reid.video.sinks import (
+    COLUMNS,
+    JsonLinesSink,
+    Row,
+    Sink,
+    TextSink,
+    TrackedFrame,
+    named_errors,
+    track_rows,
+)
 
 if TYPE_CHECKING:
     from mot_reid.video.formats import SinkInfo
@@ -51,7 +60,7 @@ class _DocumentSink(Sink):
             return
         self._closed = True
         self._rows.close()
-        with atomic(self.path) as part, part.open("w", encoding="utf-8") as file:
+        with named_errors(self.path), atomic(self.path) as part, part.open("w", encoding="utf-8") as file:
             self._document(file)
         self.spool.unlink()
 
@@ -232,7 +241,9 @@ class YoloSink(Sink):
             centre = f"{(x1 + x2) / 2 / width:.6f} {(y1 + y2) / 2 / height:.6f}"
             size = f"{(x2 - x1) / width:.6f} {(y2 - y1) / height:.6f}"
             lines.append(f"{class_id} {centre} {size} {score:.4f} {track_id}\n")
-        (self.path / f"{frame.number:06d}.txt").write_text("".join(lines), encoding="utf-8")
+        path = self.path / f"{frame.number:06d}.txt"
+        with named_errors(path):
+            path.write_text("".join(lines), encoding="utf-8")
 
     def close(self) -> None:
         """Does nothing: each frame's file is complete."""

@@ -9,8 +9,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias
@@ -34,6 +36,7 @@ __all__ = [
     "TextSink",
     "TrackedFrame",
     "convert_spool",
+    "named_errors",
     "prepare_output_folder",
     "track_rows",
 ]
@@ -276,6 +279,17 @@ class ParquetSink(Sink):
             self.spool.unlink()
 
 
+@contextmanager
+def named_errors(path: str | Path) -> Iterator[None]:
+    """Inside, a library's error of the operating system gets the name of the file that it lacks."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None or error.errno is None:
+            raise
+        raise OSError(error.errno, os.strerror(error.errno), str(path)) from None
+
+
 def convert_spool(spool: str | Path, path: str | Path) -> None:
     """Turns the spool of a ``ParquetSink`` into a Parquet file, a few ten thousand rows at a time.
 
@@ -287,6 +301,7 @@ def convert_spool(spool: str | Path, path: str | Path) -> None:
     import pyarrow.parquet as pq
 
     with (
+        named_errors(path),
         atomic(path) as part,
         pa.OSFile(str(spool)) as stream,
         pa.ipc.open_stream(stream) as reader,

@@ -235,6 +235,8 @@ class VideoSource(Source):
                 continue
             try:
                 yield self._stream.decode(packet)
+            except av.error.EOFError:  # the empty packets at the end of other streams pass for ours (PyAV 19)
+                continue
             except av.FFmpegError:
                 self._numbers.failed()
             except ValueError:  # damage made the stream another one (PyAV 19)

@@ -1,3 +1,4 @@
+import contextlib
 import csv
 import errno
 import json
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from mot_reid.structures import Tracks
+from mot_reid.video.formats import FORMATS, SinkInfo
 from mot_reid.video.sinks import (
     COLUMNS,
     CsvSink,
@@ -309,3 +311,23 @@ def test_output_folder_without_permission(tmp_path: Path) -> None:
 def test_output_folder_where_nobody_can_write() -> None:
     with pytest.raises(OSError, match="cannot write to output folder"):
         prepare_output_folder("/proc/self")
+
+
+@pytest.mark.parametrize("name", ["parquet", "coco", "cvat", "yolo"])
+def test_a_full_disk_names_the_file(
+    name: str, tmp_path: Path, tracks: Callable[..., Tracks], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Libraries and Python's own files leave the name out."""
+    entry = FORMATS[name]
+    sink = entry.open(tmp_path / entry.file, SinkInfo(width=100, height=100))
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr("pyarrow.parquet.ParquetWriter", full)
+    monkeypatch.setattr("mot_reid.video.annotations._DocumentSink._read", full)
+    written = contextlib.closing(sink)
+    with pytest.raises(OSError, match="No space left") as caught, written:
+        sink.write(1, None, tracks())
+    assert str(caught.value.filename).startswith(str(tmp_path / entry.file))

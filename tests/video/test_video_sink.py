@@ -240,6 +240,8 @@ def test_sound_is_copied_at_its_time(
         path = tmp_path / f"out{start}.mp4"
         with open_source(source) as opened:
             film(path, [start + n / 25 for n in range(50)], sound=opened.sound())
+            assert [frame.number for frame in opened] == list(range(1, 76))
+            assert (opened.damaged, opened.notes) == (0, ())
         with av.open(str(path)) as container:
             assert [stream.codec_context.name for stream in container.streams] == ["h264", kept]
         sound, found = heard(path)
