@@ -8,6 +8,9 @@ __all__ = ["CPU", "CUDA", "open_session"]
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
 
+_LONGEST = 400  # letters of its reason: it tells its own functions' signatures as well
+
+
 def open_session(path: Path, device: str = "cpu", threads: int = 0) -> Any:
     """A session for a file, whose threads leave the cores to others while they wait.
 
@@ -42,5 +45,6 @@ def open_session(path: Path, device: str = "cpu", threads: int = 0) -> Any:
         session.get_modelmeta().custom_metadata_map  # noqa: B018  # text of a damaged file may be none
         [entry.name for entry in (*session.get_inputs(), *session.get_outputs())]
     except Exception as error:  # onnxruntime's own exceptions have no common base that it exports
-        raise ValueError(f"{path}: ONNX Runtime cannot load it: {' '.join(str(error).split())}") from None
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{path}: ONNX Runtime cannot load it: {reason[:_LONGEST]}") from None
     return session

@@ -56,8 +56,7 @@ class Tracker:
         camera_motion: ``"flow"``, ``"none"`` or a file; by default what the configuration names.
         config: a configuration, the path of a YAML file, or a known method such as ``"bytetrack"``.
         device: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"`` or ``"auto"``.
-        threads: CPU threads of one pass through a network that is loaded here; None for what the
-            configuration says, or else one for each core.
+        threads: CPU threads of one pass through a network; None for what the configuration says.
         fps: frames a second of the video, if known, for frames whose time is not given; else 30.
         cascade: the stages of matching, with gates and cost terms of the caller's own if need be
             (see `mot_reid.association.cascade`); by default what the configuration names.
@@ -127,8 +126,7 @@ class Tracker:
 
         Args:
             detector: as for `Tracker`; None leaves it as it is.
-            embedder: as for `Tracker`; None leaves it as it is. Another one than before makes embeddings
-                that cannot be compared with those of the tracks.
+            embedder: likewise. Another one than before makes embeddings that cannot be compared.
 
         Raises:
             TypeError: one has no ``detect`` or no ``embed``.
@@ -177,8 +175,7 @@ class Tracker:
             fps: the new video's frames a second; by default as before.
 
         Raises:
-            TypeError: it is no number.
-            ValueError: it is not positive.
+            TypeError, ValueError: it is no positive number.
         """
         self._fps = self._fps if fps is None else checked_rate(fps)
         self._associator = Associator(
