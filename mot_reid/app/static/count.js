@@ -96,7 +96,8 @@ export class Count {
       get('events').replaceChildren();
       return;
     }
-    const found = await ask(`/api/runs/${this.state.run.key}/count`, 'POST', this.state.scene);
+    const slow = setTimeout(() => { if (asked === this.asked) get('counts').textContent = 'Counting …'; }, 400);
+    const found = await ask(`/api/runs/${this.state.run.key}/count`, 'POST', this.state.scene).finally(() => clearTimeout(slow));
     if (asked !== this.asked) return; // something newer was asked meanwhile
     this.last = found;
     this.state.zoneVisitors = {};
