@@ -30,7 +30,7 @@ def scores(result: Path, truth: Path, last: int) -> dict[str, float]:
 @pytest.mark.parametrize(
     ("source", "folder", "last", "mota", "idf1"),
     [
-        ("pets09-s2l1/PETS09-S2L1.avi", "pets09-s2l1", 150, 0.65, 0.70),
+        ("pets09-s2l1/PETS09-S2L1.avi", "pets09-s2l1", 75, 0.65, 0.70),
         ("adl-rundle-6", "adl-rundle-6", 40, 0.50, 0.65),
     ],
 )

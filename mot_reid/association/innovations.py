@@ -54,7 +54,8 @@ class Innovations:
     @property
     def filter_shares(self) -> Array:
         """The filter's share ``(4,)`` of what to report of centre x, centre y, width and height."""
-        products, squares = self._moments
-        correlation = (products + _PRIOR * _PRIOR_SQUARES) / (squares + _PRIOR_SQUARES)
-        # np.clip takes three times as long for four numbers.
-        return np.minimum(np.maximum(1 - _PER_CORRELATION * correlation, 0), _LARGEST_SHARE)
+        correlations = (
+            (product + _PRIOR * _PRIOR_SQUARES) / (square + _PRIOR_SQUARES)
+            for product, square in zip(*self._moments.tolist(), strict=True)
+        )  # four numbers: NumPy would take three times as long
+        return np.array([min(max(1 - _PER_CORRELATION * each, 0.0), _LARGEST_SHARE) for each in correlations])

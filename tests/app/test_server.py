@@ -305,7 +305,7 @@ bodies = values | st.fixed_dictionaries(
 )
 
 
-@examples(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@examples(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     st.sampled_from(["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"]),
     st.sampled_from(["/api/runs/r0/", "/api/runs/", "/api/", "/"]),

@@ -535,7 +535,8 @@ def test_tracebacks_for_who_asks(
 ) -> None:
     """They come beside the one-line errors, and change nothing else."""
     monkeypatch.setenv("MOT_REID_DEBUG", "1")
-    result = run("track", scene.video, "--embedder", "person_yolo11n.onnx", "-o", tmp_path / "out")
+    wrong = "--detections", scene.detections, "--embedder", "person_yolo11n.onnx"
+    result = run("track", scene.video, *wrong, "-o", tmp_path / "out")
     assert result.code == 2
     assert "Traceback" in result.err
     assert result.err.splitlines()[-1].startswith("error: ")

@@ -224,7 +224,7 @@ def test_an_error_costs_nothing_that_came_before(overlap: str, size: int, part: 
 def test_few_frames_are_held(tmp_path: Path) -> None:
     """Whatever is slow: five stages with two frames each, and those in the workers' hands."""
     for name, pause in (("fast source", 0.0), ("slow source", 0.003)):
-        source = Walk(150, pause=pause)
+        source = Walk(60, pause=pause)
         detector = ByColour(calls_at_once=2)
         run(tmp_path / name, source, "pipeline.queue=2", detector=detector)
         gc.collect()
