@@ -244,13 +244,14 @@ def recognise(frame: FrameState, returns: Returns) -> list[IdChange]:
     young = (rows["born"] > frame.time - _YOUNG).nonzero()[0]
     if not young.size:
         return []
-    fresh = rows["has_embedding"][young] & (rows["unembedded_views"][young] == 0) & ~rows["returned"][young]
-    young = young[
-        fresh & (rows["last_seen"][young] == frame.time) & (rows["status"][young] == Status.CONFIRMED)
-    ]
     before = len(frame.ages)
     lost = ((rows["status"] == Status.LOST) & rows["has_embedding"])[:before].nonzero()[0]
-    if not young.size or not lost.size:
+    if not lost.size:
+        return []
+    fresh = rows["has_embedding"][young] & (rows["unembedded_views"][young] == 0) & ~rows["returned"][young]
+    fresh &= (rows["last_seen"][young] == frame.time) & (rows["status"][young] == Status.CONFIRMED)
+    young = young[fresh & (rows["born"][young] > rows["last_seen"][lost].min())]
+    if not young.size:
         return []
     distances = table.distances(young, lost)
     possible = (distances <= frame.gates(lost)) & (rows["last_seen"][lost] < rows["born"][young][:, None])
