@@ -202,18 +202,12 @@ def program(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]
 
 
 @pytest.mark.data
-def test_results_are_those_of_track_whatever_dies(clips: Path, tmp_path: Path) -> None:
+def test_results_are_those_of_track_whatever_dies(
+    clips: Path, tmp_path: Path, run: Callable[..., Any]
+) -> None:
     """Workers and then the driver are killed in the middle; the same command goes on, to the same bytes."""
-    alone = program(
-        "track",
-        *map(str, sorted(clips.glob("*.mp4"))),
-        "-o",
-        str(tmp_path / "alone"),
-        *FAST,
-        "--no-video",
-        "-q",
-    )
-    assert alone.returncode == 0, alone.stderr
+    alone = run("track", *sorted(clips.glob("*.mp4")), "-o", tmp_path / "alone", *FAST, "--no-video", "-q")
+    assert alone.code == 0, alone.err
     out = tmp_path / "out"
     command = [*PROGRAM, "batch", str(clips), "-o", str(out), "-j", "2", *FAST]
     driver = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -250,17 +244,17 @@ def children(process: int) -> list[int]:
 
 
 @pytest.mark.data
-def test_a_long_video_in_pieces_keeps_its_people(clips: Path, tmp_path: Path) -> None:
+def test_a_long_video_in_pieces_keeps_its_people(
+    clips: Path, tmp_path: Path, run: Callable[..., Any]
+) -> None:
     """Seconds in three pieces, each tracked from the beginning, are the tracks of the whole."""
     plan = ("--piece-minutes", "0.0134", "-j", "1", *FAST)
     pieces = program(
         "batch", str(clips / "clip0.mp4").replace("clip0", "clip[0]"), "-o", str(tmp_path / "out"), *plan
     )
     assert pieces.returncode == 0, pieces.stderr
-    whole = program(
-        "track", str(clips / "clip0.mp4"), "-o", str(tmp_path / "alone"), *FAST, "--no-video", "-q"
-    )
-    assert whole.returncode == 0, whole.stderr
+    whole = run("track", clips / "clip0.mp4", "-o", tmp_path / "alone", *FAST, "--no-video", "-q")
+    assert whole.code == 0, whole.err
     summary = json.loads((tmp_path / "out/clip0/summary.json").read_text())
     assert summary["frames"] == 24
     assert json.loads((tmp_path / "out/clip0" / DONE).read_text())["pieces"] == 3
@@ -279,7 +273,7 @@ def test_a_long_video_in_pieces_keeps_its_people(clips: Path, tmp_path: Path) ->
 
 
 @pytest.mark.data
-def test_a_gallery_remembers_each_video_once(clips: Path, tmp_path: Path) -> None:
+def test_a_gallery_remembers_each_video_once(clips: Path, tmp_path: Path, run: Callable[..., Any]) -> None:
     """Two workers add to one gallery; a video that is done again replaces what it left there."""
     from mot_reid.gallery.gallery import Gallery
 
@@ -304,16 +298,13 @@ def test_a_gallery_remembers_each_video_once(clips: Path, tmp_path: Path) -> Non
         counts.append(len(table))
     assert "1 videos done, 2 already done" in done.stdout
     assert counts[0] == counts[1] > 0
-    refused = program("batch", str(clips), "-o", str(tmp_path / "out"), *FAST, "--identify")
-    assert refused.returncode == 2
-    assert "--identify: needs --gallery" in refused.stderr
-    done = program(
-        *("batch", str(clips), "-o", str(tmp_path / "out"), *FAST),
-        *("--gallery", str(tmp_path / "g"), "--identify"),
-    )
-    assert done.returncode == 0, done.stderr
-    assert "3 already done" in done.stdout
-    assert f"of {counts[0]} tracklets" in done.stdout
+    refused = run("batch", clips, "-o", tmp_path / "out", *FAST, "--identify")
+    assert refused.code == 2
+    assert "--identify: needs --gallery" in refused.err
+    known = run("batch", clips, "-o", tmp_path / "out", *FAST, "--gallery", tmp_path / "g", "--identify")
+    assert known.code == 0, known.err
+    assert "3 already done" in known.out
+    assert f"of {counts[0]} tracklets" in known.out
     numbers = set()
     for name in ("clip0", "clip1", "clip2"):
         own = (tmp_path / f"out/{name}/tracks.txt").read_text().splitlines()

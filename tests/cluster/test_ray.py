@@ -43,7 +43,7 @@ def collect(engine: RayEngine, count: int) -> dict[Any, Report]:
     return found
 
 
-def test_calls_failures_dead_workers_and_lost_nodes(cluster: Any) -> None:
+def test_calls_failures_dead_workers_and_lost_nodes(cluster: Any, tmp_path: Path) -> None:
     with RayEngine(cluster.address) as engine:
         assert engine.room == 2
         engine.submit("good", calls.double, 21)
@@ -58,8 +58,11 @@ def test_calls_failures_dead_workers_and_lost_nodes(cluster: Any) -> None:
         node = cluster.add_node(num_cpus=1, resources={"mine": 1})
         cluster.wait_for_nodes()
         engine._remote = engine._remote.options(resources={"mine": 0.5})
-        engine.submit("there", calls.sleep, 600)
-        time.sleep(5)
+        mark = tmp_path / "there"
+        engine.submit("there", calls.note_and_sleep, mark, 600)
+        until = time.monotonic() + 200
+        while not mark.exists() and time.monotonic() < until:
+            time.sleep(0.05)
         cluster.remove_node(node, allow_graceful=False)
         lost = collect(engine, 1)["there"]
         assert (lost.lost, lost.blameless) == (True, True)
