@@ -140,15 +140,20 @@ def test_what_the_gallery_keeps_is_told_and_forgotten(client: TestClient, galler
     assert len(gallery.table()) == 0
 
 
-def test_scores_before_and_after_corrections(tmp_path: Path) -> None:
-    folder = make_run(tmp_path / "yard", switched=True)
+def write_truth(path: Path) -> Path:
+    """Ground truth of the two walkers."""
     lines = [
         f"{frame},{person},{x1:.1f},{y1:.1f},{x2 - x1:.1f},{y2 - y1:.1f},1,1,1"
         for frame in range(1, FRAMES + 1)
         for person, (x1, y1, x2, y2) in enumerate(walkers(frame).tolist(), start=1)
     ]
-    truth = tmp_path / "gt.txt"
-    truth.write_text("\n".join(lines) + "\n")
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_scores_before_and_after_corrections(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "yard", switched=True)
+    truth = write_truth(tmp_path / "gt.txt")
     client = TestClient(make_app(runs_in([folder], truths={"yard": truth})), base_url="http://127.0.0.1")
     assert client.get("/api/runs/r0").json()["truth"]
     client.post("/api/runs/r0/corrections", json={"kind": "swap", "ids": [1, 2], "frame": 31})
@@ -224,6 +229,47 @@ def test_lanes_and_pictures_of_people_over_all_runs(shown: Callable[[int], Page]
     page.click("#tab-tracks")
     page.write("#filter", "blue top")
     page.until(lambda: page.text("#track-count") == "1 of 2 tracks", "the one who looks so")
+    assert page.problems() == []
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+def test_scored_identified_and_forgotten_on_the_page(
+    shown: Callable[[int], Page], runs: list[Any], gallery: Gallery, tmp_path: Path, width: int
+) -> None:
+    runs[1].truth = write_truth(tmp_path / "gt.txt")
+    page = shown(width)
+    page.set("#run", "r1", "change")
+    page.until(lambda: page.js("return !document.getElementById('do-score').hidden"), "the second run")
+    page.click("#tab-correct")
+    for field, value in (("one", "1"), ("other", "2")):
+        page.write(f"#{field}", value)
+    page.set("#seek", 31, "input")
+    page.click("#do-swap")
+    page.until(lambda: "swapped" in page.text("#log"), "the swap")
+    page.click("#do-score")
+    page.until(lambda: "IDF1" in page.text("#score"), "the scores")
+    cells = page.js(
+        "return [...document.querySelectorAll('#score tr')].map((row) => row.innerText.split('\\t'))"
+    )
+    assert ["IDF1", "50", "100"] in cells
+    assert ["IDs", "2", "0"] in cells
+    page.shot(f"score-{width}")
+    page.write("#name", "Eve")
+    page.click("#do-rename")
+    page.until(lambda: "called Eve" in page.text("#log"), "the name")
+    page.click("#tab-people")
+    page.click("#identify")
+    page.until(lambda: "corrections are obeyed" in page.text("#message"), "who is who")
+    assert "Eve" in cards(page)
+    page.click("#tab-data")
+    page.until(lambda: "4 tracklets" in page.text("#gallery-told"), "what is kept")
+    page.write("#forget-days", "0")
+    page.click("#forget-now")
+    page.click("#confirm-yes")
+    page.until(lambda: "0 tracklets" in page.text("#gallery-told"), "the gallery to forget")
+    assert len(gallery.table()) == 0
+    assert page.barriers() == []
+    assert not page.too_wide()
     assert page.problems() == []
 
 
