@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 from mot_reid import kernels
 from mot_reid.association.associator import Associator
+from mot_reid.association.reentry import IdChange
 from mot_reid.config import Config
 from mot_reid.evaluation.cache import ArrayCache
 from mot_reid.evaluation.inputs import ScoreMap, SequenceInputs, needs_pixels, prepare_inputs
@@ -18,6 +19,7 @@ from mot_reid.evaluation.parallel import map_tasks
 from mot_reid.evaluation.scoring import score_rows
 from mot_reid.evaluation.sequences import Sequence
 from mot_reid.files import atomic
+from mot_reid.offline.id_changes import with_id_changes
 from mot_reid.offline.refine import refine_tracks
 from mot_reid.offline.rows import TrackRows
 from mot_reid.structures import Tracks
@@ -172,10 +174,10 @@ def _run_one(task: _Task, config: Config) -> SequenceRun:
     frames = len(sequence.frames)
     kernels.compiled()  # once a process, and no frame's time
     with watch("associate"):
-        tracks, crops = track_inputs(sequence, inputs, config)
+        tracks, crops, told = _tracked(sequence, inputs, config)
     if task.offline:
         with watch("refine"):
-            tracks = _with_hindsight(sequence, inputs, config, tracks)
+            tracks = _with_hindsight(sequence, inputs, config, tracks, told)
     milliseconds = dict(inputs.milliseconds)
     if "detect" in milliseconds:
         milliseconds["detect"] *= sum(map(config.detector.looks_at, range(frames))) / frames
@@ -189,11 +191,16 @@ def _run_one(task: _Task, config: Config) -> SequenceRun:
 
 
 def _with_hindsight(
-    sequence: Sequence, inputs: SequenceInputs, config: Config, tracks: dict[int, Tracks]
+    sequence: Sequence,
+    inputs: SequenceInputs,
+    config: Config,
+    tracks: dict[int, Tracks],
+    told: Mapping[int, list[IdChange]],
 ) -> dict[int, Tracks]:
+    rows = TrackRows.from_tracks(tracks)
     detections = dict(zip(sequence.frames, inputs.detections, strict=True))
     refined = refine_tracks(
-        TrackRows.from_tracks(tracks),
+        with_id_changes(rows[~rows.interpolated], told, sequence.frames[0]),
         config.offline,
         fps=sequence.fps,
         affines=inputs.affines,
@@ -211,6 +218,14 @@ def track_inputs(sequence: Sequence, inputs: SequenceInputs, config: Config) -> 
     Returns:
         The tracks of each frame number, and how many embeddings were asked for.
     """
+    return _tracked(sequence, inputs, config)[:2]
+
+
+def _tracked(
+    sequence: Sequence, inputs: SequenceInputs, config: Config
+) -> tuple[dict[int, Tracks], int, dict[int, list[IdChange]]]:
+    """As `track_inputs`, and what became known of earlier rows' ids, by frame number."""
+    told: dict[int, list[IdChange]] = {}
     associator = Associator(config.association, config.motion, sequence.fps)
     tracks, crops = {}, 0
     frames = zip(sequence.frames, inputs.detections, inputs.affines, strict=True)
@@ -229,7 +244,9 @@ def track_inputs(sequence: Sequence, inputs: SequenceInputs, config: Config) -> 
         tracks[number] = associator.step(
             detections.without_embeddings(), affine, None if embeddings is None else embed
         )
-    return tracks, crops
+        if associator.id_changes:
+            told[number] = associator.id_changes
+    return tracks, crops, told
 
 
 def write_results(path: Path, tracks: dict[int, Tracks]) -> None:

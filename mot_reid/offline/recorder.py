@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from mot_reid.association.reentry import IdChange
 from mot_reid.config import OfflineConfig
+from mot_reid.offline.id_changes import with_id_changes
 from mot_reid.offline.refine import refine_tracks
 from mot_reid.offline.rows import TrackRows
 from mot_reid.structures import Detections, Tracks
@@ -19,6 +23,7 @@ class Recorder:
         self._tracks: list[Tracks] = []
         self._detections: list[Detections] = []
         self._affines: list[Affine | None] = []
+        self._told: dict[int, Sequence[IdChange]] = {}
 
     def add(
         self,
@@ -26,6 +31,7 @@ class Recorder:
         tracks: Tracks,
         detections: Detections,
         affine: Affine | None,
+        id_changes: Sequence[IdChange] = (),
     ) -> None:
         """Takes in one more frame.
 
@@ -34,7 +40,10 @@ class Recorder:
             tracks: what the tracker reported.
             detections: what it was given.
             affine: camera motion ``(2, 3)`` from the frame before, or None.
+            id_changes: what the tracker said with it of earlier frames, see `Tracker.id_changes`.
         """
+        if id_changes:
+            self._told[len(self._numbers)] = id_changes
         self._numbers.append(frame_number)
         self._tracks.append(tracks)
         self._detections.append(detections.without_embeddings())
@@ -48,6 +57,7 @@ class Recorder:
             fps: frames a second, of the frames that were taken in.
         """
         rows = TrackRows.from_tracks(dict(enumerate(self._tracks)))
+        rows = with_id_changes(rows[~rows.interpolated], self._told, first_frame=0)
         detections = dict(enumerate(self._detections))
         refined = refine_tracks(
             rows, config, fps=fps, affines=self._affines, first_frame=0, detections=detections

@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from mot_reid.association.reentry import IdChange
 from mot_reid.concurrency import Ahead, Overlap, batched, side_by_side
 from mot_reid.config import Config
 from mot_reid.gallery.recorder import Recorder as TrackletRecorder
 from mot_reid.offline.recorder import Recorder
 from mot_reid.pipeline.counting import AnalyticsSink
 from mot_reid.pipeline.given import matched_to_frames
+from mot_reid.pipeline.id_changes import ID_CHANGES_FILE, IdChangesFile
 from mot_reid.pipeline.outputs import (
     OFFLINE_FILE,
     OUTPUT_FILES,
@@ -167,6 +169,7 @@ class Step:
         looked: whether the detector looked at it.
         tracks: its tracks, once it is tracked.
         affine: camera motion ``(2, 3)`` since the frame before, or None where it is not known.
+        id_changes: what the tracker said with it of earlier frames.
         picture: what is drawn of it, where anything is.
         identities: ``(N,)`` of the tracks, as far as known; None where nobody identifies.
     """
@@ -176,6 +179,7 @@ class Step:
     looked: bool = True
     tracks: Tracks = field(default_factory=Tracks.empty)
     affine: Affine | None = None
+    id_changes: list[IdChange] = field(default_factory=list)
     picture: Image | None = None
     identities: Ints | None = None
 
@@ -210,6 +214,7 @@ def _run(
             sinks.append((folder / "events.jsonl", stack.enter_context(counting)))
         summary.outputs[:] = [path.name for path, _ in sinks]
         (folder / OFFLINE_FILE).unlink(missing_ok=True)  # an earlier run's would pass for this one's
+        id_changes = stack.enter_context(closing(IdChangesFile(folder)))
         recorder = Recorder() if output.offline else None
         if recorder is not None:
             summary.outputs.append(OFFLINE_FILE)
@@ -221,7 +226,7 @@ def _run(
             steps = overlap.ahead(_drawn(steps, tracker, names))
         for step in steps:
             if recorder is not None:
-                recorder.add(step.frame.number, step.tracks, step.found, step.affine)
+                recorder.add(step.frame.number, step.tracks, step.found, step.affine, step.id_changes)
             with whole():  # all outputs end with the same frame, and so does what is told
                 with watch("write"):
                     frame, found = step.frame, step.found
@@ -230,6 +235,8 @@ def _run(
                     )
                     for _, sink in sinks:
                         sink.put(tracked)
+                    if id_changes.put(frame.number, step.id_changes):
+                        summary.outputs.append(ID_CHANGES_FILE)
                     summary.count(frame.number, step.tracks)
                     summary.looked += step.looked
                     summary.found += len(found)
@@ -368,7 +375,7 @@ def _tracked(steps: Iterator[Step], tracker: Tracker, memory: TrackletRecorder |
             seconds = None
         step.tracks = tracker.update(image, step.found, time=seconds, frame_number=number, looked=step.looked)
         last = tracker.time
-        step.affine = tracker.affine
+        step.affine, step.id_changes = tracker.affine, tracker.id_changes
         if memory is not None:
             with tracker.stopwatch("remember"):
                 memory.update(step.tracks, image, number, step.frame.time or 0.0, tracker.last_embeddings)
