@@ -10,7 +10,14 @@ from pathlib import Path
 
 from mot_reid.evaluation.comparison import compare
 from mot_reid.evaluation.metrics import Scores, evaluate
-from mot_reid.evaluation.motchallenge import BoxRows, Problem, Problems, read_ground_truth, read_results
+from mot_reid.evaluation.motchallenge import (
+    PEDESTRIAN,
+    BoxRows,
+    Problem,
+    Problems,
+    read_ground_truth,
+    read_results,
+)
 from mot_reid.evaluation.parallel import map_tasks
 from mot_reid.evaluation.sequences import Sequence
 from mot_reid.notices import shares_of_picture
@@ -100,19 +107,37 @@ def _score_file(pair: tuple[Sequence, Path | None], lenient: bool) -> ScoredSequ
         sequence.ground_truth, sequence.length, problems, has_classes=sequence.protocol.has_classes
     )
     scores = score_rows(sequence, results, truth)
-    notice = "" if path is None else _notice(truth, results, path)
+    notice = _nobody(truth, sequence.ground_truth)
+    if not notice and path is not None:
+        notice = _notice(truth, results, path)
     return ScoredSequence(sequence, scores, tuple(problems.found), notice)
+
+
+def _nobody(truth: BoxRows, path: Path) -> str:
+    """Says if there is nobody in the ground truth that results could find."""
+    if not len(truth):
+        return f"{path}: there is no box in it"
+    if not truth.counted.any():
+        return f"{path}: none of its {len(truth)} boxes counts: column 7 is 0 in all of them"
+    classes = sorted(set(truth.classes[truth.counted].tolist()))
+    if PEDESTRIAN in classes:
+        return ""
+    named = ", ".join(map(str, classes))
+    return (
+        f"{path}: none of its {len(truth)} boxes is of class {PEDESTRIAN}, which counts, but of {named}; "
+        "--protocol mot15 takes all as one class"
+    )
 
 
 def _notice(truth: BoxRows, results: BoxRows, path: Path) -> str:
     """Says if most boxes are in other units than the ground truth's, or of a picture of another size."""
+    if not len(results):
+        return f"{path}: there is no box in it"
     if shares_of_picture(results.xyxy):
         return (
             f"{path}: all coordinates lie between {results.xyxy.min():.3g} and {results.xyxy.max():.3g}, as "
             "shares of the picture do; boxes are left, top, width, height in pixels"
         )
-    if not (len(results) and len(truth)):
-        return ""
     low, high = truth.xyxy[:, :2].min(axis=0), truth.xyxy[:, 2:].max(axis=0)
     outside = ((results.xyxy[:, 2:] < low) | (results.xyxy[:, :2] > high)).any(axis=1)
     if outside.mean() <= _MOST_OUTSIDE:

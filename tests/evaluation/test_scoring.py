@@ -242,3 +242,30 @@ def test_the_table_has_splits_and_all_combined(sequences: list[Sequence], put: P
     ]
     assert [row["sequence"] for row in score_table("title", scored[:2], {}).rows] == ["A", "B", "combined"]
     assert [row["sequence"] for row in score_table("title", scored[:1], {}).rows] == ["A"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "told"),
+    [
+        (
+            "1,3,1",
+            "none of its 36 boxes is of class 1, which counts, but of 3; --protocol mot15",
+        ),
+        ("0,1,1", "none of its 36 boxes counts: column 7 is 0 in all of them"),
+        (None, "there is no box in it"),
+        ("1,1,1", ""),
+    ],
+)
+def test_ground_truth_of_nobody_is_told(dataset: Path, put: Put, columns: str | None, told: str) -> None:
+    truth = dataset / "train" / "A" / "gt" / "gt.txt"
+    truth.write_text("" if columns is None else rows(columns=columns))
+    (sequence,) = find_sequences(dataset, names=["A"])
+    (scored,) = score_files([(sequence, put("A.txt") / "A.txt")])
+    assert scored.notice.startswith(f"{truth}: {told}" if told else "")
+    assert bool(scored.notice) == bool(told)
+
+
+def test_results_of_nobody_are_told(sequences: list[Sequence], put: Put) -> None:
+    path = put("A.txt") / "A.txt"
+    path.write_text("")
+    assert score_files([(sequences[0], path)])[0].notice == f"{path}: there is no box in it"
