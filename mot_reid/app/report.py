@@ -140,8 +140,8 @@ def _lanes(
             )
     tall = step * len(lanes) + 20
     for tick in range(6):
-        x = 120 + 176 * tick
-        marks.append(f'<text x="{min(x, 960)}" y="{tall - 4}">{_clock(tick / 5 * end)}</text>')
+        x, anchor = 120 + 176 * tick, "start" if tick < 5 else "end"
+        marks.append(f'<text x="{x}" y="{tall - 4}" text-anchor="{anchor}">{_clock(tick / 5 * end)}</text>')
     return (
         f'<div class="wide" tabindex="0" role="group" aria-label="{what}">'
         f'<svg viewBox="0 0 1000 {tall}" role="img" aria-label="{what}: {len(lanes)} lanes">'
