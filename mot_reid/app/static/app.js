@@ -73,7 +73,9 @@ async function open(key) {
   state.frame = 1;
   state.chosen = 0;
   state.zoneVisitors = {};
-  const [run, scene] = await Promise.all([ask(`/api/runs/${key}`), ask(`/api/runs/${key}/scene`)]);
+  const slow = setTimeout(() => say('Reading the tracks …'), 300);
+  const [run, scene] = await Promise.all([ask(`/api/runs/${key}`), ask(`/api/runs/${key}/scene`)]).finally(() => clearTimeout(slow));
+  say('');
   state.scene = { ...scene, lines: scene.lines || {}, zones: scene.zones || {} };
   get('filter').value = '';
   take(run);
