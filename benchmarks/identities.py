@@ -69,6 +69,8 @@ class Records:
     def unsplit(self) -> "Records":
         """The parts of each track together as one."""
         _, first, group = np.unique(self.tracks.astype(str), return_index=True, return_inverse=True)
+        order = np.argsort(first)  # records keep their order
+        first, group = first[order], np.argsort(order)[group]
         sums = np.zeros((len(first), self.means.shape[1]))
         np.add.at(sums, group, self.means * self.views[:, None])
         begin, end = np.full(len(first), np.inf), np.full(len(first), -np.inf)
