@@ -246,3 +246,23 @@ def test_no_command_runs_a_checkpoints_code(
     assert "evil.pt" in outcome.err
     assert "Traceback" not in outcome.err
     assert not (tmp_path / "RAN").exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["evil.onnx", "evil.safetensors", "evil.engine", "evil_openvino_model", "evil"]
+)
+@pytest.mark.parametrize("kind", ["zip", "old", "pickle"])
+def test_a_name_that_promises_data_does_not_help(name: str, kind: str, tmp_path: Path) -> None:
+    pytest.importorskip("ultralytics")
+    from mot_reid.config import DetectorConfig
+    from mot_reid.detection.yolo import YoloDetector, load_ultralytics
+
+    path, marker = tmp_path / name, tmp_path / "ran"
+    if kind == "pickle":
+        path.write_bytes(pickle.dumps(run(marker)))
+    else:
+        torch.save({"model": run(marker)}, path, _use_new_zipfile_serialization=kind == "zip")
+    for load in (load_ultralytics, lambda file: YoloDetector(DetectorConfig(weights=str(file)))):
+        with pytest.raises(ValueError, match=r"could run code when it is loaded|not a "):
+            load(path)
+    assert not marker.exists()

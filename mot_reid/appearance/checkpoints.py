@@ -182,6 +182,8 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             content = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # whatever a damaged zip or pickle raises
         reason = " ".join(str(error).split())[:200]
+        if reason.startswith("Weights only load failed"):  # torch goes on with how to run the code in it
+            reason = "it holds more than tensors and plain values, and could run code when it is loaded"
         raise ValueError(f"{path}: not a readable PyTorch file of tensors: {reason}") from error
     if not isinstance(content, Mapping):
         raise ValueError(f"{path}: holds a {type(content).__name__}, not a state dict")

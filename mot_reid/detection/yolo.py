@@ -45,8 +45,6 @@ _TASKS = ("detect", "segment", "pose", "obb")
 _ACCELERATOR_BATCH = 8
 _MOST_OF_ALL_CLASSES = 30_000
 """Boxes of a frame, before the wanted classes are chosen."""
-_DATA_ONLY = (".onnx", "_openvino_model")
-"""How the names of exports end that cannot hold code."""
 _MAY_FETCH = os.environ.get("YOLO_OFFLINE", "false").lower() not in ("1", "true", "yes", "on")
 
 
@@ -311,7 +309,7 @@ def load_ultralytics(path: Path, trust: bool | None = None) -> Any:
     ultralytics = import_ultralytics(f"{path}: no export of it for ONNX Runtime; without one it")
     if path.suffix in (".yaml", ".yml"):
         raise ValueError(f"{path}: describes a network, but holds no weights")
-    if not path.name.endswith(_DATA_ONLY):
+    if not _is_data_only(path):
         require_data_only(path, trust)
     checkpoint = weights_kind(path) == "pytorch"
     try:
@@ -324,6 +322,13 @@ def load_ultralytics(path: Path, trust: bool | None = None) -> Any:
     if not hasattr(names, "items") or model.task not in _TASKS:
         raise ValueError(f"{path}: not a detector (task {model.task}); known: {', '.join(_TASKS)}")
     return model
+
+
+def _is_data_only(path: Path) -> bool:
+    """Whether weights cannot hold code, by content and name both: Ultralytics goes by either."""
+    if path.is_dir():
+        return path.name.endswith("_openvino_model")
+    return path.suffix == ".onnx" and weights_kind(path) == "onnx"
 
 
 @contextmanager
