@@ -10,6 +10,7 @@ __all__ = [
     "alike",
     "close_to_track",
     "confident",
+    "confident_far_apart",
     "confirmed",
     "confirmed_lately",
     "confirmed_of_known_appearance",
@@ -80,6 +81,11 @@ def confident(frame: FrameState) -> Mask:
     return frame.confident
 
 
+def confident_far_apart(frame: FrameState) -> Mask:
+    """Selects them where looks are so far apart in time that boxes need not overlap; else none."""
+    return frame.confident if near_reach(frame) >= _LEAST_REACH else np.zeros(len(frame.confident), bool)
+
+
 def weak(frame: FrameState) -> Mask:
     """Selects the others."""
     return ~frame.confident
@@ -125,14 +131,11 @@ def _above(frame: FrameState, tracks: Mask, detections: Mask, least: float, leas
 def near(frame: FrameState, tracks: Mask, detections: Mask) -> Pairs:
     """Pairs those ``(T,)`` seen in the last look with those ``(M,)`` that lie where they can have come to.
 
-    Where looks are far apart nobody's boxes need overlap: how far is near grows with the time between.
+    How far is near grows with the time between two looks.
     """
-    reach = near_reach(frame)
-    if reach < _LEAST_REACH:
-        return Pairs.none(frame)
     rows = (tracks & (frame.ages <= 1.01 * frame.elapsed)).nonzero()[0]
     columns = detections.nonzero()[0]
-    some, others = _within(frame, rows, columns, reach).nonzero()
+    some, others = _within(frame, rows, columns, near_reach(frame)).nonzero()
     return Pairs(frame, rows[some], columns[others])
 
 

@@ -22,6 +22,7 @@ from mot_reid.association.candidates import (
     alike,
     close_to_track,
     confident,
+    confident_far_apart,
     confirmed,
     confirmed_lately,
     confirmed_of_known_appearance,
@@ -163,7 +164,7 @@ CASCADE = (
     Stage(
         "near",  # looks so far apart in time that boxes need not overlap
         tracks=confirmed,
-        detections=confident,
+        detections=confident_far_apart,
         candidates=near,
         gates=(not_strange,),
         costs=(near_cost,),
@@ -188,7 +189,7 @@ CASCADE = (
     Stage(
         "tentative near",
         tracks=tentative,
-        detections=confident,
+        detections=confident_far_apart,
         candidates=near,
         gates=(not_strange,),
         costs=(near_cost,),
