@@ -1,4 +1,4 @@
-"""Half a minute's work in a fresh home: nothing is sent, nothing is left behind but the output and our cache.
+"""A minute of work in a fresh home: nothing is sent, and nothing is left behind but the output and our cache.
 
 It sleeps nearly all of the time: ONNX Runtime's telemetry, where it is on, looks for its host 10, 15 and 23
 seconds after its start and keeps trying; the recorder has seen that.
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-SECONDS = 30
+SECONDS = 62
 
 
 @pytest.fixture(scope="module")
