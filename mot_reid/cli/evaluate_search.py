@@ -41,6 +41,7 @@ def evaluate_search(
         bool, typer.Option("--same-camera", help="Count finds in the query's own camera, too.")
     ] = False,
     rerank: Annotated[bool, typer.Option(help="Use k-reciprocal re-ranking.")] = True,
+    every: Annotated[int, typer.Option(help="Ask for every n-th tracklet only.", min=1)] = 1,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -81,7 +82,7 @@ def evaluate_search(
             assert gallery is not None
             assert ground_truth is not None
             found = _gallery(gallery, ground_truth)
-        run = _run(*found, settings, not same_camera, progress)
+        run = _run(*found, settings, not same_camera, progress, every)
     table = _table(found[0], found[2], run)
     print_table(table)
     if output is not None:
@@ -172,12 +173,19 @@ def _gallery(place: str, ground_truth: Path) -> tuple[str, Any, Any, Any]:
 
 
 def _run(
-    _: str, store: Any, people: Any, calibration: Any, settings: Any, across: bool, progress: Any
+    _: str,
+    store: Any,
+    people: Any,
+    calibration: Any,
+    settings: Any,
+    across: bool,
+    progress: Any,
+    every: int,
 ) -> Any:
     from mot_reid.evaluation.search_run import run_searches
 
-    progress("searching", 0, int((people >= 0).sum()))
-    return run_searches(store, people, calibration, settings, across, progress.advance)
+    progress("searching", 0, -(-int((people >= 0).sum()) // every))
+    return run_searches(store, people, calibration, settings, across, progress.advance, every)
 
 
 def _table(title: str, people: Any, found: Any) -> Any:

@@ -200,7 +200,8 @@ def fit_calibration(
     alone = fit_logistic(cosine[:, None], same)
     both = fit_logistic(np.column_stack([cosine, jaccard]), same)
     across = (cameras[rows] != cameras[columns])[free]  # as people are searched for
-    hits = fit_logistic(hit_features(cosine, jaccard)[across], same[across], _OF_A_HUNDRED)
+    features = hit_features(cosine, jaccard)[across, :-1]  # the fit has an offset of its own
+    hits = fit_logistic(features, same[across], _OF_A_HUNDRED)
     strangers = alone[0] * cosine[~same] + alone[1]
     fitted = Calibration(
         embedder,

@@ -161,7 +161,7 @@ def fit_logistic(features: Floats, same: NDArray[np.bool_], share: float = 0.5) 
         gradient = table.T @ (weights * (expit(found) - same)) + 2 * _RIDGE * slopes
         return float((weights * cost).sum() + _RIDGE * (slopes**2).sum()), gradient
 
-    result = minimize(loss, np.zeros(table.shape[1]), jac=True, method="BFGS")
+    result = minimize(loss, np.zeros(table.shape[1]), jac=True, method="BFGS", options={"gtol": 1e-8})
     return np.asarray(result.x, np.float64)
 
 

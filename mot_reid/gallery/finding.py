@@ -153,14 +153,38 @@ def find_person(
     middle = asked.mean(axis=0)
     middle /= max(float(np.linalg.norm(middle)), 1e-12)
     cosines = (own @ middle).astype(np.float64)
-    here = calibration.for_gallery(beside(store, table, means)) if total < chosen.rerank_from else calibration
-    probability, absent = same_person(hit_evidence(middle, own, here, chosen), total, chosen)
+    probability, absent = _probability(store, table, rows, middle, calibration, where, means, chosen)
     known = identities or {}
     hits = [
         _hit(table, int(rows[place]), float(probability[place]), float(cosines[place]), known)
         for place in order[:top].tolist()
     ]
     return Hits(hits, absent, total)
+
+
+def _probability(
+    store: Store,
+    table: RecordTable,
+    rows: Rows,
+    query: Vectors,
+    calibration: Calibration,
+    where: Filter | None,
+    means: CameraMeans,
+    settings: SearchSettings,
+) -> tuple[NDArray[np.float64], float]:
+    """Of each row of the short list that it shows the person, and that nobody does."""
+    allowed = np.arange(len(table)) if where is None else np.flatnonzero(where.mask(table))
+    total = len(allowed)
+    if total < settings.rerank_from:
+        calibration = calibration.for_gallery(beside(store, table, means))
+    looked_at = allowed if total <= settings.whole else np.sort(rows)
+    points = normalised(store.means(looked_at), table.camera[looked_at], means)
+    if total <= settings.whole:
+        evidence = hit_evidence(query, points, calibration, settings)
+    else:
+        evidence = calibration.evidence(points @ query)
+    found, absent = same_person(evidence, total, settings)
+    return found[np.searchsorted(looked_at, rows)], absent
 
 
 def beside(store: Store, table: RecordTable, means: CameraMeans) -> NDArray[np.float64]:

@@ -27,6 +27,7 @@ class SearchSettings:
         shortlist: records that are looked at closely, at least; the most alike by their means.
         per_hit: so many for each hit that is wanted.
         mean_share: share of the mean embedding in the likeness, the rest is the nearest medoid's.
+        whole: records up to which the probability takes all of them as neighbours; beyond, likeness alone.
         rerank: rank the short list by k-reciprocal neighbours too.
         rerank_from: records in it from which on that is done.
         k1: neighbours that may be reciprocal.
@@ -39,6 +40,7 @@ class SearchSettings:
     shortlist: int = 300
     per_hit: int = 10
     mean_share: float = 0.7
+    whole: int = 2000
     rerank: bool = True
     rerank_from: int = 50
     k1: int = 20
@@ -100,13 +102,16 @@ def rank_shortlist(
 def hit_evidence(
     query: Vectors, records: Vectors, calibration: Calibration, settings: SearchSettings
 ) -> Floats:
-    """Log-likelihood ratios ``(R,)`` that the records of a short list show the person of a query.
+    """Log-likelihood ratios ``(R,)`` that records show the person of a query.
+
+    From `SearchSettings.rerank_from` records on their neighbours count, as in `identify`. That wants all
+    records: among the most alike ones alone a stranger has no other neighbours than the query.
 
     Args:
         query: ``(D,)`` unit row, normalised as the others are.
-        records: ``(R, D)`` their means.
+        records: ``(R, D)`` means of all that could be found.
         calibration: of the embedder.
-        settings: from `SearchSettings.rerank_from` records on their neighbours count, as in `identify`.
+        settings: see there.
     """
     cosines = (records @ query).astype(np.float64)
     if not settings.rerank or len(records) < settings.rerank_from:
