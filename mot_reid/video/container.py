@@ -25,6 +25,7 @@ __all__ = [
     "declared_length",
     "frame_places",
     "frame_rate",
+    "has_more_fragments",
     "has_time_stamps",
     "is_cut",
     "open_container",
@@ -181,6 +182,31 @@ def restamp(packet: Packet[Any], places: dict[int, int]) -> None:
     if packet.pts is not None:
         packet.pts += stamp - packet.dts
     packet.dts = stamp
+
+
+def has_more_fragments(container: InputContainer, path: str, end: int | None) -> bool:
+    """Whether an MP4 of fragments, as browsers and cameras write it, has more of them behind what was read.
+
+    FFmpeg takes a broken fragment for the end of the file, and says nothing.
+
+    Args:
+        container: at its end.
+        path: of its file.
+        end: where the last packet ends in it; None where that is not known.
+    """
+    if end is None or "mp4" not in container.format.name or any(s.frames for s in container.streams.video):
+        return False
+    try:
+        with open(path, "rb") as file:
+            file.seek(end)
+            before = b""
+            while block := file.read(1 << 20):
+                if b"moof" in before + block:
+                    return True
+                before = block[-3:]
+    except OSError:
+        return False
+    return False
 
 
 def is_cut(path: Path) -> bool:

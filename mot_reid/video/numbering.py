@@ -56,17 +56,21 @@ def piece_of(packet: Packet[Any], unread: int) -> Piece:
 
 
 class Unread:
-    """Follows packets through a file, and tells how many bytes between them belong to none."""
+    """Follows packets through a file, and tells how many bytes between them belong to none.
+
+    Attributes:
+        end: where the last packet ends, bytes from the file's beginning; None where that is not known.
+    """
 
     def __init__(self) -> None:
-        self._end: int | None = None
+        self.end: int | None = None
 
     def before(self, packet: Packet[Any]) -> int:
         """The bytes between the last packet, of whatever stream, and this one; 0 where that is not known."""
         if packet.pos is None or packet.pos < 0:
             return 0
-        between = 0 if self._end is None else packet.pos - self._end
-        self._end = packet.pos + packet.size
+        between = 0 if self.end is None else packet.pos - self.end
+        self.end = packet.pos + packet.size
         return max(between, 0)
 
 

@@ -19,6 +19,7 @@ from mot_reid.video.container import (
     declared_length,
     frame_places,
     frame_rate,
+    has_more_fragments,
     has_time_stamps,
     is_cut,
     open_container,
@@ -95,6 +96,7 @@ class VideoSource(Source):
             self.endless &= not self._known_size
             self._any_size = live and clock is not None
             self._is_file, self._unread_parts = kind == "video", 0
+            self._unread = Unread()
             self._index = frame_places(self._container, self._stream)
             self._jpeg = "perhaps" if self._stream.codec_context.name == "mjpeg" else ""
             self._packets = self._demuxed()
@@ -216,7 +218,7 @@ class VideoSource(Source):
 
     def _decoded_packets(self) -> Iterator[list[VideoFrame]]:
         """Yields the pictures that each packet brings."""
-        unread, packets = Unread(), 0
+        unread, packets = self._unread, 0
         for packet in self._packets:
             for _ in range(self._unread_parts):
                 self._numbers.failed()
@@ -283,6 +285,8 @@ class VideoSource(Source):
             SourceError: the source breaks off, or ends before the first frame that is wanted.
         """
         short = bool(last) and self._falls_short(last, seconds)
+        if last and self._is_file and has_more_fragments(self._container, self._url, self._unread.end):
+            self._failure = self._failure or ": the fragments behind it cannot be read"
         if last and (self._failure or (short and (self.damaged or self._is_cut()))):
             declared = "" if self._length[0] is None else f" of {self._length[0]} declared"
             raise SourceError(f"{self._label}: breaks off after frame {last}{declared}{self._failure}")
