@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +16,8 @@ sys.path.insert(0, str(Path(__file__).parent / "shared"))
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 if "PYTEST_XDIST_WORKER" in os.environ:  # the others have the other cores
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# Ultralytics' logger keeps the standard output of the test that imported it first, which is closed later.
+logging.raiseExceptions = False
 # How long an example takes says something of the machine's load, and the first one may compile kernels.
 # With --hypothesis-profile=default it is 100 examples.
 hypothesis.settings.register_profile("mot_reid", deadline=None, max_examples=50)

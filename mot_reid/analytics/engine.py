@@ -162,7 +162,8 @@ class Analytics:
         speeds = np.hypot(*self._speeds.update(batch).T)
         if self.scene.ground is None:
             speeds = speeds / np.maximum(batch.heights(), 1e-9)
-        known = speeds[np.isfinite(speeds)]
+        # Rounded, for one that lies on a border shall not depend on how the rows were cut into calls.
+        known = np.round(speeds[np.isfinite(speeds)], 6)
         place = np.minimum(np.searchsorted(_SPEED_BINS, known, side="right") - 1, len(_SPEED_BINS) - 1)
         self._speed_counts += np.bincount(place, minlength=len(_SPEED_BINS))
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 from walks import FPS, in_pieces, straight, walk
@@ -174,6 +174,15 @@ points = st.tuples(st.integers(0, 40).map(lambda v: v * 10.0), st.integers(0, 40
     st.lists(st.lists(st.tuples(st.booleans(), points), min_size=1, max_size=14), min_size=1, max_size=3),
     st.sets(st.integers(1, 14)),
     st.sampled_from([0.0, 0.25]),
+)
+@example(
+    [
+        [(False, (0.0, 0.0))],
+        [(seen, (0.0, 0.0)) for seen in (False, False, True, True, False, False, True)],
+        [(True, (50.0, 20.0)), *[(False, (0.0, 0.0))] * 3, (True, (50.0, 0.0))],
+    ],
+    {5},
+    0.0,
 )
 def test_pieces_of_any_length_give_the_same(
     paths: list[list[tuple[bool, tuple[float, float]]]], cuts: set[int], least: float
