@@ -1,5 +1,7 @@
 """Zones: who enters, who leaves, how long each stays."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import example, given
@@ -166,6 +168,15 @@ def test_counts_over_time_and_who_is_inside() -> None:
         assert sum(row["room.seconds"] for row in series) == pytest.approx(3.9 + 1.9)
 
 
+def close(a: Any, b: Any) -> bool:
+    """Whether two summaries are equal but for the last digit of rounded numbers."""
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(close(a[key], b[key]) for key in a)
+    if isinstance(a, list):
+        return len(a) == len(b) and all(map(close, a, b))
+    return abs(a - b) < 0.0015 if isinstance(a, float) and isinstance(b, float) else bool(a == b)
+
+
 points = st.tuples(st.integers(0, 40).map(lambda v: v * 10.0), st.integers(0, 40).map(lambda v: v * 10.0))
 
 
@@ -205,7 +216,7 @@ def test_pieces_of_any_length_give_the_same(
     whole, pieces = analyse(scene, rows), in_pieces(scene, rows, sorted(cuts))
     assert [event.to_dict() for event in whole[1]] == [event.to_dict() for event in pieces[1]]
     first, second = whole[0].summary(), pieces[0].summary()
-    assert first == second
+    assert close(first, second)
     assert whole[0].heat is not None
     assert pieces[0].heat is not None
     np.testing.assert_array_equal(whole[0].heat.presence, pieces[0].heat.presence)
