@@ -24,6 +24,11 @@ hypothesis.settings.register_profile("mot_reid", deadline=None, max_examples=50)
 hypothesis.settings.load_profile("mot_reid")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than cores, for tests also wait: for a clock, a browser, another process."""
+    return (os.cpu_count() or 1) + 1
+
+
 @pytest.fixture(scope="session")
 def data() -> Path:
     """The folder with the real data."""
