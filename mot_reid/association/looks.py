@@ -50,33 +50,41 @@ def same_people(
     gone: Vectors,
     possible: NDArray[np.bool_],
     newcomers: NDArray[np.integer],
+    together: NDArray[np.bool_],
     neighbours: Neighbours,
 ) -> list[tuple[int, int]]:
     """Which new tracks are who has gone, by looks alone and by the rule for who returns (`Neighbours`).
 
+    One after the other, as they came: who is known again is no newcomer for those behind.
+
     Args:
-        new: embeddings ``(N, D)``.
+        new: embeddings ``(N, D)``, in the order in which they began.
         gone: embeddings ``(M, D)``.
         possible: which pairs ``(N, M)`` can be one person.
-        newcomers: of each pair ``(N, M)``, how many began since the one had gone.
+        newcomers: of each pair ``(N, M)``, how many others but ``new`` have come since the one had gone.
+        together: which new ones ``(N, N)`` were there at the same time as another one.
         neighbours: how near others come.
 
     Returns:
-        Places of pairs, the most alike first, none twice; none whose next best is nearly as alike.
+        Places of pairs, none twice; none where another one who has gone, or who is there at the same time, is
+        nearly as alike.
     """
     if not len(new) or not len(gone):
         return []
     total = new.sum(axis=0) + gone.sum(axis=0)
     mean = total / np.float32(len(new) + len(gone) + PRIOR_TRACKS)
     distances = kernels.centred(new @ gone.T, new @ mean, gone @ mean, float(mean @ mean))
-    gates = neighbours.gates(newcomers.ravel()).reshape(newcomers.shape)
-    near = np.where(possible & (distances <= gates), distances, np.inf)
-    found: list[tuple[int, int]] = []
-    for place in np.argsort(near, axis=None)[: int(np.isfinite(near).sum())]:
-        row, column = (int(index) for index in np.unravel_index(int(place), near.shape))
-        if any(row == a or column == b for a, b in found):
+    free, unknown, found = np.ones(len(gone), bool), np.ones(len(new), bool), list[tuple[int, int]]()
+    for row, near in enumerate(distances):
+        strangers = row - len(found)
+        gates = neighbours.gates(newcomers[row] + strangers)
+        candidates = (free & possible[row] & (near <= gates)).nonzero()[0]
+        if not candidates.size:
             continue
-        rivals = np.concatenate([np.delete(distances[row], column), np.delete(distances[:, column], row)])
-        if rivals.min(initial=np.inf) - near[row, column] >= LEAST_MARGIN:
+        column = int(candidates[near[candidates].argmin()])
+        others = np.delete(near, column)[np.delete(free, column)]
+        rivals = np.concatenate([others, distances[together[row] & unknown, column]])
+        if rivals.min(initial=np.inf) - near[column] >= LEAST_MARGIN:
+            free[column] = unknown[row] = False
             found.append((row, column))
     return found

@@ -176,7 +176,7 @@ def stitched(pieces: Iterator[tuple[Piece, Rows, Looks]], longest: float = 0.0) 
         counted = rows.where(rows.frames >= piece.first)
         spans = _spans(counted)
         embedding_of = dict(zip(looks.ids.tolist(), looks.embeddings, strict=True))
-        fresh = {own: span[0] for own, span in spans.items() if own not in inherited}
+        fresh = {own: span for own, span in spans.items() if own not in inherited}
         gone = {
             name: person
             for name, person in people.items()
@@ -204,26 +204,29 @@ def _spans(rows: Rows) -> dict[int, tuple[float, float]]:
 
 
 def _returned(
-    fresh: dict[int, float],
+    fresh: dict[int, tuple[float, float]],
     gone: dict[int, _Person],
     people: dict[int, _Person],
     embedding_of: dict[int, NDArray[np.float32]],
     neighbours: Neighbours,
     longest: float,
 ) -> dict[int, int]:
-    """Which tracks that begin in a piece, ``fresh`` with their first times, are who had gone before it."""
-    own = [name for name in fresh if name in embedding_of]
+    """Which tracks that begin in a piece, ``fresh`` with their spans, are who had gone before it."""
+    own = sorted((name for name in fresh if name in embedding_of), key=fresh.__getitem__)
     if not own or not gone or not longest:
         return {}
-    began, last = np.array([fresh[name] for name in own]), np.array([each.last for each in gone.values()])
+    began, ended = np.array([fresh[name] for name in own]).T
+    last = np.array([each.last for each in gone.values()])
+    together = (began[:, None] <= ended) & (began <= ended[:, None]) & ~np.eye(len(own), dtype=bool)
     away = began[:, None] - last
-    births = np.sort([*fresh.values(), *(person.born for person in people.values())])
+    births = np.sort([person.born for person in people.values()])
     newcomers = np.searchsorted(births, began, "left")[:, None] - np.searchsorted(births, last, "right")
     pairs = same_people(
         np.stack([embedding_of[name] for name in own]),
         np.stack([person.embedding for person in gone.values() if person.embedding is not None]),
         (away > 0) & (away <= longest),
         np.maximum(newcomers, 0),
+        together,
         neighbours,
     )
     names = list(gone)
