@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass
+from itertools import pairwise
 
 import av
 
@@ -15,6 +16,7 @@ __all__ = ["WORTH", "Skipped", "skippable"]
 
 WORTH = 250
 """Frames before the first one wanted from which on looking through the packets pays."""
+_HOLE = 1.5  # intervals between two frames from which on one may be missing
 _REORDERED = 64  # packets by which a frame may be shown later than it is decoded: codecs allow 16
 
 
@@ -38,7 +40,8 @@ def skippable(url: str, label: str, start: int, fps: float) -> Skipped:
 
     Frames are counted by their packets, only where that gives the numbers that decoding gives: each
     packet has a time stamp of its own, none is marked as damaged or not to be shown, no bytes lie between
-    them, and behind a key frame nothing is shown before what was decoded before it.
+    them, no frame may be missing by the rate, and behind a key frame nothing is shown before what was decoded
+    before it.
 
     Args:
         url: what FFmpeg opens.
@@ -81,6 +84,8 @@ def skippable(url: str, label: str, start: int, fps: float) -> Skipped:
         return Skipped()
     before = [key for key in keys if key[1] <= shown[start - 1]]
     if len(before) < 2:
+        return Skipped()
+    if max(later - earlier for earlier, later in pairwise(shown)) > _HOLE / fps:
         return Skipped()
     packets, end = before[-2]
     return Skipped(packets, tuple(shown[: bisect_left(shown, end)]), end)
