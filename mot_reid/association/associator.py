@@ -18,7 +18,7 @@ from mot_reid.association.clock import Clock
 from mot_reid.association.crowding import best_of_each_spot
 from mot_reid.association.innovations import Innovations
 from mot_reid.association.looks import Looks, looks_of
-from mot_reid.association.presets import CASCADES, PUBLISHED
+from mot_reid.association.presets import CASCADES, RULES
 from mot_reid.association.reentry import IdChange, Returns, nearest_others, recognise
 from mot_reid.association.rhythm import DetectorRhythm
 from mot_reid.association.rules import Rules
@@ -85,9 +85,9 @@ class Associator(KeepsAttributes):
         self.association = association or AssociationConfig()
         self.motion = motion or MotionConfig()
         self.cascade = checked_cascade(CASCADES[self.association.cascade] if cascade is None else cascade)
-        self._rules = Rules() if self.association.cascade == "default" else PUBLISHED
+        self._rules = RULES.get(self.association.cascade, Rules())
         self._stopwatch = stopwatch
-        self._table = TrackletTable()
+        self._table = TrackletTable(self._rules.gallery)
         self._usual_score = UsualScore()
         self._border = ImageBorder()
         self._budget = EmbeddingBudget(self.association.embedding.share)
@@ -301,8 +301,8 @@ class Associator(KeepsAttributes):
         clock, longest = self._clock, max(self.association.lifecycle.lost_time, self._clock.interval)
         rows, states = self._table.rows, self._table.states
         # An unseen box keeps its size, nor does it wander off for ever.
-        kernels.coast(states.values, rows["status"], ages, longest + clock.interval / 2)
-        kalman.predict(states, motion, min(frames, max(longest / clock.interval, 1.0)))
+        self._rules.motion.coast(states, rows["status"], ages, longest + clock.interval / 2)
+        self._rules.motion.predict(states, motion, min(frames, max(longest / clock.interval, 1.0)))
 
     def _compensate(
         self,

@@ -13,7 +13,6 @@ from mot_reid.association.state import UNMATCHED, FrameState
 from mot_reid.association.tracklets import Status, TrackletTable
 from mot_reid.boxes import iou
 from mot_reid.config import MotionConfig
-from mot_reid.motion import kalman
 from mot_reid.structures import Tracks
 
 __all__ = ["confirm", "predicted", "report", "retire", "start", "update"]
@@ -52,7 +51,7 @@ def update(frame: FrameState, motion: MotionConfig, returns: Returns, innovation
         again = (frame.ages[matched] <= 1.01 * frame.elapsed) & (rows["hits"][matched] >= _SETTLED)
         innovations.take(states, matched, measured, rows["innovation"], again)
     certainty = frame.certainty * frame.levels[chosen] if frame.rules.score_noise else None
-    kalman.update(states, matched, measured, motion, certainty)
+    frame.rules.motion.update(states, matched, measured, motion, certainty)
     classes = frame.detections.classes
     if kernels.disputed(rows["class_id"], rows["votes"], matched, classes, chosen):
         vote(frame.tracklets, matched, classes[chosen], frame.detections.scores[chosen])
@@ -67,7 +66,7 @@ def _revive(frame: FrameState, motion: MotionConfig) -> None:
     """Starts the motion of the revived anew: where they were says nothing about how they move now."""
     revived = frame.revived
     assert revived is not None
-    fresh = kalman.initiate(frame.measured[revived.detections], motion)
+    fresh = frame.rules.motion.initiate(frame.measured[revived.detections], motion)
     frame.tracklets.states.values[:, :, revived.tracks] = fresh.values
     confidence = revival_confidence(revived.distances, revived.margins)
     frame.tracklets.rows["id_confidence"][revived.tracks] *= confidence
@@ -87,6 +86,7 @@ def _remember_appearance(frame: FrameState, rows: Rows, detections: Rows) -> Non
     if appearance is None:
         return
     places = appearance.places[detections]
+    table.keep_views(rows, appearance.vectors, places)
     # One embedding after five clear views stands for all five, but for no more than are usual.
     counted = np.minimum(unembedded[rows], 1 / frame.appearance_share)
     momentum = (frame.settings.embedding.momentum**counted).astype(np.float32)
@@ -107,7 +107,7 @@ def start(frame: FrameState, motion: MotionConfig) -> None:
     shared = kernels.most_shared(detections.xyxy, detections.classes, starting, (~free).nonzero()[0])
     starting = starting[shared <= frame.rules.duplicate_iou]
     starting = starting[~_by_another_name(frame, starting)]
-    states = kalman.initiate(frame.measured[starting], motion)
+    states = frame.rules.motion.initiate(frame.measured[starting], motion)
     classes, scores = detections.classes[starting], detections.scores[starting]
     rows = table.append(states, classes, scores, frame.number, frame.time)
     frame.track_of[starting] = rows
@@ -134,7 +134,7 @@ def confirm(frame: FrameState) -> None:
     waiting = (rows["status"] == Status.TENTATIVE) & (rows["last_seen"] == frame.time)
     tentative = waiting.nonzero()[0]
     if tentative.size:
-        soon = 1 if frame.first else settings.tentative.min_hits
+        soon = 1 if frame.first and frame.rules.confirms_first else settings.tentative.min_hits
         late = max(_UNACTIVATED_HITS, settings.tentative.min_hits)
         enough = np.where(rows["activated"][tentative], soon, late)
         frame.tracklets.confirm(tentative[rows["hits"][tentative] >= enough])

@@ -20,9 +20,9 @@ from mot_reid.association.cascade import CASCADE, Stage
 from mot_reid.association.rules import Rules
 from mot_reid.association.state import FrameState, Pairs
 from mot_reid.boxes import iou
-from mot_reid.motion import kalman
+from mot_reid.motion import aspect
 
-__all__ = ["BOTSORT", "BYTETRACK", "CASCADES", "DEEPSORT", "PUBLISHED", "InTurn"]
+__all__ = ["BOTSORT", "BYTETRACK", "CASCADES", "DEEPSORT", "RULES", "InTurn"]
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -90,7 +90,7 @@ def of_one_class(frame: FrameState, tracks: Mask, detections: Mask) -> Pairs:
 def within_motion(frame: FrameState, pairs: Pairs) -> Mask:
     """Keeps pairs whose place and size the motion model expects: squared Mahalanobis distance up to 9.49."""
     states, measured = frame.tracklets.states, frame.measured[pairs.detections]
-    return kalman.squared_distances(states, pairs.tracks, measured, frame.motion) <= _CHI2_95
+    return aspect.squared_distances(states, pairs.tracks, measured, frame.motion) <= _CHI2_95
 
 
 def similar(frame: FrameState, pairs: Pairs) -> Mask:
@@ -145,8 +145,8 @@ def cosine_distances(frame: FrameState, pairs: Pairs) -> Array:
     appearance, table = frame.appearance, frame.tracklets
     if appearance is not None:
         known = appearance.known[pairs.detections] & table.rows["has_embedding"][pairs.tracks]
-        ours, theirs = table.embeddings[pairs.tracks[known]], appearance.embeddings(pairs.detections[known])
-        distances[known] = 1 - np.einsum("ij,ij->i", ours, theirs)
+        theirs = appearance.embeddings(pairs.detections[known])
+        distances[known] = 1 - table.similarities(pairs.tracks[known], theirs)
     return distances
 
 
@@ -201,11 +201,16 @@ DEEPSORT = (
     replace(_PLAIN, name="tentative", tracks=started_or_just_seen, costs=(tentative_cost,)),
 )
 """DeepSORT: appearance within the gate of motion, the lately seen first; then overlap for what is new or was
-seen in the last frame. A track's gallery of embeddings is a moving average here, as in StrongSORT (Du et al.
-2022, arXiv 2202.13514)."""
+seen in the last frame. A track keeps its last 100 embeddings; the nearest counts."""
 
-PUBLISHED = Rules(plain_scores=True, score_noise=False, duplicate_iou=1, filter_share=1)
-"""What the three have in common."""
+_PUBLISHED = Rules(plain_scores=True, score_noise=False, duplicate_iou=1, filter_share=1)
+
+RULES: Mapping[str, Rules] = {
+    "bytetrack": _PUBLISHED,
+    "botsort": _PUBLISHED,
+    "deepsort": replace(_PUBLISHED, aspect_ratio=True, confirms_first=False, gallery=100),
+}
+"""What is different outside of the stages."""
 
 CASCADES: Mapping[str, tuple[Stage, ...]] = {
     "default": CASCADE,

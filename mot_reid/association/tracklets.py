@@ -56,9 +56,14 @@ class TrackletTable:
         rows: the columns ``(N,)`` by the names above; assign to ``table.rows["status"][mask]``.
         states: the Kalman filter's, a view too: it writes into the table.
         embeddings: ``(N, D)`` float32 unit rows, valid where ``rows["has_embedding"]``; D = 0 before any.
+
+    Args:
+        gallery: how many embeddings of each row are kept beside that, the last ones.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, gallery: int = 0) -> None:
+        self._gallery = gallery
+        self._views = np.zeros((_FIRST_CAPACITY, gallery, 0), np.float32)
         self._lay_out(_FIRST_CAPACITY)
         self._states = np.zeros((5, 4, _FIRST_CAPACITY))
         self._embeddings = np.zeros((_FIRST_CAPACITY, 0), np.float32)
@@ -182,11 +187,14 @@ class TrackletTable:
             block[:, first : self._count] = block.take(kept, axis=1)
         self._states[:, :, first : self._count] = self._states.take(kept, axis=2)
         self._embeddings[first : self._count] = self._embeddings[kept]
+        if self._gallery:
+            self._views[first : self._count] = self._views[kept]
 
     def require_dimension(self, dimension: int) -> None:
         """Settles D at the first embedding; raises ValueError if a later one differs."""
         if not self._embeddings.shape[1]:
             self._embeddings = np.zeros((self._states.shape[2], dimension), np.float32)
+            self._views = np.zeros((self._states.shape[2], self._gallery, dimension), np.float32)
             self._use(self._count)
         if dimension != self._embeddings.shape[1]:
             raise ValueError(f"embeddings: expected {self._embeddings.shape[1]} columns, got {dimension}")
@@ -228,6 +236,31 @@ class TrackletTable:
         kernels.blend(self._embeddings, rows, embeddings, places, old_shares)
         self.rows["has_embedding"][rows] = True
 
+    def keep_views(
+        self, rows: NDArray[np.intp], embeddings: NDArray[np.float32], places: NDArray[np.intp]
+    ) -> None:
+        """Puts new embeddings ``(M, D)`` into the rows' galleries, where there are any, for the oldest ones.
+
+        Args:
+            rows: ``(K,)``, each at most once.
+            embeddings: unit rows.
+            places: ``(K,)`` the row in ``embeddings`` of each.
+        """
+        if self._gallery:
+            self.require_dimension(embeddings.shape[1])
+            self._views[rows, self.rows["embedded_views"][rows] % self._gallery] = embeddings[places]
+
+    def similarities(self, rows: NDArray[np.intp], embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Cosines ``(K,)`` of embeddings ``(K, D)`` with rows ``(K,)``, with the most alike of a gallery."""
+        if not self._gallery:
+            found: NDArray[np.float64] = np.einsum("ij,ij->i", self.embeddings[rows], embeddings)
+            return found
+        alike = np.empty(len(rows))
+        for row in np.unique(rows):
+            views = self._views[row, : self.rows["embedded_views"][row]]
+            alike[rows == row] = (embeddings[rows == row] @ views.T).max(axis=1)
+        return alike
+
     def _reserve(self, needed: int) -> None:
         capacity = self._states.shape[2]
         if needed <= capacity:
@@ -240,3 +273,5 @@ class TrackletTable:
         self._states = np.concatenate([self._states, np.zeros((5, 4, extra))], axis=2)
         more = np.zeros((extra, self._embeddings.shape[1]), np.float32)
         self._embeddings = np.concatenate([self._embeddings, more])
+        views = np.zeros((extra, *self._views.shape[1:]), np.float32)
+        self._views = np.concatenate([self._views, views])

@@ -26,6 +26,7 @@ __all__ = [
     "KalmanStates",
     "at_interval",
     "certainty",
+    "coast",
     "initiate",
     "predict",
     "squared_distances",
@@ -127,6 +128,18 @@ def predict(states: KalmanStates, config: MotionConfig, frames: float = 1.0) -> 
         frames: how many, whole or not; a whole number gives what so many predictions in a row would.
     """
     kernels.predict(states.values, config.position_std**2, config.velocity_std**2, frames)
+
+
+def coast(states: KalmanStates, status: NDArray[np.int8], ages: Floats, longest: float) -> None:
+    """Makes lost boxes keep their size, and stay where they are when they were not seen for long, in place.
+
+    Args:
+        states: of all tracks.
+        status: ``(N,)`` of `mot_reid.kernels.constants.Status`.
+        ages: ``(N,)`` seconds since each was seen.
+        longest: that a lost one moves on, seconds.
+    """
+    kernels.coast(states.values, status, ages, longest)
 
 
 def update(
