@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import av
 import cv2
-import numpy as np
 
+from mot_reid.app.video_index import VideoIndex
 from mot_reid.typing import Image
+from mot_reid.video.container import frame_places, open_container, restamp
 from mot_reid.video.frames import Selection, SourceError
 from mot_reid.video.pixels import PixelReader
 
@@ -35,7 +37,8 @@ def encode(image: Image, quality: int = 80) -> bytes:
 class FrameReader:
     """Gives frames by their numbers, as JPEG; safe to call from several threads.
 
-    A video is decoded from the key frame before; the one after the last asked for costs no seek.
+    A video is decoded from the key frame before; the one after the last asked for costs no seek. It is read
+    through by a thread meanwhile: until that has come to a frame, whoever asks for it gets a `StillReading`.
 
     Args:
         path: a video file, a folder of pictures, or a MOTChallenge sequence.
@@ -81,6 +84,10 @@ class FrameReader:
         with self._lock:
             return self._frames.read(number)
 
+    def wait(self) -> None:
+        """Waits until every frame can be given."""
+        self._frames.wait()
+
     def close(self) -> None:
         """Closes the file."""
         with self._lock:
@@ -106,40 +113,29 @@ class _Pictures:
         except SourceError:
             return None
 
+    def wait(self) -> None:
+        pass
+
     def close(self) -> None:
         pass
 
 
 class _Video:
     def __init__(self, path: Path) -> None:
-        import av
-
-        from mot_reid.video.container import open_media
-
-        try:
-            self._container = open_media(str(path.absolute()))
-            self._stream = self._container.streams.video[0]
-            self._stream.thread_type = "AUTO"
-            self._pixels = PixelReader(self._stream.sample_aspect_ratio, lambda _: None)
-            # What the packets' times are, in the order of display: frame n is the n-th of them.
-            stamps = [packet.pts for packet in self._container.demux(self._stream) if packet.size]
-        except (av.FFmpegError, IndexError) as error:
-            raise SourceError(f"{path}: cannot be opened as a video ({error})") from None
-        known = all(stamp is not None for stamp in stamps)
-        self._stamps = np.sort(np.array(stamps if known else range(len(stamps)), np.int64))
-        self._known = known
+        self._container, self._stream = open_container(str(path.absolute()), str(path), None)
+        self._pixels = PixelReader(self._stream.sample_aspect_ratio, lambda _: None)
+        self._places = frame_places(self._container, self._stream)
+        self._index = VideoIndex(path)
         self._next = -1
         self._decoded: Iterator[tuple[int, VideoFrame]] = iter(())
 
     def read(self, number: int) -> Image | None:
-        import av
-
-        if not 1 <= number <= len(self._stamps):
+        stamp = self._index.stamp(number)
+        if stamp is None:
             return None
-        wanted = int(self._stamps[number - 1])
         try:
             if self._next < 0 or not 0 <= number - self._next <= _READ_ON:
-                self._seek(wanted if self._known else 0)
+                self._seek(0 if self._index.counted else stamp)
             last = None
             for place, frame in self._decoded:
                 self._next = place + 1
@@ -161,11 +157,19 @@ class _Video:
 
     def _numbered(self) -> Iterator[tuple[int, VideoFrame]]:
         """Frames from the key frame on, with their numbers."""
-        for count, frame in enumerate(self._container.decode(self._stream), start=1):
-            if self._known and frame.pts is not None:
-                yield int(np.searchsorted(self._stamps, frame.pts)) + 1, frame
-            else:
-                yield count, frame
+        count = 0
+        for packet in self._container.demux(self._stream):
+            restamp(packet, self._places)
+            for frame in self._stream.decode(packet):
+                count += 1
+                if self._index.counted or frame.pts is None:
+                    yield count, frame
+                else:
+                    yield self._index.number(frame.pts), frame
+
+    def wait(self) -> None:
+        self._index.wait()
 
     def close(self) -> None:
+        self._index.close()
         self._container.close()

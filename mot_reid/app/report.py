@@ -59,6 +59,8 @@ def report(
         ValueError: something in a scene is wrong, or tracks cannot be read.
     """
     title = ", ".join(run.file.source for run in runs)
+    for reader in filter(None, (run.reader() for run in runs)):
+        reader.wait()
     body = "".join(_run(run, scene) for run in runs)
     people = _everybody(runs, gallery) if len(runs) > 1 or gallery is not None else ""
     made = time.strftime("%Y-%m-%d %H:%M")

@@ -7,11 +7,12 @@ from typing import Any, TypeAlias
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 
-from mot_reid.app.exporting import export
-from mot_reid.app.runs import CORRECTED, Run
+from mot_reid.app.exporting import CORRECTED, Export
+from mot_reid.app.runs import Run
 from mot_reid.app.scoring import scores, truth_of
+from mot_reid.app.video_index import StillReading
 
 __all__ = ["RUN_ROUTES", "Answer"]
 
@@ -19,6 +20,7 @@ Answer: TypeAlias = Callable[[Run, Request, Any], Any]
 """Of a run, the request, and the JSON in its body: JSON, or a response."""
 
 _MOST_EVENTS = 2000
+_AT_ONCE = 0.5  # seconds in which a short run is exported
 _MOST_FRAMES = 20_000  # of boxes in one answer
 
 
@@ -36,17 +38,28 @@ def _rows(run: Run, request: Request, body: Any) -> Response:
 def _frame(run: Run, request: Request, body: Any) -> Response:
     reader = run.reader()
     width = min(max(int(request.query_params.get("width", "0") or 0), 0), 4096)
-    data = None if reader is None else reader.jpeg(request.path_params["number"], width)
+    try:
+        data = None if reader is None else reader.jpeg(request.path_params["number"], width)
+    except StillReading as error:
+        return _later(error)
     if data is None:
         raise HTTPException(404, run.no_pictures or "no such frame")
     return Response(data, media_type="image/jpeg", headers={"cache-control": "private, max-age=300"})
 
 
 def _crop(run: Run, request: Request, body: Any) -> Response:
-    data = run.crop(request.path_params["track"])
+    try:
+        data = run.crop(request.path_params["track"])
+    except StillReading as error:
+        return _later(error)
     if data is None:
         raise HTTPException(404, "there is no picture")
     return Response(data, media_type="image/jpeg", headers={"cache-control": "no-store"})
+
+
+def _later(error: StillReading) -> Response:
+    """No picture yet: it is no failure, and the page asks again."""
+    return JSONResponse({"told": str(error)}, 202, {"cache-control": "no-store"})
 
 
 def _score(run: Run, request: Request, body: Any) -> Any:
@@ -84,7 +97,13 @@ def _export(run: Run, request: Request, body: Any) -> Any:
     names = body.get("formats", []) if isinstance(body, dict) else []
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ValueError("formats: expected a list of names")
-    return {"files": [path.name for path in export(run, names)]}
+    run.export = Export(run, names)
+    run.export.wait(_AT_ONCE)
+    return run.export.state()
+
+
+def _exporting(run: Run, request: Request, body: Any) -> Any:
+    return {"files": [], "working": ""} if run.export is None else run.export.state()
 
 
 def _exported(run: Run, request: Request, body: Any) -> Response:
@@ -123,6 +142,7 @@ RUN_ROUTES: tuple[tuple[str, str, Answer], ...] = (
     ("/scene", "PUT", _keep_scene),
     ("/corrections", "POST", _correct),
     ("/export", "POST", _export),
+    ("/export", "GET", _exporting),
     ("/export/{name}", "GET", _exported),
     ("/kept", "GET", _kept),
     ("/kept/{name}", "DELETE", _delete),

@@ -18,6 +18,7 @@ import yaml
 from mot_reid.analytics import Analytics, Event, scene_from_mapping
 from mot_reid.app.columns import CACHE, Columns, cached_columns, keep
 from mot_reid.app.crops import crops
+from mot_reid.app.exporting import CORRECTED, Export
 from mot_reid.app.frames import FrameReader
 from mot_reid.files import atomic
 from mot_reid.offline.corrections import (
@@ -36,10 +37,9 @@ from mot_reid.video.formats import FORMATS
 from mot_reid.video.frames import SourceError
 from mot_reid.yaml_text import read_yaml
 
-__all__ = ["CORRECTED", "CORRECTIONS", "SCENE", "Run", "runs_in"]
+__all__ = ["CORRECTIONS", "SCENE", "Run", "runs_in"]
 
 SCENE = "scene.yaml"
-CORRECTED = "corrected"
 _MOST_CROPS = 4000  # kept in memory, of a few KB each
 _FIRST = np.zeros(1, np.intp)
 _MOST_CORRECTIONS = 100_000
@@ -58,6 +58,7 @@ class Run:
         folder: as above.
         name: short name of the source.
         truth: ground truth that was given for it, or None.
+        export: what was exported last, or is being exported.
     """
 
     def __init__(self, key: str, folder: Path, video: Path | None = None) -> None:
@@ -72,6 +73,7 @@ class Run:
         self._reader: FrameReader | None = None
         self._no_video = ""
         self._crops: dict[tuple[int, int], bytes | None] = {}
+        self.export: Export | None = None
         self.truth: Path | None = None
         self.name = folder.name
 

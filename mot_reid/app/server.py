@@ -14,11 +14,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from mot_reid.app.bodies import answered, json_body
+from mot_reid.app.exporting import EXPORTS
 from mot_reid.app.people import People
 from mot_reid.app.people_routes import people_routes
 from mot_reid.app.run_routes import RUN_ROUTES, Answer
 from mot_reid.app.runs import Run
 from mot_reid.app.safety import Guard
+from mot_reid.video.formats import FORMATS
 
 __all__ = ["make_app"]
 
@@ -61,7 +63,8 @@ def make_app(
 
     async def overview(request: Request) -> Response:
         entries = [{"key": run.key, "name": run.folder.name} for run in runs]
-        return JSONResponse({"runs": entries, "features": list(features)})
+        formats = {name: FORMATS[name].help for name in EXPORTS}
+        return JSONResponse({"runs": entries, "features": list(features), "formats": formats})
 
     def on_run(path: str, method: str, answer: Answer) -> Route:
         async def endpoint(request: Request) -> Response:

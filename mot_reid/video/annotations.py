@@ -2,13 +2,15 @@
 
 COCO, CVAT and Label Studio want a whole document. So each frame goes to a spool beside it, JSON lines, of
 which ``close`` makes the document; if the run is killed the spool stays, and ``mot-reid convert`` reads it.
-CVAT and Label Studio list boxes track by track: for them all rows are in memory while ``close`` writes.
+CVAT and Label Studio list boxes track by track: for them the place of each row in the spool, eight bytes, is
+in memory while ``close`` writes, and the rows of one track.
 """
 
 from __future__ import annotations
 
 import json
 from abc import abstractmethod
+from array import array
 from collections.abc import Iterator, Mapping
 from itertools import zip_longest
 from pathlib import Path
@@ -69,12 +71,21 @@ class _DocumentSink(Sink):
         with self.spool.open(encoding="utf-8") as file:
             yield from map(json.loads, file)
 
-    def _tracks(self) -> dict[int, list[dict[str, Any]]]:
-        """The rows of each track."""
-        tracks: dict[int, list[dict[str, Any]]] = {}
-        for row in self._read():
-            tracks.setdefault(row["id"], []).append(row)
-        return tracks
+    def _tracks(self) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+        """The rows of each track, by id."""
+        places: dict[int, array[int]] = {}
+        with self.spool.open("rb") as file:
+            at = 0
+            for line in file:
+                track_id = int(line.split(b'"id": ', 1)[1].split(b",", 1)[0])  # as our own sink writes it
+                places.setdefault(track_id, array("q")).append(at)
+                at += len(line)
+            for track_id, own in sorted(places.items()):
+                rows = []
+                for place in own:
+                    file.seek(place)
+                    rows.append(json.loads(file.readline()))
+                yield track_id, rows
 
     def _name(self, row: Mapping[str, Any]) -> str:
         return row["class_name"] or f"class {row['class_id']}"
@@ -94,24 +105,27 @@ class CocoSink(_DocumentSink):
     def _document(self, file: IO[str]) -> None:
         info = self.info
         names = dict(info.class_names)
-        names |= {row["class_id"]: self._name(row) for row in self._read()}
-        categories = [{"id": number, "name": name} for number, name in sorted(names.items())]
+        frames = array("q")
         file.write('{"videos": ' + json.dumps([{"id": 1, "name": info.source, "fps": info.fps}]))
-        file.write(', "categories": ' + json.dumps(categories, ensure_ascii=False) + ', "images": [')
-        seen = 0
-        for row in self._read():
-            if row["frame"] != seen:
-                image = {"id": row["frame"], "video_id": 1, "frame_id": row["frame"] - 1}
-                image |= {"file_name": f"{row['frame']:06d}.jpg", "width": info.width, "height": info.height}
-                file.write((",\n" if seen else "\n") + json.dumps(image))
-                seen = row["frame"]
-        file.write('], "annotations": [')
+        file.write(', "annotations": [')
         for number, row in enumerate(self._read(), start=1):
-            box = [row["x1"], row["y1"], round(row["x2"] - row["x1"], 2), round(row["y2"] - row["y1"], 2)]
-            entry = {"id": number, "image_id": row["frame"], "video_id": 1, "category_id": row["class_id"]}
-            entry |= {"bbox": box, "area": round(box[2] * box[3], 2), "iscrowd": 0}
-            entry |= {"track_id": row["id"], "score": row["score"]}
-            file.write((",\n" if number > 1 else "\n") + json.dumps(entry))
+            if not frames or frames[-1] != row["frame"]:
+                frames.append(row["frame"])
+            names.setdefault(row["class_id"], self._name(row))
+            wide, tall = round(row["x2"] - row["x1"], 2), round(row["y2"] - row["y1"], 2)
+            file.write(",\n" if number > 1 else "\n")
+            file.write(
+                f'{{"id": {number}, "image_id": {row["frame"]}, "video_id": 1, '
+                f'"category_id": {row["class_id"]}, "bbox": [{row["x1"]}, {row["y1"]}, {wide}, {tall}], '
+                f'"area": {round(wide * tall, 2)}, "iscrowd": 0, '
+                f'"track_id": {row["id"]}, "score": {row["score"]}}}'
+            )
+        categories = [{"id": number, "name": name} for number, name in sorted(names.items())]
+        file.write('], "categories": ' + json.dumps(categories, ensure_ascii=False) + ', "images": [')
+        for place, frame in enumerate(frames):
+            image = {"id": frame, "video_id": 1, "frame_id": frame - 1, "file_name": f"{frame:06d}.jpg"}
+            image |= {"width": info.width, "height": info.height}
+            file.write((",\n" if place else "\n") + json.dumps(image))
         file.write("]}\n")
 
 
@@ -127,7 +141,7 @@ class CvatSink(_DocumentSink):
         file.write('<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n  <version>1.1</version>\n')
         size = f"<original_size><width>{info.width}</width><height>{info.height}</height></original_size>"
         file.write(f"  <meta><task><mode>interpolation</mode>{size}</task></meta>\n")
-        for track_id, rows in sorted(self._tracks().items()):
+        for track_id, rows in self._tracks():
             label = quoteattr(self._name(rows[-1]))
             file.write(f'  <track id="{track_id}" label={label} source="auto">\n')
             for row, after in _with_next(rows):
@@ -162,29 +176,26 @@ class LabelStudioSink(_DocumentSink):
 
     def _document(self, file: IO[str]) -> None:
         count = self._last_frame
-        result = [
-            {
+        source = json.dumps(self.info.source, ensure_ascii=False)
+        file.write(
+            f'[{{"data": {{"video": {source}}}, "predictions": [{{"model_version": "mot_reid", "result": ['
+        )
+        for place, (track_id, rows) in enumerate(self._tracks()):
+            keys = [
+                self._key(row, after is not None and after["frame"] == row["frame"] + 1)
+                for row, after in _with_next(rows)
+            ]
+            value: dict[str, Any] = {"labels": [self._name(rows[-1])], "framesCount": count}
+            value |= {"duration": round(count / self.info.fps, 3), "sequence": keys}
+            entry: dict[str, Any] = {
                 "id": f"track-{track_id}",
                 "type": "videorectangle",
                 "from_name": "box",
                 "to_name": "video",
-                "meta": {"text": [str(track_id)]},
-                "value": {
-                    "labels": [self._name(rows[-1])],
-                    "framesCount": count,
-                    "duration": round(count / self.info.fps, 3),
-                    "sequence": [
-                        self._key(row, after is not None and after["frame"] == row["frame"] + 1)
-                        for row, after in _with_next(rows)
-                    ],
-                },
             }
-            for track_id, rows in sorted(self._tracks().items())
-        ]
-        prediction = {"model_version": "mot_reid", "result": result}
-        task = {"data": {"video": self.info.source}, "predictions": [prediction]}
-        json.dump([task], file, ensure_ascii=False)
-        file.write("\n")
+            entry["meta"], entry["value"] = {"text": [str(track_id)]}, value
+            file.write((",\n" if place else "\n") + json.dumps(entry, ensure_ascii=False))
+        file.write("]}]}]\n")
 
     def _key(self, row: Mapping[str, Any], goes_on: bool) -> dict[str, Any]:
         width, height = self.info.width, self.info.height

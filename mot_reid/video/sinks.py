@@ -11,11 +11,15 @@ import io
 import json
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mot_reid.files import atomic, spreadsheet_text
 from mot_reid.structures import Tracks
@@ -125,16 +129,21 @@ def track_rows(
     time: float | None = None,
     wall_clock: float | None = None,
     identities: Ints | None = None,
+    *,
+    rounded: bool = False,
 ) -> list[Row]:
-    """Makes one row for each track, with the fields of ``COLUMNS``; a class without a name gets ``""``."""
+    """Makes one row for each track, with the fields of ``COLUMNS``; a class without a name gets ``""``.
+
+    Rounded are coordinates to 0.01 pixels, scores to 0.0001 and times to 1 ms.
+    """
+    numbers: list[NDArray[Any]] = [tracks.xyxy, tracks.scores, tracks.id_confidence]
+    if rounded:
+        numbers = [_rounded(each, steps) for each, steps in zip(numbers, (100, 10_000, 10_000), strict=True)]
+        time, wall_clock = (None if when is None else round(when, 3) for when in (time, wall_clock))
     known = [0] * len(tracks) if identities is None else identities.tolist()
     columns = zip(
         tracks.ids.tolist(),
-        tracks.xyxy.tolist(),
-        tracks.scores.tolist(),
-        tracks.classes.tolist(),
-        tracks.detection_index.tolist(),
-        tracks.id_confidence.tolist(),
+        *(each.tolist() for each in (*numbers[:2], tracks.classes, tracks.detection_index, numbers[2])),
         known,
         strict=True,
     )
@@ -147,12 +156,21 @@ def track_rows(
     ]
 
 
-def _rows_of(frame: TrackedFrame, class_names: Mapping[int, str]) -> list[Row]:
-    return track_rows(frame.number, frame.tracks, class_names, frame.time, frame.wall_clock, frame.identities)
+def _rounded(values: NDArray[np.float32], steps: int) -> NDArray[np.float64]:
+    """Rounds as Python's ``round`` does: of float32 the product is exact, and halves go to the even one."""
+    rounded: NDArray[np.float64] = np.rint(values.astype(np.float64) * steps) / steps
+    return rounded
+
+
+def _rows_of(frame: TrackedFrame, class_names: Mapping[int, str], *, rounded: bool = False) -> list[Row]:
+    extra = frame.time, frame.wall_clock, frame.identities
+    return track_rows(frame.number, frame.tracks, class_names, *extra, rounded=rounded)
 
 
 class TextSink(Sink):
     """A text file, one line for each track; flushed with every frame."""
+
+    rounds = False  # whether the rows come rounded
 
     def __init__(self, path: str | Path, class_names: Mapping[int, str] | None = None) -> None:
         self._class_names = dict(class_names or {})
@@ -160,7 +178,7 @@ class TextSink(Sink):
 
     def put(self, frame: TrackedFrame) -> None:
         """Writes the tracks of one frame; the image is not used."""
-        text = self._text(_rows_of(frame, self._class_names))
+        text = self._text(_rows_of(frame, self._class_names, rounded=self.rounds))
         self._file.write(text.encode("utf-8"))
 
     def close(self) -> None:
@@ -193,45 +211,47 @@ class CsvSink(TextSink):
     (`mot_reid.files.spreadsheet_text`).
     """
 
+    rounds = True
+
     def __init__(self, path: str | Path, class_names: Mapping[int, str] | None = None) -> None:
         super().__init__(path, class_names)
         self._file.write((",".join(COLUMNS) + "\n").encode())
 
     def _text(self, rows: list[Row]) -> str:
-        text = io.StringIO()
-        safe = [(*row[:8], spreadsheet_text(row[8]), *row[9:]) for row in _rounded(rows)]
-        csv.writer(text, lineterminator="\n").writerows(safe)
-        return text.getvalue()
+        cell = _cells(rows, _csv_cell)
+        return "".join(
+            f"{frame},{track},{x1},{y1},{x2},{y2},{score},{number},{cell[name]},{index},{sure},"
+            f"{'' if time is None else time},{'' if clock is None else clock},{identity or ''}\n"
+            for frame, track, x1, y1, x2, y2, score, number, name, index, sure, time, clock, identity in rows
+        )
 
 
 class JsonLinesSink(TextSink):
     """JSON lines: one object for each track and frame; ``COLUMNS``, rounded as in CSV."""
 
+    rounds = True
+
     def _text(self, rows: list[Row]) -> str:
-        objects = (dict(zip(COLUMNS, row, strict=True)) for row in _rounded(rows))
-        return "".join(json.dumps(item, ensure_ascii=False) + "\n" for item in objects)
-
-
-def _rounded(rows: list[Row]) -> list[Row]:
-    return [
-        (
-            frame,
-            track_id,
-            round(x1, 2),
-            round(y1, 2),
-            round(x2, 2),
-            round(y2, 2),
-            round(score, 4),
-            number,
-            name,
-            index,
-            round(sure, 4),
-            None if time is None else round(time, 3),
-            None if clock is None else round(clock, 3),
-            identity,
+        cell = _cells(rows, partial(json.dumps, ensure_ascii=False))
+        return "".join(
+            f'{{"frame": {frame}, "id": {track}, "x1": {x1}, "y1": {y1}, "x2": {x2}, "y2": {y2}, '
+            f'"score": {score}, "class_id": {number}, "class_name": {cell[name]}, '
+            f'"detection_index": {index}, "id_confidence": {sure}, '
+            f'"time": {"null" if time is None else time}, '
+            f'"wall_clock": {"null" if clock is None else clock}, "identity": {identity or "null"}}}\n'
+            for frame, track, x1, y1, x2, y2, score, number, name, index, sure, time, clock, identity in rows
         )
-        for frame, track_id, x1, y1, x2, y2, score, number, name, index, sure, time, clock, identity in rows
-    ]
+
+
+def _cells(rows: list[Row], written: Callable[[str], str]) -> dict[str, str]:
+    """How the names of the rows' classes are written."""
+    return {name: written(name) for name in {row[8] for row in rows}}
+
+
+def _csv_cell(name: str) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow([spreadsheet_text(name), 0])
+    return text.getvalue()[:-2]
 
 
 class ParquetSink(Sink):

@@ -22,6 +22,7 @@ from mot_reid.app.search_routes import search_routes
 from mot_reid.app.server import make_app
 from mot_reid.gallery.gallery import Gallery
 from mot_reid.gallery.records import Tracklet
+from mot_reid.video.formats import FORMATS
 from mot_reid.video.video_sink import VideoSink
 
 from .conftest import FRAMES, HEIGHT, WIDTH, make_run, walkers
@@ -100,10 +101,16 @@ def test_corrections_are_logged_replayed_undone_and_exported(client: TestClient,
     assert [entry["kind"] for entry in log] == ["swap", "rename"]
     again = TestClient(make_app(runs_in([folder])), base_url="http://127.0.0.1")
     assert again.get("/api/runs/r0").json()["held"] == 2
-    files = client.post("/api/runs/r0/export", json={"formats": ["mot", "csv", "jsonl", "parquet"]}).json()[
-        "files"
-    ]
-    assert files == ["tracks.txt", "tracks.jsonl", "tracks.csv", "tracks.parquet"]
+    names = [name for name in client.get("/api/runs").json()["formats"] if name != "coco"]
+    assert [name for name in FORMATS if name not in ("coco", "video")] == names
+    told = client.post("/api/runs/r0/export", json={"formats": names}).json()
+    while told["working"]:
+        assert 0 <= told["share"] <= 1
+        told = client.get("/api/runs/r0/export").json()
+    assert told["failed"] == ""
+    assert [entry["name"] for entry in told["files"]] == [FORMATS[name].file for name in names]
+    assert [entry["name"] for entry in told["files"] if entry["folder"]] == ["tracks_yolo"]
+    assert not list((folder / "corrected").glob(".part-*"))
     table = np.loadtxt(folder / "corrected" / "tracks.txt", delimiter=",")
     one = table[table[:, 1] == 1]
     np.testing.assert_allclose(one[:, 2], [walkers(frame)[0, 0] for frame in range(1, FRAMES + 1)])
@@ -352,6 +359,7 @@ def test_a_video_gives_the_frame_that_is_asked_for(tmp_path: Path) -> None:
         for frame in range(1, 121):
             sink.write(frame, np.full((64, 64, 3), 2 * frame, np.uint8), Tracks.empty())
     reader = FrameReader(path)
+    reader.wait()
     for number in (1, 2, 3, 100, 99, 7, 120, 30, 31, 75):
         image = reader.image(number)
         assert image is not None

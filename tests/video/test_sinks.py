@@ -326,7 +326,8 @@ def test_a_full_disk_names_the_file(
 
     monkeypatch.setattr(Path, "write_text", full)
     monkeypatch.setattr("pyarrow.parquet.ParquetWriter", full)
-    monkeypatch.setattr("mot_reid.video.annotations._DocumentSink._read", full)
+    for reads in ("_read", "_tracks"):
+        monkeypatch.setattr(f"mot_reid.video.annotations._DocumentSink.{reads}", full)
     written = contextlib.closing(sink)
     with pytest.raises(OSError, match="No space left") as caught, written:
         sink.write(1, None, tracks())

@@ -10,6 +10,7 @@ const get = (id) => document.getElementById(id);
 const MOST_LISTED = 200;
 const TRAIL = 30; // frames behind that are drawn
 const AHEAD = 60; // frames ahead that are fetched
+const AGAIN = 250; // ms until a picture is asked for again that is not to be had yet
 
 const state = {
   run: { key: '', width: 0, height: 0, frames: 1, fps: 25, tracks: [], names: {}, classes: {}, corrections: [] },
@@ -95,6 +96,7 @@ async function visit(run, track, frame) {
 
 let wanted = 0;
 let fetching = false;
+let reading = false;
 
 async function go(frame) {
   state.frame = Math.min(Math.max(Math.round(frame), 1), state.run.frames);
@@ -123,6 +125,14 @@ async function picture() {
       const frame = wanted;
       const width = Math.min(state.run.width, Math.ceil(stage.canvas.width / 160) * 160);
       const answer = await fetch(`/api/runs/${state.run.key}/frames/${frame}?width=${width}`);
+      if (answer.status === 202) { // a long video is still read through: what was asked for comes in a while
+        reading = true;
+        say((await answer.json()).told);
+        await new Promise((resolve) => setTimeout(resolve, AGAIN));
+        continue;
+      }
+      if (reading) say('');
+      reading = false;
       if (!answer.ok) {
         stage.bitmap = null;
         const { error } = await answer.json().catch(() => ({}));
@@ -354,7 +364,8 @@ window.addEventListener('unhandledrejection', (event) => { event.preventDefault(
 state.open = open;
 
 async function begin() {
-  const { runs, features } = await ask('/api/runs');
+  const { runs, features, formats } = await ask('/api/runs');
+  get('formats').append(...Object.entries(formats).map(([value, textContent]) => element('option', { value, textContent })));
   state.gallery = features.includes('search');
   for (const id of ['looks-label', 'identify']) get(id).hidden = !state.gallery;
   get('lanes-choice').hidden = runs.length < 2;

@@ -115,9 +115,20 @@ export class Correct {
     }
   }
 
+  // A long run takes a while, in which the page goes on; each file has its link when it is whole.
   async export() {
-    const { files } = await ask(`/api/runs/${this.state.run.key}/export`, 'POST', { formats: [] });
-    get('exported').replaceChildren(...files.map((name) => element('li', {},
-      element('a', { href: `/api/runs/${this.state.run.key}/export/${encodeURIComponent(name)}`, textContent: name }))));
+    const address = `/api/runs/${this.state.run.key}/export`;
+    const format = get('formats').value;
+    let told = await ask(address, 'POST', { formats: format ? [format] : [] });
+    for (;;) {
+      if (!address.includes(`/${this.state.run.key}/`)) return; // another run is shown
+      const { files, folder, working, share, failed } = told;
+      get('exporting').textContent = failed || (working && `${working}: ${Math.round(100 * share)} %`);
+      get('exported').replaceChildren(...files.map((file) => element('li', {}, file.folder ? `${folder}/${file.name}`
+        : element('a', { href: `${address}/${encodeURIComponent(file.name)}`, textContent: file.name }))));
+      if (!working) return;
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      told = await ask(address);
+    }
   }
 }

@@ -6,6 +6,13 @@ const AT_ONCE = 60; // cards
 const PICTURES = 6; // of a person
 const LIKELY = 0.5;
 
+// A picture that did not come: there is none, or its video is still read through.
+async function again(image) {
+  const { status } = await fetch(image.src).catch(() => ({}));
+  if (status !== 202) image.remove();
+  else setTimeout(() => { if (image.isConnected) image.src = `${image.src}&`; }, 1000);
+}
+
 export class People {
   constructor(state, lanes) {
     this.state = state;
@@ -110,7 +117,7 @@ export class People {
     const tracks = [...new Map(spans.map((span) => [`${span.run}:${span.track}`, span])).values()];
     const pictures = tracks.slice(0, PICTURES).map((span) => {
       const image = element('img', { alt: `${person.label} in ${this.found.cameras[span.camera].name}`, loading: 'lazy', src: `/api/runs/${span.run}/crops/${span.track}?v=${this.version}` });
-      image.addEventListener('error', () => image.remove());
+      image.addEventListener('error', () => again(image));
       return image;
     });
     const fit = person.fit === undefined ? '' : ` · ${Math.round(100 * person.fit)} %`;

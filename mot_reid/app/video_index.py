@@ -1,0 +1,142 @@
+"""Where the frames of a video lie: found by a thread that reads the file through, while frames are shown."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from mot_reid.video.container import frame_places, open_container, restamp
+from mot_reid.video.frames import SourceError
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+__all__ = ["StillReading", "VideoIndex"]
+
+_EVERY = 0.1  # seconds, or so many packets at first, after which what is known is told
+_FIRST = 64
+_MOST_FAILURES = 1000  # of reading the file
+
+
+class StillReading(ValueError):
+    """A frame's place in the video is not known yet.
+
+    Attributes:
+        share: of the file that is read, from 0 to 1.
+    """
+
+    def __init__(self, share: float) -> None:
+        super().__init__(f"the video is still being read: {share:.0%}")
+        self.share = share
+
+
+class VideoIndex:
+    """The time stamps of a video's frames in the order of display; frame n has the n-th.
+
+    They are those of the packets, for which nothing is decoded; what an edit list leaves out does not count.
+    Those up to where the thread has come are known for certain: no packet is shown before it is decoded.
+
+    Args:
+        path: the video.
+
+    Attributes:
+        counted: some packet has no stamp: frame n is the n-th that is decoded.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.counted = False
+        self._path = path
+        self._news = threading.Condition()
+        self._stamps = np.zeros(0, np.int64)
+        self._total: int | None = None  # frames, when all is read
+        self._share = 0.0
+        self._closed = False
+        threading.Thread(target=self._read, name="video index", daemon=True).start()
+
+    def stamp(self, number: int) -> int | None:
+        """The time stamp of a frame, from 1, or its number where frames are counted; None if there is none.
+
+        Raises:
+            StillReading: the thread has not come so far.
+        """
+        with self._news:
+            if number < 1 or (self._total is not None and number > self._total):
+                return None
+            if self.counted:
+                return number
+            if number > len(self._stamps):
+                raise StillReading(self._share)
+            return int(self._stamps[number - 1])
+
+    def number(self, stamp: int) -> int:
+        """The number of the frame with a time stamp, which is not behind the last one that is known."""
+        with self._news:
+            return int(np.searchsorted(self._stamps, stamp)) + 1
+
+    def wait(self) -> None:
+        """Waits until all is read."""
+        with self._news:
+            self._news.wait_for(lambda: self._total is not None)
+
+    def close(self) -> None:
+        """Lets the thread end."""
+        self._closed = True
+
+    def _read(self) -> None:
+        try:
+            container, stream = open_container(str(self._path.absolute()), str(self._path), None)
+            with container:
+                self._follow(container, stream)
+        except (av.FFmpegError, SourceError, OSError):
+            pass  # it was there a moment ago; what is known stays
+        finally:
+            with self._news:
+                self._total = self._total or len(self._stamps)
+                self._news.notify_all()
+
+    def _follow(self, container: InputContainer, stream: VideoStream) -> None:
+        """Reads the packets to the end."""
+        size = max(self._path.stat().st_size, 1)
+        places = frame_places(container, stream)
+        pending: list[int] = []
+        count = failures = 0
+        told = time.monotonic()
+        packets = container.demux(stream)
+        while not self._closed and failures < _MOST_FAILURES:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                break
+            except av.FFmpegError:  # a hole; what lies behind it may be read
+                failures += 1
+                packets = container.demux(stream)
+                continue
+            if not packet.size or packet.is_discard:
+                continue
+            restamp(packet, places)
+            count += 1
+            if packet.pts is None:
+                self.counted = True
+            else:
+                pending.append(packet.pts)
+            now = time.monotonic()
+            if packet.dts is not None and (count == _FIRST or now > told + _EVERY):
+                pending, told = self._tell(pending, packet.dts, (packet.pos or 0) / size), now
+        self._tell(pending, np.iinfo(np.int64).max, 1.0)
+        self._total = count
+
+    def _tell(self, pending: list[int], decoded: int, share: float) -> list[int]:
+        """Adds the stamps up to that of decoding to those that are known; gives the others."""
+        found: NDArray[np.int64] = np.sort(np.array(pending, np.int64))
+        certain = int(np.searchsorted(found, decoded, side="right"))
+        with self._news:
+            self._stamps = np.concatenate([self._stamps, found[:certain]])
+            self._share = share
+        return found[certain:].tolist()

@@ -1,0 +1,121 @@
+"""Frames of a video while it is still read through, and of one that was trimmed by an edit list."""
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from starlette.testclient import TestClient
+
+from mot_reid.app import video_index
+from mot_reid.app.frames import FrameReader
+from mot_reid.app.runs import runs_in
+from mot_reid.app.server import make_app
+from mot_reid.app.video_index import StillReading
+from mot_reid.structures import Tracks
+from mot_reid.video.sources import open_source
+from mot_reid.video.video_sink import VideoSink
+
+from .conftest import FRAMES, HEIGHT, WIDTH, make_run
+from .pages import Page
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    """Frame n has the grey n + n."""
+    path = tmp_path / "grey.mp4"
+    with VideoSink(path, 25.0, 18) as sink:
+        for frame in range(1, 121):
+            sink.write(frame, np.full((HEIGHT, WIDTH, 3), 2 * frame, np.uint8), Tracks.empty())
+    return path
+
+
+@pytest.fixture
+def far(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Until it is set nobody reads on behind the 40th packet."""
+    gate, count = threading.Event(), 0
+
+    def read(*_: object) -> None:
+        nonlocal count
+        count += 1
+        if count > 40:
+            gate.wait(60)
+
+    monkeypatch.setattr(video_index, "restamp", read)
+    monkeypatch.setattr(video_index, "_EVERY", 0.0)
+    yield gate
+    gate.set()
+
+
+def grey(reader: FrameReader, number: int) -> float:
+    image = reader.image(number)
+    assert image is not None
+    return float(image.mean())
+
+
+def test_what_is_read_is_shown_and_the_rest_is_told(video: Path, far: threading.Event) -> None:
+    reader = FrameReader(video)
+    told: list[StillReading] = []
+    while not told or told[-1].share == 0:
+        try:
+            assert grey(reader, 30) == pytest.approx(60, abs=1.5)
+            reader.image(100)
+        except StillReading as error:
+            told.append(error)
+    assert 0 < told[-1].share < 1
+    far.set()
+    reader.wait()
+    assert grey(reader, 100) == pytest.approx(200, abs=1.5)
+    assert reader.image(121) is None
+    reader.close()
+
+
+def test_what_an_edit_list_leaves_out_has_no_number(video: Path, tmp_path: Path) -> None:
+    """As phones write it when a video is trimmed."""
+    trimmed = tmp_path / "trimmed.mp4"
+    with (
+        av.open(str(video)) as source,
+        av.open(str(trimmed), "w", options={"avoid_negative_ts": "disabled", "use_editlist": "1"}) as made,
+    ):
+        stream = source.streams.video[0]
+        own = made.add_stream_from_template(stream)
+        packets = [packet for packet in source.demux(stream) if packet.size]
+        stamps = sorted(packet.pts for packet in packets if packet.pts is not None)
+        for packet in packets:
+            assert packet.pts is not None
+            assert packet.dts is not None
+            packet.stream, packet.pts, packet.dts = own, packet.pts - stamps[10], packet.dts - stamps[10]
+            made.mux(packet)
+    with open_source(trimmed) as frames:
+        tracked = {frame.number: float(frame.image.mean()) for frame in frames}
+    reader = FrameReader(trimmed)
+    reader.wait()
+    assert len(tracked) == 110
+    assert {number: grey(reader, number) for number in (1, 60, 110)} == {n: tracked[n] for n in (1, 60, 110)}
+    assert reader.image(111) is None
+    reader.close()
+
+
+def test_the_page_goes_on_while_the_video_is_read(
+    browser: Any, video: Path, far: threading.Event, tmp_path: Path, serve: Callable[[Any], str]
+) -> None:
+    run = runs_in([make_run(tmp_path / "yard")], {"yard": video})[0]
+    run.correct({"kind": "split", "id": 1, "frame": 50})  # the third is seen late only
+    app = make_app([run])
+    shown = Page(browser, serve(app), 400)
+    shown.until(lambda: 0 < shown.pixel(0.99, 0.01)[0] < 8, "the first picture")
+    shown.set("#seek", FRAMES, "input")
+    shown.until(lambda: "still being read" in shown.text("#message"), "what is read to be told")
+    assert shown.boxes == 2
+    shown.click("#tab-people")
+    shown.until(lambda: "3 of 3" in shown.text("#people-count"), "everybody")
+    assert TestClient(app).get("/api/runs/r0/crops/3").status_code == 202
+    far.set()
+    shown.until(lambda: shown.text("#message") == "", "the video to be read")
+    shown.until(lambda: abs(shown.pixel(0.99, 0.01)[0] - 2 * FRAMES) < 4, "the last picture")
+    loaded = "return [...document.querySelectorAll('#people-list img')].filter((i) => i.naturalHeight).length"
+    shown.until(lambda: shown.js(loaded) == 3, "everybody's picture")
+    assert shown.problems() == []
