@@ -15,6 +15,7 @@ from mot_reid.app.video_index import VideoIndex
 from mot_reid.typing import Image
 from mot_reid.video.container import frame_places, open_container, restamp
 from mot_reid.video.frames import Selection, SourceError
+from mot_reid.video.pictures import open_sequence, picture_names, read_picture
 from mot_reid.video.pixels import PixelReader
 
 if TYPE_CHECKING:
@@ -98,16 +99,21 @@ class FrameReader:
 
 class _Pictures:
     def __init__(self, path: Path) -> None:
-        from mot_reid.video.pictures import open_folder, open_sequence
-
-        opener = open_sequence if (path / "seqinfo.ini").is_file() else open_folder
-        with opener(path, path.name, Selection()) as source:
-            self._files = dict(source.files)
+        self._files: dict[int, Path] = {}
+        self._folder = path
+        self._names: list[str] = []
+        if (path / "seqinfo.ini").is_file():
+            with open_sequence(path, path.name, Selection()) as source:
+                self._files = dict(source.files)
+            return
+        self._names = picture_names(path)
+        if not self._names:
+            raise SourceError(f"{path}: no pictures in this folder")
 
     def read(self, number: int) -> Image | None:
-        from mot_reid.video.pictures import read_picture
-
         path = self._files.get(number)
+        if 1 <= number <= len(self._names):
+            path = self._folder / self._names[number - 1]
         try:
             return None if path is None else read_picture(path)
         except SourceError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ from mot_reid.video.decoding import decoded
 from mot_reid.video.frames import DEFAULT_FPS, Frame, Selection, Source, SourceError, SourceInfo, SourceKind
 from mot_reid.video.seqinfo import frame_rate, picture_folder, read_seqinfo
 
-__all__ = ["PictureSource", "only_video", "open_folder", "open_sequence", "read_picture"]
+__all__ = ["PictureSource", "only_video", "open_folder", "open_sequence", "picture_names", "read_picture"]
 
 _log = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ _VIDEO_SUFFIXES = (
 _FULL = 1 / 4  # of the range of 16 bits: pictures that use less come out dark
 _STRETCHED = (0.5, 99.5)  # percentiles that become black and white
 _LOOKED_AT = 3  # pictures, where the first two are of different sizes
+_DIGITS = str.maketrans("123456789", "000000000")
 _NAMED = 3  # files in a message; of others the number
 
 
@@ -230,18 +232,25 @@ def only_video(folder: Path) -> Path | None:
     return videos[0]
 
 
+def picture_names(folder: Path) -> list[str]:
+    """The names of a folder's pictures in their natural order (2 before 10): the n-th is frame n."""
+    names = _names_in(folder, PICTURE_SUFFIXES)
+    shapes = {name.translate(_DIGITS) for name in names}
+    names.sort(key=None if len(shapes) == 1 else _natural_key)  # of one shape: it is the order of the texts
+    return names
+
+
 def open_folder(
     folder: Path, name: str, selection: Selection, fps: float | None = None, stretch: bool = False
 ) -> PictureSource:
     """Opens a folder of pictures, numbered from 1 in the natural order of their names (2 before 10)."""
-    paths = _files_in(folder, PICTURE_SUFFIXES)
+    paths = [folder / name for name in picture_names(folder)]
     others = sorted(path.name for path in _files_in(folder, _UNREAD_SUFFIXES))
     if not paths:
         kinds = ", ".join(suffix.removeprefix(".") for suffix in PICTURE_SUFFIXES)
         found = f"; {_listed(others)} cannot be read: convert them, to PNG say" if others else ""
         found += _inside(folder)
         raise SourceError(f"{folder}: no pictures in this folder (looked for {kinds}){found}")
-    paths.sort(key=lambda path: _natural_key(path.name))
     numbered = list(enumerate(paths, start=1))
     source = PictureSource(numbered, name, "images", fps or DEFAULT_FPS, selection, stretch)
     if others:
@@ -326,7 +335,12 @@ def read_pixels(path: Path) -> NDArray[Any]:
 
 
 def _files_in(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
-    return [p for p in folder.iterdir() if p.suffix.lower() in suffixes and not p.name.startswith(".")]
+    return [folder / name for name in _names_in(folder, suffixes)]
+
+
+def _names_in(folder: Path, suffixes: tuple[str, ...]) -> list[str]:
+    names = os.listdir(folder)  # a folder of an hour has 100,000: no path for each
+    return [n for n in names if os.path.splitext(n)[1].lower() in suffixes and not n.startswith(".")]
 
 
 def _inside(folder: Path) -> str:
