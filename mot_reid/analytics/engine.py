@@ -11,7 +11,7 @@ import numpy as np
 from mot_reid.analytics.events import Event
 from mot_reid.analytics.heat import HeatMap
 from mot_reid.analytics.lines import LineCounter
-from mot_reid.analytics.motion import SpeedMeter
+from mot_reid.analytics.motion import SpeedMeter, headings
 from mot_reid.analytics.objects import Objects
 from mot_reid.analytics.observations import Batch, LastRows, Observations
 from mot_reid.analytics.queues import QueueTimer
@@ -22,6 +22,9 @@ from mot_reid.analytics.zones import ZoneCounter
 __all__ = ["Analytics", "analyse"]
 
 _SPEED_BINS = np.linspace(0, 5, 51)  # of a histogram: metres, or heights of the box, a second
+
+_MOVES = 0.2  # metres, or heights of the box, a second from which on somebody goes somewhere
+_HEADINGS = 8
 
 
 class Analytics:
@@ -58,6 +61,7 @@ class Analytics:
         self.twice = 0
         self._speeds = SpeedMeter(None if scene.ground is None else scene.ground.homography)
         self._speed_counts = np.zeros(len(_SPEED_BINS), np.int64)
+        self._heading_counts = np.zeros(_HEADINGS, np.int64)
         self._objects = Objects(identities, handover=scene.handover, memory=scene.memory)
         self._last = LastRows()
         self._source, self._run = source, run
@@ -159,13 +163,17 @@ class Analytics:
     def _measure(self, batch: Batch) -> None:
         if self.heat is not None:
             self.heat.update(batch)
-        speeds = np.hypot(*self._speeds.update(batch).T)
+        velocity = self._speeds.update(batch)
+        speeds = np.hypot(*velocity.T)
         if self.scene.ground is None:
             speeds = speeds / np.maximum(batch.heights(), 1e-9)
         # Rounded, for one that lies on a border shall not depend on how the rows were cut into calls.
         known = np.round(speeds[np.isfinite(speeds)], 6)
         place = np.minimum(np.searchsorted(_SPEED_BINS, known, side="right") - 1, len(_SPEED_BINS) - 1)
         self._speed_counts += np.bincount(place, minlength=len(_SPEED_BINS))
+        ways = np.round(headings(velocity[np.round(speeds, 6) >= _MOVES]), 6)
+        sector = np.rint(ways / (360 / _HEADINGS)).astype(np.int64) % _HEADINGS
+        self._heading_counts += np.bincount(sector, minlength=_HEADINGS)
 
     def _speed_summary(self) -> dict[str, Any]:
         total = int(self._speed_counts.sum())
@@ -175,6 +183,7 @@ class Analytics:
             "median": None if middle is None else round(float(_SPEED_BINS[middle] + 0.05), 3),
             "bin": 0.1,
             "histogram": self._speed_counts.tolist(),
+            "headings": self._heading_counts.tolist(),
         }
 
     def _told(self, events: list[Event]) -> list[Event]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from mot_reid.analytics.geometry import anchor_points, apply_homography
 from mot_reid.analytics.observations import Batch
 
-__all__ = ["SpeedMeter", "ground_points", "velocities"]
+__all__ = ["SpeedMeter", "ground_points", "headings", "velocities"]
 
 
 def ground_points(
@@ -64,6 +64,15 @@ def velocities(
     covariance = windowed(xy * t[:, None]) - windowed(xy) * mean_t[:, None]
     enough = usable & (count > 1) & (times - times[start] >= 0.25 * window) & (variance > 1e-9)
     return np.where(enough[:, None], covariance / np.where(variance > 1e-9, variance, 1)[:, None], np.nan)
+
+
+def headings(velocity: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Directions ``(N,)`` of velocities ``(N, 2)`` in degrees, from 0 to 360; NaN where one is unknown.
+
+    0 is along the first axis, to the right in a picture; 90 along the second one, down in a picture.
+    """
+    degrees: NDArray[np.float64] = np.degrees(np.arctan2(velocity[:, 1], velocity[:, 0])) % 360
+    return degrees
 
 
 class SpeedMeter:

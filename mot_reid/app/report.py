@@ -80,13 +80,14 @@ def _run(run: Run, scene: Mapping[str, Any] | None) -> str:
     summary = file.summary
     wanted = dict(scene) if scene is not None else run.scene()
     analytics, events = run.count(wanted)
-    frames = run.frames()
+    frames, counted = run.frames(), analytics.summary()
     facts = [
         ("frames", f"{frames} at {run.fps:.3g} a second, {_clock(frames / run.fps)}"),
         ("picture", "{} x {}".format(*run.size())),
         ("tracks", str(len(np.unique(columns.spans[:, 0])))),
         ("boxes", str(len(columns))),
-        ("at once, at most", str(analytics.summary()["most_at_once"])),
+        ("at once, at most", str(counted["most_at_once"])),
+        ("speed", _speed(counted["speed"])),
         ("complete", "yes" if summary.get("complete", True) else f"no: {summary.get('error')}"),
         ("corrections", str(run.applied)),
     ]
@@ -177,6 +178,18 @@ def _counts(analytics: Analytics, events: int) -> str:
     series = [(_clock(row["start"]), *(row.get(name, 0) for name in names)) for row in found["series"]]
     over_time = f"<details><summary>Over time</summary>{_table(('from', *names), series[:600])}</details>"
     return f"<h3>Counts</h3>{''.join(parts)}<p>{events} events.</p>{over_time if series else ''}"
+
+
+def _speed(found: Mapping[str, Any]) -> str:
+    """The median, and where to those go who move; in metres the ground's own directions."""
+    if found["median"] is None:
+        return "-"
+    total, metric = max(sum(found["headings"]), 1), found["unit"] == "m/s"
+    names = [f"{45 * place}°" for place in range(8)] if metric else list("→↘↓↙←↖↑↗")
+    ways = [
+        f"{name} {count / total:.0%}" for name, count in zip(names, found["headings"], strict=True) if count
+    ]
+    return f"{found['median']} {found['unit']} (median){'; ' if ways else ''}{', '.join(ways)}"
 
 
 def _heat(run: Run, analytics: Analytics) -> str:

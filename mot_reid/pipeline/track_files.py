@@ -6,7 +6,7 @@ import csv
 import importlib.util
 import json
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -186,59 +186,83 @@ def _summary(path: Path) -> dict[str, Any]:
 
 
 def _mot(path: Path) -> tuple[dict[str, NDArray[Any]], dict[int, str]]:
+    names = ("frame", "id", "x1", "y1", "width", "height", "score")
     try:
-        empty = path.stat().st_size < 100 and not path.read_bytes().strip()
-        table = (
-            np.zeros((0, 7))
-            if empty
-            else _arrow_text(path)
-            if path.stat().st_size > _LONG and _has_pyarrow()
-            else np.loadtxt(path, delimiter=",", ndmin=2, usecols=range(7), comments=None)
-        )
+        if _is_long(path):
+            with open(path, encoding="utf-8") as file:
+                rest = len(file.readline().split(",")) - len(names)
+            columns = _arrow_columns(path, [*names, *map(str, range(rest))], names)
+        else:
+            empty = path.stat().st_size < 100 and not path.read_bytes().strip()
+            table = (
+                np.zeros((0, 7))
+                if empty
+                else np.loadtxt(path, delimiter=",", ndmin=2, usecols=range(7), comments=None)
+            )
+            columns = dict(zip(names, table.T, strict=True))
     except ValueError as error:
         raise ValueError(f"{path}: not MOTChallenge's text: {error}") from None
-    frame, track, left, top, width, height, score = table.T
-    columns = {"frame": frame, "id": track, "x1": left, "y1": top, "score": score}
-    return columns | {"x2": left + width, "y2": top + height}, {}
+    right, bottom = columns["x1"] + columns.pop("width"), columns["y1"] + columns.pop("height")
+    return columns | {"x2": right, "y2": bottom}, {}
 
 
-def _has_pyarrow() -> bool:
-    return importlib.util.find_spec("pyarrow") is not None
+def _is_long(path: Path) -> bool:
+    """Whether a text is read by pyarrow, which is there and many times as fast."""
+    return path.stat().st_size > _LONG and importlib.util.find_spec("pyarrow") is not None
 
 
-def _arrow_text(path: Path) -> NDArray[np.float64]:
-    """The first seven columns of numbers of a text without a header.
+def _arrow_columns(
+    path: Path, names: Sequence[str], numbers: Sequence[str], texts: Sequence[str] = (), skip: int = 0
+) -> dict[str, NDArray[Any]]:
+    """Columns of a comma-separated text; only ``time`` may be blank, and is NaN there.
+
+    Args:
+        path: the text.
+        names: of all its columns.
+        numbers: columns wanted, as float64.
+        texts: columns wanted, as texts, each different row of these once.
+        skip: lines before the first row.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is no such text.
     """
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
-    with open(path, encoding="utf-8") as file:
-        names = [str(place) for place in range(len(file.readline().split(",")))]
+    types = dict.fromkeys(numbers, pa.float64()) | dict.fromkeys(texts, pa.string())
     try:
         table = arrow_csv.read_csv(
             path,
-            arrow_csv.ReadOptions(column_names=names),
+            arrow_csv.ReadOptions(column_names=list(names), skip_rows=skip),
             convert_options=arrow_csv.ConvertOptions(
-                column_types=dict.fromkeys(names[:7], pa.float64()), include_columns=names[:7], null_values=[]
+                column_types=types, include_columns=list(types), null_values=[""]
             ),
         )
     except Exception as error:  # pyarrow has exceptions of its own for each kind of damage
         raise ValueError(str(error)) from None
-    return np.column_stack([column.to_numpy() for column in table.columns])
+    if blank := [name for name in numbers if name != "time" and table[name].null_count]:
+        raise ValueError(f"{blank[0]} is blank in a row")
+    columns: dict[str, NDArray[Any]] = {name: table[name].to_numpy() for name in numbers}
+    if texts:
+        both = table.select(["class_id", *texts]).group_by(["class_id", *texts]).aggregate([])
+        columns["class_names"] = np.array(list(zip(*both.to_pydict().values(), strict=True)), object)
+    return columns
 
 
 def _csv(path: Path) -> tuple[dict[str, NDArray[Any]], dict[int, str]]:
     with open(path, newline="", encoding="utf-8") as file:
         header = next(csv.reader(file), [])
         _check_columns(path, header)
+        wanted = [name for name in header if name not in ("class_name", "wall_clock", "identity")]
+        has_names = {"class_id", "class_name"} <= set(header)
+        if _is_long(path) and len(set(header)) == len(header):
+            columns = _arrow_columns(path, header, wanted, ["class_name"] if has_names else (), skip=1)
+            pairs = columns.pop("class_names", np.zeros((0, 2)))
+            return columns, {int(number): name for number, name in pairs}
         named: dict[int, str] = {}
-        if {"class_id", "class_name"} <= set(header):
+        if has_names:
             number, name = header.index("class_id"), header.index("class_name")
             named = {int(row[number]): row[name] for row in csv.reader(file) if len(row) == len(header)}
-    wanted = [name for name in header if name not in ("class_name", "wall_clock", "identity")]
     places = [header.index(name) for name in wanted]
     blank: dict[int | str, Callable[[str], float]] = {}
     if "time" in wanted:

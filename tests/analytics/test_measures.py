@@ -11,7 +11,7 @@ from walks import straight, walk
 
 from mot_reid.analytics import Ground, Scene, analyse, scene_from_mapping
 from mot_reid.analytics.geometry import apply_homography, fit_homography, points_in_polygon, polygon_distances
-from mot_reid.analytics.motion import velocities
+from mot_reid.analytics.motion import headings, velocities
 from mot_reid.analytics.paths import path_length, simplified
 
 PIXELS = [[100, 400], [540, 400], [400, 200], [240, 200]]
@@ -98,6 +98,16 @@ def test_speed_in_metres_where_the_ground_is_known() -> None:
     speed = analyse(Scene(ground=Ground(homography)), rows)[0].summary()["speed"]
     assert speed["unit"] == "m/s"
     assert speed["median"] == pytest.approx(1.5, abs=0.1)
+
+
+def test_headings_are_told_of_those_who_move() -> None:
+    velocity = np.array([[2, 0], [0, 3], [-1, 0], [1, -1], [np.nan, np.nan]], float)
+    np.testing.assert_allclose(headings(velocity), [0, 90, 180, 315, np.nan])
+    stands = dict.fromkeys(range(1, 41), (50.0, 200.0))
+    rows = walk({1: straight((0, 200), (200, 400), range(1, 41)), 2: stands})
+    counts = analyse(Scene(), rows)[0].summary()["speed"]["headings"]
+    assert counts[1] > 30
+    assert sum(counts) == counts[1]
 
 
 def test_heat_maps_tell_presence_from_dwell() -> None:

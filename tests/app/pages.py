@@ -125,14 +125,21 @@ class Page:
         told = [entry for entry in self.browser.get_log("browser") if entry["level"] in levels]
         return [entry["message"] for entry in told if ours not in entry["message"]]
 
-    def barriers(self) -> list[str]:
-        """What axe finds that keeps people out, or hinders them."""
-        self.browser.execute_cdp_cmd("Runtime.evaluate", {"expression": AXE.read_text(encoding="utf-8")})
+    def barriers(self, *rules: str) -> list[str]:
+        """What axe finds that keeps people out, or hinders them; by some of its rules, or by all."""
+        if not self.js("return Boolean(window.axe)"):
+            self.browser.execute_cdp_cmd("Runtime.evaluate", {"expression": AXE.read_text(encoding="utf-8")})
         found = self.browser.execute_async_script(
-            "const done = arguments[0]; axe.run().then((r) => done(r.violations.map("
-            "(v) => v.id + ': ' + v.nodes.map((n) => n.html.slice(0, 120)).join(' | '))))"
+            "const [rules, done] = arguments; axe.run(rules.length ? {runOnly: rules} : {}).then("
+            "(r) => done(r.violations.map("
+            "(v) => v.id + ': ' + v.nodes.map((n) => n.html.slice(0, 120)).join(' | '))))",
+            rules,
         )
         return list(found)
+
+    def look(self) -> str:
+        """What is drawn in the picture, to be compared."""
+        return str(self.js("return document.getElementById('picture').toDataURL()"))
 
     def too_wide(self) -> bool:
         """Whether the page scrolls sideways."""

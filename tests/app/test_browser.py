@@ -5,15 +5,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from .conftest import FRAMES, HEIGHT, WIDTH, walkers
+from mot_reid.app.runs import runs_in
+from mot_reid.app.server import make_app
+
+from .conftest import FRAMES, HEIGHT, WIDTH, make_run, walkers
 from .pages import Page
 
-RIGHT, LEFT, ENTER, ESCAPE, TAB, SPACE, END, DOWN, UP = (
-    *("\ue014", "\ue012", "\ue007", "\ue00c", "\ue004", " ", "\ue010", "\ue015", "\ue013"),
-)
+RIGHT, LEFT, DOWN, UP = "\ue014", "\ue012", "\ue015", "\ue013"
+ENTER, ESCAPE, TAB, SPACE = "\ue007", "\ue00c", "\ue004", " "
+END, HOME, PAGE_UP, PAGE_DOWN = "\ue010", "\ue011", "\ue00e", "\ue00f"
 WIDTHS = (1280, 400)
 
 
@@ -40,6 +42,10 @@ def test_looking(browser: Any, page: str, width: int) -> None:
     shown.shot(f"looking-{width}")
     shown.click("#show-boxes")
     assert shown.pixel(*corner) != before
+    for drawn in ("labels", "trails"):
+        before = shown.look()
+        shown.click(f"#show-{drawn}")
+        assert shown.look() != before, drawn
     shown.click("#next")
     shown.until(lambda: shown.frame == 21, "the next frame")
     shown.click("#play")
@@ -67,6 +73,9 @@ def test_looking(browser: Any, page: str, width: int) -> None:
     assert shown.js("return document.querySelector('[aria-current]')?.dataset.id") == "1"
     shown.write("#filter", "2")
     assert shown.text("#track-count") == "1 of 2 tracks"
+    for text, count in (("person", 2), ("car", 0), ("", 2)):
+        shown.write("#filter", text or "\ue003")
+        assert shown.text("#track-count") == f"{count} of 2 tracks", text
     assert shown.problems() == []
 
 
@@ -79,7 +88,8 @@ def test_nobody_is_kept_out(browser: Any, page: str, width: int, scheme: str) ->
         shown = Page(browser, page, width)
         for name in ("tracks", "count", "correct", "people", "data"):
             shown.click(f"#tab-{name}")
-            assert shown.barriers() == [], name
+            # Light and dark differ in colours alone.
+            assert shown.barriers(*([] if scheme == "light" else ["color-contrast"])) == [], name
             assert not shown.too_wide(), name
             shown.shot(f"{name}-{scheme}-{width}")
         shown.click("#help-open")
@@ -110,6 +120,10 @@ def test_lines_and_zones_are_drawn_and_counted_at_once(
     shown.until(lambda: "zone 1" in shown.text("#counts"), "counts of the zone")
     shown.write("#scene-list .place:nth-child(2) input", "till")
     shown.until(lambda: "till" in shown.text("#counts"), "the zone's new name")
+    shown.click("#counts summary")
+    assert "till.entered" in shown.text("#counts details")
+    assert shown.barriers() == []
+    assert not shown.too_wide()
     shown.shot(f"count-{width}")
     shown.set("#heat", "presence", "change")
     grey = shown.until(
@@ -120,22 +134,35 @@ def test_lines_and_zones_are_drawn_and_counted_at_once(
     shown.click("#keep-scene")
     shown.until(lambda: (run_folder / "scene.yaml").exists(), "the scene to be kept")
     shown.click("#events li:first-child button")
+    before = shown.look()
+    shown.click("#show-scene")
+    assert shown.look() != before
+    shown.click("#tab-tracks")
+    shown.write("#filter", "till")
+    assert shown.text("#track-count") == "1 of 2 tracks"  # the id that both have there
     assert shown.problems() == []
 
 
-def test_lines_are_drawn_with_keys(browser: Any, page: str) -> None:
-    shown = Page(browser, page)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_lines_are_drawn_with_keys(browser: Any, page: str, width: int) -> None:
+    shown = Page(browser, page, width)
     shown.keys("2")  # the panel
     shown.keys(TAB, TAB)
     assert shown.js("return document.activeElement.id") == "draw-line"
-    shown.keys(ENTER, *[UP] * 10, ENTER, *[DOWN] * 22, ENTER)
+    shown.keys(ENTER, PAGE_UP, PAGE_UP, DOWN, DOWN, UP, ENTER, *[PAGE_DOWN] * 4, ENTER)
     shown.until(lambda: "line 1: in" in shown.text("#counts"), "counts of the line")
     counts = shown.js("return [...document.querySelectorAll('#counts td')].map((cell) => cell.textContent)")
     assert counts[1] == counts[4] == "1"
     shown.write("#scene-list .place input:nth-of-type(1)", "door")
-    shown.click("#draw-zone")
-    shown.keys(ENTER, ESCAPE)
-    assert shown.js("return document.getElementById('draw-zone').getAttribute('aria-pressed')") == "false"
+    pressed = "return document.getElementById('draw-zone').getAttribute('aria-pressed')"
+    shown.js("document.getElementById('draw-zone').focus()")
+    shown.keys(ENTER, ENTER)
+    assert shown.js(pressed) == "true"
+    shown.keys(ESCAPE)
+    assert shown.js(pressed) == "false"
+    shown.js("document.getElementById('draw-zone').focus()")
+    shown.keys(ENTER, HOME, ENTER, PAGE_DOWN, PAGE_DOWN, ENTER, END, ENTER, "e")
+    shown.until(lambda: "zone 1" in shown.text("#counts"), "counts of the zone")
     assert shown.problems() == []
 
 
@@ -194,31 +221,59 @@ def test_corrections_by_mouse(browser: Any, page: str, run_folder: Path, width: 
     )  # the merge that was refused, and nothing else
 
 
-def test_a_first_time_user_repairs_counts_and_exports_with_keys(
-    browser: Any, page: str, run_folder: Path
+@pytest.mark.parametrize("width", WIDTHS)
+def test_every_key(browser: Any, page: str, run_folder: Path, width: int) -> None:
+    shown = Page(browser, page, width)
+    chosen = "return ['one', 'other'].map((id) => document.getElementById(id).value)"
+    shown.keys("n", "n")
+    assert shown.js(chosen) == ["2", "1"]
+    shown.keys("p")
+    assert shown.js(chosen) == ["1", "2"]
+    shown.keys("g", "31", ENTER)
+    shown.until(lambda: shown.frame == 31, "the frame")
+    for key, told in (("x", "1 and 2 swapped from frame 31"), ("s", "1 is 3 from frame 31")):
+        shown.keys(key)
+        shown.until(lambda: told in shown.text("#log"), told)  # noqa: B023
+    shown.keys("u")
+    shown.until(lambda: "1 is 3" not in shown.text("#log"), "the split to be undone")
+    shown.keys("r")
+    shown.until(lambda: "1 is 3" in shown.text("#log"), "the split to be back")
+    shown.keys("p")  # before the first is the last
+    assert shown.js(chosen) == ["3", "1"]
+    shown.keys("m")
+    shown.until(lambda: "1 is 3" in shown.text("#log li:last-child"), "the merge")
+    shown.keys("e")
+    shown.until(lambda: "tracks_kitti.txt" in shown.text("#exported"), "the files")
+    assert [entry["kind"] for entry in log(run_folder)] == ["swap", "split", "undo", "redo", "merge"]
+    for key, name in zip("bltz", ("boxes", "labels", "trails", "scene"), strict=True):
+        shown.keys(key)
+        assert not shown.js(f"return document.getElementById('show-{name}').checked"), name
+    shown.keys(END)
+    shown.until(lambda: shown.frame == FRAMES, "the last frame")
+    shown.keys(HOME, RIGHT)
+    shown.until(lambda: shown.frame == 2, "the second frame")
+    shown.keys("/", "3")
+    assert shown.text("#track-count") == "1 of 2 tracks"
+    shown.js("document.activeElement.blur()")
+    shown.keys(SPACE)
+    assert shown.text("#play") == "Pause"
+    shown.keys(SPACE, "?")
+    assert shown.text("#play") == "Play"
+    assert shown.js("return document.getElementById('help').open")
+    shown.keys(ESCAPE)
+    assert not shown.js("return document.getElementById('help').open")
+    for key, panel in zip("12345", ("tracks", "count", "correct", "people", "data"), strict=True):
+        shown.keys(key)
+        assert not shown.js(f"return document.getElementById('panel-{panel}').hidden"), panel
+    assert shown.problems() == []
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_what_is_kept_is_deleted_after_a_question(
+    browser: Any, page: str, run_folder: Path, width: int
 ) -> None:
-    """The task list: find somebody, repair a switch, export; steps are key presses."""
-    shown = Page(browser, page)
-    shown.keys("n")  # the first track
-    shown.until(lambda: shown.js("return document.getElementById('one').value") == "1", "the first track")
-    shown.keys("n")
-    shown.until(lambda: shown.js("return document.getElementById('other').value") == "1", "both tracks")
-    go(shown, 31)
-    shown.keys("3")
-    shown.js("document.getElementById('do-swap').focus()")
-    shown.keys(ENTER)
-    shown.until(lambda: len(log(run_folder)) == 1, "the swap")
-    shown.js("document.getElementById('do-export').focus()")
-    shown.keys(ENTER)
-    shown.until(lambda: "tracks.txt" in shown.text("#exported"), "the files")
-    assert shown.steps <= 5
-    table = np.loadtxt(run_folder / "corrected" / "tracks.txt", delimiter=",")
-    np.testing.assert_allclose(table[table[:, 1] == 2][-1, 2], walkers(FRAMES)[1, 0])
-
-
-def test_what_is_kept_is_deleted_after_a_question(browser: Any, page: str, run_folder: Path) -> None:
     (run_folder / "scene.yaml").write_text("lines: {}\n")
-    shown = Page(browser, page, 400)
+    shown = Page(browser, page, width)
     shown.click("#tab-data")
     shown.until(lambda: "scene.yaml" in shown.text("#kept"), "the files")
     shown.click("[aria-label='Delete scene.yaml']")
@@ -232,13 +287,22 @@ def test_what_is_kept_is_deleted_after_a_question(browser: Any, page: str, run_f
 
 
 def test_names_from_files_are_only_text(browser: Any, tmp_path: Path, serve: Callable[[Any], str]) -> None:
-    from mot_reid.app.runs import runs_in
-    from mot_reid.app.server import make_app
-
-    from .conftest import make_run
-
     folder = make_run(tmp_path / "<img src=x onerror=alert(1)>")
     shown = Page(browser, serve(make_app(runs_in([folder]))))
+    assert shown.js("return document.getElementById('looks-label').offsetParent") is None  # no gallery
     assert shown.js("return document.querySelectorAll('header img, #run img').length") == 0
     assert "<img" in shown.text("#run")
     assert shown.problems() == []
+
+
+def test_a_token_lets_a_browser_in_once_and_for_all(
+    browser: Any, run_folder: Path, serve: Callable[[Any], str]
+) -> None:
+    address = serve(make_app(runs_in([run_folder]), token="s3cret"))
+    shown = Page(browser, f"{address}?token=s3cret", 400)
+    assert browser.current_url == address
+    browser.get(address)
+    shown.until(lambda: shown.js("return document.body.dataset.ready"), "the page by its cookie")
+    browser.delete_all_cookies()
+    browser.get(address)
+    assert "a token is needed" in browser.page_source

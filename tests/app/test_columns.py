@@ -15,6 +15,7 @@ from mot_reid.app.server import make_app
 from mot_reid.offline.rows import TrackRows
 from mot_reid.pipeline import track_files
 from mot_reid.pipeline.track_files import read_columns, read_tracks
+from mot_reid.video.sinks import COLUMNS
 
 from .conftest import FRAMES, make_run
 
@@ -110,3 +111,25 @@ def test_runs_that_were_not_asked_for_lately_let_go_of_their_tracks(tmp_path: Pa
         assert client.get(f"/api/runs/{run.key}").status_code == 200
     assert [run._found is None for run in runs] == [True, True, False, False, False, False]
     assert len(client.get("/api/runs/r0/rows?from=1&to=2").content) == 4 + 4 * 27
+
+
+def test_long_csv_is_read_as_short_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pyarrow")
+    path = tmp_path / "tracks.csv"
+    head = ",".join(COLUMNS) + "\n"
+    rows = [
+        '2,1,10.25,20,30,40,0.9,0,"tall, ""red""",0,1.0,,,\n',
+        "1,3,1e1,2,33,44,1,2,,-1,0.5,0.04,,7\n",
+    ]
+    path.write_text(head + "".join(rows))
+    short = read_columns(path, 25.0)
+    monkeypatch.setattr(track_files, "_LONG", 0)
+    long = read_columns(path, 25.0)
+    assert dict(long.class_names) == dict(short.class_names) == {0: 'tall, "red"', 2: ""}
+    assert long.columns.keys() == short.columns.keys()
+    for name, values in short.columns.items():
+        np.testing.assert_array_equal(long.columns[name], values, name)
+    for broken in (rows[0].replace("10.25", ""), rows[0].replace("10.25", "x"), "1,2\n"):
+        path.write_text(head + broken)
+        with pytest.raises(ValueError, match=r"tracks\.csv"):
+            read_columns(path, 25.0)

@@ -1,6 +1,7 @@
 """Live cameras: from files played in real time, gone and back, seen on the page."""
 
 import re
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,6 +21,8 @@ from mot_reid.video.sources import open_source
 
 from .conftest import make_run
 from .pages import Page
+
+ENTER, TAB = "\ue007", "\ue004"
 
 
 class Blocks:
@@ -137,7 +140,11 @@ def test_cameras_on_the_page(
     browser: Any, pictures: Path, scene: Path, serve: Callable[[Any], str], width: int
 ) -> None:
     settings = CameraSettings("<yard>", str(pictures), read_scene(scene), loop=True)
-    cameras = [Camera(settings, make_tracker), Camera(CameraSettings("gone", "nowhere.mp4"), make_tracker)]
+    away = pictures.with_name("away")
+    cameras = [
+        Camera(settings, make_tracker),
+        Camera(CameraSettings("gone", str(away), loop=True), make_tracker),
+    ]
     for camera in cameras:
         camera.start()
     try:
@@ -155,15 +162,25 @@ def test_cameras_on_the_page(
             "the next picture",
         )
         shown.until(lambda: "gone: " in shown.text("#panel-live"), "the other to be gone")
-        shown.click("#panel-live details:last-of-type summary")
-        shown.until(
-            lambda: shown.js("return document.querySelectorAll('#panel-live figure').length") >= 1, "people"
-        )
+        shutil.copytree(pictures, away)
+        other = "#panel-live section:nth-of-type(2) .state"
+        shown.until(lambda: shown.text(other).startswith("live"), "the other to be back")
+        shown.click("#panel-live section details:first-of-type summary")
+        events = "return document.querySelectorAll('#panel-live section:first-of-type ol li').length"
+        shown.until(lambda: shown.js(events), "what happened")
+        people = "return document.querySelectorAll('#panel-live figure').length"
+        shown.click("#panel-live section details:last-of-type summary")
+        shown.until(lambda: shown.js(people) >= 1, "people")
         assert shown.barriers() == []
         assert not shown.too_wide()
         shown.shot(f"live-{width}")
         shown.click("[aria-label='Stop <yard>']")
         shown.until(lambda: "stopped" in shown.text("#panel-live"), "the camera to stop")
+        shown.click("[aria-label='Forget them who was seen by <yard>']")
+        shown.until(
+            lambda: "0 seen" in shown.text("#panel-live section:first-of-type"), "all to be forgotten"
+        )
+        shown.until(lambda: shown.js(people) == 0, "their pictures to be gone")
         shown.click("[aria-label='Start <yard>']")
         shown.until(lambda: "live ·" in shown.text("#panel-live"), "the camera to start")
         assert shown.problems() == []
@@ -207,13 +224,19 @@ def test_who_was_seen_today_is_a_person_over_all_cameras(
     assert found["in_all"] == 2
     assert all({place["camera"] for place in one["places"]} == {"a", "b"} for one in found["people"])
     app = make_app([], routes=live_routes(cameras, people), features=["live", "today"])
-    shown = Page(browser, serve(app))
-    shown.click("#tab-live")
-    shown.click("#panel-live details summary")
+    address = serve(app)
     images = "[...document.querySelectorAll('#panel-live .cards img')]"
     loaded = f"return {images}.filter((image) => image.naturalHeight).length"
-    shown.until(lambda: shown.js(loaded) == 2, "pictures of both")
-    assert "2 people" in shown.text("#panel-live")
-    assert shown.barriers() == []
-    shown.shot("today-1280")
-    assert shown.problems() == []
+    for width in (1280, 400):
+        shown = Page(browser, address, width)
+        if width == 1280:
+            shown.click("#tab-live")
+            shown.click("#panel-live details summary")
+        else:  # by keys: the tab is the only one, or the first; the summary is behind its panel
+            shown.keys("1", TAB, TAB, ENTER)
+        shown.until(lambda: shown.js(loaded) == 2, "pictures of both")  # noqa: B023
+        assert "2 people" in shown.text("#panel-live")
+        assert shown.barriers() == []
+        assert not shown.too_wide()
+        shown.shot(f"today-{width}")
+        assert shown.problems() == []

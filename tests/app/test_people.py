@@ -273,21 +273,25 @@ def test_scored_identified_and_forgotten_on_the_page(
     assert page.problems() == []
 
 
-def test_first_tasks_by_mouse(shown: Callable[[int], Page], runs: list[Any]) -> None:
+@pytest.mark.parametrize("width", [1280, 400])
+def test_first_tasks_by_mouse(shown: Callable[[int], Page], runs: list[Any], width: int) -> None:
     """Find the red coat in the second camera, count who went through, repair a switch, export."""
-    page = shown(1280)
+    page = shown(width)
     page.click("#tab-people")
     page.write("#looks", "red coat")
     page.until(lambda: cards(page) == ["person 1 · 90 %"], "the person in red")
     page.click("#people-list li li:nth-child(2) button")
     page.until(lambda: values(page, "run", "one") == ["r1", "1"], "the second camera")
     found = page.steps
+    assert page.js("return document.getElementById('picture').getBoundingClientRect().top >= 0")
+    page.shot(f"task-found-{width}")
     page.click("#tab-count")
     page.click("#draw-line")
     page.at(0.5, 0.1)
     page.at(0.5, 0.95)
     page.until(lambda: "line 1: in" in page.text("#counts"), "the counts")
     counted = page.steps
+    page.shot(f"task-counted-{width}")
     page.click("#tab-correct")
     page.set("#seek", 31, "input")  # one drag of the slider
     page.steps += 1
@@ -301,14 +305,16 @@ def test_first_tasks_by_mouse(shown: Callable[[int], Page], runs: list[Any]) -> 
     page.click("#do-export")
     page.until(lambda: "tracks.txt" in page.text("#exported"), "the files")
     steps = np.diff([0, found, counted, repaired, page.steps]).tolist()
+    page.shot(f"task-done-{width}")
     assert steps == [3, 4, 5, 1]
     check_repair(runs[1].folder)
     assert page.problems() == []
 
 
-def test_first_tasks_with_keys(shown: Callable[[int], Page], runs: list[Any]) -> None:
+@pytest.mark.parametrize("width", [1280, 400])
+def test_first_tasks_with_keys(shown: Callable[[int], Page], runs: list[Any], width: int) -> None:
     """The same with keys alone; a word that is typed is one step."""
-    page = shown(1280)
+    page = shown(width)
     page.keys("4", TAB, TAB, "red coat", ENTER)
     page.until(lambda: cards(page) == ["person 1 · 90 %"], "the person in red")
     for _ in range(20):  # to the second place of the person that is found

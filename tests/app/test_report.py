@@ -1,5 +1,7 @@
 """The report: one file, without script or network, whatever names its data hold."""
 
+import base64
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -63,6 +65,7 @@ def test_the_best_box_is_large_whole_and_in_front() -> None:
 @pytest.mark.parametrize("width", [1280, 400])
 def test_it_opens_from_the_disk(browser: Any, run: Callable[..., Any], tmp_path: Path, width: int) -> None:
     folder, page = make_run(tmp_path / "yard"), tmp_path / "report.html"
+    (folder / "scene.yaml").write_text(json.dumps(SCENE))
     assert run("report", folder, "-o", page).code == 0
     sized = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", sized)
@@ -75,4 +78,16 @@ def test_it_opens_from_the_disk(browser: Any, run: Callable[..., Any], tmp_path:
     browser.execute_cdp_cmd("Runtime.evaluate", {"expression": AXE.read_text(encoding="utf-8")})
     script = "const done = arguments[0]; axe.run().then((r) => done(r.violations.map((v) => v.id)))"
     assert browser.execute_async_script(script) == []
+    if width == 1280:  # on paper everything lies open, and dark screens print dark on white
+        inside = "[...document.querySelectorAll('details > :not(summary)')]"
+        hidden = f"return {inside}.filter((entry) => !entry.checkVisibility()).length"
+        dark = [{"name": "prefers-color-scheme", "value": "dark"}]
+        assert browser.execute_script(hidden) > 0
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print", "features": dark})
+        try:
+            assert browser.execute_script(hidden) == 0
+            pdf = browser.execute_cdp_cmd("Page.printToPDF", {"printBackground": False})["data"]
+        finally:
+            browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
+        assert base64.b64decode(pdf).startswith(b"%PDF")
     assert browser.get_log("browser") == []

@@ -91,6 +91,7 @@ async function visit(run, track, frame) {
     await open(run);
   }
   choose(track);
+  get('picture').scrollIntoView({ block: 'nearest' }); // on a narrow page it is above what was pressed
   await go(frame);
 }
 
@@ -360,8 +361,6 @@ document.addEventListener('keydown', (event) => {
 });
 
 window.addEventListener('unhandledrejection', (event) => { event.preventDefault(); report(event.reason); });
-
-state.open = open;
 
 async function begin() {
   const { runs, features, formats } = await ask('/api/runs');

@@ -2,6 +2,7 @@
 import { ask, clock, element } from './api.js';
 
 const get = (id) => document.getElementById(id);
+const MOST_ROWS = 600; // of the counts over time
 const text = (points) => points.map(([x, y]) => `${x},${y}`).join(' ');
 
 function parsed(value, least) {
@@ -16,6 +17,7 @@ export class Count {
     this.state = state;
     this.stage = stage;
     this.asked = 0;
+    this.unfolded = false; // the counts over time
     for (const kind of ['line', 'zone']) {
       get(`draw-${kind}`).addEventListener('click', () => this.begin(kind));
     }
@@ -125,11 +127,26 @@ export class Count {
       table(['zone', 'visits', 'people', 'mean s', 'longest s'], zones.map(([name, entry]) => [
         name, entry.visits, entry.objects, entry.mean_dwell, entry.longest_dwell]));
     }
-    get('counts').replaceChildren(...tables);
+    const queues = Object.entries(found.queues);
+    if (queues.length) {
+      table(['queue', 'served', 'gave up', 'mean s', 'longest s'], queues.map(([name, entry]) => [
+        name, entry.served, entry.given_up, entry.mean_wait, entry.longest_wait]));
+    }
+    const shown = tables.splice(0);
+    const { median, unit } = found.speed;
+    shown.push(element('p', { textContent: `At most ${found.most_at_once} at once${median === null ? '' : `; speed ${median} ${unit} (median)`}.` }));
+    const series = [...new Set(found.series.flatMap(Object.keys))].filter((name) => name !== 'start').sort();
+    if (series.length) {
+      table(['from', ...series], found.series.slice(0, MOST_ROWS).map((row) => [clock(row.start), ...series.map((name) => row[name] ?? 0)]));
+      const box = element('div', { className: 'over-time', tabIndex: 0, role: 'group', 'aria-label': 'Counts over time' }, ...tables);
+      shown.push(element('details', { open: this.unfolded }, element('summary', { textContent: 'Over time' }), box));
+      shown.at(-1).addEventListener('toggle', (event) => { this.unfolded = event.target.open; });
+    }
+    get('counts').replaceChildren(...shown);
     get('events').replaceChildren(...found.events.slice(0, 300).map((event) => {
       const what = event.direction ? `${event.place}: ${event.direction}` : `${event.place}: ${event.kind}`;
       const button = element('button', { type: 'button', textContent: `${clock(event.time)} ${what}, ${this.state.label(event.track)}` });
-      button.addEventListener('click', () => { this.state.choose(event.track); this.state.go(event.frame); });
+      button.addEventListener('click', () => this.state.visit(this.state.run.key, event.track, event.frame));
       return element('li', {}, button);
     }));
   }

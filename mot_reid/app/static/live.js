@@ -50,7 +50,7 @@ export function begin(state) {
       element('p', {}, act('Start', 'POST', 'start'), ' ', act('Stop', 'POST', 'stop')),
       element('details', {}, element('summary', { textContent: `What happened at ${camera.name}` }), happened), details);
     panel.append(node);
-    return { picture, status, counts, happened, people, details, number: -1, address: '' };
+    return { picture, status, counts, happened, people, details, number: -1, seen: -1, address: '' };
   }
 
   async function showPeople(number, people) {
@@ -70,6 +70,8 @@ export function begin(state) {
     held.counts.textContent = [...lines, ...zones].join(' · ');
     held.happened.replaceChildren(...camera.events.slice().reverse().map((event) => element('li', {
       textContent: `${new Date(event.wall_clock * 1000).toLocaleTimeString()} ${event.place} ${event.direction || event.kind}, id ${event.track}` })));
+    if (held.details.open && camera.people !== held.seen) showPeople(number, held.people).catch(() => {});
+    held.seen = camera.people;
     if (camera.number === held.number || !camera.number) return;
     held.number = camera.number;
     const answer = await fetch(`/api/live/${number}/picture`);

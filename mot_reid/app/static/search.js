@@ -77,15 +77,7 @@ export function begin(state, stage) {
       const figure = element('figure', {}, picture, label);
       if (hit.run) {
         const go = element('button', { type: 'button', textContent: 'Go there', 'aria-label': `Go there: ${hit.track}` });
-        go.addEventListener('click', async () => {
-          if (hit.run !== state.run.key) {
-            const select = document.getElementById('run');
-            select.value = hit.run;
-            await state.open(hit.run);
-          }
-          state.choose(hit.track_id);
-          state.go(hit.first_frame);
-        });
+        go.addEventListener('click', () => state.visit(hit.run, hit.track_id, hit.first_frame));
         figure.append(go);
       }
       return figure;
