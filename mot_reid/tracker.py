@@ -18,7 +18,6 @@ from mot_reid.association.associator import Associator, Embed
 from mot_reid.association.cascade import Stage, checked_cascade
 from mot_reid.association.clock import Place, checked_rate, next_frame
 from mot_reid.association.crowding import MOST_ON_A_SPOT
-from mot_reid.association.looks import Looks
 from mot_reid.association.presets import CASCADES
 from mot_reid.association.reentry import IdChange
 from mot_reid.config import Config, load_config
@@ -243,10 +242,6 @@ class Tracker:
     def embedding_counts(self) -> tuple[int, int]:
         """How many detections were embedded since the last `reset`, and of how many confident ones."""
         return self._associator.embedded, self._associator.embeddable
-
-    def looks(self) -> Looks:
-        """How the tracks look that are in view or may return."""
-        return self._associator.looks()
 
     def update(
         self,

@@ -12,7 +12,8 @@ from mot_reid.config import Config, load_config
 from mot_reid.detection.motchallenge import read_detections
 from mot_reid.pipeline.outputs import first_overwritten
 from mot_reid.pipeline.remarks import other_frames, why_nothing
-from mot_reid.pipeline.run import network_threads, open_overlap, track_source, tracked_steps
+from mot_reid.pipeline.run import track_source
+from mot_reid.pipeline.steps import network_threads, open_overlap, tracked_steps
 from mot_reid.structures import Detections, Tracks
 from mot_reid.tracker import NONE, Tracker
 from mot_reid.video.formats import chosen_formats

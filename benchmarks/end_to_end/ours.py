@@ -12,7 +12,8 @@ from serve import Run, serve
 import mot_reid
 from mot_reid.config import Config, load_config
 from mot_reid.detection.letterbox import Letterbox
-from mot_reid.pipeline.run import network_threads, track_source
+from mot_reid.pipeline.run import track_source
+from mot_reid.pipeline.steps import network_threads
 from mot_reid.tracker import Tracker
 from mot_reid.video.sources import open_source
 

@@ -375,8 +375,8 @@ def replace_ids(tracks: Tracks, offset: int) -> Tracks:
 def trackers(settings: Sequence[CameraSettings], config: Path | None) -> Callable[[], Tracker]:
     """Makes trackers that share one detector and one embedder, which are loaded at the first."""
     from mot_reid.config import load_config
-    from mot_reid.pipeline.run import network_threads
     from mot_reid.pipeline.sharing import SharedDetector, SharedEmbedder
+    from mot_reid.pipeline.steps import network_threads
 
     read = load_config(config)
     lock = threading.Lock()

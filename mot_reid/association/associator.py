@@ -17,7 +17,6 @@ from mot_reid.association.classes import agreement
 from mot_reid.association.clock import Clock
 from mot_reid.association.crowding import best_of_each_spot
 from mot_reid.association.innovations import Innovations
-from mot_reid.association.looks import Looks, looks_of
 from mot_reid.association.presets import CASCADES, RULES
 from mot_reid.association.reentry import IdChange, Returns, nearest_others, recognise
 from mot_reid.association.rhythm import DetectorRhythm
@@ -283,10 +282,6 @@ class Associator(KeepsAttributes):
         returns = self._returns
         returns.neighbours = returns.neighbours.after(nearest_others(frame))
         return returns.judge(frame) + recognise(frame, returns)
-
-    def looks(self) -> Looks:
-        """How the tracks look that are in view or may return."""
-        return looks_of(self._table, self._returns.neighbours)
 
     def _overlapping(
         self, xyxy: NDArray[np.float64], classes: NDArray[np.int64]

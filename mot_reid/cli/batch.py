@@ -73,7 +73,8 @@ PieceOption = Annotated[
     float,
     typer.Option(
         min=0,
-        help="Longer videos are cut into pieces of about this length, tracks stitched; 0 for never.",
+        help="Workers without a video of their own detect ahead in those that others track, in pieces of "
+        "about this length; 0 for never.",
         rich_help_panel=WORK,
     ),
 ]
@@ -86,13 +87,12 @@ ClassesOption = Annotated[str | None, setting_option("detector.classes", "--clas
 DeviceOption = Annotated[str | None, setting_option("device", "--device", panel=MODELS)]
 VideoOption = Annotated[
     bool,
-    typer.Option("--video/--no-video", help="Write annotated videos too; then no video is cut into pieces."),
+    typer.Option("--video/--no-video", help="Write annotated videos too."),
 ]
 GalleryOption = Annotated[
     str | None,
     typer.Option(
-        help="Remember every tracklet in this gallery, a folder or LanceDB (s3://... and the like); then no "
-        "video is cut into pieces."
+        help="Remember every tracklet in this gallery, a folder or LanceDB (s3://... and the like)."
     ),
 ]
 IdentifyOption = Annotated[
@@ -115,7 +115,7 @@ def batch(
     workers: WorkersOption = None,
     cores: CoresOption = 1,
     gpus: GpusOption = 0.0,
-    piece_minutes: PieceOption = 10.0,
+    piece_minutes: PieceOption = 1.0,
     tries: TriesOption = 3,
     detector: DetectorOption = None,
     embedder: EmbedderOption = None,
@@ -130,7 +130,8 @@ def batch(
     Each video gets a folder with the files that `mot-reid track` writes, when they are whole and not before.
     What is complete is not done again: the same command goes on where an earlier one, or its machine,
     stopped, and does anew what another video or another setting makes different. A worker that dies is
-    replaced; a video that fails is tried again and then set aside, and the others go on.
+    replaced; a video that fails is tried again and then set aside, and the others go on. Workers that have
+    no video left detect ahead in the long ones that others still track.
 
     Writes batch.json (how far each video came, and why one failed) and logs/NAME.log. Exit codes: 0 done,
     1 some failed, 2 usage, 130 interrupted.

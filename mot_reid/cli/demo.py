@@ -20,7 +20,7 @@ from mot_reid.cli.errors import usage_errors
 from mot_reid.cli.options import build_config, setting_option
 from mot_reid.cli.progress import RunProgress
 from mot_reid.cli.runs import closing_line, run_source
-from mot_reid.pipeline.run import network_threads
+from mot_reid.pipeline.steps import network_threads
 from mot_reid.structures import Tracks
 from mot_reid.tracker import Tracker
 from mot_reid.typing import Floats, Image

@@ -39,7 +39,7 @@ from mot_reid.config import Config
 from mot_reid.detection.motchallenge import read_detections
 from mot_reid.pipeline.counting import check_scene
 from mot_reid.pipeline.outputs import files_read, first_overwritten
-from mot_reid.pipeline.run import network_threads
+from mot_reid.pipeline.steps import network_threads
 from mot_reid.tracker import NONE, Tracker
 from mot_reid.video.formats import chosen_formats
 from mot_reid.video.frames import Selection

@@ -16,22 +16,21 @@ from filelock import FileLock, Timeout
 
 from mot_reid.cluster.engines import Engine, Report
 from mot_reid.cluster.manifest import Video
+from mot_reid.cluster.pieces import Piece, cut
 from mot_reid.cluster.places import PARTIAL, is_remote, join, remote, remove
-from mot_reid.cluster.stitching import Piece, cut
 from mot_reid.cluster.work import (
+    PIECES,
     Job,
+    detect_piece,
     done,
     fingerprint,
     probe,
     settings_digest,
-    stitch_pieces,
-    track_piece,
     track_whole,
 )
 from mot_reid.config import Config
 from mot_reid.files import atomic
 from mot_reid.provenance import versions
-from mot_reid.video.formats import chosen_formats
 
 __all__ = ["BATCH_FILE", "LOGS", "Batch", "Plan", "VideoState"]
 
@@ -40,6 +39,8 @@ BATCH_FILE, LOGS = "batch.json", "logs"
 # Losses of whole machines are nobody's fault, but one video cannot use up a cluster for ever either.
 _MOST_BLAMELESS = 100
 _SAVE_SECONDS = 5.0
+# Of a video that must be fetched first the pieces are so many times as long.
+_REMOTE_PIECES = 10
 
 Status = Literal["waiting", "running", "done", "already done", "failed"]
 
@@ -49,15 +50,13 @@ class Plan:
     """How a batch is done.
 
     Attributes:
-        piece_seconds: longer videos are cut into pieces of about this length, seconds; 0 for never.
-        overlap_seconds: how far before its first frame a piece begins, seconds: at least as long as a lost
-            track can come back, so that nobody who would have been found again is lost at a seam.
+        piece_seconds: workers without a video of their own detect ahead in those that others track, in pieces
+            of about this length, seconds; 0 for never.
         tries: how often a video that fails, or whose worker dies, is tried in all.
         cores: processor cores of one call.
     """
 
-    piece_seconds: float = 600.0
-    overlap_seconds: float = 25.0
+    piece_seconds: float = 60.0
     tries: int = 3
     cores: int = 1
 
@@ -72,6 +71,7 @@ class VideoState:
         tries: failures so far.
         losses: machines lost with it so far.
         pieces: how many it is cut into; 0 while that is not known.
+        ahead: frames in which others have detected already.
         error: the last failure.
         figures: frames, rows, tracks and seconds, once it is done.
     """
@@ -83,7 +83,7 @@ class VideoState:
     pieces: int = 0
     error: str | None = None
     figures: dict[str, Any] = field(default_factory=dict)
-    missing: set[int] = field(default_factory=set)
+    ahead: int = 0
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class _Call:
     """One call of one video."""
 
     index: int
-    kind: Literal["probe", "whole", "piece", "stitch"]
+    kind: Literal["probe", "whole", "piece"]
     piece: Piece | None = None
 
 
@@ -104,7 +104,7 @@ class Batch:
         config: all settings.
         engine: who does the work.
         plan: how.
-        gallery: remembers the tracklets of all videos; then none is cut into pieces.
+        gallery: remembers the tracklets of all videos.
         on_change: called whenever something has ended.
 
     Attributes:
@@ -123,12 +123,13 @@ class Batch:
     ) -> None:
         self.states = [VideoState(video) for video in videos]
         self.out, self.config, self.engine, self.plan = out, config, engine, plan or Plan()
-        self.frames = 0  # tracked by this run, pieces of unfinished videos included
+        self.frames = 0  # done by this run, those included in which others detected ahead
         self.started = time.time()
         self._on_change, self._gallery = on_change, gallery
         self._ready: deque[_Call] = deque()
         self._jobs: dict[int, Job] = {}
         self._pieces: dict[int, tuple[Piece, ...]] = {}
+        self._spare: deque[_Call] = deque()  # for workers that have nothing better to do
         self._saved = 0.0
 
     def run(self) -> None:
@@ -146,13 +147,14 @@ class Batch:
             stack.callback(self._save, force=True)
             self._plan_all()
             self._on_change(self)
-            while self._ready or self.engine.busy:
-                while self._ready and self.engine.room > 0:
-                    self._submit(self._ready.popleft())
+            while self.count("waiting", "running"):
+                while (self._ready or self._spare) and self.engine.room > 0:
+                    self._submit((self._ready or self._spare).popleft())
                 for call, report in self.engine.reports(timeout=0.5):
                     self._take(call, report)
                     self._on_change(self)
                 self._save()
+            remove(join(self.out, PIECES))
 
     def count(self, *statuses: Status) -> int:
         """How many videos stand there."""
@@ -165,9 +167,7 @@ class Batch:
 
     def _plan_all(self) -> None:
         settings = settings_digest(self.config)
-        pictures = any(entry.pictures for entry in chosen_formats(self.config.output.formats).values())
-        # Neither drawn videos nor tracklets are put together from pieces.
-        whole = self.plan.piece_seconds <= 0 or pictures or self._gallery is not None
+        whole = self.plan.piece_seconds <= 0
         if self._gallery is not None:  # whoever asks for one does not mean results without it
             settings += f" gallery {self._gallery}"
         for index, state in enumerate(self.states):
@@ -185,58 +185,49 @@ class Batch:
 
     def _submit(self, call: _Call) -> None:
         job, cores = self._jobs[call.index], self.plan.cores
-        self.states[call.index].status = "running"
+        if call.kind != "piece":
+            self.states[call.index].status = "running"
         if call.kind == "probe":
             self.engine.submit(call, probe, job.video.source)
         elif call.kind == "whole":
-            self.engine.submit(call, track_whole, job, cores)
-        elif call.piece is not None:
-            self.engine.submit(call, track_piece, job, call.piece, cores)
+            self.engine.submit(call, track_whole, job, cores, self._pieces.get(call.index, ()))
         else:
-            self.engine.submit(call, stitch_pieces, job, self._pieces[call.index])
+            self.engine.submit(call, detect_piece, job, call.piece, cores)
 
     def _take(self, call: _Call, report: Report) -> None:
         """Takes in what came of a call: the next one of its video, another try, or its end."""
         state = self.states[call.index]
         self._log(state, call, report)
-        abandoned = call.kind in ("piece", "stitch") and call.index not in self._pieces
-        if state.status == "failed" or abandoned:  # for a sister piece; this one came too late
-            return
-        if report.error is not None:
+        if call.kind == "piece":  # what nobody finds ahead is found by who tracks the video
+            if report.error is None and state.status == "running":
+                state.ahead += report.value["frames"]
+                self.frames += report.value["frames"]
+        elif report.error is not None:
             self._try_again(state, call, report)
         elif call.kind == "probe":
             self._cut(call.index, *report.value)
-        elif call.piece is not None:
-            self.frames += report.value["frames"]
-            state.missing.discard(call.piece.number)
-            if not state.missing:
-                self._ready.append(_Call(call.index, "stitch"))
         else:
             state.status, state.figures, state.error = "done", report.value, None
-            self.frames += report.value["frames"] if call.kind == "whole" else 0
+            self.frames += max(report.value["frames"] - state.ahead, 0)
+            self._drop(call.index)
 
     def _cut(self, index: int, frames: int | None, fps: float) -> None:
-        """Decides on the pieces of a video; those that are complete already are not done again."""
-        state, job, plan = self.states[index], self._jobs[index], self.plan
-        pieces = tuple(cut(frames, fps, plan.piece_seconds, plan.overlap_seconds)) if frames else ()
+        """Decides on the pieces of a video; in those that are there already nobody detects again."""
+        state, job, seconds = self.states[index], self._jobs[index], self.plan.piece_seconds
+        if is_remote(state.video.source):  # each piece takes a copy of it
+            seconds *= _REMOTE_PIECES
+        pieces = tuple(cut(frames, fps, seconds)) if frames else ()
         state.pieces = max(1, len(pieces))
+        self._ready.appendleft(_Call(index, "whole"))
         if len(pieces) < 2:
-            self._ready.appendleft(_Call(index, "whole"))
             return
         self._pieces[index] = pieces
         missing = [piece for piece in pieces if done(job.piece_place(piece), job.fingerprint) is None]
-        state.missing = {piece.number for piece in missing}
-        calls = [_Call(index, "piece", piece) for piece in missing] or [_Call(index, "stitch")]
-        self._ready.extendleft(reversed(calls))
+        # Who tracks comes from the front, the others from the end: they do not get into each other's way.
+        self._spare.extend(_Call(index, "piece", piece) for piece in reversed(missing))
 
     def _try_again(self, state: VideoState, call: _Call, report: Report) -> None:
         state.error = report.error
-        if call.kind == "piece" and not report.lost:  # it may be shorter than it says: the whole decides
-            self._drop(call.index)
-            del self._pieces[call.index]
-            state.pieces = 1
-            self._ready.append(_Call(call.index, "whole"))
-            return
         if report.blameless:
             state.losses += 1
         else:
@@ -249,7 +240,7 @@ class Batch:
 
     def _drop(self, index: int) -> None:
         """Takes the calls of a video that nobody has begun out."""
-        self._ready = deque(call for call in self._ready if call.index != index)
+        self._spare = deque(call for call in self._spare if call.index != index)
 
     def _log(self, state: VideoState, call: _Call, report: Report) -> None:
         """Adds what a worker had to say to the video's log; a remote output keeps errors alone."""

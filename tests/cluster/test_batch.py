@@ -14,13 +14,16 @@ from typing import Any
 
 import pytest
 
+from mot_reid import Tracker
 from mot_reid.cluster import batch as module
 from mot_reid.cluster.batch import BATCH_FILE, LOGS, Batch, Plan
 from mot_reid.cluster.engines import Engine, Report, _call
 from mot_reid.cluster.manifest import Video
-from mot_reid.cluster.stitching import Piece
+from mot_reid.cluster.pieces import Piece, cut
 from mot_reid.cluster.work import DONE, Job
-from mot_reid.config import Config, OutputConfig
+from mot_reid.cluster.work import detect_piece as detect_ahead
+from mot_reid.cluster.work import track_whole as track_video
+from mot_reid.config import Config, OutputConfig, load_config
 
 TEXT_ONLY = Config(output=OutputConfig(formats=("mot",)))
 LOST = Report(error="the worker process died", lost=True)
@@ -71,26 +74,21 @@ def probe(source: str) -> tuple[int | None, float]:
     return (3000 if "long" in source else 100), 10.0
 
 
-def track_whole(job: Job, cores: int) -> dict[str, Any]:
+def track_whole(job: Job, cores: int, pieces: tuple[Piece, ...] = ()) -> dict[str, Any]:
     if "poison" in Path(job.video.source).stem:
         raise ValueError("a poisonous video")
     return publish(job.place, job)
 
 
-def track_piece(job: Job, piece: Piece, cores: int) -> dict[str, Any]:
+def detect_piece(job: Job, piece: Piece, cores: int) -> dict[str, Any]:
     if "shorter" in Path(job.video.source).stem and piece.number:
         raise ValueError("has only 50 frames")
     return publish(job.piece_place(piece), job)
 
 
-def stitch_pieces(job: Job, pieces: tuple[Piece, ...]) -> dict[str, Any]:
-    assert all((Path(job.piece_place(piece)) / DONE).is_file() for piece in pieces)
-    return publish(job.place, job)
-
-
 @pytest.fixture
 def work(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Batch]:
-    for function in (probe, track_whole, track_piece, stitch_pieces):
+    for function in (probe, track_whole, detect_piece):
         monkeypatch.setattr(module, function.__name__, function)
 
     def run(*names: str, engine: Engine | None = None, **plan: Any) -> Batch:
@@ -145,41 +143,77 @@ def test_a_machine_eating_video_ends_too(work: Callable[..., Batch]) -> None:
     assert statuses(work("a", engine=InlineEngine(*[MACHINE] * 200))) == ["failed"]
 
 
-def test_a_long_video_goes_in_pieces_and_on_from_them(work: Callable[..., Batch]) -> None:
-    engine = InlineEngine()
+class Busy(InlineEngine):
+    """The worker that tracks ends only when the others have looked at so many pieces."""
+
+    def __init__(self, pieces: int) -> None:
+        super().__init__()
+        self.pieces, self.tracking = pieces, list[tuple[Hashable, Callable[..., Any], tuple[Any, ...]]]()
+
+    def submit(self, key: Hashable, function: Callable[..., Any], *arguments: Any) -> None:
+        if function.__name__ == "track_whole":
+            self.calls.append(function.__name__)
+            self.tracking.append((key, function, arguments))
+        else:
+            super().submit(key, function, *arguments)
+
+    def reports(self, timeout: float) -> list[tuple[Any, Report]]:
+        ended = super().reports(timeout)
+        if self.calls.count("detect_piece") >= self.pieces:
+            ended += [(key, _call(function, arguments)) for key, function, arguments in self.tracking]
+            self.tracking = []
+        return ended
+
+
+def test_the_idle_detect_ahead_from_the_end(work: Callable[..., Batch], tmp_path: Path) -> None:
+    engine, numbers = Busy(2), list[int]()
+    inner = engine.submit
+
+    def submit(key: Hashable, function: Callable[..., Any], *arguments: Any) -> None:
+        if function.__name__ == "detect_piece":
+            numbers.append(arguments[1].number)
+        inner(key, function, *arguments)
+
+    engine.submit = submit  # type: ignore[method-assign]
     batch = work("long", engine=engine, piece_seconds=100)
-    assert engine.calls == ["probe", "track_piece", "track_piece", "track_piece", "stitch_pieces"]
+    assert engine.calls[:2] == ["probe", "track_whole"]
+    assert numbers[:2] == [2, 1]
+    assert statuses(batch) == ["done"]
     assert batch.states[0].pieces == 3
-    assert batch.frames == 30
-
-    # The first call is the probe; the pieces' workers are lost until the video is given up.
-    engine = InlineEngine(Report((3000, 10.0)), Report({"frames": 10}), LOST, LOST, LOST, LOST)
-    assert statuses(work("long2", engine=engine, piece_seconds=100)) == ["failed"]
+    assert batch.frames == batch.states[0].ahead >= 20  # the whole has 10 here: nothing counts twice
+    assert not (tmp_path / "out/.pieces").exists()
 
 
-def test_finished_pieces_are_not_done_again(work: Callable[..., Batch]) -> None:
+def test_who_has_a_video_of_his_own_does_not_detect_ahead(work: Callable[..., Batch]) -> None:
     engine = InlineEngine()
-    submit = engine.submit
+    assert statuses(work("long", "long2", "a", engine=engine, piece_seconds=100)) == ["done"] * 3
+    first = engine.calls.index("detect_piece") if "detect_piece" in engine.calls else len(engine.calls)
+    assert engine.calls[:first].count("track_whole") == 3
 
-    def until_third(key: Hashable, function: Callable[..., Any], *arguments: Any) -> None:
-        if len(engine.calls) == 3:
+
+def test_pieces_that_are_there_are_not_looked_at_again(work: Callable[..., Batch]) -> None:
+    engine = Busy(9)
+    inner = engine.submit
+
+    def until_second_piece(key: Hashable, function: Callable[..., Any], *arguments: Any) -> None:
+        inner(key, function, *arguments)
+        if engine.calls.count("detect_piece") == 2:
             raise KeyboardInterrupt
-        submit(key, function, *arguments)
 
-    engine.submit = until_third  # type: ignore[method-assign]
+    engine.submit = until_second_piece  # type: ignore[method-assign]
     with pytest.raises(KeyboardInterrupt):
-        work("long", engine=engine, piece_seconds=100)
-    assert engine.calls == ["probe", "track_piece", "track_piece"]
-    engine = InlineEngine()
-    assert statuses(work("long", engine=engine, piece_seconds=100)) == ["done"]
-    assert engine.calls == ["probe", "track_piece", "stitch_pieces"]
+        work("long3", engine=engine, piece_seconds=60)
+    engine = Busy(3)
+    assert statuses(work("long3", engine=engine, piece_seconds=60)) == ["done"]
+    assert engine.calls.count("detect_piece") == 3  # of five
 
 
-def test_a_video_shorter_than_it_says_is_tracked_as_a_whole(work: Callable[..., Batch]) -> None:
-    engine = InlineEngine()
-    assert statuses(work("long-shorter", engine=engine, piece_seconds=100)) == ["done"]
-    assert engine.calls[-1] == "track_whole"
-    assert "stitch_pieces" not in engine.calls
+def test_a_piece_that_fails_is_left_to_who_tracks(work: Callable[..., Batch]) -> None:
+    engine = Busy(2)
+    batch = work("long-shorter", engine=engine, piece_seconds=100)
+    assert statuses(batch) == ["done"]
+    assert batch.states[0].tries == 0
+    assert batch.states[0].error is None
 
 
 def test_two_batches_do_not_share_an_output(work: Callable[..., Batch], tmp_path: Path) -> None:
@@ -244,32 +278,30 @@ def children(process: int) -> list[int]:
 
 
 @pytest.mark.data
-def test_a_long_video_in_pieces_keeps_its_people(
-    clips: Path, tmp_path: Path, run: Callable[..., Any]
+@pytest.mark.parametrize("every", [1, 2])
+def test_what_others_detected_ahead_gives_the_same_bytes(
+    clips: Path, tmp_path: Path, run: Callable[..., Any], every: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Seconds in three pieces, each tracked from the beginning, are the tracks of the whole."""
-    plan = ("--piece-minutes", "0.0134", "-j", "1", *FAST)
-    pieces = program(
-        "batch", str(clips / "clip0.mp4").replace("clip0", "clip[0]"), "-o", str(tmp_path / "out"), *plan
-    )
-    assert pieces.returncode == 0, pieces.stderr
-    whole = run("track", clips / "clip0.mp4", "-o", tmp_path / "alone", *FAST, "--no-video", "-q")
-    assert whole.code == 0, whole.err
-    summary = json.loads((tmp_path / "out/clip0/summary.json").read_text())
-    assert summary["frames"] == 24
-    assert json.loads((tmp_path / "out/clip0" / DONE).read_text())["pieces"] == 3
-    assert not list((tmp_path / "out").glob(".pieces/*/*"))
-
-    def tracks(path: Path) -> dict[tuple[int, float, float], int]:
-        rows = [line.split(",") for line in path.read_text().splitlines()]
-        return {(int(row[0]), float(row[2]), float(row[3])): int(row[1]) for row in rows}
-
-    expected = tracks(tmp_path / "alone/tracks.txt")
-    got = tracks(tmp_path / "out/clip0/tracks.txt")
-    shared = expected.keys() & got.keys()
-    assert len(shared) > 0.9 * max(len(expected), len(got))
-    pairs = {(expected[key], got[key]) for key in shared}
-    assert len(pairs) == len({one for one, _ in pairs}) == len({other for _, other in pairs})
+    """Two of three pieces are there before the video is tracked, the middle one is not."""
+    settings = (*FAST, "--set", f"detector.every={every}")
+    alone = run("track", clips / "clip0.mp4", "-o", tmp_path / "alone", *settings, "--no-video", "-q")
+    assert alone.code == 0, alone.err
+    overrides = [text for text in settings if text != "--set"]
+    video = Video(str(clips / "clip0.mp4"), "clip0", "clip0")
+    job = Job(video, str(tmp_path / "out"), load_config(overrides=[*overrides, "output.formats=[mot]"]), "x")
+    pieces = tuple(cut(24, 10, 0.75))
+    assert [(piece.first, piece.last) for piece in pieces] == [(1, 8), (9, 16), (17, None)]
+    assert [detect_ahead(job, pieces[number], 1)["frames"] for number in (0, 2)] == [8 // every] * 2
+    looked, detect = list[Any](), Tracker.detect
+    monkeypatch.setattr(Tracker, "detect", lambda *given: (looked.append(given), detect(*given))[1])
+    figures = track_video(job, 1, pieces)
+    assert (figures["frames"], figures["pieces_ahead"]) == (24, 2)
+    assert not list((tmp_path / "out").glob(".pieces/*"))
+    expected = (tmp_path / "alone/tracks.txt").read_bytes()
+    assert expected
+    assert (tmp_path / "out/clip0/tracks.txt").read_bytes() == expected
+    assert len(looked) == 8 // every, "the middle piece alone is looked at again"
+    assert detect_ahead(job, pieces[1], 1) == {"frames": 0}  # it comes too late
 
 
 @pytest.mark.data

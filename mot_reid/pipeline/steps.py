@@ -1,0 +1,245 @@
+"""The stages of a run, each ahead of the next: decode, detect, embed, track, draw."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from mot_reid.association.reentry import IdChange
+from mot_reid.concurrency import Ahead, Overlap, batched, side_by_side
+from mot_reid.config import Config
+from mot_reid.gallery.recorder import Recorder as TrackletRecorder
+from mot_reid.structures import Detections, Tracks
+from mot_reid.timing import Stopwatch
+from mot_reid.tracker import Tracker
+from mot_reid.typing import Affine, Image, Ints
+from mot_reid.video.frames import Frame, Source
+
+__all__ = [
+    "FoundAhead",
+    "Step",
+    "detected_steps",
+    "drawn_steps",
+    "network_threads",
+    "open_overlap",
+    "tracked_steps",
+]
+
+FoundAhead = Callable[[int], Detections | None]
+"""Gives the detections of a frame number where somebody has found them already."""
+
+# So many frames of a live source wait at the most while the detector looks at another one (detector.every:
+# auto): two seconds at 15 a second.
+_MOST_BEHIND = 30
+_LONGEST_REST = 10
+
+
+def network_threads(config: Config, *, live: bool, detects: bool) -> int:
+    """The CPU threads of one pass through a network that suit a run best; 0 for one each core.
+
+    Passes of one thread on several frames at the same time make more of the cores than the threads of one
+    pass, which wait for each other after every layer. A live source's newest frame, though, shall be answered
+    soon, and without a detector there is only one network at work.
+    """
+    if config.pipeline.threads or live or not detects or not config.pipeline.overlap:
+        return config.pipeline.threads
+    return 1
+
+
+@dataclass(eq=False)
+class Step:
+    """One frame on its way through the stages.
+
+    Attributes:
+        frame: as the source gives it, with its time.
+        found: its detections.
+        looked: whether the detector looked at it.
+        tracks: its tracks, once it is tracked.
+        affine: camera motion ``(2, 3)`` since the frame before, or None where it is not known.
+        id_changes: what the tracker said with it of earlier frames.
+        picture: what is drawn of it, where anything is.
+        identities: ``(N,)`` of the tracks, as far as known; None where nobody identifies.
+    """
+
+    frame: Frame
+    found: Detections
+    looked: bool = True
+    tracks: Tracks = field(default_factory=Tracks.empty)
+    affine: Affine | None = None
+    id_changes: list[IdChange] = field(default_factory=list)
+    picture: Image | None = None
+    identities: Ints | None = None
+
+
+def open_overlap(source: Source, tracker: Tracker) -> Overlap:
+    """The threads of a run, as ``tracker.config.pipeline`` has it; a live source's newest frame counts."""
+    config = tracker.config.pipeline
+    return Overlap(1 if source.info.live else config.queue, threads=config.overlap)
+
+
+def tracked_steps(
+    source: Source,
+    tracker: Tracker,
+    overlap: Overlap,
+    detections: Mapping[int, Detections] | None = None,
+    memory: TrackletRecorder | None = None,
+    found_ahead: FoundAhead | None = None,
+) -> Iterator[Step]:
+    """Decodes, detects, embeds and tracks, each ahead of the other in `Overlap`.
+
+    Args:
+        source: open.
+        tracker: reset; its stopwatch takes the times.
+        overlap: entered; it drops frames of a live source.
+        detections: of each frame number, instead of the tracker's detector; frames left out have none.
+        memory: takes in the tracks for a gallery; None where nothing shall be remembered.
+        found_ahead: as for `track_source`.
+    """
+    live = source.info.live
+    steps = detected_steps(source, tracker, overlap, detections, found_ahead)
+    ahead = 1 if tracker.embedder is None else tracker.embedder.frames_at_once
+    # What is worth embedding selectively shows only when the frames before are tracked.
+    if ahead > 1 and not live and tracker.config.association.embedding.share == 1:
+        steps = overlap.ahead(_embedded(steps, tracker, ahead))
+    return overlap.ahead(_tracked(steps, tracker, memory))
+
+
+def detected_steps(
+    source: Source,
+    tracker: Tracker,
+    overlap: Overlap,
+    detections: Mapping[int, Detections] | None = None,
+    found_ahead: FoundAhead | None = None,
+    before: int = 0,
+) -> Iterator[Step]:
+    """Decodes and detects as `tracked_steps` does, and no more than that.
+
+    Args:
+        source: as there, like the others.
+        tracker: likewise.
+        overlap: likewise.
+        detections: likewise.
+        found_ahead: likewise.
+        before: how many frames came before the source's first one: where the detector looks at each n-th
+            (``detector.every``), it is that of all.
+    """
+    live = source.info.live
+    holds = live and tracker.config.detector.every == "auto" and detections is None
+    decoded = _decoded(source, tracker.stopwatch)
+    frames = overlap.ahead(decoded, newest=live, depth=_MOST_BEHIND if holds else None)
+    if holds:
+        return overlap.ahead(_detected_newest(frames, tracker))
+    if detections is not None:
+        given = detections
+        return overlap.ahead(Step(frame, given.get(frame.number, Detections.empty())) for frame in frames)
+    return overlap.ahead(_detected(frames, tracker, found_ahead, before, live=live))
+
+
+def _decoded(source: Source, watch: Stopwatch) -> Iterator[Frame]:
+    frames = iter(source)
+    while True:
+        with watch("decode"):
+            frame = next(frames, None)
+        if frame is None:
+            return
+        if frame.time is None:
+            frame = replace(frame, time=(frame.number - 1) / source.info.fps)
+        yield frame
+        del frame
+
+
+def _detected(
+    frames: Iterator[Frame], tracker: Tracker, found_ahead: FoundAhead | None, before: int, *, live: bool
+) -> Iterator[Step]:
+    looks_at = tracker.config.detector.looks_at
+    placed = ((place, frame, _at_hand(found_ahead, frame)) for place, frame in enumerate(frames, before))
+    # A live source's frames shall be answered one by one, as fast as can be.
+    batch_size = 1 if live else tracker.detector.batch_size
+    if batch_size > 1:
+
+        def detected(batch: list[tuple[int, Frame, Detections | None]]) -> list[Step]:
+            images = [frame.image for place, frame, known in batch if known is None and looks_at(place)]
+            found = iter(tracker.detect_batch(images) if images else [])
+
+            def one(place: int, frame: Frame, known: Detections | None) -> Step:
+                if not looks_at(place):
+                    return Step(frame, Detections.empty(), looked=False)
+                return Step(frame, next(found) if known is None else known)
+
+            return [one(*entry) for entry in batch]
+
+        return batched(detected, placed, batch_size)
+
+    def detected_one(entry: tuple[int, Frame, Detections | None]) -> Step:
+        place, frame, known = entry
+        if not looks_at(place):
+            return Step(frame, Detections.empty(), looked=False)
+        return Step(frame, tracker.detect(frame.image) if known is None else known)
+
+    one_by_one = live or not tracker.config.pipeline.overlap
+    workers = 1 if one_by_one else tracker.detector.calls_at_once
+    return side_by_side(detected_one, placed, workers)
+
+
+def _at_hand(found_ahead: FoundAhead | None, frame: Frame) -> Detections | None:
+    return None if found_ahead is None else found_ahead(frame.number)
+
+
+def _detected_newest(frames: Iterator[Frame], tracker: Tracker) -> Iterator[Step]:
+    """Detects in a frame of a live source where none that is newer waits, so that the tracker keeps up.
+
+    Where all the rest is too slow as well, each `_LONGEST_REST`-th is looked at, and some are dropped.
+    """
+    waiting = frames.waiting if isinstance(frames, Ahead) else int
+    rest = _LONGEST_REST
+    for frame in frames:
+        looks = not waiting() or rest >= _LONGEST_REST
+        rest = 1 if looks else rest + 1
+        yield Step(frame, tracker.detect(frame.image) if looks else Detections.empty(), looks)
+        del frame
+
+
+def _embedded(steps: Iterator[Step], tracker: Tracker, ahead: int) -> Iterator[Step]:
+    """Embeds everybody in several frames at once; what `Tracker.update` would leave out is cheap enough."""
+
+    def embedded(batch: list[Step]) -> list[Step]:
+        without = [step for step in batch if step.looked and step.found.embeddings is None]
+        if not without:
+            return batch
+        found = tracker.embed_batch([step.frame.image for step in without], [step.found for step in without])
+        for step, with_looks in zip(without, found, strict=True):
+            step.found = with_looks
+        return batch
+
+    return batched(embedded, steps, ahead)
+
+
+def _tracked(steps: Iterator[Step], tracker: Tracker, memory: TrackletRecorder | None) -> Iterator[Step]:
+    last = -math.inf
+    for step in steps:
+        number, image, seconds = step.frame.number, step.frame.image, step.frame.time
+        if seconds is not None and seconds <= last:  # a time stamp that stands twice, or goes back
+            seconds = None
+        step.tracks = tracker.update(image, step.found, time=seconds, frame_number=number, looked=step.looked)
+        last = tracker.time
+        step.affine, step.id_changes = tracker.affine, tracker.id_changes
+        if memory is not None:
+            with tracker.stopwatch("remember"):
+                memory.update(step.tracks, image, number, step.frame.time or 0.0, tracker.last_embeddings)
+                step.identities = memory.identities
+        yield step
+        del step
+
+
+def drawn_steps(steps: Iterator[Step], tracker: Tracker, names: Mapping[int, str]) -> Iterator[Step]:
+    """Draws each frame's tracks; ``names`` are those of the classes."""
+    from mot_reid.video.overlay import Overlay
+
+    output = tracker.config.output
+    overlay = Overlay(output.labels, output.trail, names)
+    for step in steps:
+        with tracker.stopwatch("draw"):
+            step.picture = overlay.draw(step.frame.image, step.tracks)
+        yield step
+        del step
