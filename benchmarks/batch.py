@@ -8,9 +8,9 @@
 kills: a Ray cluster of several node processes on this machine; one is killed at random moments
 and another one takes its place. The results must be those of one process, byte for byte; no call may
 have ended well twice. overhead: the same videos in this process, in one worker process and on a cluster of
-one core, in turn. pieces: PETS09-S2L1 played forward and back, tracked on one core, and on two, of which the second
-detects ahead. scale: calls that sleep a hundredth of what a video of a minute takes, on as many workers as asked for, with the real
-scheduler and the real driver.
+one core, in turn. pieces: PETS09-S2L1 played forward and back, tracked on one core, and on two, of which the
+second detects ahead. scale: calls that sleep a hundredth of what a video of a minute takes, on as many
+workers as asked for, with the real scheduler and the real driver.
 """
 
 from __future__ import annotations
