@@ -100,16 +100,15 @@ def track_source(
     tracker.reset(source.info.fps)
     tracker.stopwatch = Stopwatch()
     summary = Summary(source.info, stages=tracker.stopwatch.seconds)
+    given = _Given(None if detections is None else matched_to_frames(detections, source), found_ahead)
     if detections is not None:
         summary.detections = detections_from or "given"
-        detections = matched_to_frames(detections, source)
     with ExitStack() as stack:
         stack.enter_context(sole_writer(folder))
         (folder / "summary.json").unlink(missing_ok=True)  # an earlier run's would speak for this one
         stack.callback(_conclude, summary, source, tracker, folder)
         try:
             try:
-                given = _Given(detections, found_ahead)
                 _run(source, tracker, folder, stride, given, summary, cancelled, on_frame, memory, show)
             finally:
                 if memory is not None:
