@@ -73,8 +73,7 @@ def track_source(
         stride: the source's, so that the video plays at its own speed.
         detections: of each frame number, instead of the tracker's detector; frames left out have none.
         detections_from: where those come from, for the summary.
-        found_ahead: gives the detections of a frame number that somebody has found already, None for those
-            that the tracker's detector must look for.
+        found_ahead: gives what somebody has found already; in other frames the tracker's detector looks.
         memory: takes in the tracks for a gallery; it is closed here.
         show: is given each picture with its tracks drawn, in the caller's thread; False ends the run as
             Ctrl-C does.
