@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mot_reid.evaluation.evaluate import evaluate as evaluate
     from mot_reid.gallery.gallery import Gallery as Gallery
     from mot_reid.history import History as History
+    from mot_reid.offline.lagged_tracker import LaggedTracker as LaggedTracker
     from mot_reid.structures import Detections as Detections
     from mot_reid.structures import Tracks as Tracks
     from mot_reid.tracker import Tracker as Tracker
@@ -44,6 +45,7 @@ _HOMES = {
     "Embedder": "mot_reid.appearance.base",
     "Gallery": "mot_reid.gallery.gallery",
     "History": "mot_reid.history",
+    "LaggedTracker": "mot_reid.offline.lagged_tracker",
     "Tracker": "mot_reid.tracker",
     "Tracks": "mot_reid.structures",
     "evaluate": "mot_reid.evaluation.evaluate",
@@ -57,6 +59,7 @@ __all__ = [
     "Embedder",
     "Gallery",
     "History",
+    "LaggedTracker",
     "Tracker",
     "Tracks",
     "__version__",

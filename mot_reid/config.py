@@ -273,6 +273,13 @@ def _association_now() -> dict[str, str]:
     }
 
 
+_OFFLINE_GONE = {
+    "offline.grow_iou": "a detection must overlap the track by half, always",
+    "offline.smooth_position": "offline.smooth_time",
+    "offline.smooth_size": "offline.smooth_time holds for centres and sizes",
+}
+
+
 @dataclass(frozen=True)
 class OfflineConfig(Settings):
     """Settings of what is done to finished tracks. Times are in seconds: they fit any frame rate."""
@@ -280,7 +287,6 @@ class OfflineConfig(Settings):
     grow_score: float = setting(
         0.4, "free detections from this score on lengthen a track back in time; 1 for none", low=0, high=1
     )
-    grow_iou: float = setting(0.5, "least overlap of such a detection with the track", low=0, high=1)
     link_time: float = setting(
         3.0, "longest time out of sight that tracks are linked over, seconds; 0 for none", low=0
     )
@@ -289,8 +295,9 @@ class OfflineConfig(Settings):
         0.82, "share of the usual score that a track must come to, or it is taken out; 0 for none", low=0
     )
     fill_time: float = setting(1.5, "longest time out of sight that is interpolated, seconds", low=0)
-    smooth_position: float = setting(0.15, "standard deviation of the window for centres, seconds", low=0)
-    smooth_size: float = setting(0.15, "standard deviation of the window for sizes, seconds", low=0)
+    smooth_time: float = setting(
+        0.15, "standard deviation of the window in which boxes are smoothed, seconds; 0 for none", low=0
+    )
 
 
 @dataclass(frozen=True)
@@ -313,6 +320,12 @@ class OutputConfig(Settings):
     formats: tuple[str, ...] = setting(
         ("mot", "video"),
         "what is written: some of mot, jsonl, csv, parquet, coco, cvat, labelstudio, yolo, kitti, video",
+    )
+    lag: float = setting(
+        0.0,
+        "seconds by which results come later, as they are known by then: ids put right, gaps filled, boxes "
+        "smoothed; 0 for at once",
+        low=0,
     )
     offline: bool = setting(
         False, "write tracks_offline.txt at the end: the tracks with hindsight; memory grows with the video"
@@ -339,10 +352,14 @@ class Config(SettingsTree):
     pipeline: PipelineConfig = field(default_factory=PipelineConfig)
     output: OutputConfig = field(default_factory=OutputConfig)
 
-    renamed: ClassVar[Mapping[str, str]] = {
-        f"output.{name}": f"output.formats is the list of what is written, such as [mot, {name}]"
-        for name in ("video", "jsonl", "csv", "parquet")
-    } | _association_now()
+    renamed: ClassVar[Mapping[str, str]] = (
+        {
+            f"output.{name}": f"output.formats is the list of what is written, such as [mot, {name}]"
+            for name in ("video", "jsonl", "csv", "parquet")
+        }
+        | _association_now()
+        | _OFFLINE_GONE
+    )
 
     @property
     def embeds(self) -> bool:

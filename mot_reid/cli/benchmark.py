@@ -190,7 +190,8 @@ def benchmark(given: BenchmarkOptions) -> None:
             file_stem(given.name)
         prepare_output_folder(given.output)
     title = _title(Path(given.dataset).name, given.half, given.detections, base)
-    title += " (offline)" if given.offline else " (online)"
+    late = f"{base.output.lag:g} s late" if base.output.lag else "online"
+    title += " (offline)" if given.offline else f" ({late})"
     stem = given.name or _file_name(title) + _digest(base, _choice(given, swept)) + (
         "-sweep" if swept else ""
     )
@@ -291,7 +292,7 @@ def _table(
     from mot_reid.evaluation.report import Mode, benchmark_table
     from mot_reid.evaluation.sweep import sweep_table
 
-    mode: Mode = "offline" if given.offline else "online"
+    mode: Mode = "offline" if given.offline else "late" if base.output.lag else "online"
     made_by: dict[str, Any] = {**provenance(), "settings": changed_settings(base)}
     if swept:
         made_by["swept"] = {key: " ".join(values) for key, values in swept.items()}

@@ -141,6 +141,7 @@ class TrackOptions:
     jsonl: Annotated[bool | None, format_option("jsonl")] = None
     csv: Annotated[bool | None, format_option("csv")] = None
     parquet: Annotated[bool | None, format_option("parquet")] = None
+    lag: Annotated[float | None, setting_option("output.lag", "--lag", panel=OUTPUTS)] = None
     offline: Annotated[
         bool | None, setting_option("output.offline", "--offline/--no-offline", panel=OUTPUTS)
     ] = None

@@ -20,9 +20,10 @@ from mot_reid.evaluation.scoring import score_rows
 from mot_reid.evaluation.sequences import Sequence
 from mot_reid.files import atomic
 from mot_reid.offline.id_changes import with_id_changes
+from mot_reid.offline.lag import Lag
 from mot_reid.offline.refine import refine_tracks
 from mot_reid.offline.rows import TrackRows
-from mot_reid.structures import Tracks
+from mot_reid.structures import Detections, Tracks
 from mot_reid.timing import Stopwatch
 from mot_reid.typing import Embeddings, Indices
 from mot_reid.video.sinks import MotSink
@@ -30,9 +31,11 @@ from mot_reid.video.sinks import MotSink
 __all__ = [
     "InputChoice",
     "SequenceRun",
+    "as_reported",
     "prepare_all",
     "run_all",
     "track_inputs",
+    "tracked",
 ]
 
 
@@ -174,10 +177,10 @@ def _run_one(task: _Task, config: Config) -> SequenceRun:
     frames = len(sequence.frames)
     kernels.compiled()  # once a process, and no frame's time
     with watch("associate"):
-        tracks, crops, told = _tracked(sequence, inputs, config)
-    if task.offline:
+        tracks, crops, told = tracked(sequence, inputs, config)
+    if task.offline or config.output.lag:
         with watch("refine"):
-            tracks = _with_hindsight(sequence, inputs, config, tracks, told)
+            tracks = as_reported(sequence, inputs, config, tracks, told, offline=task.offline)
     milliseconds = dict(inputs.milliseconds)
     if "detect" in milliseconds:
         milliseconds["detect"] *= sum(map(config.detector.looks_at, range(frames))) / frames
@@ -190,41 +193,72 @@ def _run_one(task: _Task, config: Config) -> SequenceRun:
     return SequenceRun(sequence, scores, frames, milliseconds, crops / frames, dict(inputs.models))
 
 
-def _with_hindsight(
+def as_reported(
     sequence: Sequence,
     inputs: SequenceInputs,
     config: Config,
     tracks: dict[int, Tracks],
     told: Mapping[int, list[IdChange]],
+    *,
+    offline: bool = False,
 ) -> dict[int, Tracks]:
+    """The tracks of each frame number as they come out in the end, of those that `tracked` gives.
+
+    Args:
+        sequence: which.
+        inputs: its.
+        config: the settings: ``output.lag`` and ``offline``.
+        tracks: as the tracker reported them.
+        told: what it said of earlier frames.
+        offline: with all hindsight; else with that of ``output.lag``, if there is any.
+    """
+    if not offline:
+        return _late(sequence, inputs, config, tracks, told) if config.output.lag else tracks
     rows = TrackRows.from_tracks(tracks)
-    detections = dict(zip(sequence.frames, inputs.detections, strict=True))
     refined = refine_tracks(
         with_id_changes(rows[~rows.interpolated], told, sequence.frames[0]),
         config.offline,
         fps=sequence.fps,
         affines=inputs.affines,
         first_frame=sequence.frames[0],
-        detections=detections,
+        detections=dict(zip(sequence.frames, inputs.detections, strict=True)),
     )
     return refined.to_tracks(sequence.frames)
+
+
+def _late(
+    sequence: Sequence,
+    inputs: SequenceInputs,
+    config: Config,
+    tracks: dict[int, Tracks],
+    told: Mapping[int, list[IdChange]],
+) -> dict[int, Tracks]:
+    """The tracks as they are reported with ``output.lag``."""
+    lag, given = Lag[int](config.output.lag, config.offline), list[tuple[int, Tracks]]()
+    for place, number in enumerate(sequence.frames):
+        found, affine = inputs.detections[place], inputs.affines[place]
+        found = found if config.detector.looks_at(place) else Detections.empty()
+        given += lag.put(number, tracks[number], found, affine, place / sequence.fps, told.get(number, ()))
+    return dict(given + lag.rest())
 
 
 def track_inputs(sequence: Sequence, inputs: SequenceInputs, config: Config) -> tuple[dict[int, Tracks], int]:
     """Tracks through one sequence as `mot_reid.tracker.Tracker` does, which asks for embeddings.
 
-    Where the detector rests (``detector.every``), its detections are left out, those of files too.
+    Where the detector rests (``detector.every``), its detections are left out, those of files too. With
+    ``output.lag`` the tracks are those that are known so much later.
 
     Returns:
         The tracks of each frame number, and how many embeddings were asked for.
     """
-    return _tracked(sequence, inputs, config)[:2]
+    tracks, crops, told = tracked(sequence, inputs, config)
+    return as_reported(sequence, inputs, config, tracks, told), crops
 
 
-def _tracked(
+def tracked(
     sequence: Sequence, inputs: SequenceInputs, config: Config
 ) -> tuple[dict[int, Tracks], int, dict[int, list[IdChange]]]:
-    """As `track_inputs`, and what became known of earlier rows' ids, by frame number."""
+    """As `track_inputs`, at once, and what became known of earlier rows' ids, by frame number."""
     told: dict[int, list[IdChange]] = {}
     associator = Associator(config.association, config.motion, sequence.fps)
     tracks, crops = {}, 0

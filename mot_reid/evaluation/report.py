@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["COMBINED", "Mode", "benchmark_table", "metric_columns", "score_table"]
 
-Mode = Literal["online", "offline", "as given"]
-"""Whether each frame was answered before the next was seen; unknown for files that came from elsewhere."""
+Mode = Literal["online", "late", "offline", "as given"]
+"""Whether each frame was answered before the next was seen, or ``output.lag`` later; unknown for
+files that came from elsewhere."""
 
 STAGES = ("decode", "detect", "embed", "camera motion", "associate", "refine")
 """In the order of a frame's way."""

@@ -20,6 +20,7 @@ __all__ = ["grow_back"]
 _WINDOW = 0.3  # seconds from which the velocity at the start is taken
 _DAMPING = 20.0  # square frames
 _GAIN = 0.1  # share of what a prediction missed by that goes into the velocity
+_LEAST_IOU = 0.5  # of a detection with where the track must have been
 _MISSES = 0.1  # seconds for which a track may find nothing and still go on
 
 
@@ -45,7 +46,6 @@ def grow_back(
     rows: TrackRows,
     detections: Mapping[int, Detections],
     least_score: float,
-    least_iou: float,
     fps: float = 30.0,
     camera: CameraPath | None = None,
 ) -> TrackRows:
@@ -58,7 +58,6 @@ def grow_back(
         rows: tracks; their ``detection_index`` tells which detections they have used.
         detections: of each frame number, as the tracker had them.
         least_score: of a detection that is taken.
-        least_iou: overlap with where the track must have been.
         fps: frames a second.
         camera: how the camera moved; None for a camera that stands still.
 
@@ -84,7 +83,7 @@ def grow_back(
             free = np.setdiff1d(free, used.get(number, []), assume_unique=True)
             front = _step_back(front, last, number, camera)
             front = front.chosen(front.misses - 1 <= _MISSES * fps)
-            tracks, chosen = _match(front, seen[free], least_iou)
+            tracks, chosen = _match(front, seen[free])
             found.append((number, front.tracks[tracks], free[chosen]))
         new = np.flatnonzero(ends.frames == number)
         begun = _Front(new, classes[new], boxes[new], ends.velocities[new], np.zeros(len(new), np.int64))
@@ -110,11 +109,11 @@ def _step_back(front: _Front, last: int, number: int, camera: CameraPath) -> _Fr
     return replace(front, boxes=boxes, velocities=velocities, misses=front.misses + last - number)
 
 
-def _match(front: _Front, free: Detections, least_iou: float) -> tuple[Indices, Indices]:
+def _match(front: _Front, free: Detections) -> tuple[Indices, Indices]:
     """Assigns free detections of the same class by overlap; the matched tracks take them over, in place."""
     xyxy = free.xyxy.astype(np.float64)
     overlaps = iou(cxcywh_to_xyxy(front.boxes), xyxy)
-    possible = (overlaps >= least_iou) & (front.classes[:, None] == free.classes)
+    possible = (overlaps >= _LEAST_IOU) & (front.classes[:, None] == free.classes)
     tracks, chosen = assign(1 - overlaps, possible, limit=2.0)
     boxes = xyxy_to_cxcywh(xyxy[chosen])
     front.velocities[tracks] -= _GAIN * (boxes[:, :2] - front.boxes[tracks, :2])

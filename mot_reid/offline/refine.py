@@ -55,7 +55,7 @@ def refine_tracks(
     rows = rows[~rows.interpolated]  # what was predicted, hindsight knows better
     rows = link_tracks(rows, config, fps, camera, embeddings)
     if detections is not None and config.grow_score < 1:
-        rows = grow_back(rows, detections, config.grow_score, config.grow_iou, fps, camera)
+        rows = grow_back(rows, detections, config.grow_score, fps, camera)
     rows = prune_tracks(rows, config.prune_share)
     rows = fill_gaps(rows, int(config.fill_time * fps), camera)
-    return smooth(rows, config.smooth_position * fps, config.smooth_size * fps, camera)
+    return smooth(rows, config.smooth_time * fps, camera)

@@ -11,15 +11,13 @@ from mot_reid.offline.camera_path import CameraPath, move_cxcywh
 from mot_reid.offline.rows import TrackRows
 from mot_reid.typing import Floats, Ints, Mask
 
-__all__ = ["smooth"]
+__all__ = ["REACH", "line_values", "smooth"]
 
-_REACH = 3.0  # standard deviations of the Gaussian window
+REACH = 3.0  # standard deviations of the Gaussian window
 _RIDGE = 1e-3  # square frames; keeps the slope at 0 where a track has a single row
 
 
-def smooth(
-    rows: TrackRows, position_width: float, size_width: float, camera: CameraPath | None = None
-) -> TrackRows:
+def smooth(rows: TrackRows, width: float, camera: CameraPath | None = None) -> TrackRows:
     """Fits a line to each track around each row, under a Gaussian window, and takes its value there.
 
     Local linear regression (Cleveland 1979); StrongSORT's Gaussian-smoothed interpolation
@@ -30,20 +28,18 @@ def smooth(
 
     Args:
         rows: tracks, best without gaps.
-        position_width: standard deviation of the window for centres, frames; 0 for none.
-        size_width: the same for widths and heights.
+        width: standard deviation of the window, frames; 0 for none.
         camera: how the camera moved; None for a camera that stands still.
 
     Returns:
         The same rows with other boxes.
     """
-    if not len(rows) or max(position_width, size_width) <= 0:
+    if not len(rows) or width <= 0:
         return rows
     camera = camera or CameraPath()
     boxes = xyxy_to_cxcywh(rows.xyxy.astype(np.float64))
-    widths = np.maximum([position_width, size_width], 1e-6)
-    reach = int(np.ceil(_REACH * widths.max()))
-    weights = np.zeros((3, len(rows), 2))  # sums of w, w t and w t^2, for centres and for sizes
+    reach = int(np.ceil(REACH * width))
+    weights = np.zeros((3, len(rows), 1))  # sums of w, w t and w t^2
     values = np.zeros((2, len(rows), 4))  # sums of w y and w t y
     least, most = np.full((len(rows), 2), np.inf), np.full((len(rows), 2), -np.inf)
     longest = int(np.diff(np.flatnonzero(_run_bounds(rows.ids))).max())
@@ -56,12 +52,12 @@ def smooth(
         moved = move_cxcywh(boxes[there], camera.between(rows.frames[there], rows.frames[here]))
         moved[:, 2:] = np.log(moved[:, 2:])
         least[here], most[here] = np.minimum(least[here], moved[:, 2:]), np.maximum(most[here], moved[:, 2:])
-        weight = np.exp(-0.5 * (times / widths) ** 2)
+        weight = np.exp(-0.5 * (times / width) ** 2)
         for power in range(3):
             weights[power, here] += weight * times**power
         for power in range(2):
-            values[power, here] += np.repeat(weight, 2, axis=1) * times**power * moved
-    fitted = _line_values(weights, values)
+            values[power, here] += weight * times**power * moved
+    fitted = line_values(weights, values)
     fitted[:, 2:] = np.exp(fitted[:, 2:].clip(least, most))
     return replace(rows, xyxy=cxcywh_to_xyxy(fitted).astype(np.float32))
 
@@ -70,10 +66,14 @@ def _run_bounds(ids: Ints) -> Mask:
     return np.concatenate([[True], ids[1:] != ids[:-1], [True]])
 
 
-def _line_values(weights: Floats, values: Floats) -> Floats:
-    """The values at time 0 of the lines of least squares, ``(N, 4)``."""
+def line_values(weights: Floats, values: Floats) -> Floats:
+    """The values at time 0 of the lines of least squares, ``(N, D)``.
+
+    Args:
+        weights: ``(3, N, 1)`` sums of w, w t and w t^2 over the times t.
+        values: ``(2, N, D)`` sums of w y and w t y.
+    """
     total, first, second = weights
     second = second + _RIDGE
-    scale = 1 / (total * second - first**2)
-    second, first = np.repeat(second * scale, 2, axis=1), np.repeat(first * scale, 2, axis=1)
-    return second * values[0] - first * values[1]
+    fitted: Floats = (second * values[0] - first * values[1]) / (total * second - first**2)
+    return fitted

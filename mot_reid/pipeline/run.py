@@ -187,7 +187,8 @@ def _run(
             steps = overlap.ahead(drawn_steps(steps, tracker, names))
         for step in steps:
             if recorder is not None:
-                recorder.add(step.frame.number, step.tracks, step.found, step.affine, step.id_changes)
+                tracks, told = step.at_once
+                recorder.add(step.frame.number, tracks, step.found, step.affine, told)
             with whole():  # all outputs end with the same frame, and so does what is told
                 with watch("write"):
                     frame, found = step.frame, step.found

@@ -6,10 +6,14 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mot_reid.association.reentry import IdChange
 from mot_reid.concurrency import Ahead, Overlap, batched, side_by_side
 from mot_reid.config import Config
 from mot_reid.gallery.recorder import Recorder as TrackletRecorder
+from mot_reid.offline.lag import Lag
 from mot_reid.structures import Detections, Tracks
 from mot_reid.timing import Stopwatch
 from mot_reid.tracker import Tracker
@@ -57,7 +61,9 @@ class Step:
         looked: whether the detector looked at it.
         tracks: its tracks, once it is tracked.
         affine: camera motion ``(2, 3)`` since the frame before, or None where it is not known.
-        id_changes: what the tracker said with it of earlier frames.
+        id_changes: what is told with it of earlier frames.
+        at_once: tracks and id changes as the tracker gave them, before ``output.lag`` changes them.
+        embeddings: rows of its detections and their embeddings, see `Tracker.last_embeddings`.
         picture: what is drawn of it, where anything is.
         identities: ``(N,)`` of the tracks, as far as known; None where nobody identifies.
     """
@@ -68,6 +74,8 @@ class Step:
     tracks: Tracks = field(default_factory=Tracks.empty)
     affine: Affine | None = None
     id_changes: list[IdChange] = field(default_factory=list)
+    at_once: tuple[Tracks, list[IdChange]] = field(default_factory=lambda: (Tracks.empty(), []))
+    embeddings: tuple[NDArray[np.intp], NDArray[np.float32]] | None = None
     picture: Image | None = None
     identities: Ints | None = None
 
@@ -102,7 +110,8 @@ def tracked_steps(
     # What is worth embedding selectively shows only when the frames before are tracked.
     if ahead > 1 and not live and tracker.config.association.embedding.share == 1:
         steps = overlap.ahead(_embedded(steps, tracker, ahead))
-    return overlap.ahead(_tracked(steps, tracker, memory))
+    steps = _tracked(steps, tracker)
+    return overlap.ahead(steps if memory is None else _remembered(steps, tracker, memory))
 
 
 def detected_steps(
@@ -215,7 +224,13 @@ def _embedded(steps: Iterator[Step], tracker: Tracker, ahead: int) -> Iterator[S
     return batched(embedded, steps, ahead)
 
 
-def _tracked(steps: Iterator[Step], tracker: Tracker, memory: TrackletRecorder | None) -> Iterator[Step]:
+def _tracked(steps: Iterator[Step], tracker: Tracker) -> Iterator[Step]:
+    """Tracks each frame; with ``output.lag`` it comes so much later, with what is known by then."""
+    steps = _tracked_at_once(steps, tracker)
+    return _lagged(steps, tracker) if tracker.config.output.lag else steps
+
+
+def _tracked_at_once(steps: Iterator[Step], tracker: Tracker) -> Iterator[Step]:
     last = -math.inf
     for step in steps:
         number, image, seconds = step.frame.number, step.frame.image, step.frame.time
@@ -224,10 +239,47 @@ def _tracked(steps: Iterator[Step], tracker: Tracker, memory: TrackletRecorder |
         step.tracks = tracker.update(image, step.found, time=seconds, frame_number=number, looked=step.looked)
         last = tracker.time
         step.affine, step.id_changes = tracker.affine, tracker.id_changes
-        if memory is not None:
-            with tracker.stopwatch("remember"):
-                memory.update(step.tracks, image, number, step.frame.time or 0.0, tracker.last_embeddings)
-                step.identities = memory.identities
+        step.at_once, step.embeddings = (step.tracks, step.id_changes), tracker.last_embeddings
+        yield step
+        del step
+
+
+def _lagged(steps: Iterator[Step], tracker: Tracker) -> Iterator[Step]:
+    """Holds tracked frames back by ``output.lag``; where the source breaks off those held still come."""
+    lag = Lag[Step](tracker.config.output.lag, tracker.config.offline)
+    failed: Exception | None = None
+    while True:
+        try:
+            step = next(steps, None)
+        except Exception as error:
+            step, failed = None, error
+        if step is None:
+            break
+        with tracker.stopwatch("associate"):
+            given = lag.put(step, step.tracks, step.found, step.affine, tracker.time, step.id_changes)
+        del step
+        yield from _as_known(given, lag.id_changes)
+    yield from _as_known(lag.rest(), [])
+    if failed is not None:
+        raise failed
+
+
+def _as_known(given: list[tuple[Step, Tracks]], changes: list[IdChange]) -> Iterator[Step]:
+    """The steps with their tracks as they are known now; the first of them tells the changes."""
+    while given:
+        step, step.tracks = given.pop(0)
+        step.id_changes, changes = changes, []
+        yield step
+        del step
+
+
+def _remembered(steps: Iterator[Step], tracker: Tracker, memory: TrackletRecorder) -> Iterator[Step]:
+    """Puts the tracks into a gallery's memory, and takes who they are from it."""
+    for step in steps:
+        with tracker.stopwatch("remember"):
+            image, number, seconds = step.frame.image, step.frame.number, step.frame.time or 0.0
+            memory.update(step.tracks, image, number, seconds, step.embeddings)
+            step.identities = memory.identities
         yield step
         del step
 

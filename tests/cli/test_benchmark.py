@@ -47,6 +47,22 @@ def table(folder: Path) -> dict[str, Any]:
     return json.loads(path.read_text())
 
 
+def test_late_results_are_told_apart(run: Run, dataset: Path, tmp_path: Path) -> None:
+    """A tenth of the boxes is missed; with a lag the gaps are filled."""
+    found = {}
+    for lag in ("0", "0.2"):
+        result = run(
+            *("benchmark", "MOT17", "--data", dataset, "--detections", "frcnn", "--embedder", "none"),
+            *("--camera-motion", "none", "-o", tmp_path / lag, "--set", f"output.lag={lag}"),
+        )
+        assert result.code == 0, result.err
+        found[lag] = table(tmp_path / lag)
+    assert {row["mode"] for row in found["0.2"]["rows"]} == {"late"}
+    assert found["0.2"]["title"].endswith("(0.2 s late)")
+    now, late = (found[lag]["rows"][-1] for lag in ("0", "0.2"))
+    assert (now["mode"], late["FN"] < now["FN"] / 2) == ("online", True)
+
+
 def test_tracks_scores_and_saves(run: Run, dataset: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     result = run(

@@ -4,7 +4,7 @@ from mot_reid import Detections, Tracks
 from mot_reid.config import OfflineConfig
 from mot_reid.offline.recorder import Recorder
 
-PLAIN = OfflineConfig(grow_score=1, link_time=0, fill_time=1, smooth_position=0, smooth_size=0)
+PLAIN = OfflineConfig(grow_score=1, link_time=0, fill_time=1, smooth_time=0)
 
 
 def seen(left: float) -> Tracks:
@@ -47,7 +47,7 @@ def test_detections_and_camera_motion_count() -> None:
             found,
             np.array([[1.0, 0, jerk], [0, 1, 0]]),
         )
-    refined = recorder.refined(OfflineConfig(smooth_position=0, smooth_size=0), fps=30)
+    refined = recorder.refined(OfflineConfig(smooth_time=0), fps=30)
     assert [tracks.ids.tolist() for tracks in refined.values()] == [[1]] * 14
     lefts = [500.0] * 2 + [570] * 6 + [480] * 6
     np.testing.assert_allclose([tracks.xyxy[0, 0] for tracks in refined.values()], lefts, atol=1e-3)

@@ -15,9 +15,7 @@ from mot_reid.offline.refine import refine_tracks
 from mot_reid.offline.rows import TrackRows
 from mot_reid.offline.smoothing import smooth
 
-NOTHING = OfflineConfig(
-    grow_score=1, link_time=0, prune_share=0, fill_time=0, smooth_position=0, smooth_size=0
-)
+NOTHING = OfflineConfig(grow_score=1, link_time=0, prune_share=0, fill_time=0, smooth_time=0)
 
 
 def detections(frames: range, x: float, speed: float, score: float) -> dict[int, Detections]:
@@ -33,7 +31,7 @@ def followed() -> TrackRows:
 
 def test_a_track_is_followed_back_through_weak_detections() -> None:
     seen = detections(range(1, 20), 0, 2, 0.5)
-    grown = grow_back(followed(), seen, 0.4, 0.5)
+    grown = grow_back(followed(), seen, 0.4)
     assert grown.frames.tolist() == list(range(1, 20))
     assert set(grown.ids.tolist()) == {3}
     np.testing.assert_array_equal(grown.xyxy[:, 0], 2 * np.arange(1, 20))
@@ -43,8 +41,8 @@ def test_a_track_is_followed_back_through_weak_detections() -> None:
 
 def test_detections_that_are_too_weak_or_too_far_are_left() -> None:
     rows = followed()
-    assert grow_back(rows, detections(range(1, 20), 0, 2, 0.3), 0.4, 0.5) is rows
-    assert grow_back(rows, detections(range(1, 10), 60, 2, 0.5), 0.4, 0.5) is rows
+    assert grow_back(rows, detections(range(1, 20), 0, 2, 0.3), 0.4) is rows
+    assert grow_back(rows, detections(range(1, 10), 60, 2, 0.5), 0.4) is rows
 
 
 def test_detections_of_another_class_are_left() -> None:
@@ -53,19 +51,19 @@ def test_detections_of_another_class_are_left() -> None:
         number: replace(one, classes=np.ones(1, np.int64))
         for number, one in detections(range(1, 10), 0, 2, 0.5).items()
     }
-    assert grow_back(rows, bicycle, 0.4, 0.5) is rows
+    assert grow_back(rows, bicycle, 0.4) is rows
 
 
 def test_it_ends_where_nothing_is_found() -> None:
     seen = detections(range(1, 4), 0, 2, 0.5) | detections(range(8, 20), 0, 2, 0.5)
-    assert grow_back(followed(), seen, 0.4, 0.5).frames[0] == 8  # 4 frames are more than 0.1 s
+    assert grow_back(followed(), seen, 0.4).frames[0] == 8  # 4 frames are more than 0.1 s
     seen |= detections(range(6, 8), 0, 2, 0.5)
-    assert grow_back(followed(), seen, 0.4, 0.5).frames[0] == 1
+    assert grow_back(followed(), seen, 0.4).frames[0] == 1
 
 
 def test_two_tracks_do_not_share_a_detection() -> None:
     both = scene(walk(1, range(10, 20), 0), walk(2, range(10, 20), 8))
-    grown = grow_back(both, detections(range(1, 10), 1, 0, 0.5), 0.4, 0.5)
+    grown = grow_back(both, detections(range(1, 10), 1, 0, 0.5), 0.4)
     assert np.count_nonzero(grown.frames < 10) == 9
     assert set(grown.ids[grown.frames < 10].tolist()) == {1}
 
@@ -73,14 +71,14 @@ def test_two_tracks_do_not_share_a_detection() -> None:
 def test_a_detection_in_use_is_not_taken() -> None:
     first = scene(walk(1, range(1, 10), 0), walk(2, range(10, 20), 0))
     used = replace(first, detection_index=np.zeros(len(first), np.int64))
-    assert grow_back(used, detections(range(1, 20), 0, 0, 0.9), 0.4, 0.5) is used
+    assert grow_back(used, detections(range(1, 20), 0, 0, 0.9), 0.4) is used
 
 
 def test_the_camera_pans_meanwhile() -> None:
     pan = CameraPath([np.array([[1.0, 0, -100], [0, 1, 0]])] * 20)
     rows = scene(walk(1, range(18, 20), 2000, -100))
     seen = detections(range(10, 18), 2000, -100, 0.5)
-    assert grow_back(rows, seen, 0.4, 0.5, camera=pan).frames[0] == 10
+    assert grow_back(rows, seen, 0.4, camera=pan).frames[0] == 10
 
 
 def test_with_everything_off_nothing_changes() -> None:
@@ -178,10 +176,8 @@ def test_times_are_in_seconds() -> None:
         assert np.count_nonzero(filled.interpolated) == 15
         left = refine_tracks(rows, replace(NOTHING, fill_time=14.9 / fps), fps=fps)
         assert not left.interpolated.any()
-        smoothed = refine_tracks(
-            noisy, replace(NOTHING, smooth_position=2 / fps, smooth_size=4 / fps), fps=fps
-        )
-        assert_same(smoothed, smooth(noisy, 2, 4))
+        smoothed = refine_tracks(noisy, replace(NOTHING, smooth_time=2 / fps), fps=fps)
+        assert_same(smoothed, smooth(noisy, 2))
 
 
 def test_interpolated_rows_keep_their_class() -> None:
@@ -195,5 +191,5 @@ def test_growing_back_heeds_the_time_that_passed() -> None:
     """In every second frame there is no detection at all, and no entry for it."""
     seen = {number: one for number, one in detections(range(1, 20), 0, 12, 0.5).items() if number % 2 == 0}
     rows = scene(walk(3, range(10, 20), 0, 12))
-    grown = grow_back(rows, seen, 0.4, 0.5)
+    grown = grow_back(rows, seen, 0.4)
     assert grown.frames[grown.frames < 10].tolist() == [2, 4, 6, 8]

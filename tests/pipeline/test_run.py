@@ -297,7 +297,7 @@ def test_the_camera_of_each_frame_reaches_the_tracks_and_hindsight(tmp_path: Pat
         if not 22 <= number <= 28:
             given[number] = Detections([[left, 20, left + 16, 60]])
     settings = (f"camera.motion={tmp_path / 'gmc.txt'}", "output.offline=yes", "output.formats=[mot]")
-    settings += ("offline.smooth_position=0", "offline.smooth_size=0")
+    settings += ("offline.smooth_time=0",)
     tracker = Tracker(detector="none", embedder="none", config=load_config(None, settings))
     track_source(Every(), tracker, tmp_path / "out", stride=3, detections=given)
     online, offline = (
@@ -307,6 +307,31 @@ def test_the_camera_of_each_frame_reaches_the_tracks_and_hindsight(tmp_path: Pat
     assert offline[:, :2].tolist() == [[number, 1] for number in range(1, 41, 3)]
     expected = [40 if number < 10 or number >= 25 else 100 for number in range(1, 41, 3)]
     np.testing.assert_allclose(offline[:, 2], expected, atol=1e-2)
+
+
+def test_with_a_lag_results_are_better_and_hindsight_is_the_same(tmp_path: Path) -> None:
+    """Somebody is not detected for three frames of the stride."""
+    given = {}
+    for number in range(1, 41):
+        seen = [[60.0 + number, 20, 76 + number, 60]] if not 18 <= number <= 24 else np.zeros((0, 4))
+        given[number] = Detections(seen)
+    for name, settings in (("now", ()), ("late", ("output.lag=0.3",))):
+        config = load_config(None, ["output.offline=yes", "output.formats=[mot,video]", *settings])
+        tracker = Tracker(detector="none", embedder="none", config=config)
+        summary = track_source(Walk(), tracker, tmp_path / name, detections=given)
+        assert summary.frames == 40
+        assert not (tmp_path / name / "id_changes.jsonl").exists()
+    now, late = (np.loadtxt(tmp_path / name / "tracks.txt", delimiter=",") for name in ("now", "late"))
+    assert len(now) < 40
+    assert late[:, :2].tolist() == [[number, 1] for number in range(1, 41)]
+    np.testing.assert_allclose(late[:, 2], 60 + np.arange(1, 41), atol=0.5)
+    assert len({(tmp_path / name / "tracks_offline.txt").read_bytes() for name in ("now", "late")}) == 1
+
+
+def test_what_is_held_back_is_written_where_a_run_breaks_off(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="no detections today"):
+        run(tmp_path, None, "output.lag=0.4", detector=ByColour(fails_at=31))
+    assert np.loadtxt(tmp_path / "tracks.txt", delimiter=",")[-1, 0] == 30
 
 
 def test_a_stride_slows_the_frame_rate_down(tmp_path: Path) -> None:
