@@ -282,8 +282,8 @@ def _filled(table: Floats, seen: Mask, times: Floats, longest: float) -> tuple[F
     start, end = before[track, frame], after[track, frame]
     missed = times[end] - times[start]
     short = missed * (1 - 1 / (end - start)) <= longest + _SLACK  # all but one of the steps
-    track, frame, start, end, missed = (part[short] for part in (track, frame, start, end, missed))
-    share = ((times[frame] - times[start]) / missed)[:, None]
+    track, frame, start, end = track[short], frame[short], start[short], end[short]
+    share = ((times[frame] - times[start]) / missed[short])[:, None]
     table[track, frame] = table[track, start] * (1 - share) + table[track, end] * share
     known = seen.copy()
     known[track, frame] = True

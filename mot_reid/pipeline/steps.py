@@ -267,8 +267,9 @@ def _lagged(steps: Iterator[Step], tracker: Tracker) -> Iterator[Step]:
 def _as_known(given: list[tuple[Step, Tracks]], changes: list[IdChange]) -> Iterator[Step]:
     """The steps with their tracks as they are known now; the first of them tells the changes."""
     while given:
-        step, step.tracks = given.pop(0)
-        step.id_changes, changes = changes, []
+        step, tracks = given.pop(0)
+        step.tracks, step.id_changes = tracks, changes
+        changes = []
         yield step
         del step
 
