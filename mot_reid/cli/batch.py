@@ -26,7 +26,7 @@ ManifestArgument = Annotated[
     str,
     typer.Argument(
         metavar="MANIFEST",
-        help="A CSV file (columns source, and if wanted name and camera), JSON lines with these keys, a "
+        help="A CSV file (columns source, and if wanted name, camera, group), JSON lines with these keys, a "
         "folder, or a quoted pattern; local, mounted, or in object storage (s3://... and the like).",
     ),
 ]

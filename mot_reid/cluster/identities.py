@@ -8,6 +8,7 @@ import numpy as np
 
 from mot_reid.cluster.manifest import Video
 from mot_reid.cluster.places import join, read_text, write_text
+from mot_reid.gallery.constraints import TravelTimes
 from mot_reid.gallery.gallery import Gallery
 from mot_reid.gallery.global_tracks import GLOBAL_FILE, Renumbering
 from mot_reid.gallery.identifying import Identities
@@ -21,7 +22,8 @@ def identify_batch(place: str, videos: Iterable[Video], out: str) -> tuple[Ident
 
     Args:
         place: of the gallery.
-        videos: those of the batch; one whose ``tracks.txt`` is missing is passed over.
+        videos: those of the batch, with their cameras' groups; one whose ``tracks.txt`` is missing is passed
+            over. What other batches remembered in the gallery is a group by itself, if there are any.
         out: folder or URL of the batch's results.
 
     Returns:
@@ -34,7 +36,9 @@ def identify_batch(place: str, videos: Iterable[Video], out: str) -> tuple[Ident
     gallery = Gallery(place)
     if not gallery.exists() or not len(gallery):
         return None
-    found, written = gallery.identify(), []
+    videos = list(videos)
+    times = TravelTimes(groups={video.camera: video.group for video in videos if video.group})
+    found, written = gallery.identify(times=times), []
     renumbering = Renumbering(found)
     for video in videos:
         text = read_text(join(out, video.name, "tracks.txt"))

@@ -21,7 +21,7 @@ _ENDINGS = (
     *("vob", "webm", "wmv"),
 )
 VIDEO_SUFFIXES = frozenset(f".{ending}" for ending in _ENDINGS)
-_COLUMNS = ("source", "name", "camera")
+_COLUMNS = ("source", "name", "camera", "group")
 
 
 @dataclass(frozen=True)
@@ -32,21 +32,23 @@ class Video:
         source: a path, or a URL of object storage.
         name: of its results' folder; no two videos of a batch share one.
         camera: what recorded it, for galleries; by default its name.
+        group: nobody is in cameras of two groups; identities are found within each. One camera has one.
     """
 
     source: str
     name: str
     camera: str
+    group: str = ""
 
 
 def read_manifest(manifest: str) -> list[Video]:
     """The videos that a manifest names, in its order.
 
     Args:
-        manifest: a CSV file with a header (``source``, and if wanted ``name`` and ``camera``); JSON lines
-            with the same keys; a folder, whose videos and MOTChallenge sequences are taken, also those in
-            folders below it; or a pattern such as ``cameras/*.mp4``. All of them may be URLs of object
-            storage. Paths in a file are relative to the file.
+        manifest: a CSV file with a header (``source``, and if wanted ``name``, ``camera`` and ``group``);
+            JSON lines with the same keys; a folder, whose videos and MOTChallenge sequences are taken, also
+            those in folders below it; or a pattern such as ``cameras/*.mp4``. All of them may be URLs of
+            object storage. Paths in a file are relative to the file.
 
     Raises:
         FileNotFoundError: there is nothing of that name, or nothing matches.
@@ -140,7 +142,8 @@ def _listed(manifest: str, rows: Iterable[tuple[int, Mapping[str, Any]]]) -> lis
         path = PurePosixPath(source.replace("\\", "/"))
         stem = path.stem if path.suffix.lower() in VIDEO_SUFFIXES else path.name
         name = safe_name((values["name"] or "").strip() or stem)
-        videos.append(Video(source, name, (values["camera"] or "").strip() or name))
+        camera, group = ((values[key] or "").strip() for key in ("camera", "group"))
+        videos.append(Video(source, name, camera or name, group))
     if not videos:
         raise ValueError(f"{manifest}: no video in it")
     return _unique(manifest, videos)
@@ -175,7 +178,13 @@ def _json_rows(manifest: str, text: str) -> Iterable[tuple[int, Mapping[str, Any
 
 def _unique(origin: str, videos: list[Video]) -> list[Video]:
     first: dict[str, Video] = {}
+    group_of: dict[str, str] = {}
     for video in videos:
+        if group_of.setdefault(video.camera, video.group) != video.group:
+            raise ValueError(
+                f"{origin}: camera {video.camera} is in group {group_of[video.camera]!r} "
+                f"and in {video.group!r}"
+            )
         other = first.setdefault(video.name, video)
         if other is not video:
             raise ValueError(

@@ -26,8 +26,11 @@ def read_cameras(path: Path, synchronised: bool = False, tolerance: float = 2.0)
           door: [[0.01, 0, -3], [0, 0.02, -4], [0, 0.001, 1]]
           hall: [[0.02, 0, -5], [0, 0.03, -2], [0, 0.002, 1]]
         apart: 1.5                                 # metres; who stands further apart is two people
+        groups:                                    # nobody is in cameras of two groups
+          north: [door, hall]
+          south: [yard]
 
-    Each part may be left out, but not ``travel`` and ``ground`` both.
+    Each part may be left out, but not ``travel``, ``ground`` and ``groups`` all.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -37,10 +40,12 @@ def read_cameras(path: Path, synchronised: bool = False, tolerance: float = 2.0)
         values: Any = read_yaml(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-    if not isinstance(values, dict) or not {"travel", "ground"} & values.keys():
-        raise ValueError(f"{path}: expected a list under travel, or homographies under ground")
-    if unknown := sorted(map(str, values.keys() - {"travel", "ground", "apart"})):
-        raise ValueError(f"{path}: {unknown[0]}: expected travel, ground and apart only")
+    if not isinstance(values, dict) or not {"travel", "ground", "groups"} & values.keys():
+        raise ValueError(
+            f"{path}: expected a list under travel, homographies under ground, or cameras under groups"
+        )
+    if unknown := sorted(map(str, values.keys() - {"travel", "ground", "apart", "groups"})):
+        raise ValueError(f"{path}: {unknown[0]}: expected travel, ground, apart and groups only")
     apart = values.get("apart", TravelTimes().apart)
     if isinstance(apart, bool) or not isinstance(apart, int | float) or not apart > 0:
         raise ValueError(f"{path}: apart: expected metres, got {str(apart)[:100]}")
@@ -50,6 +55,7 @@ def read_cameras(path: Path, synchronised: bool = False, tolerance: float = 2.0)
         tolerance,
         _ground(path, values.get("ground", {})),
         float(apart),
+        _groups(path, values.get("groups", {})),
     )
 
 
@@ -84,3 +90,16 @@ def _ground(path: Path, entries: Any) -> dict[str, Any]:
             raise ValueError(f"{path}: ground, {camera}: expected 3 x 3 numbers that can be inverted")
         found[str(camera)] = matrix
     return found
+
+
+def _groups(path: Path, entries: Any) -> dict[str, str]:
+    if not isinstance(entries, dict):
+        raise ValueError(f"{path}: expected lists of cameras under groups")
+    group_of: dict[str, str] = {}
+    for name, cameras in entries.items():
+        if not isinstance(cameras, list):
+            raise ValueError(f"{path}: groups, {name}: expected a list of cameras, got {str(cameras)[:100]}")
+        for camera in map(str, cameras):
+            if group_of.setdefault(camera, str(name)) != str(name):
+                raise ValueError(f"{path}: groups: {camera} is in {group_of[camera]} and in {name}")
+    return group_of

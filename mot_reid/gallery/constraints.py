@@ -38,6 +38,7 @@ class TravelTimes:
         tolerance: seconds by which clocks may be off.
         homographies: ``(3, 3)`` by camera, from its picture, pixels, to a ground that all share, metres.
         apart: metres up to which two places on that ground can be one person's.
+        groups: a name by camera; nobody is in cameras of two groups. Cameras left out are a group, too.
     """
 
     between: Mapping[tuple[str, str], Travel] = field(default_factory=dict)
@@ -45,6 +46,7 @@ class TravelTimes:
     tolerance: float = 2.0
     homographies: Mapping[str, Floats] = field(default_factory=dict)
     apart: float = 1.5
+    groups: Mapping[str, str] = field(default_factory=dict)
 
     def start_of(self, epoch: Floats) -> Floats:
         """Seconds ``(N,)`` on one clock at each source's start; NaN where that is not known."""

@@ -122,23 +122,62 @@ def identify_records(
     chosen, known = settings or IdentifySettings(), times or TravelTimes()
     table = table if said is None else said.table
     barred, joined = _constraints(store, table, corrections, known)
-    embeddings = store.means() if said is None else said.embeddings
     if said is not None:
         barred = np.unique(np.concatenate([barred, said.barred]), axis=0)
         joined = np.concatenate([joined, said.joined])
-    evidence = pair_evidence(embeddings, table.camera, barred, calibration, chosen)
-    if chosen.travel:
-        base = known.start_of(table.epoch)
-        begin, end = base + table.start, base + table.end
-        evidence = with_travel(evidence, table.camera, begin, end, barred)
-    linked = identify(evidence, len(table), barred, joined, chosen, np.sqrt(table.boxes.astype(np.float64)))
-    numbers = _numbered(linked, table, before)
+    labels, probability = np.zeros(len(table), np.intp), np.ones(len(table))
+    for rows in _groups(table, known):
+        if said is not None:
+            embeddings = said.embeddings[rows]
+        else:
+            embeddings = store.means() if len(rows) == len(table) else store.means(rows)
+        parts = table[rows], embeddings, _within(barred, rows, len(table)), _within(joined, rows, len(table))
+        linked = _linked(*parts, calibration, known, chosen)
+        labels[rows], probability[rows] = labels.max(initial=0) + 1 + linked.labels, linked.probability
+    for first, second in joined.tolist():  # what somebody says of two groups holds, too
+        labels[labels == labels[second]] = labels[first]
+    numbers = _numbered(np.unique(labels, return_inverse=True)[1], table, before)
     names = {} if said is None else _names(numbers, said.names)
     spoken_of = np.isin(table.record.astype(str), [name for pair in corrections for name in pair])
     sure = _sure(table, numbers) | spoken_of | np.isin(numbers, list(names))
     if said is not None:
         sure[np.concatenate([said.joined.ravel(), said.barred.ravel()])] = True
-    return Identities(table, numbers, linked.probability, sure, names)
+    return Identities(table, numbers, probability, sure, names)
+
+
+def _groups(table: RecordTable, known: TravelTimes) -> list[NDArray[np.intp]]:
+    """The rows of each group of cameras; all of them where nothing is said of groups."""
+    if not known.groups or not len(table):
+        return [np.arange(len(table))] if len(table) else []
+    names = np.array([known.groups.get(camera, "") for camera in table.camera.tolist()], object)
+    return [np.flatnonzero(names == name) for name in sorted(set(names.tolist()))]
+
+
+def _within(pairs: Pairs, rows: NDArray[np.intp], count: int) -> Pairs:
+    """Those pairs ``(P, 2)`` of ``count`` rows that are both among ``rows``, as places in it."""
+    place = np.full(count, -1, np.intp)
+    place[rows] = np.arange(len(rows))
+    found = place[pairs]
+    return found[(found >= 0).all(axis=1)]
+
+
+def _linked(
+    table: RecordTable,
+    embeddings: NDArray[np.float32],
+    barred: Pairs,
+    joined: Pairs,
+    calibration: Calibration,
+    known: TravelTimes,
+    chosen: IdentifySettings,
+) -> Linked:
+    """Links the records of one group."""
+    evidence = pair_evidence(embeddings, table.camera, barred, calibration, chosen)
+    if chosen.travel:
+        base = known.start_of(table.epoch)
+        begin, end = base + table.start, base + table.end
+        evidence = with_travel(evidence, table.camera, begin, end, barred)
+    weights = np.sqrt(table.boxes.astype(np.float64))
+    return identify(evidence, len(table), barred, joined, chosen, weights)
 
 
 def _names(numbers: NDArray[np.int64], names: NDArray[np.object_]) -> dict[int, str]:
@@ -192,12 +231,12 @@ def _too_far(store: Store, table: RecordTable, times: TravelTimes) -> Pairs:
     return here[too_far(table.camera[here], paths, base, times.homographies, times.apart, times.tolerance)]
 
 
-def _numbered(linked: Linked, table: RecordTable, before: dict[str, int]) -> NDArray[np.int64]:
+def _numbered(labels: NDArray[np.intp], table: RecordTable, before: dict[str, int]) -> NDArray[np.int64]:
     """Numbers from 1; old ones are given once each, to the identity with most of their boxes."""
     known = [before.get(name, before.get(name.partition("#")[0], 0)) for name in table.record.tolist()]
     old = np.array(known, np.int64)
     votes: dict[tuple[int, int], int] = {}
-    for label, number, boxes in zip(linked.labels.tolist(), old.tolist(), table.boxes.tolist(), strict=True):
+    for label, number, boxes in zip(labels.tolist(), old.tolist(), table.boxes.tolist(), strict=True):
         if number:
             votes[(label, number)] = votes.get((label, number), 0) + boxes
     given: dict[int, int] = {}
@@ -205,7 +244,7 @@ def _numbered(linked: Linked, table: RecordTable, before: dict[str, int]) -> NDA
         if label not in given and number not in given.values():
             given[label] = number
     free = max([0, *before.values()]) + 1
-    for label in range(int(linked.labels.max(initial=-1)) + 1):
+    for label in range(int(labels.max(initial=-1)) + 1):
         if label not in given:
             given[label], free = free, free + 1
-    return np.array([given[label] for label in linked.labels.tolist()], np.int64)
+    return np.array([given[label] for label in labels.tolist()], np.int64)

@@ -22,6 +22,12 @@ def test_csv(tmp_path: Path) -> None:
     ]
 
 
+def test_groups(tmp_path: Path) -> None:
+    manifest = tmp_path / "list.csv"
+    manifest.write_text("source,camera,group\na.mp4,door,north\nb.mp4,door,north\nc.mp4,yard,\n")
+    assert [video.group for video in read_manifest(str(manifest))] == ["north", "north", ""]
+
+
 def test_json_lines(tmp_path: Path) -> None:
     manifest = tmp_path / "list.jsonl"
     manifest.write_text('{"source": "s3://bucket/x/a.mp4"}\n\n{"source": "b.mp4", "camera": "hall"}\n')
@@ -41,6 +47,7 @@ def test_json_lines(tmp_path: Path) -> None:
         ("a.csv", "source\n", "no video in it"),
         ("a.csv", "source,name\n,x\n", "line 2: no source"),
         ("a.csv", "source\nx/a.mp4\ny/a.mp4\n", "would both be called a"),
+        ("a.csv", "source,camera,group\na.mp4,x,n\nb.mp4,x,s\n", "camera x is in group 'n' and in 's'"),
         ("a.jsonl", "{}\n", "line 1: no source"),
         ("a.jsonl", "[1]\n", "line 1: expected an object"),
         ("a.jsonl", "{'source'}\n", "line 1: not JSON"),

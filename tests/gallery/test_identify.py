@@ -96,6 +96,36 @@ def test_what_is_said_is_obeyed_and_kept(tmp_path: Path) -> None:
     assert len(set(last.numbers[last.table.track_id == 1])) == 1
 
 
+def test_nobody_is_in_cameras_of_two_groups(tmp_path: Path) -> None:
+    """Cameras a and b are one group, c another one, and d, of which nothing is said, a third."""
+    gallery = gallery_of(people(8, per_person=4), tmp_path)
+    groups = TravelTimes(groups={"a": "north", "b": "north", "c": "south"})
+    found = gallery.identify(times=groups)
+    number = dict(zip(found.table.labels(), found.numbers.tolist(), strict=True))
+    for person in range(1, 9):
+        assert number[f"a:{person}"] == number[f"b:{person}"]
+        assert len({number[f"{camera}:{person}"] for camera in "acd"}) == 3
+    assert len(np.unique(found.numbers)) == 24
+    record = dict(zip(found.table.labels(), found.table.record, strict=True))
+    gallery.say("one", record["a:1"], record["c:1"])
+    again = gallery.identify(times=groups)
+    told = dict(zip(again.table.labels(), again.numbers.tolist(), strict=True))
+    assert told["a:1"] == told["b:1"] == told["c:1"] != told["d:1"]
+    assert len(np.unique(again.numbers)) == 23
+    assert len(np.unique(gallery.identify().numbers)) <= 8
+
+
+def test_groups_are_those_of_galleries_apart(tmp_path: Path) -> None:
+    records = people(12, per_person=2)
+    (tmp_path / "apart").mkdir()
+    apart = gallery_of([record for record in records if record.camera == "a"], tmp_path / "apart").identify()
+    both = gallery_of(records, tmp_path).identify(times=TravelTimes(groups={"a": "north", "b": "south"}))
+    own = both.table.camera == "a"
+    _, expected = np.unique(apart.numbers, return_inverse=True)
+    _, got = np.unique(both.numbers[own], return_inverse=True)
+    assert len(set(zip(got.tolist(), expected.tolist(), strict=True))) == len(set(expected.tolist()))
+
+
 def test_numbers_stay(tmp_path: Path) -> None:
     records = people(5)
     gallery = gallery_of(records[5:], tmp_path)
@@ -143,6 +173,8 @@ def test_cameras_file(tmp_path: Path) -> None:
     read = read_cameras(path)
     np.testing.assert_array_equal(read.homographies["door"], np.diag([1.0, 2.0, 1.0]))
     assert (read.apart, read.between) == (2.0, {})
+    path.write_text("groups: {north: [door, hall], south: [yard]}\n")
+    assert read_cameras(path).groups == {"door": "north", "hall": "north", "yard": "south"}
 
 
 @pytest.mark.parametrize(
@@ -153,9 +185,12 @@ def test_cameras_file(tmp_path: Path) -> None:
         ("ground: {door: [[1, 0, 0], [0, 0, 0], [0, 0, 1]]}\n", "ground, door: expected 3 x 3 numbers"),
         ("ground: {door: [1, 2]}\n", "ground, door: expected 3 x 3 numbers"),
         ("ground: [door]\n", "expected cameras under ground"),
-        ("apart: 1\n", "expected a list under travel, or homographies under ground"),
+        ("apart: 1\n", "expected a list under travel, homographies under ground, or cameras under groups"),
         ("travel: []\napart: no\n", "apart: expected metres"),
-        ("travel: []\nfloor: 1\n", "floor: expected travel, ground and apart only"),
+        ("travel: []\nfloor: 1\n", "floor: expected travel, ground, apart and groups only"),
+        ("groups: [door]\n", "expected lists of cameras under groups"),
+        ("groups: {north: door}\n", "groups, north: expected a list of cameras"),
+        ("groups: {north: [door], south: [door]}\n", "groups: door is in north and in south"),
         ("travel: [\n", "not a YAML file"),
     ],
 )
