@@ -1,13 +1,15 @@
 """An hour of tracks on the page: how long until it is usable, how fast it seeks, what the server takes.
 
     python benchmarks/page.py [--frames 100000] [--people 50]
+    python benchmarks/page.py --video hour.mp4
 
 Makes tracks of that many frames with that many people in each (every track lasts about 1,500 frames), as
 Parquet and as MOTChallenge's text, serves them, and opens the page in Chromium, which must be there with its
 driver: the first visit, the next one, and one to a server that was started again. Then 40 seeks, half of them
-to near frames, half to anywhere, and corrections. Times are the browser's own (wall), with the server's
-processor time beside them. Last, the report of that hour: with MOT_REID_DATA its pictures are those of
-ADL-Rundle-6, 1080p, again and again.
+to near frames, half to anywhere, corrections, and the export as CSV. Times are the browser's own (wall), with
+the server's processor time beside them. Last, the report of that hour: with MOT_REID_DATA its pictures are
+those of ADL-Rundle-6, 1080p, again and again. With --video only how long a video's first frame takes, and
+until it is read through.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +31,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import csv as arrow_csv
 from selenium import webdriver
+
+from mot_reid.app.frames import FrameReader
 
 PROGRAM = "from mot_reid.cli import main; main()"
 
@@ -173,8 +178,37 @@ def look(browser: webdriver.Chrome, run: Path, frames: int, what: str) -> None:
             used = spent(server.process.pid) - before
             print(f"{name}: {took:.2f} s (server: {used:.2f} s of processor)")
         print(f"server: {memory(server.process.pid)}", flush=True)
+        before, start = spent(server.process.pid), time.perf_counter()
+        size = exported(server.address, run)
+        took, used = time.perf_counter() - start, spent(server.process.pid) - before
+        print(f"export as CSV, {size / 1e6:.0f} MB: {took:.1f} s (server: {used:.1f} s of processor)")
+        print(f"server: {memory(server.process.pid)}", flush=True)
     finally:
         server.stop()
+
+
+def exported(address: str, run: Path) -> int:
+    """Exports the corrected tracks as CSV; bytes of the file."""
+    place = f"{address}api/runs/r0/export"
+    told, data = {"working": "tracks.csv"}, json.dumps({"formats": ["csv"]}).encode()
+    while told["working"]:
+        request = urllib.request.Request(place, data, {"content-type": "application/json"} if data else {})
+        with urllib.request.urlopen(request) as answer:
+            told = json.load(answer)
+        data = None
+        time.sleep(0.3)
+    assert not told["failed"], told
+    return (run / "corrected" / "tracks.csv").stat().st_size
+
+
+def first_and_last(video: Path) -> None:
+    """How soon a video's frames can be shown."""
+    start = time.perf_counter()
+    reader = FrameReader(video)
+    reader.image(1)
+    print(f"first frame after {time.perf_counter() - start:.2f} s")
+    reader.wait()
+    print(f"read through after {time.perf_counter() - start:.2f} s ({video.stat().st_size / 1e9:.1f} GB)")
 
 
 def with_pictures(run: Path, frames: int, data: Path) -> None:
@@ -207,7 +241,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--frames", type=int, default=100_000)
     parser.add_argument("--people", type=int, default=50)
+    parser.add_argument("--video", type=Path, help="time the frames of this video, and nothing else")
     chosen = parser.parse_args()
+    if chosen.video:
+        first_and_last(chosen.video)
+        return
     browser = open_browser()
     try:
         for text in (False, True):

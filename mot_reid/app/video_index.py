@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ __all__ = ["StillReading", "VideoIndex"]
 
 _EVERY = 0.1  # seconds, or so many packets at first, after which what is known is told
 _FIRST = 64
+_AT_FIRST = 2.0  # seconds
 _MOST_FAILURES = 1000  # of reading the file
 
 
@@ -41,7 +43,8 @@ class VideoIndex:
     """The time stamps of a video's frames in the order of display; frame n has the n-th.
 
     They are those of the packets, for which nothing is decoded; what an edit list leaves out does not count.
-    Those up to where the thread has come are known for certain: no packet is shown before it is decoded.
+    Those up to where the thread has come are known for certain: no packet is shown before it is decoded. An
+    MP4 whose own index has all frames at one interval is not read through.
 
     Args:
         path: the video.
@@ -67,6 +70,8 @@ class VideoIndex:
             StillReading: the thread has not come so far.
         """
         with self._news:
+            # The first frames are known at once: whoever asks at the very beginning waits for them.
+            self._news.wait_for(lambda: len(self._stamps) or self._total is not None, _AT_FIRST)
             if number < 1 or (self._total is not None and number > self._total):
                 return None
             if self.counted:
@@ -129,8 +134,26 @@ class VideoIndex:
             now = time.monotonic()
             if packet.dts is not None and (count == _FIRST or now > told + _EVERY):
                 pending, told = self._tell(pending, packet.dts, (packet.pos or 0) / size), now
+            if count == _FIRST and self._is_even(container, stream):
+                return
         self._tell(pending, np.iinfo(np.int64).max, 1.0)
         self._total = count
+
+    def _is_even(self, container: InputContainer, stream: VideoStream) -> bool:
+        """Takes all frames to be at one interval, if an MP4's index has them so and the first ones are."""
+        if self.counted or "mp4" not in container.format.name or not stream.frames:
+            return False
+        entries = list(stream.index_entries)
+        steps = {later.timestamp - earlier.timestamp for earlier, later in pairwise(entries)}
+        if len(entries) != stream.frames or len(steps) != 1 or len(self._stamps) < _FIRST // 2:
+            return False
+        count = sum(not entry.is_discard for entry in entries)
+        stamps = self._stamps[0] + steps.pop() * np.arange(count, dtype=np.int64)
+        if (stamps[: len(self._stamps)] != self._stamps).any():
+            return False
+        with self._news:
+            self._stamps, self._total, self._share = stamps, count, 1.0
+        return True
 
     def _tell(self, pending: list[int], decoded: int, share: float) -> list[int]:
         """Adds the stamps up to that of decoding to those that are known; gives the others."""
@@ -139,4 +162,5 @@ class VideoIndex:
         with self._news:
             self._stamps = np.concatenate([self._stamps, found[:certain]])
             self._share = share
+            self._news.notify_all()
         return found[certain:].tolist()

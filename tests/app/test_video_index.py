@@ -34,6 +34,25 @@ def video(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def unindexed(video: Path) -> Path:
+    """The same in a file without an index of its frames."""
+    path = video.with_suffix(".mkv")
+    rewrite(video, path, lambda stamp: stamp)
+    return path
+
+
+def rewrite(video: Path, path: Path, moved: Callable[[int], int], **options: str) -> None:
+    """Puts a video's packets into another file, with other time stamps."""
+    with av.open(str(video)) as source, av.open(str(path), "w", options=options) as made:
+        stream = source.streams.video[0]
+        own = made.add_stream_from_template(stream)
+        for packet in source.demux(stream):
+            if packet.pts is not None and packet.dts is not None:
+                packet.stream, packet.pts, packet.dts = own, moved(packet.pts), moved(packet.dts)
+                made.mux(packet)
+
+
+@pytest.fixture
 def far(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """Until it is set nobody reads on behind the 40th packet."""
     gate, count = threading.Event(), 0
@@ -56,8 +75,8 @@ def grey(reader: FrameReader, number: int) -> float:
     return float(image.mean())
 
 
-def test_what_is_read_is_shown_and_the_rest_is_told(video: Path, far: threading.Event) -> None:
-    reader = FrameReader(video)
+def test_what_is_read_is_shown_and_the_rest_is_told(unindexed: Path, far: threading.Event) -> None:
+    reader = FrameReader(unindexed)
     told: list[StillReading] = []
     while not told or told[-1].share == 0:
         try:
@@ -76,19 +95,9 @@ def test_what_is_read_is_shown_and_the_rest_is_told(video: Path, far: threading.
 def test_what_an_edit_list_leaves_out_has_no_number(video: Path, tmp_path: Path) -> None:
     """As phones write it when a video is trimmed."""
     trimmed = tmp_path / "trimmed.mp4"
-    with (
-        av.open(str(video)) as source,
-        av.open(str(trimmed), "w", options={"avoid_negative_ts": "disabled", "use_editlist": "1"}) as made,
-    ):
-        stream = source.streams.video[0]
-        own = made.add_stream_from_template(stream)
-        packets = [packet for packet in source.demux(stream) if packet.size]
-        stamps = sorted(packet.pts for packet in packets if packet.pts is not None)
-        for packet in packets:
-            assert packet.pts is not None
-            assert packet.dts is not None
-            packet.stream, packet.pts, packet.dts = own, packet.pts - stamps[10], packet.dts - stamps[10]
-            made.mux(packet)
+    with av.open(str(video)) as source:
+        stamps = sorted(packet.pts for packet in source.demux(video=0) if packet.pts is not None)
+    rewrite(video, trimmed, lambda stamp: stamp - stamps[10], avoid_negative_ts="disabled", use_editlist="1")
     with open_source(trimmed) as frames:
         tracked = {frame.number: float(frame.image.mean()) for frame in frames}
     reader = FrameReader(trimmed)
@@ -99,10 +108,30 @@ def test_what_an_edit_list_leaves_out_has_no_number(video: Path, tmp_path: Path)
     reader.close()
 
 
-def test_the_page_goes_on_while_the_video_is_read(
-    browser: Any, video: Path, far: threading.Event, tmp_path: Path, serve: Callable[[Any], str]
+@pytest.mark.parametrize("even", [True, False])
+def test_a_file_with_an_index_need_not_be_read_through_where_its_rate_is_one(
+    video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, even: bool
 ) -> None:
-    run = runs_in([make_run(tmp_path / "yard")], {"yard": video})[0]
+    place, read = tmp_path / "other.mp4", 0
+
+    def count(*_: object) -> None:
+        nonlocal read
+        read += 1
+
+    rewrite(video, place, lambda stamp: stamp if even else stamp + max(stamp - 150_000, 0) // 2)
+    monkeypatch.setattr(video_index, "restamp", count)
+    reader = FrameReader(place)
+    reader.wait()
+    assert read == (64 if even else 120)
+    assert {n: round(grey(reader, n) / 2) for n in (1, 43, 100, 120)} == {n: n for n in (1, 43, 100, 120)}
+    assert reader.image(121) is None
+    reader.close()
+
+
+def test_the_page_goes_on_while_the_video_is_read(
+    browser: Any, unindexed: Path, far: threading.Event, tmp_path: Path, serve: Callable[[Any], str]
+) -> None:
+    run = runs_in([make_run(tmp_path / "yard")], {"yard": unindexed})[0]
     run.correct({"kind": "split", "id": 1, "frame": 50})  # the third is seen late only
     app = make_app([run])
     shown = Page(browser, serve(app), 400)

@@ -8,9 +8,9 @@ const LIKELY = 0.5;
 
 // A picture that did not come: there is none, or its video is still read through.
 async function again(image) {
-  const { status } = await fetch(image.src).catch(() => ({}));
-  if (status !== 202) image.remove();
-  else setTimeout(() => { if (image.isConnected) image.src = `${image.src}&`; }, 1000);
+  const answer = await fetch(image.src).catch(() => ({ ok: false }));
+  if (!answer.ok) image.remove();
+  else setTimeout(() => { if (image.isConnected) image.src = `${image.src}&`; }, answer.status === 202 ? 1000 : 0);
 }
 
 export class People {
