@@ -139,7 +139,7 @@ def theirs(
         for place, area in enumerate(areas):
             held = set(now.ids[area.trigger(found)].tolist()) if len(now) else set()
             entries[place] += [
-                (frame, frame - left[place].get(track, -frame) < fps) for track in held - inside[place]
+                (frame, frame - left[place].get(track, -1000) < fps) for track in held - inside[place]
             ]
             gone = inside[place] - set(now.ids.tolist())  # not seen in this frame: still where they were
             left[place] |= dict.fromkeys(inside[place] - held - gone, frame)
@@ -148,7 +148,7 @@ def theirs(
 
 
 def right(found: Moments, truth: Moments, fps: float) -> list[bool]:
-    """The entries counted that are within a second of a true one into the same zone, one to one: just left?"""
+    """Whether just left, of each entry counted within a second of a true one into the zone, one to one."""
     hits = []
     for mine, true in zip(found, truth, strict=True):
         open_ones = sorted(frame for frame, _ in true)
