@@ -64,14 +64,14 @@ class unchanged_on_failure:
     """
 
     def __init__(self, *parts: Restorable | None) -> None:
-        self._parts = [part for part in parts if part is not None]
+        self._parts = parts
 
     def __enter__(self) -> None:
-        self._saved = [part.saved() for part in self._parts]
+        self._saved = [(part, part.saved()) for part in self._parts if part is not None]
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is not None:
-            for part, saved in zip(self._parts, self._saved, strict=True):
+            for part, saved in self._saved:
                 part.restore(saved)

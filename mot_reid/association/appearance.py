@@ -31,6 +31,7 @@ class AppearanceDistances:
             come one after the other.
 
     Attributes:
+        mean: the same.
         vectors: ``embeddings``.
         known: the same.
         places: likewise.
@@ -48,7 +49,7 @@ class AppearanceDistances:
         self.vectors: Vectors = np.ascontiguousarray(embeddings, np.float32)
         self.known = known
         self.places: Rows = known.cumsum() - 1 if places is None else places
-        self._tracks, self._remembered = tracks, remembered
+        self.mean, self._tracks, self._remembered = mean, tracks, remembered
         # (a - u)(b - u) = ab - au - bu + uu: the embeddings themselves need not be copied.
         self._along_tracks, self._along_detections = tracks @ mean, self.vectors @ mean
         self._rest = float(mean @ mean)
@@ -62,17 +63,11 @@ class AppearanceDistances:
 
         Where one of the two has no embedding, the distance is nan.
         """
-        known = self.known[detections] & self._remembered[tracks]
-        if known.all():
-            return self._of_known(tracks, detections)
-        distances = np.full(len(tracks), np.nan, np.float32)
-        distances[known] = self._of_known(tracks[known], detections[known])
-        return distances
-
-    def _of_known(self, tracks: Rows, detections: Rows) -> Vectors:
+        known = self._remembered, self.known
         along = self._along_tracks, self._along_detections
-        places = self.places[detections]
-        return kernels.pair_distances(self._tracks, self.vectors, tracks, places, *along, self._rest)
+        return kernels.looks_apart(
+            *(self._tracks, self.vectors, tracks, detections, self.places), *known, *along, self._rest
+        )
 
     def each_with_each(self, tracks: Rows, detections: Rows) -> Vectors:
         """Gives the distances ``(R, C)`` of tracklets ``(R,)`` from detections ``(C,)``, all known."""

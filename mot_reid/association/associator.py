@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import ParamSpec, TypeVar
+from typing import TypeVar, TypeVarTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from mot_reid.association.clock import Clock
 from mot_reid.association.crowding import best_of_each_spot
 from mot_reid.association.innovations import Innovations
 from mot_reid.association.presets import CASCADES, RULES
-from mot_reid.association.reentry import IdChange, Returns, nearest_others, recognise
+from mot_reid.association.reentry import IdChange, Returns
 from mot_reid.association.rhythm import DetectorRhythm
 from mot_reid.association.rules import Rules
 from mot_reid.association.scene_shift import GOES_ON, scene_shift
@@ -38,13 +38,13 @@ Indices = NDArray[np.intp]
 Embed = Callable[[Indices], NDArray[np.float32]]
 """Asks for the embeddings ``(K, D)``, L2-normalised, of the detections with these row numbers ``(K,)``."""
 
-Given = ParamSpec("Given")
+Given = TypeVarTuple("Given")
 Result = TypeVar("Result")
 
 
-def _untimed(name: str, part: Callable[Given, Result], *given: Given.args, **named: Given.kwargs) -> Result:
+def _untimed(name: str, part: Callable[[*Given], Result], *given: *Given) -> Result:
     """Does one part of a frame."""
-    return part(*given, **named)
+    return part(*given)
 
 
 class Associator(KeepsAttributes):
@@ -96,6 +96,7 @@ class Associator(KeepsAttributes):
         self._innovations = Innovations()
         self.id_changes: list[IdChange] = []
         self._number, self._camera_moved = 0, -math.inf
+        self._noise_interval, self._noise = 0.0, self.motion
         self.embeddable = self.embedded = self.left_out = 0
 
     def step(
@@ -134,7 +135,10 @@ class Associator(KeepsAttributes):
             looked = detections is not None and self._rhythm.looked(len(detections))
             self._number += 1
             self._clock.advance(time, looked=looked)
-            motion = kalman.at_interval(self.motion, self._clock.interval)
+            if self._clock.interval != self._noise_interval:
+                self._noise_interval = self._clock.interval
+                self._noise = kalman.at_interval(self.motion, self._noise_interval)
+            motion = self._noise
             if detections is None or not looked:
                 self.id_changes = []
                 tracks = run("report", self._coast, affine, motion)
@@ -143,7 +147,9 @@ class Associator(KeepsAttributes):
         run("update", lifecycle.update, frame, motion, self._returns, self._innovations)
         run("start", lifecycle.start, frame, motion)
         run("confirm", lifecycle.confirm, frame)
-        self.id_changes = run("return", self._returned, frame) if frame.gates_after is not None else []
+        self.id_changes = (
+            run("return", self._returns.corrected, frame) if frame.gates_after is not None else []
+        )
         tracks = run("report", lifecycle.report, frame, self._innovations)
         run("retire", lifecycle.retire, frame)
         return tracks
@@ -178,13 +184,11 @@ class Associator(KeepsAttributes):
             run(stage.name, stage.match, frame)
         return frame
 
-    def _timed(
-        self, name: str, part: Callable[Given, Result], *given: Given.args, **named: Given.kwargs
-    ) -> Result:
+    def _timed(self, name: str, part: Callable[[*Given], Result], *given: *Given) -> Result:
         """Does one part of a frame, and times it."""
         assert self._stopwatch is not None
         with self._stopwatch(name):
-            return part(*given, **named)
+            return part(*given)
 
     def _frame_state(
         self,
@@ -272,16 +276,10 @@ class Associator(KeepsAttributes):
 
     def _levels(self, scores: NDArray[np.floating]) -> NDArray[np.floating]:
         """The scores ``(N,)``, stretched if the detector is modest and the method asks for it."""
-        if self._rules.plain_scores:
+        if self._rules.plain_scores or self._usual_score.is_plain:
             return scores
         self._usual_score = self._usual_score.with_lowest(scores)
         return self._usual_score.levels(scores)
-
-    def _returned(self, frame: FrameState) -> list[IdChange]:
-        """Learns from this frame who is who, and corrects what was wrong of it until now."""
-        returns = self._returns
-        returns.neighbours = returns.neighbours.after(nearest_others(frame))
-        return returns.judge(frame) + recognise(frame, returns)
 
     def _overlapping(
         self, xyxy: NDArray[np.float64], classes: NDArray[np.int64]

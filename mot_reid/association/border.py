@@ -31,9 +31,11 @@ class ImageBorder(KeepsAttributes):
 
     def extend(self, xyxy: Array) -> None:
         """Takes in where the boxes ``(N, 4)`` of one frame end."""
-        if len(xyxy) and any(
-            end >= inside for end, inside in zip(kernels.ends(xyxy), self._inside, strict=True)
-        ):
+        if not len(xyxy):
+            return
+        left, top, right, bottom = kernels.ends(xyxy)
+        inside = self._inside
+        if left >= inside[0] or top >= inside[1] or right >= inside[2] or bottom >= inside[3]:
             self._furthest, self._touches, self.xyxy = kernels.extended(self._furthest, self._touches, xyxy)
             self._known = bool(np.isfinite(self.xyxy).any())
             self._inside = tuple((self._furthest - SAME_PIXEL).tolist())

@@ -10,11 +10,12 @@ __all__ = [
     "alike",
     "close_to_track",
     "confident",
-    "confident_far_apart",
     "confirmed",
     "confirmed_lately",
     "confirmed_of_known_appearance",
     "embedded",
+    "far_apart",
+    "known_appearance",
     "near",
     "near_reach",
     "no_stranger",
@@ -48,22 +49,35 @@ _LEAST_REACH = 0.1
 _STRANGE = 0.85
 
 
+# In which frames.
+
+
+def far_apart(frame: FrameState) -> bool:
+    """Tells whether looks are so far apart in time that boxes need not overlap."""
+    return near_reach(frame) >= _LEAST_REACH
+
+
+def known_appearance(frame: FrameState) -> bool:
+    """Tells whether the appearance of any detection is known."""
+    return frame.appearance is not None
+
+
 # Which tracklets (T,).
 
 
 def confirmed(frame: FrameState) -> Mask:
     """Selects the tracklets that were confirmed once and are not gone for too long for overlap to count."""
-    return ~frame.tentative & frame.within(frame.settings.lifecycle.lost_time)
+    return frame.settled & frame.within(frame.settings.lifecycle.lost_time)
 
 
 def confirmed_lately(frame: FrameState) -> Mask:
     """Selects those that were seen a moment ago."""
-    return ~frame.tentative & frame.within(frame.settings.weak.lost_time)
+    return frame.settled & frame.within(frame.settings.weak.lost_time)
 
 
 def confirmed_of_known_appearance(frame: FrameState) -> Mask:
     """Selects those with an embedding, as long as appearance may bring them back."""
-    known: Mask = ~frame.tentative & frame.tracklets.rows["has_embedding"]
+    known: Mask = frame.settled & frame.tracklets.rows["has_embedding"]
     longest = frame.settings.revive.lost_time * (1.0 if frame.settings.reentry == "new" else LONGER)
     return known & frame.within(longest)
 
@@ -79,11 +93,6 @@ def tentative(frame: FrameState) -> Mask:
 def confident(frame: FrameState) -> Mask:
     """Selects the detections with a score that is high for this detector."""
     return frame.confident
-
-
-def confident_far_apart(frame: FrameState) -> Mask:
-    """Selects them where looks are so far apart in time that boxes need not overlap; else none."""
-    return frame.confident if near_reach(frame) >= _LEAST_REACH else np.zeros(len(frame.confident), bool)
 
 
 def weak(frame: FrameState) -> Mask:
@@ -195,8 +204,8 @@ def no_stranger(frame: FrameState, pairs: Pairs) -> Mask:
         anybody.fill(True)
         return anybody
     settings = frame.settings
-    strange = pairs.distances >= settings.confident.appearance_gate
-    return ~(strange & (pairs.overlaps < settings.confident.stranger_iou))
+    gates = settings.confident.appearance_gate, settings.confident.stranger_iou
+    return ~kernels.strangers(pairs.distances, pairs.overlaps, *gates)
 
 
 def not_strange(frame: FrameState, pairs: Pairs) -> Mask:

@@ -22,11 +22,12 @@ from mot_reid.association.candidates import (
     alike,
     close_to_track,
     confident,
-    confident_far_apart,
     confirmed,
     confirmed_lately,
     confirmed_of_known_appearance,
     embedded,
+    far_apart,
+    known_appearance,
     near,
     no_stranger,
     not_strange,
@@ -45,9 +46,20 @@ from mot_reid.association.costs import (
 )
 from mot_reid.association.state import FrameState, Pairs
 
-__all__ = ["CASCADE", "Candidates", "Cost", "Gate", "Selector", "Stage", "checked_cascade", "with_terms"]
+__all__ = [
+    "CASCADE",
+    "Candidates",
+    "Condition",
+    "Cost",
+    "Gate",
+    "Selector",
+    "Stage",
+    "checked_cascade",
+    "with_terms",
+]
 
 Mask = NDArray[np.bool_]
+Condition = Callable[[FrameState], bool]
 Selector = Callable[[FrameState], Mask]
 Candidates = Callable[[FrameState, Mask, Mask], Pairs]
 Gate = Callable[[FrameState, Pairs], Mask]
@@ -61,6 +73,8 @@ _OURS = frozenset[object](
         *(iou_cost, fused_cost, lost_age_cost, appearance_cost, near_cost),
     ]
 )
+# Where appearance is not known, these let all pairs pass.
+_OF_APPEARANCE = frozenset[object]((no_stranger, not_strange))
 
 
 @dataclass(frozen=True)
@@ -74,6 +88,7 @@ class Stage:
         gates: a pair must pass all of them, one after the other.
         costs: what a pair costs is the sum of these; pairs that cost 1 or more are not made.
         candidates: the pairs to begin with, of the tracklets and detections given.
+        when: the frames in which the stage has its turn; None for all.
         asks: whether the embedder is asked before this stage, for the detections that are worth it here. The
             first such stage of a cascade asks.
         revives: whether a match brings back a track that was out of sight: its motion starts anew, and how
@@ -86,6 +101,7 @@ class Stage:
     gates: tuple[Gate, ...]
     costs: tuple[Cost, ...]
     candidates: Candidates = overlapping
+    when: Condition | None = None
     asks: bool = False
     revives: bool = False
 
@@ -95,6 +111,8 @@ class Stage:
         Raises:
             ValueError: a gate does not give one bool for each pair.
         """
+        if self.when is not None and not self.when(frame):
+            return Pairs.none(frame)
         detections = self.detections(frame) & frame.free_detections
         if not np.count_nonzero(detections):
             return Pairs.none(frame)
@@ -106,6 +124,8 @@ class Stage:
         for gate in self.gates:
             if not count:
                 break
+            if frame.appearance is None and gate in _OF_APPEARANCE:
+                continue
             passed = gate(frame, pairs)
             if gate not in _OURS and (getattr(passed, "shape", None) != (count,) or passed.dtype != bool):
                 raise ValueError(_wrong(self, "gate", gate, f"({count},) bool", passed))
@@ -163,14 +183,16 @@ CASCADE = (
     ),
     Stage(
         "near",  # looks so far apart in time that boxes need not overlap
+        when=far_apart,
         tracks=confirmed,
-        detections=confident_far_apart,
+        detections=confident,
         candidates=near,
         gates=(not_strange,),
         costs=(near_cost,),
     ),
     Stage(
         "revive",  # out of sight, and found again elsewhere by appearance alone
+        when=known_appearance,
         tracks=confirmed_of_known_appearance,
         detections=embedded,
         candidates=within_reach,
@@ -188,8 +210,9 @@ CASCADE = (
     ),
     Stage(
         "tentative near",
+        when=far_apart,
         tracks=tentative,
-        detections=confident_far_apart,
+        detections=confident,
         candidates=near,
         gates=(not_strange,),
         costs=(near_cost,),

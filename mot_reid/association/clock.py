@@ -38,6 +38,7 @@ class Clock(KeepsAttributes):
         elapsed: seconds between the last two frames.
         since_look: seconds from the last frame but this one that was looked at to this one.
         looks: how many frames were looked at so far.
+        frames: how many usual frames the last gap was long; 1 for a regular source.
         rest: how many frames ago the last look but this one was; 1 where every frame is looked at.
     """
 
@@ -48,7 +49,7 @@ class Clock(KeepsAttributes):
         self._looked = True
         self.time = 0.0
         self.interval = self.elapsed = self.since_look = 1 / (fps or NOMINAL_RATE)
-        self.looks, self.rest = 0, 1
+        self.looks, self.rest, self.frames = 0, 1, 1.0
 
     def advance(self, time: float | None = None, *, looked: bool = True) -> None:
         """Goes on to the next frame.
@@ -77,13 +78,9 @@ class Clock(KeepsAttributes):
         self.rest = 1 if self._looked else self.rest + 1
         self._looked = looked
         self.looks += looked
-
-    @property
-    def frames(self) -> float:
-        """How many usual frames the last gap was long; 1 for a regular source."""
         frames = self.elapsed / self.interval
         whole = max(round(frames), 1)
-        return float(whole) if abs(frames - whole) <= _JITTER else frames
+        self.frames = float(whole) if abs(frames - whole) <= _JITTER else frames
 
 
 def checked_rate(fps: float) -> float:

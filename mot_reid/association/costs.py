@@ -40,8 +40,8 @@ def lost_age_cost(frame: FrameState, pairs: Pairs) -> Array:
     Where a lost track and one in view are candidates for the same detection, the longer loss is the weaker.
     """
     settings = frame.settings
-    a_second = np.float64(settings.confident.lost_cost / max(settings.lifecycle.lost_time, frame.interval))
-    return a_second * np.maximum(pairs.ages - frame.elapsed, 0)
+    a_second = settings.confident.lost_cost / max(settings.lifecycle.lost_time, frame.interval)
+    return kernels.lost_costs(frame.ages, pairs.tracks, frame.elapsed, a_second)
 
 
 def near_cost(frame: FrameState, pairs: Pairs) -> Array:

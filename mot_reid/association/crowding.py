@@ -9,6 +9,8 @@ sides, cannot be told apart. Of all classes together it is twice that.
 import numpy as np
 from numpy.typing import NDArray
 
+from mot_reid import kernels
+from mot_reid.kernels.constants import FURTHEST_CELL
 from mot_reid.structures import Detections
 
 __all__ = ["MOST_ON_A_SPOT", "best_of_each_spot"]
@@ -20,10 +22,6 @@ MOST_ON_A_SPOT = 100
 
 # Classes that may fill a spot: a detector can call one object by many names.
 _CLASSES_FULL = 2
-# Cells further out than this are one; no picture reaches there.
-_FURTHEST = 2.0**31
-# Stripes of different octaves are numbered so far apart, modulo so many; two that share a number do no harm.
-_SPREAD, _STRIPES = 1009, 4096
 
 
 def best_of_each_spot(detections: Detections, most: int = MOST_ON_A_SPOT) -> Rows | None:
@@ -42,14 +40,15 @@ def best_of_each_spot(detections: Detections, most: int = MOST_ON_A_SPOT) -> Row
     count = len(detections)
     if count <= most:
         return None
-    left, top, right, bottom = detections.xyxy.T.astype(np.float64)
+    xyxy = detections.xyxy.astype(np.float64)
+    # Every spot lies in one stripe of the picture: where no stripe holds too many, no spot does.
+    if kernels.fullest_stripe(xyxy) <= most:
+        return None
+    left, top, right, bottom = xyxy.T
     width, height = right - left, bottom - top
     octave = np.frexp(np.sqrt(width * height))[1].astype(np.int64)
     scale = np.ldexp(1.0, -octave)
     column = _cells((left + width / 2) * scale)
-    # Every spot lies in one stripe of the picture: where no stripe holds too many, no spot does.
-    if np.bincount((column + octave * _SPREAD) % _STRIPES).max() <= most:
-        return None
     row = _cells((top + height / 2) * scale)
     spots = np.column_stack([column, row, octave, detections.classes])
     stays = _best(np.arange(count), spots, detections.scores, most)
@@ -68,4 +67,4 @@ def _best(rows: Rows, spots: NDArray[np.int64], scores: NDArray[np.floating], mo
 
 def _cells(places: NDArray[np.float64]) -> NDArray[np.int64]:
     """The whole numbers ``(N,)`` below some coordinates, measured in cells."""
-    return np.maximum(np.minimum(np.floor(places), _FURTHEST), -_FURTHEST).astype(np.int64)
+    return np.maximum(np.minimum(np.floor(places), FURTHEST_CELL), -FURTHEST_CELL).astype(np.int64)

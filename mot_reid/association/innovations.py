@@ -54,8 +54,9 @@ class Innovations:
     @property
     def filter_shares(self) -> Array:
         """The filter's share ``(4,)`` of what to report of centre x, centre y, width and height."""
-        correlations = (
-            (product + _PRIOR * _PRIOR_SQUARES) / (square + _PRIOR_SQUARES)
-            for product, square in zip(*self._moments.tolist(), strict=True)
-        )  # four numbers: NumPy would take three times as long
-        return np.array([min(max(1 - _PER_CORRELATION * each, 0.0), _LARGEST_SHARE) for each in correlations])
+        shares = []  # of four numbers: NumPy would take three times as long
+        for product, square in zip(*self._moments.tolist(), strict=True):
+            correlation = (product + _PRIOR * _PRIOR_SQUARES) / (square + _PRIOR_SQUARES)
+            share = 1 - _PER_CORRELATION * correlation
+            shares.append(0.0 if share < 0 else _LARGEST_SHARE if share > _LARGEST_SHARE else share)
+        return np.array(shares)

@@ -1,5 +1,7 @@
 """The lifecycle of tracklets, once a frame's matches are made: update, start, confirm, report, retire."""
 
+from operator import itemgetter
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,13 +34,15 @@ _HIDDEN_COVER = 0.5
 # fewer than half were there (docs/notes/2026-11-29-association.md).
 _SEEN_PER_HIDDEN = 2
 # Columns that a detection changes, as `mot_reid.kernels.mark_seen` takes them.
-_SEEN = ("activated", "hits", "status", "drift", "carried", "score", "at_edge")
+_SEEN = itemgetter(
+    *("activated", "hits", "status", "drift", "carried", "score", "at_edge", "last_seen", "newcomers")
+)
 
 
 def update(frame: FrameState, motion: MotionConfig, returns: Returns, innovations: Innovations) -> None:
     """Moves the matched tracklets to where their detections are, and remembers how these look."""
     rows, states = frame.tracklets.rows, frame.tracklets.states
-    matched = (frame.detection_of != UNMATCHED).nonzero()[0]
+    matched = (~frame.free_tracks).nonzero()[0]
     if not matched.size:
         return
     chosen = frame.detection_of[matched]
@@ -55,10 +59,8 @@ def update(frame: FrameState, motion: MotionConfig, returns: Returns, innovation
     classes = frame.detections.classes
     if kernels.disputed(rows["class_id"], rows["votes"], matched, classes, chosen):
         vote(frame.tracklets, matched, classes[chosen], frame.detections.scores[chosen])
-    rows["last_seen"][matched] = frame.time
-    rows["newcomers"][matched] = frame.tracklets.given_ids
-    columns = tuple(rows[name] for name in _SEEN)
-    kernels.mark_seen(matched, chosen, frame.activating, frame.detections.scores, frame.at_edge, columns)
+    seen = frame.activating, frame.detections.scores, frame.at_edge
+    kernels.mark_seen(matched, chosen, *seen, frame.time, frame.tracklets.given_ids, _SEEN(rows))
     _remember_appearance(frame, matched, chosen)
 
 
@@ -76,26 +78,23 @@ def _remember_appearance(frame: FrameState, rows: Rows, detections: Rows) -> Non
     """Blends embeddings in where the view is clear; the first of a tracklet counts as it is."""
     if not frame.appearance_share:
         return
-    table = frame.tracklets
-    appearance, unembedded = frame.appearance, table.rows["unembedded_views"]
-    views = frame.covered, frame.confident, None if appearance is None else appearance.known
-    columns = table.rows["has_embedding"], unembedded
-    rows, detections = kernels.remembered(
-        rows, detections, views, columns, frame.settings.embedding.max_occlusion
-    )
+    columns, settings = frame.tracklets.rows, frame.settings.embedding
+    of_tracklets = columns["has_embedding"], columns["unembedded_views"]
+    appearance = frame.appearance
     if appearance is None:
+        views = frame.covered, frame.confident, None
+        kernels.remembered(rows, detections, views, of_tracklets, settings.max_occlusion)
         return
-    places = appearance.places[detections]
-    table.keep_views(rows, appearance.vectors, places)
-    # One embedding after five clear views stands for all five, but for no more than are usual.
-    counted = np.minimum(unembedded[rows], 1 / frame.appearance_share)
-    momentum = (frame.settings.embedding.momentum**counted).astype(np.float32)
-    if frame.settings.reentry == "same":  # the first views, of an arm at the edge perhaps, count no more
-        known = table.rows["embedded_views"][rows]
-        momentum = np.minimum(momentum, (known / (known + 1)).astype(np.float32))
-    table.blend_embeddings(rows, appearance.vectors, places, momentum)
-    unembedded[rows] = 0
-    table.rows["embedded_views"][rows] += 1
+    # One embedding after five clear views stands for all five, but for no more than are usual; the first
+    # views of who may return, of an arm at the edge perhaps, count no more than the next.
+    momentum = settings.momentum, 1 / frame.appearance_share, frame.settings.reentry == "same"
+    frame.tracklets.forget_mean()
+    rows, detections = kernels.remember(
+        *(frame.tracklets.embeddings, (*of_tracklets, columns["embedded_views"]), rows, detections),
+        *((frame.covered, frame.confident, appearance.known), appearance.vectors, appearance.places),
+        *(settings.max_occlusion, momentum),
+    )
+    frame.tracklets.keep_views(rows, detections, appearance.vectors, appearance.places)
 
 
 def start(frame: FrameState, motion: MotionConfig) -> None:
@@ -118,9 +117,12 @@ def start(frame: FrameState, motion: MotionConfig) -> None:
 
 def _by_another_name(frame: FrameState, starting: Rows) -> NDArray[np.bool_]:
     """Which detections ``(K,)`` double a matched one that the detector has called by their class, too."""
+    votes = frame.tracklets.rows["votes"][:, 0]
+    if not starting.size or not np.count_nonzero(votes):
+        return np.zeros(len(starting), bool)
     matched = (~frame.free_detections).nonzero()[0]
-    matched = matched[frame.tracklets.rows["votes"][frame.track_of[matched], 0] > 0]
-    if not starting.size or not matched.size:
+    matched = matched[votes[frame.track_of[matched]] > 0]
+    if not matched.size:
         return np.zeros(len(starting), bool)
     same = doubles(frame.tracklets, frame.track_of[matched], frame.detections.classes[starting])
     close = iou(frame.xyxy[matched], frame.xyxy[starting]) > frame.rules.duplicate_iou
@@ -131,13 +133,13 @@ def _by_another_name(frame: FrameState, starting: Rows) -> NDArray[np.bool_]:
 def confirm(frame: FrameState) -> None:
     """Gives ids to tentative tracklets seen often enough; to activated ones in the first frame at once."""
     rows, settings = frame.tracklets.rows, frame.settings
-    waiting = (rows["status"] == Status.TENTATIVE) & (rows["last_seen"] == frame.time)
-    tentative = waiting.nonzero()[0]
-    if tentative.size:
-        soon = 1 if frame.first and frame.rules.confirms_first else settings.tentative.min_hits
-        late = max(_UNACTIVATED_HITS, settings.tentative.min_hits)
-        enough = np.where(rows["activated"][tentative], soon, late)
-        frame.tracklets.confirm(tentative[rows["hits"][tentative] >= enough])
+    least = settings.tentative.min_hits
+    soon = 1 if frame.first and frame.rules.confirms_first else least
+    enough = soon, max(_UNACTIVATED_HITS, least)
+    columns = rows["status"], rows["last_seen"], rows["hits"], rows["activated"]
+    confirmed = kernels.confirmable(*columns, frame.time, enough)
+    if confirmed.size:
+        frame.tracklets.confirm(confirmed)
 
 
 def report(frame: FrameState, innovations: Innovations) -> Tracks:
@@ -160,7 +162,7 @@ def report(frame: FrameState, innovations: Innovations) -> Tracks:
         classes=rows["class_id"][chosen],
         detection_index=detection_index.astype(np.int64, copy=False),
         id_confidence=rows["id_confidence"][chosen],
-        velocity=frame.tracklets.states.values[1, :2].take(chosen, axis=1).T.astype(np.float32),
+        velocity=kernels.velocities(frame.tracklets.states.values, chosen),
         age=frame.number - rows["first_seen"][chosen],
     )
 
@@ -190,12 +192,9 @@ def _hidden(frame: FrameState, seen: NDArray[np.float64]) -> tuple[Rows, NDArray
     longest = min(settings.report.hidden_time, settings.lifecycle.lost_time)
     if not longest:
         return np.zeros(0, np.intp), np.zeros((0, 4))
-    candidates = kernels.missed_lately(frame.free_tracks, frame.tentative, frame.ages, frame.longest(longest))
-    if not candidates.size:
-        return candidates, np.zeros((0, 4))
-    hidden = frame.ages[candidates] - frame.interval / 2
-    known = hidden * _SEEN_PER_HIDDEN <= frame.interval * rows["hits"][candidates]
-    candidates = candidates[known & ~rows["at_edge"][candidates]]
+    tracks = frame.free_tracks, frame.settled, frame.ages, frame.longest(longest)
+    since = frame.interval / 2, frame.interval / _SEEN_PER_HIDDEN
+    candidates = kernels.missed_lately(*tracks, rows["hits"], rows["at_edge"], *since)
     if not candidates.size:
         return candidates, np.zeros((0, 4))
     boxes = kernels.corners(frame.tracklets.states.position[candidates])
@@ -209,9 +208,9 @@ def retire(frame: FrameState) -> None:
     lost = max(settings.lifecycle.lost_time, frame.interval)
     longer = 1.0 if settings.reentry == "new" else LONGER
     longest = lost, max(lost, settings.revive.lost_time * longer)
-    ages = frame.time - rows["last_seen"]
     slack = frame.interval / 2
-    stays = kernels.retire(rows["status"], ages, rows["has_embedding"], *(part + slack for part in longest))
+    columns = rows["status"], rows["last_seen"], rows["has_embedding"]
+    stays = kernels.retire(*columns, frame.time, longest[0] + slack, longest[1] + slack)
     if len(stays) > _MOST_LOST:
         gone = ((rows["status"] == Status.LOST) & stays).nonzero()[0]
         stays[gone[np.argsort(rows["last_seen"][gone], kind="stable")[: max(len(gone) - _MOST_LOST, 0)]]] = (

@@ -32,6 +32,9 @@ Mask = NDArray[np.bool_]
 _PRIOR_MEAN, _PRIOR_STD, _PRIOR_WEIGHT = 0.85, 0.15, 20.0
 # In a crowd so many views of a frame tell as much as all of them.
 _MOST_VIEWS = 16
+# Seconds from one time to the next that it is asked how near others come, and who has begun: one frame tells
+# little more than the one before.
+_EVERY = 0.15
 # Views further back than about so many are forgotten.
 _MEMORY = 2000.0
 # The chance that one stranger, nobody else having come, is taken for who has left.
@@ -108,10 +111,14 @@ class IdChange:
 
 @dataclass
 class _Trial:
-    """A return that may be wrong: what the track was before, and what it has looked like since."""
+    """A return that may be wrong: what the track was before, and what it has looked like since.
+
+    ``place`` is the row where the track was found last.
+    """
 
     number: int
     time: float
+    place: int
     row: Columns
     state: Array
     embedding: NDArray[np.float32]
@@ -126,6 +133,17 @@ class Returns(KeepsAttributes):
     def __init__(self) -> None:
         self.neighbours = Neighbours()
         self._trials: dict[int, _Trial] = {}
+        self._turns = self._looks = 0
+
+    def corrected(self, frame: FrameState) -> list[IdChange]:
+        """Learns from a frame who is who, and corrects what was wrong of it until now."""
+        self._looks += 1
+        looks = self._looks if self._looks >= round(_EVERY / frame.interval) else 0
+        if looks:
+            self._turns, self._looks = self._turns + 1, 0
+            self.neighbours = self.neighbours.after(nearest_others(frame, self._turns))
+        undone = self.judge(frame)
+        return undone + recognise(frame, self, looks) if looks else undone
 
     def begin(self, frame: FrameState, rows: Rows) -> None:
         """Notes what tracks ``(K,)`` were before they came back in this frame."""
@@ -134,6 +152,7 @@ class Returns(KeepsAttributes):
             self._trials[int(table.rows["id"][row])] = _Trial(
                 frame.number,
                 frame.time,
+                row,
                 table.row(row),
                 table.states.values[:, :, row : row + 1].copy(),
                 table.embeddings[row].copy(),
@@ -145,28 +164,30 @@ class Returns(KeepsAttributes):
             return []
         table, undone = frame.tracklets, list[IdChange]()
         seen = self._clearly_seen(frame)
+        if not seen:
+            return []
         views = frame.appearance.embeddings(np.array([column for *_, column in seen], np.intp))
-        distances: Vectors | None = None
-        for place, ((name, trial, row, _), view) in enumerate(zip(seen, views, strict=True)):
-            if distances is None:
-                before = np.stack([trial.embedding for _, trial, *_ in seen])
-                distances = _distances(before, views, table.mean_embedding())
+        before = np.array([trial.embedding for _, trial, *_ in seen])
+        distances = _distances(before, views, frame.appearance.mean).tolist()
+        for (name, trial, row, _), view, distance in zip(seen, views, distances, strict=True):
             trial.views += 1
-            trial.distance += float(distances[place])
+            trial.distance += distance
             trial.seen = view if trial.views == 1 else trial.seen + view
             if trial.views >= _DOUBTED and trial.distance / trial.views > self.neighbours.strange:
                 del self._trials[name]
                 undone.append(_take_back(table, row, trial))
-                distances = None  # another mean from here on
         return undone
 
     def _clearly_seen(self, frame: FrameState) -> list[tuple[int, "_Trial", int, int]]:
         """Each trial with a clear view in a frame (id, trial, row, detection); drops those that are over."""
         assert frame.appearance is not None
-        seen, of_id = [], {name: row for row, name in enumerate(frame.tracklets.rows["id"].tolist())}
+        seen, ids = [], frame.tracklets.rows["id"]
         for name, trial in list(self._trials.items()):
-            row = of_id.get(name)
-            if row is None or trial.views >= _BELIEVED:
+            row = trial.place
+            if row >= len(ids) or ids[row] != name:  # rows before it went, or all of it did
+                found = (ids == name).nonzero()[0]
+                row = trial.place = int(found[0]) if found.size else UNMATCHED
+            if row == UNMATCHED or trial.views >= _BELIEVED:
                 del self._trials[name]
                 continue
             column = int(frame.detection_of[row]) if row < len(frame.ages) else UNMATCHED
@@ -201,8 +222,13 @@ def _take_back(table: TrackletTable, row: int, trial: _Trial) -> IdChange:
     return IdChange(before, now, trial.number, trial.time, undone=True)
 
 
-def nearest_others(frame: FrameState) -> Vectors:
-    """How near the nearest other track in view comes to each clear view of a track in a frame: ``(K,)``."""
+def nearest_others(frame: FrameState, turn: int) -> Vectors:
+    """How near the nearest other track in view comes to clear views of tracks in a frame: ``(K,)``.
+
+    Args:
+        frame: with all tracks updated.
+        turn: where there are many views, others are taken in each turn.
+    """
     none, appearance = np.zeros(0, np.float32), frame.appearance
     if appearance is None:
         return none
@@ -212,9 +238,9 @@ def nearest_others(frame: FrameState) -> Vectors:
     columns, own = kernels.clear_views(appearance.known, frame.free_detections, frame.at_edge, *clear)
     if not len(own) or np.count_nonzero(in_view) < 2:
         return none
-    if len(own) > _MOST_VIEWS:  # other ones in each frame
+    if len(own) > _MOST_VIEWS:
         step = -(-len(own) // _MOST_VIEWS)
-        columns, own = columns[frame.number % step :: step], own[frame.number % step :: step]
+        columns, own = columns[turn % step :: step], own[turn % step :: step]
     views, embeddings = appearance.embeddings(columns), frame.tracklets.embeddings
     count = int(np.count_nonzero(known))
     total = frame.tracklets.mean_embedding() * np.float32(count + PRIOR_TRACKS)
@@ -229,11 +255,16 @@ def nearest_others(frame: FrameState) -> Vectors:
 _YOUNG = 8.0
 
 
-def recognise(frame: FrameState, returns: Returns) -> list[IdChange]:
+def recognise(frame: FrameState, returns: Returns, looks: int = 1) -> list[IdChange]:
     """Gives tracks that have just begun the ids of lost ones, where by now they look like these.
 
     Who comes in at the edge, or from behind somebody, first shows an arm; what can be told from that is
     little. The id that was given in the meantime is not used again.
+
+    Args:
+        frame: with all tracks updated.
+        returns: those on trial.
+        looks: how many frames ago this was asked last; whose embedding is older than that was asked about.
 
     Returns:
         What changed.
@@ -248,7 +279,9 @@ def recognise(frame: FrameState, returns: Returns) -> list[IdChange]:
     lost = ((rows["status"] == Status.LOST) & rows["has_embedding"])[:before].nonzero()[0]
     if not lost.size:
         return []
-    fresh = rows["has_embedding"][young] & (rows["unembedded_views"][young] == 0) & ~rows["returned"][young]
+    fresh = (
+        rows["has_embedding"][young] & (rows["unembedded_views"][young] < looks) & ~rows["returned"][young]
+    )
     fresh &= (rows["last_seen"][young] == frame.time) & (rows["status"][young] == Status.CONFIRMED)
     young = young[fresh & (rows["born"][young] > rows["last_seen"][lost].min())]
     if not young.size:

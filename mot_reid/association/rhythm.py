@@ -6,6 +6,7 @@ __all__ = ["DetectorRhythm"]
 
 # So many looks in a row, equally far apart, are a rhythm.
 _ENOUGH = 3
+_EACH_FRAME = (1,) * _ENOUGH
 
 
 class DetectorRhythm(KeepsAttributes):
@@ -26,6 +27,8 @@ class DetectorRhythm(KeepsAttributes):
         if not count:
             self._since += self._since > 0
             return not 0 < self._since - 1 < self._every
+        if self._since == self._every == 1 and self._gaps == _EACH_FRAME:
+            return True
         if self._since:
             self._gaps = (*self._gaps, self._since)[-_ENOUGH:]
             self._every = min(self._every, self._since)

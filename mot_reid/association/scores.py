@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mot_reid import kernels
 from mot_reid.config import AssociationConfig
 
 __all__ = ["UsualScore", "activation_shares"]
@@ -52,6 +53,11 @@ class UsualScore(NamedTuple):
     lowest: float = 1.0
 
     @property
+    def is_plain(self) -> bool:
+        """Whether `levels` gives the scores as they are, now and ever after."""
+        return self.proved >= _FULL
+
+    @property
     def best(self) -> float:
         """What the best score of a frame is, as far as this detector has shown."""
         return max(self.height + self.unseen * _PRIOR_SCORE, self.proved)
@@ -75,7 +81,7 @@ class UsualScore(NamedTuple):
 
     def with_lowest(self, scores: NDArray[np.floating]) -> "UsualScore":
         """Gives the same once it is known that the detector gives these scores ``(N,)``, clutter and all."""
-        if self.proved >= _FULL:  # nothing will be stretched any more
+        if self.is_plain:
             return self
         lowest = float(scores.min(initial=self.lowest))
         return self if lowest == self.lowest else self._replace(lowest=lowest)
@@ -84,18 +90,16 @@ class UsualScore(NamedTuple):
         """Gives the same once the scores ``(N,)`` of one frame are taken in, so many usual frames later."""
         decay = _DECAY if frames == 1 else _DECAY**frames
         height, unseen, proved = self.height, self.unseen, self.proved
-        if proved < _FULL:  # else nothing will be stretched any more
+        levels: NDArray[np.float64] = scores.astype(np.float64, copy=False)
+        if not self.is_plain:
             # At first 1/2, 1/3, 1/4: the mean of the prior and the frames so far.
             share = min(len(scores) / _CONVINCED_BY, max(_FASTEST, unseen / (1 + unseen)))
             best = float(scores.max()) if len(scores) else 0.0
             height += share * (best - height)
             unseen, proved = (1 - share) * unseen, max(proved, height)
-        levels = UsualScore(self.weight, self.total, height, unseen, proved, self.lowest).levels(scores)
-        squares = levels * levels
-        weight, total = (
-            decay * self.weight + float(levels @ levels),
-            decay * self.total + float(squares @ levels),
-        )
+            levels = UsualScore(self.weight, self.total, height, unseen, proved, self.lowest).levels(scores)
+        squares, cubes = kernels.powers(levels)
+        weight, total = decay * self.weight + squares, decay * self.total + cubes
         return UsualScore(weight, total, height, unseen, proved, self.lowest)
 
 

@@ -38,6 +38,7 @@ class FrameState:
         interval: seconds that those usually are: from frame to frame, times the frames from look to look.
         tracklets: the table of all of them, moved to where they are expected in this frame.
         tentative: ``(T,)`` tracklets that were not confirmed before this frame.
+        settled: ``(T,)`` the others.
         ages: ``(T,)`` seconds since each tracklet was last seen.
         detections: those of this frame that count.
         original_rows: ``(M,)`` their row numbers as they came in.
@@ -95,18 +96,20 @@ class FrameState:
     given_ids: int = 0
     detection_of: Rows = field(init=False)
     track_of: Rows = field(init=False)
+    settled: Mask = field(init=False)
     free_tracks: Mask = field(init=False)
     free_detections: Mask = field(init=False)
     revived: "Pairs | None" = None
 
     def __post_init__(self) -> None:
         tracks, detections = len(self.ages), len(self.xyxy)  # np.full and np.ones take three times as long
+        self.settled = ~self.tentative
         self.detection_of, self.track_of = np.empty(tracks, np.intp), np.empty(detections, np.intp)
         self.free_tracks, self.free_detections = np.empty(tracks, bool), np.empty(detections, bool)
-        for numbers in (self.detection_of, self.track_of):
-            numbers.fill(UNMATCHED)
-        for free in (self.free_tracks, self.free_detections):
-            free.fill(True)
+        self.detection_of.fill(UNMATCHED)
+        self.track_of.fill(UNMATCHED)
+        self.free_tracks.fill(True)
+        self.free_detections.fill(True)
 
     @cached_property
     def covered(self) -> NDArray[np.floating]:

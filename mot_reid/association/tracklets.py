@@ -49,6 +49,17 @@ _FEW = 8
 _VIEWS = frozenset(("rows", "states", "embeddings", "_blocks", "_columns"))
 
 
+class _Rows(dict[str, NDArray[Any]]):
+    """The first ``count`` rows of some columns, each cut when it is asked for: not all are in each frame."""
+
+    def __init__(self, columns: Columns, count: int) -> None:
+        self._whole, self._count = columns, count
+
+    def __missing__(self, name: str) -> NDArray[Any]:
+        column = self[name] = self._whole[name][: self._count]
+        return column
+
+
 class TrackletTable:
     """Rows of all live and lost tracklets, oldest first.
 
@@ -76,7 +87,7 @@ class TrackletTable:
     def __getstate__(self) -> dict[str, Any]:
         """What a copy needs: the columns are views of one another, which a copy of each would not be."""
         own = {name: value for name, value in vars(self).items() if name not in _VIEWS}
-        return own | {"_saved": {name: column.copy() for name, column in self.rows.items()}}
+        return own | {"_saved": {name: self.rows[name].copy() for name in self._columns}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         saved: Columns = state.pop("_saved")
@@ -90,7 +101,7 @@ class TrackletTable:
         """From here on so many rows are in use: the public views show them."""
         self._count = count
         self._mean: NDArray[np.float32] | None = None
-        self.rows: Columns = {name: column[:count] for name, column in self._columns.items()}
+        self.rows: Columns = _Rows(self._columns, count)
         self.states = KalmanStates(self._states[:, :, :count])
         self.embeddings: NDArray[np.float32] = self._embeddings[:count]
 
@@ -131,11 +142,11 @@ class TrackletTable:
 
     def row(self, row: int) -> Columns:
         """Gives a copy of one row, for `put_row`."""
-        return {name: column[row].copy() for name, column in self.rows.items()}
+        return {name: column[row].copy() for name, column in self._columns.items()}
 
     def put_row(self, row: int, saved: Columns) -> None:
         """Makes a row what another was when `row` gave this."""
-        for name, column in self.rows.items():
+        for name, column in self._columns.items():
             column[row] = saved[name]
 
     def confirm(self, rows: NDArray[np.intp]) -> None:
@@ -161,6 +172,10 @@ class TrackletTable:
             self._mean = known.astype(np.float32) @ self.embeddings
             self._mean /= np.float32(np.count_nonzero(known) + PRIOR_TRACKS)
         return self._mean
+
+    def forget_mean(self) -> None:
+        """Must be called by whoever writes into `embeddings`."""
+        self._mean = None
 
     def put_embedding(self, row: int, embedding: NDArray[np.float32]) -> None:
         """Writes the embedding ``(D,)`` of a row that has one."""
@@ -237,18 +252,23 @@ class TrackletTable:
         self.rows["has_embedding"][rows] = True
 
     def keep_views(
-        self, rows: NDArray[np.intp], embeddings: NDArray[np.float32], places: NDArray[np.intp]
+        self,
+        rows: NDArray[np.intp],
+        detections: NDArray[np.intp],
+        embeddings: NDArray[np.float32],
+        places: NDArray[np.intp],
     ) -> None:
-        """Puts new embeddings ``(M, D)`` into the rows' galleries, where there are any, for the oldest ones.
+        """Puts the embeddings that have just gone in into the rows' galleries, if there are any.
 
         Args:
             rows: ``(K,)``, each at most once.
-            embeddings: unit rows.
-            places: ``(K,)`` the row in ``embeddings`` of each.
+            detections: ``(K,)`` theirs.
+            embeddings: ``(E, D)`` unit rows.
+            places: ``(M,)`` the row in ``embeddings`` of each detection.
         """
         if self._gallery:
-            self.require_dimension(embeddings.shape[1])
-            self._views[rows, self.rows["embedded_views"][rows] % self._gallery] = embeddings[places]
+            oldest = (self.rows["embedded_views"][rows] - 1) % self._gallery
+            self._views[rows, oldest] = embeddings[places[detections]]
 
     def similarities(self, rows: NDArray[np.intp], embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
         """Cosines ``(K,)`` of embeddings ``(K, D)`` with rows ``(K,)``, with the most alike of a gallery."""

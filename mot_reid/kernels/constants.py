@@ -4,6 +4,7 @@ import numpy as np
 
 __all__ = [
     "FEW",
+    "FURTHEST_CELL",
     "LEAST_NORM",
     "LEAST_SCORE",
     "LEAST_SIDE",
@@ -14,6 +15,8 @@ __all__ = [
     "OUTWARDS",
     "PRIOR_TRACKS",
     "SAME_PIXEL",
+    "SPREAD",
+    "STRIPES",
     "Status",
 ]
 
@@ -46,6 +49,10 @@ LEAST_SQUARE = 1e-6
 PRIOR_TRACKS = 2
 # Opposite embeddings can cancel out: lengths below this have no direction.
 LEAST_NORM = 1e-6
+# Cells of the picture further out than this are one; no picture reaches there.
+FURTHEST_CELL = 2.0**31
+# Stripes of different octaves are numbered so far apart, modulo so many; two that share a number do no harm.
+SPREAD, STRIPES = 1009, 4096
 # Boxes end at the same pixel where the picture cuts them off; nobody's own path does that so often.
 LEAST_TOUCHES = 5
 SAME_PIXEL = 1.0

@@ -159,7 +159,7 @@ def update(
         scores: ``(K,)`` the detections' scores in [0, 1], None for 1; the standard deviation of a
             measurement's noise is divided by its score.
     """
-    exact = np.ones(len(rows)) if scores is None else scores.astype(np.float64)
+    exact = np.ones(len(rows)) if scores is None else scores.astype(np.float64, copy=False)
     kernels.update(states.values, rows, measurements, exact, config.position_std**2)
 
 

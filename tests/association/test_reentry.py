@@ -159,3 +159,14 @@ def test_memory_is_bounded_by_who_may_return() -> None:
             embedding = np.random.default_rng(number).normal(size=(1, 16))
             tracker.step(Detections([[x, 100, x + 40, 200]], embeddings=embedding))
     assert len(tracker._table) <= 310
+
+
+@pytest.mark.parametrize(("fps", "every"), [(25, 4), (7, 1)])
+def test_how_near_others_come_is_asked_as_often_at_any_rate(fps: float, every: int) -> None:
+    tracker = Associator(load_config().association, fps=fps)
+    weights = []
+    for _ in range(13):
+        step(tracker, *staying())
+        weights.append(tracker.looks().neighbours.weight)
+    learnt = np.diff(weights) > 0
+    assert learnt.tolist() == [(number + 2) % every == 0 for number in range(12)]

@@ -81,6 +81,8 @@ def test_motion(seed: int, count: int, frames: float) -> None:
         module.update(values, rows, measured[rows], scores[rows], 0.01)
         return values
 
+    same(lambda module: module.velocities(states, rows))
+
     same(one_frame)
 
 
@@ -95,6 +97,9 @@ def test_pairs_of_boxes(seed: int, some: int, others: int) -> None:
     some_of_them, others_of_them = np.arange(0, some, 2), np.arange(1, some, 2)
     same(lambda module: module.most_shared(a.astype(np.float32), classes[0], some_of_them, others_of_them))
     same(lambda module: module.corners(a))
+    if some:
+        whole = (a + np.array([0, 0, 2, 2])) * random.choice([1, 1e-6, 1e9], (some, 1))
+        assert loops.fullest_stripe(whole) == plain.fullest_stripe(whole)
     same(lambda module: module.centres(a))
     settings = *classes, np.array([5, 5, 40, np.inf]), 4.0
     same(lambda module: module.within_reach(plain.centres(a), plain.centres(b), *settings))
@@ -143,6 +148,7 @@ def test_pairs_that_can_be_made(seed: int, pairs: int, tracks: int, detections: 
     masks = [random.random(count) < 0.7 for count in (tracks, detections)]
     overlaps, distances = random.random(pairs), random.uniform(0, 2, pairs).astype(np.float32)
     distances[random.random(pairs) < 0.3] = np.nan
+    random_ages = random.random(tracks)
     made = np.unique(rows, return_index=True)[1]
     made = made[np.unique(columns[made], return_index=True)[1]]
 
@@ -158,6 +164,8 @@ def test_pairs_that_can_be_made(seed: int, pairs: int, tracks: int, detections: 
         same(lambda module, given=given: module.candidates(*given))
     same(lambda module: module.leads(rows, columns, np.round(overlaps, 1)))
     same(lambda module: module.fused_costs(overlaps, distances, 0.7, 0.6))
+    same(lambda module: module.lost_costs(random_ages, rows, 0.3, 0.2))
+    same(lambda module: module.powers(overlaps))
 
 
 @given(SEEDS, COUNTS)
@@ -168,9 +176,11 @@ def test_who_goes(seed: int, count: int) -> None:
 
     def left(module: Any) -> tuple[np.ndarray, np.ndarray]:
         marked = status.copy()
-        return module.retire(marked, ages, known, 3.0, 6.0), marked
+        return module.retire(marked, 9 - ages, known, 9.0, 3.0, 6.0), marked
 
     same(left)
+    hits, last_seen = random.integers(1, 5, count), 9 - ages
+    same(lambda module: [module.confirmable(status, last_seen, hits, known, 9.0, (2, 4))])
 
 
 @given(SEEDS, COUNTS, COUNTS)
@@ -179,9 +189,14 @@ def test_looks(seed: int, tracks: int, detections: int) -> None:
     a, b, usual = unit(random, tracks), unit(random, detections), unit(random, 1)[0] / 2
     pairs = min(tracks, detections)
     rows, columns = random.permutation(tracks)[:pairs], random.permutation(detections)[:pairs]
-    rest = np.float32(usual @ usual)
+    rest, random_overlaps = np.float32(usual @ usual), random.random(pairs)
     same(lambda module: module.centred(a @ b.T, a @ usual, b @ usual, rest))
-    same(lambda module: module.pair_distances(a, b, rows, columns, a @ usual, b @ usual, rest))
+    along = a @ usual, b @ usual, rest
+    same(lambda module: module.pair_distances(a, b, rows, columns, *along))
+    places, flags = random.permutation(detections), [random.random(n) < 0.7 for n in (tracks, detections)]
+    same(lambda module: module.looks_apart(a, b, rows, columns, places, *flags, *along))
+    apart = random.uniform(0, 1, pairs).astype(np.float32)
+    same(lambda module: module.strangers(apart, random_overlaps, 0.6, 0.4))
     shares = random.choice(np.array([0, 0.5, 0.9], np.float32), pairs)
     b[::3] = -a[: len(b[::3])] if pairs > len(b) // 3 else b[::3]  # halves of opposites cancel out
 
@@ -225,9 +240,10 @@ def test_who_was_seen(seed: int, tracks: int, detections: int) -> None:
     scores, score = (random.random(n).astype(np.float32) for n in (detections, tracks))
 
     def marked(module: Any) -> list[np.ndarray]:
-        columns = [column.copy() for column in (activated, hits, status, drift, carried, score, flags)]
-        module.mark_seen(rows, chosen, activating, scores, at_edge, columns)
-        return columns
+        given = activated, hits, status, drift, carried, score, flags, carried, hits
+        columns = tuple(column.copy() for column in given)
+        module.mark_seen(rows, chosen, activating, scores, at_edge, 4.5, 7, columns)
+        return list(columns)
 
     same(marked)
     classes, class_ids = random.integers(0, 2, detections), random.integers(0, 2, tracks)
@@ -237,7 +253,8 @@ def test_who_was_seen(seed: int, tracks: int, detections: int) -> None:
         same(lambda module, given=given: np.array([module.disputed(*given)]))
     track_of = random.integers(-1, tracks, detections) if tracks else np.full(detections, -1)
     same(lambda module: module.reported(track_of, status))
-    same(lambda module: [module.missed_lately(flags, activated, carried, 0.5)])
+    missed = flags, activated, carried, 0.5, hits, random.random(tracks) < 0.5, 0.02, 0.01
+    same(lambda module: [module.missed_lately(*missed)])
 
 
 @given(SEEDS, COUNTS, COUNTS.filter(bool), st.booleans())
@@ -256,6 +273,17 @@ def test_whose_appearance_is_remembered_and_seen_clearly(
         return *module.remembered(rows, chosen, views, (has_embedding, counts), 0.5), counts
 
     same(remembered)
+    table, vectors, embedded = unit(random, tracks), unit(random, detections), random.integers(0, 9, tracks)
+
+    def blended(module: Any) -> tuple[np.ndarray, ...]:
+        columns = has_embedding.copy(), unembedded.copy(), embedded.copy()
+        rows_of, views, places = table.copy(), (covered, embeddable, known), random_places
+        momentum = 0.95, 5.0, asked
+        went_in = module.remember(rows_of, columns, rows, chosen, views, vectors, places, 0.5, momentum)
+        return rows_of, *columns, *went_in
+
+    random_places = random.permutation(detections)
+    same(blended)
     free = np.ones(detections, bool)
     free[chosen] = False
     track_of = np.full(detections, -1)

@@ -10,6 +10,7 @@ from mot_reid.kernels.numba.compiling import (
     F8,
     FLOATS,
     FOUND,
+    I8,
     MASKS,
     ROWS,
     SINGLES,
@@ -19,7 +20,19 @@ from mot_reid.kernels.numba.compiling import (
     taken,
 )
 
-__all__ = ["blend", "centred", "clear_views", "margins", "nearest_other", "pair_distances"]
+__all__ = [
+    "blend",
+    "centred",
+    "clear_views",
+    "looks_apart",
+    "margins",
+    "nearest_other",
+    "pair_distances",
+    "remember",
+    "strangers",
+]
+
+_FLAGS, _COUNTS = types.Array(B1, 1, "A"), types.Array(I8, 1, "A")
 
 
 @compiled(fast=True)
@@ -59,20 +72,77 @@ def pair_distances(tracks, detections, rows, columns, along_tracks, along_detect
     return distances
 
 
+@compiled(WEIGHTS, VECTORS, VECTORS, ROWS, ROWS, ROWS, MASKS, MASKS, SINGLES, SINGLES, F4)
+def looks_apart(
+    tracks, detections, rows, columns, places, remembered, known, along_tracks, along_detections, rest
+):
+    distances = np.empty(len(rows), np.float32)
+    for k in range(len(rows)):
+        if remembered[rows[k]] and known[columns[k]]:
+            m, n = rows[k], places[columns[k]]
+            product = _product(tracks, m, detections, n)
+            distances[k] = _distance(product, along_tracks[m], along_detections[n], rest)
+        else:
+            distances[k] = np.nan
+    return distances
+
+
+@compiled(types.Array(B1, 1, "C"), SINGLES, FLOATS, F8, F8)
+def strangers(distances, overlaps, gate, least):
+    found = np.empty(len(distances), np.bool_)
+    for k in range(len(distances)):
+        found[k] = distances[k] >= np.float32(gate) and overlaps[k] < least
+    return found
+
+
+@compiled()
+def _blend(table, n, embeddings, m, old):
+    new = np.float32(1) - old
+    for d in range(table.shape[1]):
+        table[n, d] = old * table[n, d] + new * embeddings[m, d]
+    norm = np.sqrt(_product(table, n, table, n))
+    if norm > np.float32(LEAST_NORM):
+        for d in range(table.shape[1]):
+            table[n, d] /= norm
+    else:
+        for d in range(table.shape[1]):
+            table[n, d] = embeddings[m, d]
+
+
 @compiled(types.void, types.Array(F4, 2, "C"), ROWS, VECTORS, ROWS, SINGLES)
 def blend(table, rows, embeddings, places, old_shares):
     for k in range(len(rows)):
-        n, m, old = rows[k], places[k], old_shares[k]
-        new = np.float32(1) - old
-        for d in range(table.shape[1]):
-            table[n, d] = old * table[n, d] + new * embeddings[m, d]
-        norm = np.sqrt(_product(table, n, table, n))
-        if norm > np.float32(LEAST_NORM):
-            for d in range(table.shape[1]):
-                table[n, d] /= norm
-        else:
-            for d in range(table.shape[1]):
-                table[n, d] = embeddings[m, d]
+        _blend(table, rows[k], embeddings, places[k], old_shares[k])
+
+
+@compiled(
+    types.Tuple((FOUND, FOUND)),
+    *(types.Array(F4, 2, "C"), types.Tuple((_FLAGS, _COUNTS, _COUNTS)), ROWS, ROWS),
+    *(types.Tuple((FLOATS, MASKS, MASKS)), VECTORS, ROWS, F8, types.Tuple((F8, F8, B1))),
+)
+def remember(table, columns, rows, detections, views, embeddings, places, most_covered, momentum):
+    has_embedding, unembedded, embedded = columns
+    covered, embeddable, known = views
+    share, most, evenly = momentum
+    whose, of, count = np.empty(len(rows), np.intp), np.empty(len(rows), np.intp), 0
+    for k in range(len(rows)):
+        n, m = rows[k], detections[k]
+        if not embeddable[m] or (covered[m] > most_covered and has_embedding[n]):
+            continue
+        unembedded[n] += 1
+        if not known[m]:
+            continue
+        old = np.float32(0)
+        if has_embedding[n]:
+            old = np.float32(share ** min(float(unembedded[n]), most))
+            if evenly:
+                old = min(old, np.float32(embedded[n] / (embedded[n] + 1)))
+        _blend(table, n, embeddings, places[m], old)
+        has_embedding[n], unembedded[n] = True, 0
+        embedded[n] += 1
+        whose[count], of[count] = n, m
+        count += 1
+    return whose[:count], of[:count]
 
 
 @compiled()

@@ -24,31 +24,70 @@ from mot_reid.kernels.numba.compiling import (
 
 __all__ = [
     "candidates",
+    "confirmable",
     "disputed",
     "fused_costs",
     "leads",
+    "lost_costs",
     "mark_seen",
     "missed_lately",
+    "powers",
     "remembered",
     "reported",
     "retire",
     "within_reach",
 ]
 
-_FLAGS, _COUNTS = types.Array(B1, 1, "A"), types.Array(I8, 1, "A")
+_FLAGS, _COUNTS, _REALS = types.Array(B1, 1, "A"), types.Array(I8, 1, "A"), types.Array(F8, 1, "A")
+_SEEN = types.Tuple(
+    (
+        *(_FLAGS, _COUNTS, types.Array(types.int8, 1, "A"), types.Array(F8, 2, "A"), _REALS),
+        *(types.Array(F4, 1, "A"), _FLAGS, _REALS, _COUNTS),
+    )
+)
 
 # numba takes numbers from outside, not classes.
 _TENTATIVE, _CONFIRMED, _LOST = Status.TENTATIVE, Status.CONFIRMED, Status.LOST
 
 
-@compiled(types.Array(B1, 1, "C"), types.Array(types.int8, 1, "A"), FLOATS, MASKS, F8, F8)
-def retire(status, ages, has_embedding, longest, longest_of_known):
+@compiled(types.Array(F8, 1, "C"), FLOATS, ROWS, F8, F8)
+def lost_costs(ages, rows, since, a_second):
+    costs = np.empty(len(rows))
+    for k in range(len(rows)):
+        costs[k] = max(ages[rows[k]] - since, 0.0) * a_second
+    return costs
+
+
+@compiled(types.UniTuple(F8, 2), FLOATS)
+def powers(levels):
+    squares, cubes = 0.0, 0.0
+    for level in levels:
+        square = level * level
+        squares += square
+        cubes += square * level
+    return squares, cubes
+
+
+@compiled(FOUND, taken(types.int8, 1), FLOATS, CLASSES, MASKS, F8, types.UniTuple(I8, 2))
+def confirmable(status, last_seen, hits, activated, time, least):
+    enough, count = np.empty(len(status), np.intp), 0
+    for n in range(len(status)):
+        waits = status[n] == _TENTATIVE and last_seen[n] == time
+        if waits and hits[n] >= (least[0] if activated[n] else least[1]):
+            enough[count] = n
+            count += 1
+    return enough[:count]
+
+
+@compiled(types.Array(B1, 1, "C"), types.Array(types.int8, 1, "A"), FLOATS, MASKS, F8, F8, F8)
+def retire(status, last_seen, has_embedding, time, longest, longest_of_known):
     stays = np.ones(len(status), np.bool_)
     for n in range(len(status)):
-        if ages[n] > 0:
+        age = time - last_seen[n]
+        if age > 0:
             if status[n] == _CONFIRMED:
                 status[n] = _LOST
-            too_old = ages[n] > (longest_of_known if has_embedding[n] else longest)
+            too_old = age > (longest_of_known if has_embedding[n] else longest)
             stays[n] = status[n] != _TENTATIVE and not too_old
     return stays
 
@@ -135,19 +174,9 @@ def disputed(class_ids, votes, rows, classes, detections):
     return False
 
 
-def mark_seen(rows, detections, activating, scores, at_edge, columns):
-    _mark_seen(rows, detections, activating, scores, at_edge, *columns)
-
-
-@compiled(
-    types.void,
-    *(ROWS, ROWS, MASKS, SINGLES, MASKS, _FLAGS, _COUNTS),
-    *(types.Array(types.int8, 1, "A"), types.Array(F8, 2, "A"), types.Array(F8, 1, "A")),
-    *(types.Array(F4, 1, "A"), _FLAGS),
-)
-def _mark_seen(
-    rows, detections, activating, scores, at_edge, activated, hits, status, drift, carried, score, cut_off
-):
+@compiled(types.void, ROWS, ROWS, MASKS, SINGLES, MASKS, F8, I8, _SEEN)
+def mark_seen(rows, detections, activating, scores, at_edge, time, given_ids, columns):
+    activated, hits, status, drift, carried, score, cut_off, last_seen, newcomers = columns
     for k in range(len(rows)):
         n, m = rows[k], detections[k]
         if activating[m] and not activated[n]:
@@ -155,6 +184,7 @@ def _mark_seen(
         hits[n] += 1
         drift[n, 0], drift[n, 1], carried[n] = 0.0, 0.0, 0.0
         score[n], cut_off[n] = scores[m], at_edge[m]
+        last_seen[n], newcomers[n] = time, given_ids
         if status[n] == _LOST:
             status[n] = _CONFIRMED
 
@@ -191,11 +221,12 @@ def reported(track_of, status):
     return index[:count], chosen[:count]
 
 
-@compiled(FOUND, MASKS, MASKS, FLOATS, F8)
-def missed_lately(free, tentative, ages, longest):
+@compiled(FOUND, MASKS, MASKS, FLOATS, F8, CLASSES, MASKS, F8, F8)
+def missed_lately(free, settled, ages, longest, hits, at_edge, first_hit, per_hit):
     missed, count = np.empty(len(free), np.intp), 0
     for n in range(len(free)):
-        if free[n] and not tentative[n] and ages[n] <= longest:
+        missing = free[n] and settled[n] and ages[n] <= longest and not at_edge[n]
+        if missing and ages[n] - first_hit <= per_hit * hits[n]:
             missed[count] = n
             count += 1
     return missed[:count]

@@ -1,12 +1,15 @@
 """Where boxes lie, and how they overlap, in loops."""
 
+import math
+
 import numpy as np
 from numba import types
 
-from mot_reid.kernels.constants import FEW, LEAST_SIZE
+from mot_reid.kernels.constants import FEW, FURTHEST_CELL, LEAST_SIZE, SPREAD, STRIPES
 from mot_reid.kernels.numba.compiling import (
     BOXES,
     CLASSES,
+    F4,
     F8,
     FLOATS,
     FOUND,
@@ -14,16 +17,19 @@ from mot_reid.kernels.numba.compiling import (
     ROWS,
     WEIGHTS,
     compiled,
+    taken,
 )
 
 __all__ = [
     "centres",
     "corners",
     "covered_in_front",
+    "fullest_stripe",
     "most_shared",
     "mutual_best",
     "similar_pairs",
     "smoothed",
+    "velocities",
 ]
 
 
@@ -49,6 +55,14 @@ def smoothed(measured, index, predicted, chosen, shares):
             half = ((1 - length) * a[2 + side] + length * b[2 + side]) / 2
             xyxy[k, side], xyxy[k, 2 + side] = centre - half, centre + half
     return xyxy
+
+
+@compiled(types.Array(F4, 2, "C"), taken(F8, 3), ROWS)
+def velocities(values, chosen):
+    found = np.empty((len(chosen), 2), np.float32)
+    for k in range(len(chosen)):
+        found[k, 0], found[k, 1] = values[1, 0, chosen[k]], values[1, 1, chosen[k]]
+    return found
 
 
 @compiled(types.Array(F8, 2, "C"), BOXES)
@@ -174,6 +188,18 @@ def _covered_in_front(xyxy, others, order):
 
 def covered_in_front(xyxy, others):
     return _covered_in_front(xyxy, others, _order(xyxy, others))
+
+
+@compiled(types.intp, BOXES)
+def fullest_stripe(xyxy):
+    counts = np.zeros(STRIPES, np.intp)
+    for n in range(len(xyxy)):
+        width = xyxy[n, 2] - xyxy[n, 0]
+        octave = math.frexp(math.sqrt(width * (xyxy[n, 3] - xyxy[n, 1])))[1]
+        place = math.floor((xyxy[n, 0] + width / 2) * math.ldexp(1.0, -octave))
+        cell = int(max(min(place, FURTHEST_CELL), -FURTHEST_CELL))
+        counts[(cell + octave * SPREAD) % STRIPES] += 1
+    return counts.max()
 
 
 @compiled(types.Tuple((FOUND, FOUND)), BOXES, BOXES, ROWS, F8)

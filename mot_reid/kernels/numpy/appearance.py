@@ -4,8 +4,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid.kernels.constants import LEAST_NORM, LEAST_SQUARE
+from mot_reid.kernels.numpy.association import remembered
 
-__all__ = ["blend", "centred", "clear_views", "margins", "nearest_other", "pair_distances"]
+__all__ = [
+    "blend",
+    "centred",
+    "clear_views",
+    "looks_apart",
+    "margins",
+    "nearest_other",
+    "pair_distances",
+    "remember",
+    "strangers",
+]
 
 Rows = NDArray[np.intp]
 Mask = NDArray[np.bool_]
@@ -34,6 +45,49 @@ def pair_distances(
     """
     products = np.einsum("kd,kd->k", tracks[rows], detections[columns])
     return _centred(products, along_tracks[rows], along_detections[columns], rest)
+
+
+def looks_apart(
+    tracks: Vectors,
+    detections: Vectors,
+    rows: Rows,
+    columns: Rows,
+    places: Rows,
+    remembered: Mask,
+    known: Mask,
+    along_tracks: Vectors,
+    along_detections: Vectors,
+    rest: float,
+) -> Vectors:
+    """The same of tracklets ``rows`` and detections ``columns`` ``(K,)``; nan where one has no embedding.
+
+    Args:
+        tracks: ``(T, D)``.
+        detections: ``(E, D)``.
+        rows: of tracklets.
+        columns: of detections.
+        places: ``(M,)`` the row in ``detections`` of each known detection.
+        remembered: ``(T,)`` which tracklets have an embedding.
+        known: ``(M,)`` which detections have one.
+        along_tracks: as in `pair_distances`.
+        along_detections: likewise.
+        rest: likewise.
+    """
+    given = along_tracks, along_detections, rest
+    both = known[columns]
+    both &= remembered[rows]
+    if np.count_nonzero(both) == len(both):
+        return pair_distances(tracks, detections, rows, places[columns], *given)
+    distances = np.full(len(rows), np.nan, np.float32)
+    distances[both] = pair_distances(tracks, detections, rows[both], places[columns[both]], *given)
+    return distances
+
+
+def strangers(distances: Vectors, overlaps: NDArray[np.floating], gate: float, least: float) -> Mask:
+    """Which pairs ``(K,)`` are ``gate`` apart or more in appearance, and overlap by less than ``least``."""
+    found: Mask = distances >= gate
+    found &= overlaps < least
+    return found
 
 
 def centred(products: Vectors, along_a: Vectors, along_b: Vectors, rest: float) -> Vectors:
@@ -77,6 +131,53 @@ def blend(table: Vectors, rows: Rows, embeddings: Vectors, places: Rows, old_sha
         norms = np.where(norms > LEAST_NORM, norms, 1)
     blended /= norms
     table[rows] = blended
+
+
+def remember(
+    table: Vectors,
+    columns: tuple[Mask, NDArray[np.int64], NDArray[np.int64]],
+    rows: Rows,
+    detections: Rows,
+    views: tuple[NDArray[np.floating], Mask, Mask],
+    embeddings: Vectors,
+    places: Rows,
+    most_covered: float,
+    momentum: tuple[float, float, bool],
+) -> tuple[Rows, Rows]:
+    """Blends the embeddings of detections ``(K,)`` into those of tracklets, in place.
+
+    That is where the view is clear, and the first view in any case.
+
+    Args:
+        table: ``(N, D)`` of all tracklets.
+        columns: of all tracklets ``(N,)``, whether they have an embedding, clear views since the last one
+            whose embedding went in, and those whose embedding did; written into.
+        rows: of the tracklets.
+        detections: theirs.
+        views: of all detections ``(M,)``, how much of each is covered, whether its embedding could have been
+            asked for, whether it was.
+        embeddings: ``(E, D)``.
+        places: ``(M,)`` the row in ``embeddings`` of each known detection.
+        most_covered: of a clear view.
+        momentum: share of the old in the average; for how many views one embedding stands at the most;
+            whether the first ones count alike.
+
+    Returns:
+        The rows of those whose embedding went in, and their detections.
+    """
+    has_embedding, unembedded, embedded = columns
+    rows, detections = remembered(rows, detections, views, (has_embedding, unembedded), most_covered)
+    share, most, evenly = momentum
+    counted = np.minimum(unembedded[rows], most)
+    old = (share**counted).astype(np.float32)
+    views_before = embedded[rows]
+    if evenly:
+        old = np.minimum(old, (views_before / (views_before + 1)).astype(np.float32))
+    old *= has_embedding[rows]
+    blend(table, rows, embeddings, places[detections], old)
+    has_embedding[rows] = True
+    unembedded[rows], embedded[rows] = 0, views_before + 1
+    return rows, detections
 
 
 def clear_views(

@@ -31,7 +31,9 @@ def assign_pairs(rows: Rows, columns: Rows, costs: Costs, limit: float) -> Rows:
     """
     gains = limit - costs
     left = (gains > 0).nonzero()[0]
-    chosen = [left[:0]]
+    if len(left) == len(gains) <= _MANY:
+        return _solved(rows, columns, gains)
+    chosen: list[Rows] = []
     for _ in range(_ROUNDS):
         if len(left) <= _MANY:
             break
@@ -40,8 +42,8 @@ def assign_pairs(rows: Rows, columns: Rows, costs: Costs, limit: float) -> Rows:
         left = left[_apart(rows, left, sure) & _apart(columns, left, sure)]
         if not len(sure):
             break
-    chosen.append(left[_solved(rows[left], columns[left], gains[left])])
-    return np.sort(np.concatenate(chosen))
+    last = left[_solved(rows[left], columns[left], gains[left])]
+    return np.sort(np.concatenate([*chosen, last])) if chosen else last
 
 
 def mark_matched(
@@ -64,7 +66,7 @@ def mark_matched(
 
 
 def _solved(rows: Rows, columns: Rows, gains: Costs) -> Rows:
-    """The best of the pairs, by the Hungarian method on the rows and columns that occur."""
+    """The best of the pairs, ascending, by the Hungarian method on the rows and columns that occur."""
     count = len(rows)
     if len(set(rows.tolist())) == count == len(set(columns.tolist())):
         return np.arange(count)  # nobody has a choice

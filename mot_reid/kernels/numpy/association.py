@@ -10,11 +10,14 @@ from mot_reid.kernels.constants import LEAST_SIDE, Status
 
 __all__ = [
     "candidates",
+    "confirmable",
     "disputed",
     "fused_costs",
     "leads",
+    "lost_costs",
     "mark_seen",
     "missed_lately",
+    "powers",
     "remembered",
     "reported",
     "retire",
@@ -67,6 +70,28 @@ def fused_costs(overlaps: Array, distances: Vectors, weight: float, gate: float)
     dissimilarity = np.minimum(np.where(known, distances, 0) / gate, 1)
     weights = weight * known
     return (1 - weights) * (1 - overlaps) + weights * dissimilarity
+
+
+def lost_costs(ages: Array, rows: Rows, since: float, a_second: float) -> Array:
+    """What it costs ``(K,)`` that tracklets were seen more than ``since`` seconds ago.
+
+    Args:
+        ages: ``(T,)`` seconds since each was seen.
+        rows: ``(K,)`` which of them.
+        since: seconds that cost nothing.
+        a_second: what each second more costs.
+    """
+    costs: Array = ages[rows]
+    costs -= since
+    np.maximum(costs, 0, out=costs)
+    costs *= a_second
+    return costs
+
+
+def powers(levels: Array) -> tuple[float, float]:
+    """The sums of squares and of cubes of some scores ``(N,)``."""
+    squares = levels * levels
+    return float(levels.dot(levels)), float(squares.dot(levels))
 
 
 def leads(rows: Rows, columns: Rows, costs: Array) -> Array:
@@ -122,10 +147,35 @@ def within_reach(
     return near
 
 
+def confirmable(
+    status: NDArray[np.int8],
+    last_seen: Array,
+    hits: NDArray[np.int64],
+    activated: Mask,
+    time: float,
+    least: tuple[int, int],
+) -> Rows:
+    """The tentative tracklets ``(K,)`` seen in this frame, and often enough.
+
+    Args:
+        status: ``(N,)`` of `Status`.
+        last_seen: ``(N,)`` seconds.
+        hits: ``(N,)`` detections so far.
+        activated: ``(N,)`` whether one of those had the score that starts a track soon.
+        time: of this frame.
+        least: hits that are enough for the activated, and for others.
+    """
+    waiting = ((status == Status.TENTATIVE) & (last_seen == time)).nonzero()[0]
+    if not waiting.size:
+        return waiting
+    return waiting[hits[waiting] >= np.where(activated[waiting], *least)]
+
+
 def retire(
     status: NDArray[np.int8],
-    ages: Array,
+    last_seen: Array,
     has_embedding: Mask,
+    time: float,
     longest: float,
     longest_of_known: float,
 ) -> Mask:
@@ -133,11 +183,13 @@ def retire(
 
     Args:
         status: ``(N,)`` of `Status`.
-        ages: ``(N,)`` seconds since each was seen.
+        last_seen: ``(N,)`` seconds.
         has_embedding: ``(N,)`` whose appearance is known.
+        time: of this frame.
         longest: that others may be lost, seconds.
         longest_of_known: that those may be.
     """
+    ages = time - last_seen
     unseen = ages > 0
     status[unseen & (status == Status.CONFIRMED)] = Status.LOST
     too_old = ages > np.where(has_embedding, longest_of_known, longest)
@@ -156,7 +208,9 @@ def disputed(
         classes: ``(M,)`` of all detections.
         detections: of the tracklets.
     """
-    return bool(((class_ids[rows] != classes[detections]) | (votes[rows, 0] > 0)).any())
+    return bool(
+        np.count_nonzero(class_ids[rows] != classes[detections]) or np.count_nonzero(votes[:, 0][rows])
+    )
 
 
 def mark_seen(
@@ -165,6 +219,8 @@ def mark_seen(
     activating: Mask,
     scores: Vectors,
     at_edge: Mask,
+    time: float,
+    given_ids: int,
     columns: Sequence[NDArray[Any]],
 ) -> None:
     """Writes down, in place, that tracklets ``(K,)`` were seen as detections ``(K,)``.
@@ -175,15 +231,19 @@ def mark_seen(
         activating: ``(M,)`` which detections start tracks soon; hits count from a tracklet's first such one.
         scores: ``(M,)`` of the detections.
         at_edge: ``(M,)`` which of them the picture's edge cuts off.
+        time: of this frame.
+        given_ids: how many ids were given out.
         columns: of all tracklets, whether one of theirs was such, hits, `Status`, how far the camera carried
-            them since they were seen, ``(N, 2)`` pixels and ``(N,)`` heights, score, whether at the edge.
+            them since they were seen, ``(N, 2)`` pixels and ``(N,)`` heights, score, whether at the edge,
+            when they were seen last, and how many ids were given out then.
     """
-    activated, hits, status, drift, carried, score, cut_off = columns
+    activated, hits, status, drift, carried, score, cut_off, last_seen, newcomers = columns
     newly = rows[activating[detections] & ~activated[rows]]
     activated[newly], hits[newly] = True, 0
     hits[rows] += 1
     drift[rows], carried[rows] = 0, 0
     score[rows], cut_off[rows] = scores[detections], at_edge[detections]
+    last_seen[rows], newcomers[rows] = time, given_ids
     lost = status[rows] == Status.LOST
     if np.count_nonzero(lost):
         status[rows[lost]] = Status.CONFIRMED
@@ -234,13 +294,30 @@ def reported(track_of: Rows, status: NDArray[np.int8]) -> tuple[Rows, Rows]:
     return index[confirmed], chosen[confirmed]
 
 
-def missed_lately(free: Mask, tentative: Mask, ages: Array, longest: float) -> Rows:
-    """The tracklets ``(K,)`` that were not matched, once confirmed and seen at most so long ago.
+def missed_lately(
+    free: Mask,
+    settled: Mask,
+    ages: Array,
+    longest: float,
+    hits: NDArray[np.int64],
+    at_edge: Mask,
+    first_hit: float,
+    per_hit: float,
+) -> Rows:
+    """The tracklets ``(K,)`` that were not matched, and may be hidden.
 
     Args:
         free: ``(T,)`` which were not matched.
-        tentative: ``(T,)`` which were never confirmed.
+        settled: ``(T,)`` which were confirmed once.
         ages: ``(T,)`` seconds since each was seen.
-        longest: seconds.
+        longest: seconds that they may be.
+        hits: ``(N,)`` detections so far; the more, the longer.
+        at_edge: ``(N,)`` who has left.
+        first_hit: seconds that nobody need be known for.
+        per_hit: seconds more for each detection.
     """
-    return (free & ~tentative & (ages <= longest)).nonzero()[0]
+    missed = (free & settled & (ages <= longest)).nonzero()[0]
+    if not missed.size:
+        return missed
+    known = ages[missed] - first_hit <= per_hit * hits[missed]
+    return missed[known & ~at_edge[missed]]

@@ -4,16 +4,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid.boxes import cxcywh_to_xyxy, iou, xyxy_to_cxcywh
-from mot_reid.kernels.constants import FEW, LEAST_SIZE
+from mot_reid.kernels.constants import FEW, FURTHEST_CELL, LEAST_SIZE, SPREAD, STRIPES
 
 __all__ = [
     "centres",
     "corners",
     "covered_in_front",
+    "fullest_stripe",
     "most_shared",
     "mutual_best",
     "similar_pairs",
     "smoothed",
+    "velocities",
 ]
 
 Array = NDArray[np.float64]
@@ -35,7 +37,16 @@ def smoothed(measured: Array, index: Rows, predicted: Array, chosen: Rows, share
         chosen: ``(K,)`` which of them.
         shares: ``(4,)`` of the filter's, by coordinate.
     """
-    return cxcywh_to_xyxy((1 - shares) * measured[index] + shares * predicted[chosen])
+    boxes, expected = measured.take(index, axis=0), predicted[chosen]
+    boxes *= 1 - shares
+    expected *= shares
+    boxes += expected
+    return cxcywh_to_xyxy(boxes)
+
+
+def velocities(values: Array, chosen: Rows) -> NDArray[np.float32]:
+    """Velocities ``(K, 2)`` of the centres of some boxes ``(K,)``, of Kalman states ``(5, 4, N)``."""
+    return values[1, :2].take(chosen, axis=1).T.astype(np.float32)
 
 
 def centres(xyxy: Array) -> Array:
@@ -50,7 +61,7 @@ def similar_pairs(a: Array, b: Array) -> tuple[Rows, Rows, Array]:
         Row numbers in ``a``, ascending, and in ``b``, and how alike the boxes lie, each ``(K,)``.
     """
     rows, columns = overlapping(a, b)
-    return rows, columns, similar_boxes(a[rows], b[columns])
+    return rows, columns, similar_boxes(a.take(rows, axis=0), b.take(columns, axis=0))
 
 
 def covered_in_front(xyxy: Array, others: Array) -> Array:
@@ -58,19 +69,38 @@ def covered_in_front(xyxy: Array, others: Array) -> Array:
 
     In a picture of people on a floor, the box that reaches further down is the one in front.
     """
-    rows, columns = overlapping(xyxy, others)
-    in_front = xyxy[rows, 3] < others[columns, 3]
-    rows, columns = rows[in_front], columns[in_front]
+    if len(xyxy) * len(others) > FEW:
+        rows, columns = _swept(xyxy, others)
+        in_front = xyxy[rows, 3] < others[columns, 3]
+        rows, columns = rows[in_front], columns[in_front]
+    else:
+        meet = _meeting(xyxy, others)
+        meet &= xyxy[:, 3, None] < others[:, 3]
+        rows, columns = meet.nonzero()
     covered = np.zeros(len(xyxy))
     if not len(rows):
         return covered
-    a, b = xyxy[rows], others[columns]
+    a, b = xyxy.take(rows, axis=0), others.take(columns, axis=0)
     shared = np.minimum(a[:, 2:], b[:, 2:])
     shared -= np.maximum(a[:, :2], b[:, :2])
     np.maximum(shared, 0, out=shared)
     shared /= np.maximum(a[:, 2:] - a[:, :2], LEAST_SIZE)
     np.maximum.at(covered, rows, shared[:, 0] * shared[:, 1])
     return covered
+
+
+def fullest_stripe(xyxy: Array) -> int:
+    """How many of some boxes ``(N, 4)``, at least one, have their centres in one upright stripe.
+
+    A stripe is as wide as the power of two above the boxes' side (the root of their area), and holds boxes of
+    this octave only; two stripes may count as one.
+    """
+    left, top, right, bottom = xyxy.T
+    width = right - left
+    octave = np.frexp(np.sqrt(width * (bottom - top)))[1].astype(np.int64)
+    places = np.floor((left + width / 2) * np.ldexp(1.0, -octave))
+    cells = np.maximum(np.minimum(places, FURTHEST_CELL), -FURTHEST_CELL).astype(np.int64)
+    return int(np.bincount((cells + octave * SPREAD) % STRIPES).max())
 
 
 def mutual_best(a: Array, b: Array, least: float) -> tuple[Rows, Rows]:
@@ -101,12 +131,18 @@ def overlapping(a: Array, b: Array) -> tuple[Rows, Rows]:
     """
     if len(a) * len(b) > FEW:
         return _swept(a, b)
+    rows, columns = _meeting(a, b).nonzero()
+    return rows, columns
+
+
+def _meeting(a: Array, b: Array) -> NDArray[np.bool_]:
+    """Which pairs ``(A, B)`` those are, by looking at all of them."""
     left, top, right, bottom = a.T[:, :, None]
     meet = left < b[:, 2]
     meet &= right > b[:, 0]
     meet &= top < b[:, 3]
     meet &= bottom > b[:, 1]
-    return meet.nonzero()
+    return meet
 
 
 def _swept(a: Array, b: Array) -> tuple[Rows, Rows]:
@@ -131,27 +167,31 @@ def similar_boxes(a: Array, b: Array) -> Array:
     by side the one further back stands higher and smaller. Yang et al. 2024, arXiv 2308.00783, section 3.2,
     multiply by it once; squared it did better on MOT17.
     """
-    top, bottom = np.maximum(a[:, 1], b[:, 1]), np.minimum(a[:, 3], b[:, 3])
-    shared = np.maximum(bottom - top, 0)
-    heights = a[:, 3] - a[:, 1] + (b[:, 3] - b[:, 1])
-    vertical: Array = shared / np.maximum(heights - shared, LEAST_SIZE)
+    shared, heights, overlap = _paired(a, b)
+    heights -= shared
+    vertical: Array = shared / np.maximum(heights, LEAST_SIZE, out=heights)
     vertical *= vertical
-    vertical *= paired_iou(a, b)
+    vertical *= overlap
     return vertical
 
 
 def paired_iou(a: Array, b: Array) -> Array:
     """Intersection over union ``(K,)`` of boxes ``(K, 4)`` and ``(K, 4)``, pair by pair."""
+    return _paired(a, b)[2]
+
+
+def _paired(a: Array, b: Array) -> tuple[Array, Array, Array]:
+    """Shared height, sum of heights and intersection over union ``(K,)`` each, pair by pair."""
     shared = np.minimum(a[:, 2:], b[:, 2:])
     shared -= np.maximum(a[:, :2], b[:, :2])
-    np.maximum(shared, 0, out=shared)
-    sides_a, sides_b = a[:, 2:] - a[:, :2], b[:, 2:] - b[:, :2]
-    overlap: Array = shared[:, 0] * shared[:, 1]
-    union = sides_a[:, 0] * sides_a[:, 1]
-    union += sides_b[:, 0] * sides_b[:, 1]
+    wide, high = np.maximum(shared, 0, out=shared).T
+    (wide_a, high_a), (wide_b, high_b) = (a[:, 2:] - a[:, :2]).T, (b[:, 2:] - b[:, :2]).T
+    overlap: Array = wide * high
+    union = wide_a * high_a
+    union += wide_b * high_b
     union -= overlap
-    overlap /= np.maximum(union, LEAST_SIZE)
-    return overlap
+    overlap /= np.maximum(union, LEAST_SIZE, out=union)
+    return high, high_a + high_b, overlap
 
 
 def most_shared(

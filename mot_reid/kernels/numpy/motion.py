@@ -90,13 +90,24 @@ def innovate(
     Returns:
         Sums over those ``(2, 4)``: of the products of the two, and of their mean squares; and how many.
     """
-    expected = position[rows]
-    sides = np.maximum(expected[:, [2, 3, 2, 3]], LEAST_SIDE)
-    now = np.minimum(np.maximum((measured - expected) / sides, -MOST_INNOVATION), MOST_INNOVATION)
-    pairs = last[rows][again], now[again]
-    last[rows] = now
-    sums = np.stack([(pairs[0] * pairs[1]).sum(axis=0), (pairs[0] ** 2 + pairs[1] ** 2).sum(axis=0) / 2])
-    return sums, len(pairs[0])
+    now, columns = position.T.take(rows, axis=1), last.T
+    sides = np.maximum(now[2:], LEAST_SIDE)
+    np.subtract(measured.T, now, out=now)
+    by_coordinate = now.reshape(2, 2, -1)  # centre and size; x and y
+    by_coordinate /= sides
+    np.maximum(now, -MOST_INNOVATION, out=now)
+    np.minimum(now, MOST_INNOVATION, out=now)
+    before = columns.take(rows, axis=1)
+    columns[:, rows] = now
+    count = int(np.count_nonzero(again))
+    if count < len(rows):
+        before, now = before[:, again], now[:, again]
+    sums = np.empty((2, 4))
+    np.einsum("ak,ak->a", before, now, out=sums[0])
+    np.einsum("ak,ak->a", before, before, out=sums[1])
+    sums[1] += np.einsum("ak,ak->a", now, now)
+    sums[1] /= 2
+    return sums, count
 
 
 def warp(values: Array, affine: Array) -> None:
