@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,17 +43,18 @@ class FrameReader:
 
     Args:
         path: a video file, a folder of pictures, or a MOTChallenge sequence.
+        seconds: the time of a frame; frames of a damaged video, of which some are lost, are found by it.
 
     Raises:
         SourceError: it cannot be opened.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, seconds: Callable[[int], float] | None = None) -> None:
         self.path = path
         self._lock = threading.Lock()
         self._cache: OrderedDict[tuple[int, int], bytes] = OrderedDict()
         self._cached = 0
-        self._frames: _Video | _Pictures = _Pictures(path) if path.is_dir() else _Video(path)
+        self._frames: _Video | _Pictures = _Pictures(path) if path.is_dir() else _Video(path, seconds)
 
     def jpeg(self, number: int, width: int = 0) -> bytes | None:
         """The frame of this number, from 1; None if there is none.
@@ -127,7 +128,8 @@ class _Pictures:
 
 
 class _Video:
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, seconds: Callable[[int], float] | None) -> None:
+        self._seconds = seconds
         self._container, self._stream = open_container(str(path.absolute()), str(path), None)
         self._pixels = PixelReader(self._stream.sample_aspect_ratio, lambda _: None)
         self._places = frame_places(self._container, self._stream)
@@ -136,6 +138,10 @@ class _Video:
         self._decoded: Iterator[tuple[int, VideoFrame]] = iter(())
 
     def read(self, number: int) -> Image | None:
+        place = number if self._seconds is None else self._index.at(self._seconds(number))
+        return None if place is None else self._read(place)
+
+    def _read(self, number: int) -> Image | None:
         stamp = self._index.stamp(number)
         if stamp is None:
             return None

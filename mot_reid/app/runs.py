@@ -223,11 +223,15 @@ class Run:
         with self._opening:  # a long video takes a while, in which tracks are shown
             place = self.pictures() if self._reader is None else None
             if place is not None:
+                damaged = self.file.summary.get("frames_damaged")
                 try:
-                    self._reader = FrameReader(place)
+                    self._reader = FrameReader(place, self._second if damaged else None)
                 except SourceError as error:
                     self._no_video = str(error)
             return self._reader
+
+    def _second(self, number: int) -> float:
+        return float(self.found.when(np.array([number]), self.fps)[0])
 
     def place(self) -> Path | None:
         """Where the run's video or pictures are, or were; None where nobody knows."""

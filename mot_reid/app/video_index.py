@@ -24,6 +24,7 @@ __all__ = ["StillReading", "VideoIndex"]
 _EVERY = 0.1  # seconds, or so many packets at first, after which what is known is told
 _FIRST = 64
 _AT_FIRST = 2.0  # seconds
+_SLACK = 0.005  # seconds; times in files of tracks are rounded to 1 ms
 _MOST_FAILURES = 1000  # of reading the file
 
 
@@ -59,7 +60,7 @@ class VideoIndex:
         self._news = threading.Condition()
         self._stamps = np.zeros(0, np.int64)
         self._total: int | None = None  # frames, when all is read
-        self._share = 0.0
+        self._share, self._base = 0.0, 1.0
         self._closed = False
         threading.Thread(target=self._read, name="video index", daemon=True).start()
 
@@ -79,6 +80,24 @@ class VideoIndex:
             if number > len(self._stamps):
                 raise StillReading(self._share)
             return int(self._stamps[number - 1])
+
+    def at(self, seconds: float) -> int | None:
+        """The number of the frame that is shown so long after the first one; None if there is none.
+
+        Raises:
+            StillReading: the thread has not come so far.
+        """
+        with self._news:
+            self._news.wait_for(lambda: len(self._stamps) or self._total is not None, _AT_FIRST)
+            if not len(self._stamps):
+                return None
+            wanted = self._stamps[0] + seconds / self._base
+            place = int(np.searchsorted(self._stamps, wanted - _SLACK / self._base))
+            if place < len(self._stamps) and self._stamps[place] <= wanted + _SLACK / self._base:
+                return place + 1
+            if self._total is None and place == len(self._stamps):
+                raise StillReading(self._share)
+            return None
 
     def number(self, stamp: int) -> int:
         """The number of the frame with a time stamp, which is not behind the last one that is known."""
@@ -109,6 +128,7 @@ class VideoIndex:
     def _follow(self, container: InputContainer, stream: VideoStream) -> None:
         """Reads the packets to the end."""
         size = max(self._path.stat().st_size, 1)
+        self._base = float(stream.time_base or 1)
         places = frame_places(container, stream)
         pending: list[int] = []
         count = failures = 0

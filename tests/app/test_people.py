@@ -283,7 +283,8 @@ def test_first_tasks_by_mouse(shown: Callable[[int], Page], runs: list[Any], wid
     page.click("#people-list li li:nth-child(2) button")
     page.until(lambda: values(page, "run", "one") == ["r1", "1"], "the second camera")
     found = page.steps
-    assert page.js("return document.getElementById('picture').getBoundingClientRect().top >= 0")
+    seen = "return document.getElementById('picture').getBoundingClientRect().top > -1"
+    page.until(lambda: page.js(seen), "the picture to be in view")
     page.shot(f"task-found-{width}")
     page.click("#tab-count")
     page.click("#draw-line")

@@ -108,6 +108,15 @@ def test_what_an_edit_list_leaves_out_has_no_number(video: Path, tmp_path: Path)
     reader.close()
 
 
+def test_frames_of_a_damaged_video_are_found_by_their_times(video: Path) -> None:
+    """As if ten were lost behind the 50th: numbers go on, and the 61st picture is the 51st frame."""
+    reader = FrameReader(video, lambda number: (number - 1 + 10 * (number > 50)) / 25)
+    reader.wait()
+    assert {n: round(grey(reader, n) / 2) for n in (1, 50, 51, 110)} == {1: 1, 50: 50, 51: 61, 110: 120}
+    assert reader.image(111) is None
+    reader.close()
+
+
 @pytest.mark.parametrize("even", [True, False])
 def test_a_file_with_an_index_need_not_be_read_through_where_its_rate_is_one(
     video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, even: bool
