@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -147,7 +148,7 @@ class _Video:
             return None
         try:
             if self._next < 0 or not 0 <= number - self._next <= _READ_ON:
-                self._seek(0 if self._index.counted else stamp)
+                self._seek(number, 0 if self._index.counted else stamp)
             last = None
             for place, frame in self._decoded:
                 self._next = place + 1
@@ -163,16 +164,33 @@ class _Video:
             self._next = -1
             return None
 
-    def _seek(self, stamp: int) -> None:
-        self._container.seek(stamp, stream=self._stream, backward=True)
-        self._decoded = iter(self._numbered())
+    def _seek(self, number: int, stamp: int) -> None:
+        """Begins at a key frame before; from ever further back where seeking misses it, as in MPEG-TS."""
+        begin = 0 if self._index.counted else self._index.stamp(1) or 0
+        back, second = 0, int(1 / (self._stream.time_base or 1))
+        while True:
+            place = max(stamp - back, begin)
+            self._container.seek(place, stream=self._stream, backward=True)
+            frames = self._numbered()
+            found = next(frames, None)
+            if place == begin or (found is not None and found[0] <= number):
+                break
+            back = 2 * back or second
+        self._decoded = iter(()) if found is None else chain([found], frames)
 
     def _numbered(self) -> Iterator[tuple[int, VideoFrame]]:
-        """Frames from the key frame on, with their numbers."""
-        count = 0
+        """Frames from the next key frame on, with their numbers."""
+        count, begun = 0, False
         for packet in self._container.demux(self._stream):
+            begun |= packet.is_keyframe or self._index.counted
+            if not begun:
+                continue
             restamp(packet, self._places)
-            for frame in self._stream.decode(packet):
+            try:
+                frames = self._stream.decode(packet)
+            except av.FFmpegError:  # one that is damaged; those behind it may be whole
+                continue
+            for frame in frames:
                 count += 1
                 if self._index.counted or frame.pts is None:
                     yield count, frame

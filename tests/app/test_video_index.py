@@ -108,6 +108,18 @@ def test_what_an_edit_list_leaves_out_has_no_number(video: Path, tmp_path: Path)
     reader.close()
 
 
+def test_formats_without_key_frames_in_an_index_give_the_frame_that_is_asked_for(
+    video: Path, tmp_path: Path
+) -> None:
+    stream = tmp_path / "grey.ts"
+    rewrite(video, stream, lambda stamp: stamp)
+    reader = FrameReader(stream)
+    reader.wait()
+    wanted = (119, 30, 100, 7, 64, 120, 1)
+    assert [grey(reader, number) / 2 for number in wanted] == pytest.approx(wanted, abs=0.9)
+    reader.close()
+
+
 def test_frames_of_a_damaged_video_are_found_by_their_times(video: Path) -> None:
     """As if ten were lost behind the 50th: numbers go on, and the 61st picture is the 51st frame."""
     reader = FrameReader(video, lambda number: (number - 1 + 10 * (number > 50)) / 25)
