@@ -95,6 +95,9 @@ def track(
 
         summary = mot_reid.track("street.mp4", output="out", formats=["mot", "csv"])
 
+    With the setting ``output.lag`` each frame comes so many seconds later, with its tracks as they are known by
+    then.
+
     Decoding, detection and tracking run ahead of the loop, each in a thread. Whoever leaves the loop early
     ends them; the source is closed then.
 

@@ -211,9 +211,8 @@ class Lag(Generic[Item]):
         names, row = np.unique(every.ids, return_inverse=True)
         place = np.full((len(names), count), -1)
         place[row, column] = np.arange(len(every))
-        boxes = xyxy_to_cxcywh(every.xyxy.astype(np.float64))
-        maps = self._camera().between(column + first, np.full(len(column), frame.number))
-        boxes = move_cxcywh(boxes, maps)
+        maps = self._camera().between(np.arange(count) + first, np.full(count, frame.number))
+        boxes = move_cxcywh(xyxy_to_cxcywh(every.xyxy.astype(np.float64)), maps[column])
         seen = (place >= 0) & (every.detection_index[place] >= 0)
         times = np.array([one.time for one in self._frames]) - frame.time
         table, known, before = _filled(boxes[place], seen, times, self._config.fill_time)
