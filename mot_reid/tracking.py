@@ -95,11 +95,8 @@ def track(
 
         summary = mot_reid.track("street.mp4", output="out", formats=["mot", "csv"])
 
-    With the setting ``output.lag`` each frame comes so many seconds later, with its tracks as they are known by
-    then.
-
-    Decoding, detection and tracking run ahead of the loop, each in a thread. Whoever leaves the loop early
-    ends them; the source is closed then.
+    Decoding, detection and tracking run ahead of the loop, each in a thread (``output.lag`` seconds more).
+    Whoever leaves the loop early ends them; the source is closed then.
 
     Args:
         source: a video file, a folder of pictures or with one video, a MOTChallenge sequence, a webcam's
