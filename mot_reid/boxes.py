@@ -23,8 +23,9 @@ Float = TypeVar("Float", bound=np.floating)
 def xyxy_to_cxcywh(xyxy: NDArray[Float]) -> NDArray[Float]:
     """Corners to centre, width and height: ``(N, 4)`` to ``(N, 4)``."""
     out = np.empty_like(xyxy)
-    out[:, :2] = (xyxy[:, :2] + xyxy[:, 2:]) / 2
-    out[:, 2:] = xyxy[:, 2:] - xyxy[:, :2]
+    np.add(xyxy[:, :2], xyxy[:, 2:], out=out[:, :2])
+    out[:, :2] /= 2
+    np.subtract(xyxy[:, 2:], xyxy[:, :2], out=out[:, 2:])
     return out
 
 
@@ -32,8 +33,8 @@ def cxcywh_to_xyxy(cxcywh: NDArray[Float]) -> NDArray[Float]:
     """Centre, width and height to corners: ``(N, 4)`` to ``(N, 4)``."""
     out = np.empty_like(cxcywh)
     half = cxcywh[:, 2:] / 2
-    out[:, :2] = cxcywh[:, :2] - half
-    out[:, 2:] = cxcywh[:, :2] + half
+    np.subtract(cxcywh[:, :2], half, out=out[:, :2])
+    np.add(cxcywh[:, :2], half, out=out[:, 2:])
     return out
 
 

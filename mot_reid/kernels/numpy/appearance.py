@@ -43,7 +43,7 @@ def pair_distances(
         along_detections: of ``detections`` ``(M,)``.
         rest: of u with itself.
     """
-    products = np.einsum("kd,kd->k", tracks[rows], detections[columns])
+    products = np.vecdot(tracks.take(rows, axis=0), detections.take(columns, axis=0))
     return _centred(products, along_tracks[rows], along_detections[columns], rest)
 
 
@@ -121,11 +121,11 @@ def blend(table: Vectors, rows: Rows, embeddings: Vectors, places: Rows, old_sha
         places: ``(K,)`` the row in ``embeddings`` of each.
         old_shares: ``(K,)`` how much of the old ones stays.
     """
-    embeddings, old_share = embeddings[places], old_shares[:, None]
-    blended = table[rows]
+    embeddings, old_share = embeddings.take(places, axis=0), old_shares[:, None]
+    blended = table.take(rows, axis=0)
     blended *= old_share
     blended += (1 - old_share) * embeddings
-    norms = np.sqrt(np.einsum("kd,kd->k", blended, blended))[:, None]
+    norms = np.sqrt(np.vecdot(blended, blended))[:, None]
     if norms.min(initial=1) <= LEAST_NORM:  # opposite vectors can cancel out; the new one stands then
         blended = np.where(norms > LEAST_NORM, blended, embeddings)
         norms = np.where(norms > LEAST_NORM, norms, 1)

@@ -26,16 +26,17 @@ def predict(values: Array, position_variance: float, velocity_variance: float, f
         frames: ``n``.
     """
     position, velocity, p_xx, p_xv, p_vv = values
-    squares = squared_sides(position)
     if frames == 1:
-        position += velocity
-        p_xx += p_xv
+        squares = np.maximum(position[2:], LEAST_SIDE)
+        squares *= squares
+        values[:3:2] += values[1::2]  # places by velocities, p_xx by p_xv
         p_xv += p_vv
         p_xx += p_xv
-        p_xx += position_variance * squares
-        p_vv += velocity_variance * squares
+        for variances, noise in ((p_xx, position_variance), (p_vv, velocity_variance)):
+            by_coordinate = variances.reshape(2, 2, -1)
+            by_coordinate += noise * squares
         return
-    n = frames
+    n, squares = frames, squared_sides(position)
     position += n * velocity
     p_xx += 2 * n * p_xv + n * n * p_vv
     p_xx += (n * position_variance + max((n - 1) * n * (2 * n - 1) / 6, 0.0) * velocity_variance) * squares
@@ -62,9 +63,13 @@ def update(values: Array, rows: Rows, measured: Array, scores: Array, position_v
     """Corrects the states ``rows`` ``(K,)`` by measurements ``(K, 4)`` with scores ``(K,)``, in place."""
     chosen = values.take(rows, axis=2)
     position, velocity, p_xx, p_xv, p_vv = chosen
-    innovation_variance = position_variance * squared_sides(position)
-    innovation_variance /= np.maximum(scores, LEAST_SCORE) ** 2
-    innovation_variance += p_xx
+    squares = np.maximum(position[2:], LEAST_SIDE)
+    squares *= squares
+    squares *= position_variance
+    certainty = np.maximum(scores, LEAST_SCORE)
+    certainty *= certainty
+    squares /= certainty
+    innovation_variance = (p_xx.reshape(2, 2, -1) + squares).reshape(4, -1)
     gain_x, gain_v = p_xx / innovation_variance, p_xv / innovation_variance
     innovation = measured.T - position
     position += gain_x * innovation
@@ -102,12 +107,10 @@ def innovate(
     count = int(np.count_nonzero(again))
     if count < len(rows):
         before, now = before[:, again], now[:, again]
-    sums = np.empty((2, 4))
-    np.einsum("ak,ak->a", before, now, out=sums[0])
-    np.einsum("ak,ak->a", before, before, out=sums[1])
-    sums[1] += np.einsum("ak,ak->a", now, now)
-    sums[1] /= 2
-    return sums, count
+    squares = np.vecdot(before, before)
+    squares += np.vecdot(now, now)
+    squares /= 2
+    return np.stack([np.vecdot(before, now), squares]), count
 
 
 def warp(values: Array, affine: Array) -> None:
