@@ -1,6 +1,7 @@
 """``mot-reid evaluate-search``: how well people are found, and how far its probabilities can be trusted."""
 
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -56,7 +57,9 @@ def evaluate_search(
 
     What the query's own camera has of its person is left out. Open set: each query is asked again with its
     person's tracklets away; the share of right answers is told at 1 % and 0.1 % of false ones. With crops,
-    each half of the people has probabilities that were fitted on the other half.
+    each half of the people has probabilities that were fitted on the other half. Of a gallery there is a
+    second line without glimpses: tracklets with less than half a second in clear view, which `identify` does
+    not count as people by themselves either.
 
     For example
 
@@ -65,6 +68,7 @@ def evaluate_search(
     mot-reid evaluate-search --crops market1501/bounding_box_train --calibrate my.calibration.json
     mot-reid evaluate-search shop/ --gt campus4
     """
+    from mot_reid.gallery.identifying import glimpses
     from mot_reid.gallery.search import SearchSettings
 
     with usage_errors():
@@ -82,8 +86,16 @@ def evaluate_search(
             assert gallery is not None
             assert ground_truth is not None
             found = _gallery(gallery, ground_truth)
-        run = _run(*found, settings, not same_camera, progress, every)
-    table = _table(found[0], found[2], run)
+        runs = {"all": _run(*found, settings, not same_camera, progress, every)}
+        if gallery is not None:
+            title, store, people, calibration = found
+            clear = np.where(glimpses(store.table()), -1, people)
+            if (clear != people).any():
+                with suppress(ValueError):  # nobody else is there twice
+                    run = _run(title, store, clear, calibration, settings, not same_camera, progress, every)
+                    runs["without glimpses"] = run
+    run = runs["all"]
+    table = _table(found[0], found[2], runs)
     print_table(table)
     if output is not None:
         for path in [*table.save(output, "search"), _drawn(run.bins, found[0], output / "reliability.png")]:
@@ -188,12 +200,26 @@ def _run(
     return run_searches(store, people, calibration, settings, across, progress.advance, every)
 
 
-def _table(title: str, people: Any, found: Any) -> Any:
+def _table(title: str, people: Any, runs: dict[str, Any]) -> Any:
     from mot_reid.evaluation.search_run import FALSE_RATES
     from mot_reid.evaluation.tables import Column, Table
 
+    rows = [_row(name, people, found, FALSE_RATES) for name, found in runs.items()]
+    counts = ("tracklets asked for", "queries", "tracklets", "people")
+    columns = [
+        Column(name, None if name in counts else 3 if name == "calibration error" else 1) for name in rows[0]
+    ]
+    notes = [
+        "Probability said, share that was right, hits (first ten of each query): "
+        + "; ".join(f"{said:.2f} {came:.2f} {count}" for said, came, count in runs["all"].bins)
+    ]
+    return Table(title, columns, rows, provenance=provenance(), notes=notes)
+
+
+def _row(name: str, people: Any, found: Any, rates: Any) -> dict[str, Any]:
     scores = found.scores
     row: dict[str, Any] = {
+        "tracklets asked for": name,
         "queries": found.queries,
         "tracklets": len(people),
         "people": len(np.unique(people[people >= 0])),
@@ -203,15 +229,7 @@ def _table(title: str, people: Any, found: Any) -> Any:
         "rank-10": 100 * scores.cmc[2],
         "mINP": 100 * scores.inverse_negative_penalty,
     }
-    for rate, share in zip(FALSE_RATES, found.open_set, strict=True):
+    for rate, share in zip(rates, found.open_set, strict=True):
         row[f"found at {100 * rate:g} % false"] = 100 * share
     row |= {"calibration error": found.calibration_error, "ms a query": found.milliseconds}
-    counts = ("queries", "tracklets", "people")
-    columns = [
-        Column(name, None if name in counts else 3 if name == "calibration error" else 1) for name in row
-    ]
-    notes = [
-        "Probability said, share that was right, hits (first ten of each query): "
-        + "; ".join(f"{said:.2f} {came:.2f} {count}" for said, came, count in found.bins)
-    ]
-    return Table(title, columns, [row], provenance=provenance(), notes=notes)
+    return row

@@ -42,6 +42,12 @@ def gallery(
     replace: Annotated[
         bool, typer.Option("--replace", help="add: forget what the gallery has of this video.")
     ] = False,
+    embedder: Annotated[
+        str | None,
+        typer.Option(
+            help="add: of a new gallery: a checkpoint or ONNX export, strong, or the default's name."
+        ),
+    ] = None,
     keep_days: Annotated[
         float | None,
         typer.Option(help="forget: all that was seen more than so many days ago.", min=0),
@@ -75,7 +81,9 @@ def gallery(
             count is None and not given and keep_days is None and camera is None
         ):
             raise UsageError(f"gallery GALLERY {action}: expected {expected or 'nothing more'}")
-    kept = Gallery(place)
+        if embedder is not None and action != "add":
+            raise UsageError("--embedder: is for add")
+    kept = Gallery(place, None if embedder is None else _embedder(embedder))
     if action == "list":
         _list(kept)
     elif action == "tracks":
@@ -96,6 +104,14 @@ def gallery(
         _say(kept, action, given)
     for line in kept.store.damaged:
         typer.echo(f"warning: {line}", err=True)
+
+
+def _embedder(weights: str) -> Any:
+    from mot_reid.appearance.embedder import NetworkEmbedder
+    from mot_reid.config import EmbedderConfig
+
+    with usage_errors():
+        return NetworkEmbedder(EmbedderConfig(weights=weights))
 
 
 def _list(kept: Any) -> None:

@@ -18,7 +18,7 @@ from mot_reid.gallery.ground import too_far
 from mot_reid.gallery.identities import IdentifySettings, Linked, identify, pair_evidence, with_travel
 from mot_reid.gallery.store import RecordTable, Store
 
-__all__ = ["Identities", "identify_records", "read_identities"]
+__all__ = ["Identities", "glimpses", "identify_records", "read_identities"]
 
 Pairs = NDArray[np.intp]
 
@@ -187,10 +187,15 @@ def _names(numbers: NDArray[np.int64], names: NDArray[np.object_]) -> dict[int, 
 
 def _sure(table: RecordTable, numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Whether identities have several records, or one with enough time in clear view; see `Identities`."""
+    _, inverse, count = np.unique(numbers, return_inverse=True, return_counts=True)
+    return np.asarray((count[inverse] > 1) | ~glimpses(table))
+
+
+def glimpses(table: RecordTable) -> NDArray[np.bool_]:
+    """Which records ``(N,)`` show somebody for less than half a second in clear view: time times quality."""
     frames = np.maximum(table.last_frame - table.first_frame, 1)
     seen = (table.boxes - 1) * (table.end - table.start) / frames * table.quality
-    _, inverse, count = np.unique(numbers, return_inverse=True, return_counts=True)
-    return np.asarray((count[inverse] > 1) | (seen >= _CLEAR_VIEW))
+    return np.asarray(seen < _CLEAR_VIEW)
 
 
 def _constraints(

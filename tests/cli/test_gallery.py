@@ -103,6 +103,13 @@ def test_tracks_of_others_are_remembered(run: Any, scene: Any, tmp_path: Path) -
     made = run("gallery", tmp_path / "shop", "add", scene.video, tmp_path / "tracks.txt", "--camera", "door")
     assert made.code == 0, made.err
     assert "2 tracklets of" in made.out
+    refused = run(
+        *("gallery", tmp_path / "shop", "add", scene.video, tmp_path / "tracks.txt"),
+        *("--embedder", "strong", "--replace"),
+    )
+    assert refused.code == 1
+    assert "they cannot be compared" in refused.err
+    assert run("gallery", tmp_path / "shop", "tracks", "--embedder", "strong").code == 2
     frame = scene.frames[0]
     cv2.imwrite(str(tmp_path / "frame.png"), frame)
     box = ",".join(str(float(value)) for value in _box(rows[0]))
@@ -115,6 +122,34 @@ def test_tracks_of_others_are_remembered(run: Any, scene: Any, tmp_path: Path) -
     broken = run("gallery", tmp_path / "shop", "add", scene.video, tmp_path / "nowhere.txt", "--replace")
     assert broken.code in (1, 2)
     assert "tracks not found" in broken.err
+
+
+def test_glimpses_are_told_apart_in_an_evaluation(run: Any, scene: Any, tmp_path: Path) -> None:
+    """Two people in two cameras, and for four frames in a third one."""
+    detections = [line.split(",") for line in Path(scene.detections).read_text().splitlines()]
+    rows = [[row[0], str(place % 2 + 1), *row[2:6]] for place, row in enumerate(detections)]
+    for camera, last in (("door", 60), ("yard", 60), ("hall", 4)):
+        seen = [row for row in rows if int(row[0]) <= last]
+        tracks, truth = tmp_path / f"{camera}.txt", tmp_path / "truth" / camera / "gt"
+        tracks.write_text("".join(f"{','.join(row)},0.9,-1,-1,-1\n" for row in seen))
+        truth.mkdir(parents=True)
+        (truth / "gt.txt").write_text("".join(f"{','.join(row)},1,1,1\n" for row in seen))
+        (truth.parent / "seqinfo.ini").write_text(
+            f"[Sequence]\nname={camera}\nimDir=img1\nframeRate=25\nseqLength=60\nimWidth=160\n"
+            "imHeight=120\nimExt=.jpg\n"
+        )
+        video = tmp_path / f"{camera}.mp4"
+        video.write_bytes(scene.video.read_bytes())
+        made = run("gallery", tmp_path / "shop", "add", video, tracks, "--camera", camera)
+        assert made.code == 0, made.err
+    done = run("evaluate-search", tmp_path / "shop", "--gt", tmp_path / "truth", "-o", tmp_path / "out", "-q")
+    assert done.code == 0, done.err
+    table = json.loads((tmp_path / "out" / "search.json").read_text())["rows"]
+    assert [(row["tracklets asked for"], row["queries"]) for row in table] == [
+        ("all", 6),
+        ("without glimpses", 4),
+    ]
+    assert table[1]["rank-1"] == 100.0
 
 
 def _box(row: list[str]) -> tuple[float, float, float, float]:
