@@ -25,6 +25,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from mot_reid.appearance.embedder import NetworkEmbedder
+from mot_reid.config import EmbedderConfig
 from mot_reid.evaluation.across import grouping
 from mot_reid.evaluation.gallery_truth import (
     crop_tracklets,
@@ -151,7 +152,7 @@ def scored(records: Records, labels: NDArray[np.intp]) -> dict[str, float]:
     }
 
 
-def market(crops: Path, cache: Path | None) -> tuple[list[Any], NDArray[np.int64], Records]:
+def market(crops: Path, cache: Path | None, embedder: str) -> tuple[list[Any], NDArray[np.int64], Records]:
     """Tracklets of the held-out people; each sequence has a clock of its own."""
     files, names = listed_crops(crops)
     kept = hold_out(names[:, 0], 100, 0)
@@ -159,7 +160,7 @@ def market(crops: Path, cache: Path | None) -> tuple[list[Any], NDArray[np.int64
     if cache is not None and cache.is_file():
         embeddings = np.load(cache)
     else:
-        network = NetworkEmbedder()
+        network = NetworkEmbedder(EmbedderConfig(weights=embedder) if embedder else None)
         boxes = (
             (picture, [[0, 0, picture.shape[1], picture.shape[0]]]) for picture in map(read_picture, files)
         )
@@ -275,11 +276,14 @@ def main() -> None:
     parser.add_argument("crops", type=Path, help="folder of crops named as Market-1501's")
     parser.add_argument("--gallery", type=Path, action="append", default=[], help="a gallery beside --gt")
     parser.add_argument("--gt", type=Path, action="append", default=[], help="its ground truth")
+    parser.add_argument(
+        "--embedder", default="", help="of the crops: strong, say; by default the shipped one"
+    )
     parser.add_argument("--cache", type=Path, help="file that keeps the crops' embeddings")
     parser.add_argument("--save", type=Path, help="write the tracklets' embeddings there")
     parser.add_argument("-o", "--output", type=Path, help="save the tables there")
     given = parser.parse_args()
-    tracklets, people, records = market(given.crops, given.cache)
+    tracklets, people, records = market(given.crops, given.cache, given.embedder)
     if given.save is not None:
         np.savez(given.save, means=records.means, people=people)
     sets: list[tuple[str, list[tuple[Records, Any]]]] = [
