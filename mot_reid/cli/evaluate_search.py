@@ -68,7 +68,6 @@ def evaluate_search(
     mot-reid evaluate-search --crops market1501/bounding_box_train --calibrate my.calibration.json
     mot-reid evaluate-search shop/ --gt campus4
     """
-    from mot_reid.gallery.identifying import glimpses
     from mot_reid.gallery.search import SearchSettings
 
     with usage_errors():
@@ -88,12 +87,7 @@ def evaluate_search(
             found = _gallery(gallery, ground_truth)
         runs = {"all": _run(*found, settings, not same_camera, progress, every)}
         if gallery is not None:
-            title, store, people, calibration = found
-            clear = np.where(glimpses(store.table()), -1, people)
-            if (clear != people).any():
-                with suppress(ValueError):  # nobody else is there twice
-                    run = _run(title, store, clear, calibration, settings, not same_camera, progress, every)
-                    runs["without glimpses"] = run
+            runs |= _without_glimpses(*found, settings, not same_camera, progress, every)
     run = runs["all"]
     table = _table(found[0], found[2], runs)
     print_table(table)
@@ -198,6 +192,18 @@ def _run(
 
     progress("searching", 0, -(-int((people >= 0).sum()) // every))
     return run_searches(store, people, calibration, settings, across, progress.advance, every)
+
+
+def _without_glimpses(title: str, store: Any, people: Any, *rest: Any) -> dict[str, Any]:
+    """The same without tracklets that are too short to tell; nothing where there are none, or nobody else."""
+    from mot_reid.gallery.identifying import glimpses
+
+    clear = np.where(glimpses(store.table()), -1, people)
+    if (clear == people).all():
+        return {}
+    with suppress(ValueError):  # nobody is there twice
+        return {"without glimpses": _run(title, store, clear, *rest)}
+    return {}
 
 
 def _table(title: str, people: Any, runs: dict[str, Any]) -> Any:
