@@ -101,10 +101,10 @@ class LanceStore(Store):
             }
             schema = pa.schema(list(types.items()))
             texts = pa.schema([("name", pa.string()), ("text", pa.string())])
+            description = [{"name": "gallery.json", "text": json.dumps(info.to_dict())}]
+            # The table is there with its description or not at all: another process may be looking.
+            self._base.create_table("documents", description, schema=texts, exist_ok=True)
             self._base.create_table("records", schema=schema, exist_ok=True)
-            documents = self._base.create_table("documents", schema=texts, exist_ok=True)
-            if not documents.count_rows("name = 'gallery.json'"):
-                documents.add([{"name": "gallery.json", "text": json.dumps(info.to_dict())}])
         return self._base.open_table("documents"), self._base.open_table("records")
 
     def append(self, records: Sequence[Tracklet]) -> None:
