@@ -32,9 +32,6 @@ Mask = NDArray[np.bool_]
 _PRIOR_MEAN, _PRIOR_STD, _PRIOR_WEIGHT = 0.85, 0.15, 20.0
 # In a crowd so many views of a frame tell as much as all of them.
 _MOST_VIEWS = 16
-# Seconds from one time to the next that it is asked how near others come, and who has begun: one frame tells
-# little more than the one before.
-_EVERY = 0.15
 # Views further back than about so many are forgotten.
 _MEMORY = 2000.0
 # The chance that one stranger, nobody else having come, is taken for who has left.
@@ -133,17 +130,11 @@ class Returns(KeepsAttributes):
     def __init__(self) -> None:
         self.neighbours = Neighbours()
         self._trials: dict[int, _Trial] = {}
-        self._turns = self._looks = 0
 
     def corrected(self, frame: FrameState) -> list[IdChange]:
         """Learns from a frame who is who, and corrects what was wrong of it until now."""
-        self._looks += 1
-        looks = self._looks if self._looks >= round(_EVERY / frame.interval) else 0
-        if looks:
-            self._turns, self._looks = self._turns + 1, 0
-            self.neighbours = self.neighbours.after(nearest_others(frame, self._turns))
-        undone = self.judge(frame)
-        return undone + recognise(frame, self, looks) if looks else undone
+        self.neighbours = self.neighbours.after(nearest_others(frame))
+        return self.judge(frame) + recognise(frame, self)
 
     def begin(self, frame: FrameState, rows: Rows) -> None:
         """Notes what tracks ``(K,)`` were before they came back in this frame."""
@@ -222,13 +213,8 @@ def _take_back(table: TrackletTable, row: int, trial: _Trial) -> IdChange:
     return IdChange(before, now, trial.number, trial.time, undone=True)
 
 
-def nearest_others(frame: FrameState, turn: int) -> Vectors:
-    """How near the nearest other track in view comes to clear views of tracks in a frame: ``(K,)``.
-
-    Args:
-        frame: with all tracks updated.
-        turn: where there are many views, others are taken in each turn.
-    """
+def nearest_others(frame: FrameState) -> Vectors:
+    """How near the nearest other track in view comes to each clear view of a track in a frame: ``(K,)``."""
     none, appearance = np.zeros(0, np.float32), frame.appearance
     if appearance is None:
         return none
@@ -238,9 +224,9 @@ def nearest_others(frame: FrameState, turn: int) -> Vectors:
     columns, own = kernels.clear_views(appearance.known, frame.free_detections, frame.at_edge, *clear)
     if not len(own) or np.count_nonzero(in_view) < 2:
         return none
-    if len(own) > _MOST_VIEWS:
+    if len(own) > _MOST_VIEWS:  # other ones in each frame
         step = -(-len(own) // _MOST_VIEWS)
-        columns, own = columns[turn % step :: step], own[turn % step :: step]
+        columns, own = columns[frame.number % step :: step], own[frame.number % step :: step]
     views, embeddings = appearance.embeddings(columns), frame.tracklets.embeddings
     count = int(np.count_nonzero(known))
     total = frame.tracklets.mean_embedding() * np.float32(count + PRIOR_TRACKS)
@@ -255,16 +241,11 @@ def nearest_others(frame: FrameState, turn: int) -> Vectors:
 _YOUNG = 8.0
 
 
-def recognise(frame: FrameState, returns: Returns, looks: int = 1) -> list[IdChange]:
+def recognise(frame: FrameState, returns: Returns) -> list[IdChange]:
     """Gives tracks that have just begun the ids of lost ones, where by now they look like these.
 
     Who comes in at the edge, or from behind somebody, first shows an arm; what can be told from that is
     little. The id that was given in the meantime is not used again.
-
-    Args:
-        frame: with all tracks updated.
-        returns: those on trial.
-        looks: how many frames ago this was asked last; whose embedding is older than that was asked about.
 
     Returns:
         What changed.
@@ -279,9 +260,7 @@ def recognise(frame: FrameState, returns: Returns, looks: int = 1) -> list[IdCha
     lost = ((rows["status"] == Status.LOST) & rows["has_embedding"])[:before].nonzero()[0]
     if not lost.size:
         return []
-    fresh = (
-        rows["has_embedding"][young] & (rows["unembedded_views"][young] < looks) & ~rows["returned"][young]
-    )
+    fresh = rows["has_embedding"][young] & (rows["unembedded_views"][young] == 0) & ~rows["returned"][young]
     fresh &= (rows["last_seen"][young] == frame.time) & (rows["status"][young] == Status.CONFIRMED)
     young = young[fresh & (rows["born"][young] > rows["last_seen"][lost].min())]
     if not young.size:

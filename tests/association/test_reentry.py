@@ -5,8 +5,7 @@ import pytest
 
 from mot_reid import Detections, Tracks
 from mot_reid.association.associator import Associator
-from mot_reid.association.reentry import Neighbours, nearest_others
-from mot_reid.association.state import FrameState
+from mot_reid.association.reentry import Neighbours
 from mot_reid.config import load_config
 
 SIZE = np.array([40, 100])
@@ -160,20 +159,3 @@ def test_memory_is_bounded_by_who_may_return() -> None:
             embedding = np.random.default_rng(number).normal(size=(1, 16))
             tracker.step(Detections([[x, 100, x + 40, 200]], embeddings=embedding))
     assert len(tracker._table) <= 310
-
-
-@pytest.mark.parametrize(("fps", "every"), [(25, 4), (7, 1)])
-def test_how_near_others_come_is_asked_as_often_at_any_rate(
-    fps: float, every: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[int] = []
-
-    def counted(frame: FrameState, turn: int) -> np.ndarray:
-        asked.append(frame.number)
-        return nearest_others(frame, turn)
-
-    monkeypatch.setattr("mot_reid.association.reentry.nearest_others", counted)
-    tracker = Associator(load_config().association, fps=fps)
-    for _ in range(12):
-        step(tracker, *staying())
-    assert asked == list(range(every, 13, every))
