@@ -131,7 +131,7 @@ def test_interruption_says_what_is_kept(
     [
         (["nowhere"], "no such folder: nowhere"),
         (["."], "no .jpg or .png files"),
-        ([".", "--architecture", "vit"], "architecture: expected one of mgn, pcb, plain, got 'vit'"),
+        ([".", "--architecture", "vit"], "architecture: expected one of mgn, pcb, plain, aligned, got 'vit'"),
         ([".", "--height", "100"], "height: expected a multiple of 96"),
         ([".", "--set", "losses.tripplet=1"], "did you mean losses.triplet?"),
         ([".", "--device", "tpu"], "device 'tpu' is not known"),

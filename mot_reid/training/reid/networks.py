@@ -20,6 +20,7 @@ from mot_reid.files import atomic
 from mot_reid.training.reid.settings import NetworkSettings
 
 __all__ = [
+    "AlignedNetwork",
     "Network",
     "StripNetwork",
     "body_of",
@@ -30,6 +31,8 @@ __all__ = [
 ]
 
 PCB_STRIPS = 6
+# How steeply a part's mask falls with the distance from its place at first: a strip with soft edges.
+_STEEPNESS = 8.0
 
 
 class StripNetwork(nn.Module):
@@ -93,6 +96,55 @@ class StripNetwork(nn.Module):
         self.branch.load_state_dict(split.branch(False).state_dict())
 
 
+class AlignedNetwork(StripNetwork):
+    """A backbone with one feature of the whole body and one of each part, pooled by masks that are learnt.
+
+    Each place of the map belongs, in shares, to one of the parts or to the background, which has no feature:
+    a softmax over 1x1 convolutions of the map (Zhao et al., "Deeply-Learned Part-Aligned Representations",
+    ICCV 2017, arXiv:1707.07256, have such attention without the competition). To begin with the masks are
+    soft strips, one below the other, from where they may follow the body.
+
+    Args:
+        backbone: one of `mot_reid.appearance.backbones.BACKBONES`.
+        parts: how many.
+        reduced_dim: length of each feature.
+        num_classes: identities to classify while training; 0 leaves the classifiers out.
+        relu: whether a ReLU ends the features.
+    """
+
+    def __init__(
+        self, backbone: str, parts: int, reduced_dim: int, num_classes: int = 0, relu: bool = True
+    ) -> None:
+        super().__init__(backbone, parts + 1, reduced_dim, num_classes, relu)
+        self.masks = nn.Conv2d(split_backbone(backbone).channels, parts + 1, 1, bias=False)
+        nn.init.normal_(self.masks.weight, std=0.001)
+        self.places = nn.Parameter((torch.arange(parts) + 0.5) / parts)
+
+    def part_masks(self, fmap: Tensor) -> Tensor:
+        """The share (N, parts + 1, H, W) that each place of a map (N, C, H, W) has in each part.
+
+        The last one is the background's.
+        """
+        height = fmap.shape[2]
+        rows = (torch.arange(height, device=fmap.device, dtype=fmap.dtype) + 0.5) / height
+        distance = (rows[None, :] - self.places[:, None].to(fmap.dtype)).abs()
+        prior = 1 - _STEEPNESS * distance  # the background's is 0: nowhere the likeliest to begin with
+        prior = torch.cat((prior, torch.zeros_like(prior[:1])))
+        return (self.masks(fmap) + prior[None, :, :, None]).softmax(dim=1)
+
+    def features(self, x: Tensor) -> tuple[Tensor, ...]:
+        """(N, reduced_dim) of the whole and of each part, of images (N, 3, H, W)."""
+        fmap = self.branch(self.stem(x))
+        masks = self.part_masks(fmap)[:, :-1].flatten(2)
+        sums = masks @ fmap.flatten(2).transpose(1, 2)  # (N, parts, C)
+        means = sums / masks.sum(dim=2, keepdim=True).clamp_min(1e-4)
+        pooled = (fmap.mean(dim=(2, 3)), *means.unbind(dim=1))
+        return tuple(
+            reduction(value[:, :, None, None]).flatten(1)
+            for reduction, value in zip(self.reductions, pooled, strict=True)
+        )
+
+
 Network = MGN | StripNetwork
 
 
@@ -113,6 +165,8 @@ def build_network(settings: NetworkSettings, num_classes: int = 0) -> Network:
             bnneck=settings.bnneck,
             wide_softmax=settings.wide_softmax,
         )
+    if settings.architecture == "aligned":
+        return AlignedNetwork(settings.backbone, PCB_STRIPS, settings.reduced_dim, num_classes, settings.relu)
     strips = PCB_STRIPS if settings.architecture == "pcb" else 1
     return StripNetwork(settings.backbone, strips, settings.reduced_dim, num_classes, settings.relu)
 
@@ -127,10 +181,13 @@ def whole_body_features(network: nn.Module, output: MGNOutput) -> tuple[Tensor, 
     """The features that triplets and pairs compare: those of the whole body.
 
     Of MGN the three global ones (arXiv:1804.01438): a misaligned strip of the same person may well look
-    different. PCB has none, so that all strips in a row stand for it.
+    different. Of the aligned network it is the first one. PCB has none, so that all strips in a row stand for
+    it.
     """
     if isinstance(network, MGN):
         return output.features[:GLOBAL_HEADS]
+    if isinstance(network, AlignedNetwork):
+        return output.features[:1]
     return (torch.cat(output.features, dim=1),)
 
 

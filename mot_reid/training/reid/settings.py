@@ -19,7 +19,7 @@ __all__ = [
     "TrainingSettings",
 ]
 
-ARCHITECTURES = ("mgn", "pcb", "plain")
+ARCHITECTURES = ("mgn", "pcb", "plain", "aligned")
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ class NetworkSettings(Settings):
 
     architecture: str = setting(
         "mgn",
-        "mgn (three branches, eight features), pcb (one branch, six strips) or plain (one feature)",
+        "mgn (three branches, eight features), pcb (one branch, six strips), plain (one feature) or aligned "
+        "(one feature of the whole, six of parts whose masks are learnt)",
         choices=ARCHITECTURES,
     )
     backbone: str = setting("osnet_x0_25", "such as osnet_x0_25, osnet_x1_0, resnet50")

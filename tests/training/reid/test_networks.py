@@ -10,6 +10,7 @@ from mot_reid.appearance.backbones import build_backbone
 from mot_reid.appearance.backends import OnnxBackend
 from mot_reid.appearance.mgn import MGN, MGNOutput
 from mot_reid.training.reid.networks import (
+    AlignedNetwork,
     StripNetwork,
     build_network,
     save_embedder,
@@ -25,6 +26,9 @@ def test_settings_choose_the_network() -> None:
     pcb = build_network(NetworkSettings(architecture="pcb", reduced_dim=8))
     plain = build_network(NetworkSettings(architecture="plain", reduced_dim=8))
     assert (pcb.dim, plain.dim) == (48, 8)
+    aligned = build_network(NetworkSettings(architecture="aligned", reduced_dim=8), 5)
+    assert isinstance(aligned, AlignedNetwork)
+    assert (aligned.dim, len(aligned.classifiers)) == (56, 7)
 
 
 def test_strips_see_their_own_part_of_the_picture() -> None:
@@ -40,6 +44,32 @@ def test_strips_see_their_own_part_of_the_picture() -> None:
     assert len(features) == 6
     with pytest.raises(ValueError, match="fewer rows than 6 strips"):
         network(torch.zeros(1, 3, 48, 32))
+
+
+def test_masks_share_the_map_out_and_begin_as_strips() -> None:
+    network = AlignedNetwork("osnet_x0_25", parts=6, reduced_dim=4, num_classes=3)
+    fmap = torch.randn(2, network.masks.in_channels, 12, 6)
+    masks = network.part_masks(fmap)
+    assert masks.shape == (2, 7, 12, 6)
+    assert torch.allclose(masks.sum(dim=1), torch.ones(2, 12, 6))
+    assert masks.mean(dim=(0, 3)).argmax(dim=0).tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+    output = network(torch.randn(2, 3, 96, 32))
+    assert [tuple(feature.shape) for feature in output.features] == [(2, 4)] * 7
+    assert [tuple(scores.shape) for scores in output.logits] == [(2, 3)] * 7
+    assert len(whole_body_features(network, output)) == 1
+
+
+def test_masks_follow_the_body() -> None:
+    """A pattern that a part's mask has learnt is pooled wherever it is; strips would see another one."""
+    torch.manual_seed(0)
+    network = AlignedNetwork("osnet_x0_25", parts=2, reduced_dim=4).eval()
+    with torch.no_grad():
+        network.masks.weight.zero_()
+        network.masks.weight[0, 0] = 40  # the first part looks for the first channel
+    high, low = torch.zeros(2, 1, network.masks.in_channels, 8, 4)
+    high[0, 0, 1], low[0, 0, 6] = 1.0, 1.0
+    for fmap, row in ((high, 1), (low, 6)):
+        assert int(network.part_masks(fmap)[0, 0].mean(dim=1).argmax()) == row
 
 
 def test_triplets_compare_whole_bodies() -> None:
@@ -61,8 +91,9 @@ def test_a_plain_backbone_starts_the_trunk() -> None:
     assert torch.allclose(network.branch(network.stem(images)), maps[0], atol=1e-6)
 
 
-def test_other_architectures_become_onnx(tmp_path: Path) -> None:
-    network = StripNetwork("osnet_x0_25", strips=2, reduced_dim=4).eval()
+@pytest.mark.parametrize("kind", [StripNetwork, AlignedNetwork])
+def test_other_architectures_become_onnx(tmp_path: Path, kind: type[StripNetwork]) -> None:
+    network = kind("osnet_x0_25", 2, 4).eval()
     save_embedder(tmp_path / "embedder.onnx", network, (96, 32), {"seed": 3})
     assert [path.name for path in tmp_path.iterdir()] == ["embedder.onnx"]
     backend = OnnxBackend(tmp_path / "embedder.onnx")

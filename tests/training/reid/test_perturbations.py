@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mot_reid.training.reid.perturbations import PERTURBATIONS, draw_covers, perturb, shift_boxes
+from mot_reid.training.reid.perturbations import PERTURBATIONS, cut_off, draw_covers, perturb, shift_boxes
 
 
 @pytest.fixture
@@ -44,3 +44,18 @@ def test_boxes_miss_by_no_more_than_allowed() -> None:
     assert 1.18 < factors.max() <= 1.2 + 1e-6
     centres = (moved[:, :2] + moved[:, 2:] / 2 - boxes[:, :2] - boxes[:, 2:] / 2) / boxes[:, 2:]
     assert 0.09 < np.abs(centres).max() <= 0.1 + 1e-5
+
+
+def test_cut_off_crops_keep_one_part_stretched() -> None:
+    images = np.zeros((40, 60, 30, 3), np.uint8)
+    images[:, 45:] = 200  # below what a cut from the top can keep
+    images[:, :, :5] = 100  # gone where the right is kept
+    found = cut_off(images, seed=3)
+    assert found.shape == images.shape
+    assert np.array_equal(found, cut_off(images, seed=3))
+    assert not np.array_equal(found, cut_off(images, seed=4))
+    top = (found[:, -1, -1] < 200).all(axis=1)
+    right = ~top & (found[:, 0, 0] < 100).all(axis=1)
+    left = ~top & ~right
+    assert min(top.sum(), right.sum(), left.sum()) >= 5
+    assert (found[left][:, 0, 0] == 100).all()
