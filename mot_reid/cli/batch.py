@@ -237,12 +237,12 @@ class _Bar:
 def _tell(work: Batch) -> None:
     """The closing table; of many videos only what needs attention."""
     table = Table()
-    for name in ("video", "status", "frames", "tracks", "pieces", "tries"):
+    for name in ("video", "status", "frames", "tracks", "pieces ahead", "tries"):
         table.add_column(name, justify="left" if name in ("video", "status") else "right")
     shown = [state for state in work.states if state.status == "failed" or len(work.states) <= 40]
     for state in shown:
         figures = [str(state.figures.get(key, "-")) for key in ("frames", "tracks")]
-        pieces = str(state.pieces or state.figures.get("pieces", 1))
+        pieces = str(state.figures.get("pieces_ahead", 0))
         table.add_row(state.video.name, state.status, *figures, pieces, str(state.tries))
     if shown:
         Console().print(table)

@@ -70,7 +70,6 @@ class VideoState:
         status: where it stands.
         tries: failures so far.
         losses: machines lost with it so far.
-        pieces: how many it is cut into; 0 while that is not known.
         ahead: frames in which others have detected already.
         error: the last failure.
         figures: frames, rows, tracks and seconds, once it is done.
@@ -80,7 +79,6 @@ class VideoState:
     status: Status = "waiting"
     tries: int = 0
     losses: int = 0
-    pieces: int = 0
     error: str | None = None
     figures: dict[str, Any] = field(default_factory=dict)
     ahead: int = 0
@@ -217,7 +215,6 @@ class Batch:
         if is_remote(state.video.source):  # each piece takes a copy of it
             seconds *= _REMOTE_PIECES
         pieces = tuple(cut(frames, fps, seconds)) if frames else ()
-        state.pieces = max(1, len(pieces))
         self._ready.appendleft(_Call(index, "whole"))
         if len(pieces) < 2:
             return
@@ -275,7 +272,7 @@ class Batch:
                 {
                     **asdict(state.video),
                     "status": state.status,
-                    "pieces": state.pieces or state.figures.get("pieces", 1),
+                    "pieces_ahead": state.figures.get("pieces_ahead", 0),
                     "tries": state.tries,
                     "machines_lost": state.losses,
                     "error": state.error,

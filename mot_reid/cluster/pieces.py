@@ -15,7 +15,7 @@ import numpy as np
 
 from mot_reid.structures import Detections
 
-__all__ = ["FoundAhead", "Piece", "cut", "read_found", "write_found"]
+__all__ = ["Piece", "PieceReader", "cut", "read_found", "write_found"]
 
 # Where the piece at hand is not there, it is asked for again after so many seconds.
 _ASK_AGAIN = 2.0
@@ -103,7 +103,7 @@ def read_found(path: Path | str) -> dict[int, Detections]:
     return found
 
 
-class FoundAhead:
+class PieceReader:
     """The detections that other workers found ahead of the one who tracks, as far as they are there.
 
     One piece at a time is held. It is asked for its frames in ascending order.

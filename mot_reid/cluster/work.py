@@ -16,7 +16,7 @@ from typing import Any
 
 from mot_reid import __version__
 from mot_reid.cluster.manifest import Video
-from mot_reid.cluster.pieces import FoundAhead, Piece, read_found, write_found
+from mot_reid.cluster.pieces import Piece, PieceReader, read_found, write_found
 from mot_reid.cluster.places import PARTIAL, fetched, is_remote, join, publish, read_text, remove, stamp
 from mot_reid.config import Config, PipelineConfig
 from mot_reid.evaluation.fingerprints import weights_digest
@@ -153,7 +153,7 @@ def track_whole(job: Job, cores: int, pieces: tuple[Piece, ...] = ()) -> dict[st
 
     with _workplace(job) as folder:
         tracker = _tracker(job.config, cores)
-        ahead = FoundAhead(pieces, read_piece) if pieces else None
+        ahead = PieceReader(pieces, read_piece) if pieces else None
         with fetched(job.video.source) as path, open_source(path) as source:
             memory = _memory(job, tracker)
             summary = track_source(source, tracker, folder, memory=memory, found_ahead=ahead)

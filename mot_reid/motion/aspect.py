@@ -12,7 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid.config import MotionConfig
-from mot_reid.motion.kalman import KalmanStates
+from mot_reid.motion.kalman import (
+    INITIAL_POSITION_FACTOR,
+    INITIAL_VELOCITY_FACTOR,
+    KalmanStates,
+)
 from mot_reid.typing import Floats, Indices
 
 __all__ = ["coast", "initiate", "predict", "squared_distances", "update"]
@@ -21,9 +25,6 @@ __all__ = ["coast", "initiate", "predict", "squared_distances", "update"]
 _ASPECT_STD = 1e-2
 _ASPECT_VELOCITY_STD = 1e-5
 _MEASURED_ASPECT_STD = 1e-1
-# A new track's uncertainty, as multiples of the noise of one frame.
-_INITIAL_POSITION_FACTOR = 2.0
-_INITIAL_VELOCITY_FACTOR = 10.0
 _LEAST_HEIGHT = 1e-3
 
 
@@ -32,8 +33,8 @@ def initiate(measurements: Floats, config: MotionConfig) -> KalmanStates:
     position = measurements.T
     values = np.zeros((5, *position.shape))
     values[0] = position
-    position_std = _INITIAL_POSITION_FACTOR * config.position_std
-    velocity_std = _INITIAL_VELOCITY_FACTOR * config.velocity_std
+    position_std = INITIAL_POSITION_FACTOR * config.position_std
+    velocity_std = INITIAL_VELOCITY_FACTOR * config.velocity_std
     values[2] = _variances(position[3], position_std, _ASPECT_STD)
     values[4] = _variances(position[3], velocity_std, _ASPECT_VELOCITY_STD)
     return KalmanStates(values)

@@ -11,7 +11,6 @@ GIAOTracker's idea (Du et al. 2022, arXiv 2202.11983, section 3.2), here with a 
 """
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +21,8 @@ from mot_reid.kernels.numpy.motion import squared_sides
 from mot_reid.typing import Floats, Indices
 
 __all__ = [
+    "INITIAL_POSITION_FACTOR",
+    "INITIAL_VELOCITY_FACTOR",
     "NOMINAL_INTERVAL",
     "KalmanStates",
     "at_interval",
@@ -39,9 +40,10 @@ NOMINAL_INTERVAL = 1 / 30
 """Seconds from frame to frame for which the noise of the velocity is set."""
 # A measured place is so many times less sure than one predicted from the frame before, at that interval.
 _MEASURED_FACTOR = 2.0
-# A new track's uncertainty, as multiples of the noise of one frame (DeepSORT's values).
-_INITIAL_POSITION_FACTOR = 2.0
-_INITIAL_VELOCITY_FACTOR = 10.0
+INITIAL_POSITION_FACTOR = 2.0
+"""A new track's uncertainty, as a multiple of the noise of one frame (DeepSORT's value)."""
+INITIAL_VELOCITY_FACTOR = 10.0
+"""The same of its velocity."""
 
 
 @dataclass
@@ -82,7 +84,6 @@ class KalmanStates:
         return self.values[4].T
 
 
-@lru_cache(maxsize=16)
 def at_interval(config: MotionConfig, seconds: float) -> MotionConfig:
     """Gives the noise of one frame of a source whose frames are so many seconds apart.
 
@@ -114,8 +115,8 @@ def initiate(measurements: Floats, config: MotionConfig) -> KalmanStates:
     values = np.zeros((5, *position.shape))
     values[0] = position
     squares = squared_sides(position)
-    values[2] = (_INITIAL_POSITION_FACTOR * config.position_std) ** 2 * squares
-    values[4] = (_INITIAL_VELOCITY_FACTOR * config.velocity_std) ** 2 * squares
+    values[2] = (INITIAL_POSITION_FACTOR * config.position_std) ** 2 * squares
+    values[4] = (INITIAL_VELOCITY_FACTOR * config.velocity_std) ** 2 * squares
     return KalmanStates(values)
 
 

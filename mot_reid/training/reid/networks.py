@@ -116,7 +116,9 @@ class AlignedNetwork(StripNetwork):
         self, backbone: str, parts: int, reduced_dim: int, num_classes: int = 0, relu: bool = True
     ) -> None:
         super().__init__(backbone, parts + 1, reduced_dim, num_classes, relu)
-        self.masks = nn.Conv2d(split_backbone(backbone).channels, parts + 1, 1, bias=False)
+        reduction = cast(nn.Sequential, self.reductions[0])
+        channels = cast(nn.Conv2d, reduction[0]).in_channels
+        self.masks = nn.Conv2d(channels, parts + 1, 1, bias=False)
         nn.init.normal_(self.masks.weight, std=0.001)
         self.places = nn.Parameter((torch.arange(parts) + 0.5) / parts)
 
