@@ -85,7 +85,8 @@ def skippable(url: str, label: str, start: int, fps: float) -> Skipped:
     before = [key for key in keys if key[1] <= shown[start - 1]]
     if len(before) < 2:
         return Skipped()
-    if max(later - earlier for earlier, later in pairwise(shown)) > _HOLE / fps:
+    # Behind `start` frames lack whose packets come later than those that were read.
+    if max((later - earlier for earlier, later in pairwise(shown[:start])), default=0.0) > _HOLE / fps:
         return Skipped()
     packets, end = before[-2]
     return Skipped(packets, tuple(shown[: bisect_left(shown, end)]), end)

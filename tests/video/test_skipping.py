@@ -80,6 +80,14 @@ def test_frames_are_those_that_decoding_from_the_beginning_gives(
         assert decoded[0] >= 16, "nothing was left out"
 
 
+def test_wherever_in_a_group_of_pictures_reading_ends(tmp_path: Path) -> None:
+    """Packets of frames that are shown earlier follow later than the last one that is read."""
+    options = {"g": "12", "bf": "3", "x264-params": "b-adapt=0:scenecut=0"}
+    path = write(tmp_path / "a.mp4", "libx264", options, [4 * step for step in range(140)])
+    for start in range(START, START + 12):
+        assert skippable(str(path), "a.mp4", start, 25.0).packets >= 16, start
+
+
 def test_a_varying_rate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, decoded: list[int]) -> None:
     stamps = np.random.default_rng(1).integers(1, 20, FRAMES).cumsum().tolist()
     path = write(tmp_path / "phone.mkv", "libx264", {"g": "8", "bf": "2"}, stamps)
