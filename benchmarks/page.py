@@ -149,8 +149,12 @@ def visit(browser: webdriver.Chrome, server: Served, what: str) -> None:
     browser.get(server.address)
     while not browser.execute_script("return document.body.dataset.ready"):
         time.sleep(0.02)
+    usable = time.perf_counter() - start
+    while browser.execute_script("return document.body.dataset.whole") != "yes":
+        time.sleep(0.02)
     took, used = time.perf_counter() - start, spent(server.process.pid) - before
-    print(f"{what}: usable after {took:.2f} s (server: {used:.2f} s of processor)", flush=True)
+    told = f"usable after {usable:.2f} s, all tracks after {took:.2f} s"
+    print(f"{what}: {told} (server: {used:.2f} s of processor)", flush=True)
 
 
 def look(browser: webdriver.Chrome, run: Path, frames: int, what: str) -> None:

@@ -171,6 +171,11 @@ class Columns:
         columns += [self.classes[own].astype("<i2"), self.predicted[own].astype("u1")]
         return np.uint32(high - low).astype("<u4").tobytes() + b"".join(map(np.ndarray.tobytes, columns))
 
+    def corner(self) -> tuple[int, int]:
+        """Width and height of the smallest picture that holds all boxes, pixels."""
+        right, bottom = np.ceil(self.xyxy[2:].max(axis=1, initial=1)).tolist()
+        return int(right), int(bottom)
+
     def lanes(self) -> list[dict[str, Any]]:
         """Each track's class and the stretches of frames in which it is seen, by id."""
         found: dict[int, dict[str, Any]] = {}

@@ -159,7 +159,7 @@ class People:
             said = {}
             for run in self.runs:
                 mine = _rows_of(table, run)
-                if run.corrected and len(mine):
+                if run.applied and len(mine):
                     said[str(table.camera[mine[0]])] = RunCorrections(run)
             self.gallery.identify(corrected=said)
         return self.found()
@@ -172,7 +172,7 @@ class People:
         for run in self.runs:
             known = _Known()
             mine = _rows_of(table, run)
-            said = RunCorrections(run) if run.corrected and len(mine) else None
+            said = RunCorrections(run) if run.applied and len(mine) else None
             for row in mine.tolist():
                 known.epoch = float(table.epoch[row])
                 track = int(table.track_id[row])

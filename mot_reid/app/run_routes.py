@@ -11,7 +11,8 @@ from starlette.responses import FileResponse, JSONResponse, Response
 
 from mot_reid.app.exporting import CORRECTED, Export
 from mot_reid.app.runs import Run
-from mot_reid.app.scoring import scores, truth_of
+from mot_reid.app.scoring import scores
+from mot_reid.app.summaries import summary_of
 from mot_reid.app.video_index import StillReading
 
 __all__ = ["RUN_ROUTES", "Answer"]
@@ -25,14 +26,17 @@ _MOST_FRAMES = 20_000  # of boxes in one answer
 
 
 def _summary(run: Run, request: Request, body: Any) -> Any:
-    return run.summary() | {"truth": truth_of(run) is not None}
+    return summary_of(run, whole="whole" in request.query_params)
 
 
 def _rows(run: Run, request: Request, body: Any) -> Response:
     first, last = _whole(request, "from"), _whole(request, "to")
     if last - first > _MOST_FRAMES:
         raise ValueError(f"to: at most {_MOST_FRAMES} frames at once")
-    return Response(run.columns.packed(first, last), media_type="application/octet-stream")
+    start = run.beginning()
+    known = start is not None and last <= start.columns.frames[-1]
+    columns = start.columns if start is not None and known else run.columns
+    return Response(columns.packed(first, last), media_type="application/octet-stream")
 
 
 def _frame(run: Run, request: Request, body: Any) -> Response:
@@ -90,7 +94,7 @@ def _keep_scene(run: Run, request: Request, body: Any) -> Any:
 
 def _correct(run: Run, request: Request, body: Any) -> Any:
     run.correct(body)
-    return _summary(run, request, body)
+    return summary_of(run)
 
 
 def _export(run: Run, request: Request, body: Any) -> Any:

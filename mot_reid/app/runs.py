@@ -16,6 +16,7 @@ import numpy as np
 import yaml
 
 from mot_reid.analytics import Analytics, Event, scene_from_mapping
+from mot_reid.app.beginning import Beginning, beginning_of
 from mot_reid.app.columns import CACHE, Columns, cached_columns, keep
 from mot_reid.app.crops import crops
 from mot_reid.app.exporting import CORRECTED, Export
@@ -59,19 +60,21 @@ class Run:
         name: short name of the source.
         truth: ground truth that was given for it, or None.
         export: what was exported last, or is being exported.
+        no_pictures: why there are no pictures; empty where there are, as far as is known.
     """
 
     def __init__(self, key: str, folder: Path, video: Path | None = None) -> None:
-        self.key, self.folder = key, folder
-        self._video = video
-        self._lock, self._opening = threading.RLock(), threading.Lock()
+        self.key, self.folder, self._video = key, folder, video
+        self._lock, self._opening, self._starting = threading.RLock(), threading.Lock(), threading.Lock()
+        self._start: Beginning | None = None
+        self._begun = False
         self._file: TrackColumns | None = None
         self._found: Columns | None = None
         self._shown: Columns | None = None
         self._state: Corrected | None = None
         self._log: list[dict[str, Any]] = []
         self._reader: FrameReader | None = None
-        self._no_video = ""
+        self.no_pictures = ""
         self._crops: dict[tuple[int, int], bytes | None] = {}
         self.export: Export | None = None
         self.truth: Path | None = None
@@ -99,6 +102,31 @@ class Run:
         log = read_log(self.folder / CORRECTIONS)
         self._file, self._log, self.name = file, log, file.source
         self._show(replay(self._found.to_rows(), log) if log else None)
+        self._start = None
+
+    def beginning(self) -> Beginning | None:
+        """A long run's first frames, while all of its tracks are being read, which this begins.
+
+        None where all are there or will be soon, or were corrected, so that the file's are not what is shown.
+        """
+        with self._starting:
+            if self._shown is not None:
+                return None
+            if not self._begun:
+                self._begun = True
+                path = track_file_of(self.folder)
+                corrected = (self.folder / CORRECTIONS).exists()
+                if path is not None and not corrected and cached_columns(self.folder, path) is None:
+                    self._start = beginning_of(path)
+                if self._start is not None:
+                    threading.Thread(target=self.prepare, daemon=True).start()
+            return self._start
+
+    @property
+    def about(self) -> TrackColumns:
+        """What is known of the tracks' file, also while its rows are still being read."""
+        start = self.beginning()
+        return self.file if start is None else start.file
 
     def prepare(self) -> None:
         """Reads the tracks, if they are not in memory; what is wrong with them is told whoever asks later."""
@@ -109,6 +137,7 @@ class Run:
         """Lets go of the tracks; they are read again when they are needed."""
         with self._lock:
             self._file = self._found = self._shown = self._state = None
+            self._start, self._begun = None, False
 
     def _show(self, state: Corrected | None) -> None:
         """Shows the tracks as they are after corrections; None where there are none."""
@@ -147,9 +176,18 @@ class Run:
             return 0 if self._state is None else self._state.applied
 
     @property
-    def corrected(self) -> bool:
-        """Whether corrections hold."""
-        return self.applied > 0
+    def log(self) -> list[dict[str, Any]]:
+        """The corrections' log, with what was undone."""
+        with self._lock:
+            _ = self.file
+            return list(self._log)
+
+    @property
+    def refused(self) -> list[str]:
+        """Corrections that do not fit the tracks, and why."""
+        with self._lock:
+            _ = self.file
+            return [] if self._state is None else list(self._state.refused)
 
     @property
     def names(self) -> Mapping[int, str]:
@@ -170,64 +208,29 @@ class Run:
 
     def size(self) -> tuple[int, int]:
         """Width and height of the picture, pixels; those of the tracks where nothing says."""
-        if self.file.size is not None:
-            return self.file.size
-        corner = self.found.xyxy[2:].max(axis=1, initial=1)
-        return int(np.ceil(corner[0])), int(np.ceil(corner[1]))
-
-    def summary(self) -> dict[str, Any]:
-        """What the page needs to know of the run, first of all."""
-        lanes, names, pictures = self.columns.lanes(), self.names, self.pictures()
-        width, height = self.size()
-        held, undone = active(self._log)
-        return {
-            "key": self.key,
-            "name": self.name,
-            "frames": self.frames(),
-            "fps": self.fps,
-            "width": width,
-            "height": height,
-            "classes": {str(number): name for number, name in self.file.class_names.items()},
-            "tracks": lanes,
-            "names": {str(track): name for track, name in names.items()},
-            "pictures": pictures is not None,
-            "no_pictures": self._no_video,
-            "drawn": pictures is not None and pictures.name == FORMATS["video"].file,
-            "corrections": [dict(entry) for entry in held[-200:]],
-            "held": len(held),
-            "can_redo": len(undone),
-            "refused": [] if self._state is None else list(self._state.refused),
-            "next_id": 1 + max((lane["id"] for lane in lanes), default=0),
-            "run": {key: self.file.summary.get(key) for key in ("complete", "error", "seconds", "models")},
-        }
+        return self.file.size or self.found.corner()
 
     def pictures(self) -> Path | None:
         """Where the pictures are: the video that was given, the run's, or what was drawn; None if nowhere."""
-        with self._lock:
-            if self._no_video:
-                return None
-            location = str((self.file.summary.get("source") or {}).get("location") or "")
-            places = [self._video, Path(location) if location else None, self.folder / FORMATS["video"].file]
-            found = next((place for place in places if place is not None and place.exists()), None)
-            if found is None:
-                self._no_video = "the video is not where it was; --video says where it is"
-            return found
-
-    @property
-    def no_pictures(self) -> str:
-        """Why there are no pictures; empty where there are, as far as is known."""
-        return self._no_video
+        if self.no_pictures:
+            return None
+        location = str((self.about.summary.get("source") or {}).get("location") or "")
+        places = [self._video, Path(location) if location else None, self.folder / FORMATS["video"].file]
+        found = next((place for place in places if place is not None and place.exists()), None)
+        if found is None:
+            self.no_pictures = "the video is not where it was; --video says where it is"
+        return found
 
     def reader(self) -> FrameReader | None:
         """What gives the pictures, opened when it is first needed; None where they are not there."""
         with self._opening:  # a long video takes a while, in which tracks are shown
             place = self.pictures() if self._reader is None else None
             if place is not None:
-                damaged = self.file.summary.get("frames_damaged")
+                damaged = self.about.summary.get("frames_damaged")
                 try:
                     self._reader = FrameReader(place, self._second if damaged else None)
                 except SourceError as error:
-                    self._no_video = str(error)
+                    self.no_pictures = str(error)
             return self._reader
 
     def _second(self, number: int) -> float:
@@ -235,7 +238,7 @@ class Run:
 
     def place(self) -> Path | None:
         """Where the run's video or pictures are, or were; None where nobody knows."""
-        location = str((self.file.summary.get("source") or {}).get("location") or "")
+        location = str((self.about.summary.get("source") or {}).get("location") or "")
         place = self._video or (Path(location) if location else None)
         return None if place is None else place.absolute()
 
@@ -355,7 +358,7 @@ class Run:
                 self._show(None)
             if self._reader is not None and self._reader.path == path:
                 self._reader.close()
-                self._reader, self._no_video = None, "the video was deleted"
+                self._reader, self.no_pictures = None, "the video was deleted"
 
     def close(self) -> None:
         """Closes the video."""

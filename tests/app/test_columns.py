@@ -12,6 +12,7 @@ from mot_reid.app import columns as module
 from mot_reid.app.columns import CACHE, Columns, cached_columns
 from mot_reid.app.runs import runs_in
 from mot_reid.app.server import make_app
+from mot_reid.app.summaries import summary_of
 from mot_reid.offline.rows import TrackRows
 from mot_reid.pipeline import track_files
 from mot_reid.pipeline.track_files import read_columns, read_tracks
@@ -69,7 +70,7 @@ def test_long_runs_are_kept_and_read_again_when_their_file_changes(
         patched.setattr("mot_reid.app.runs.read_columns", None)  # nobody reads the tracks again
         again = runs_in([folder])[0]
         assert again.columns.packed(1, FRAMES) == whole
-        assert again.summary()["classes"] == {"0": "person"}
+        assert summary_of(again)["classes"] == {"0": "person"}
     lines = (folder / "tracks.csv").read_text().splitlines(keepends=True)
     (folder / "tracks.csv").write_text("".join(lines[:-2]))
     assert cached_columns(folder, folder / "tracks.csv") is None

@@ -19,6 +19,7 @@ from mot_reid.app.people import People
 from mot_reid.app.runs import runs_in
 from mot_reid.app.search_routes import search_routes
 from mot_reid.app.server import make_app
+from mot_reid.app.summaries import summary_of
 from mot_reid.gallery.gallery import Gallery
 from mot_reid.gallery.records import Tracklet
 from mot_reid.video.formats import FORMATS
@@ -123,10 +124,10 @@ def test_corrections_are_logged_replayed_undone_and_exported(client: TestClient,
 def test_a_torn_log_is_read_up_to_the_tear_and_a_wrong_one_names_its_line(folder: Path) -> None:
     log = folder / "corrections.jsonl"
     log.write_text('{"kind": "delete", "id": 1}\n{"kind": "de')
-    assert runs_in([folder])[0].summary()["held"] == 1
+    assert summary_of(runs_in([folder])[0])["held"] == 1
     log.write_text('{"kind": "delete"}\n{"kind": "delete", "id": 1}\n')
     with pytest.raises(ValueError, match=r"corrections\.jsonl:1: delete: id is missing"):
-        runs_in([folder])[0].summary()
+        summary_of(runs_in([folder])[0])
 
 
 def test_what_is_kept_is_told_and_deleted(client: TestClient, folder: Path) -> None:

@@ -60,11 +60,22 @@ function take(run) {
   looks.clear();
   get('seek').max = run.frames;
   const pictures = run.pictures ? (run.drawn ? ' · the video has its boxes drawn in' : '') : ` · no pictures: ${run.no_pictures}`;
-  get('about').textContent = `${run.frames} frames, ${run.tracks.length} tracks, ${run.width} × ${run.height}${pictures}`;
+  const sofar = run.read_to ? ' so far' : '';
+  get('about').textContent = `${run.frames} frames, ${run.tracks.length} tracks${sofar}, ${run.width} × ${run.height}${pictures}`;
   filter();
   correct.show();
   stage.fit();
   go(state.frame);
+}
+
+// The rest of a long run whose first frames are shown already.
+async function readOn(key) {
+  say(`The tracks are still being read: for now those of the first ${clock(state.run.read_to / state.run.fps)} are here.`);
+  const run = await ask(`/api/runs/${key}?whole`);
+  if (state.run.key !== key || !state.run.read_to) return; // another one is looked at, or a correction brought it
+  say('');
+  take(run);
+  document.body.dataset.whole = 'yes';
 }
 
 async function open(key) {
@@ -80,6 +91,8 @@ async function open(key) {
   state.scene = { ...scene, lines: scene.lines || {}, zones: scene.zones || {} };
   get('filter').value = '';
   take(run);
+  document.body.dataset.whole = run.read_to ? 'no' : 'yes';
+  if (run.read_to) readOn(key).catch(report);
   count.show();
   if (get('tab-data').getAttribute('aria-selected') === 'true') showKept();
 }

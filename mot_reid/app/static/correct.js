@@ -75,6 +75,10 @@ export class Correct {
   draw() {
     if (this.stage.tool) this.stage.stop();
     const id = Number(get('one').value) || this.state.run.next_id;
+    if (!id) { // nobody knows which ids there are
+      this.state.say('The tracks are still being read.');
+      return;
+    }
     this.stage.start('box', ([a, b]) => {
       const xyxy = [Math.min(a[0], b[0]), Math.min(a[1], b[1]), Math.max(a[0], b[0]), Math.max(a[1], b[1])];
       get('one').value = id;
