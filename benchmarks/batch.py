@@ -90,14 +90,14 @@ def write_video(path: Path, frames: Iterator[np.ndarray], fps: int = 10) -> None
         out.mux(stream.encode(None))
 
 
-def clips(folder: Path, count: int, frames: int) -> list[Video]:
+def clips(folder: Path, count: int, frames: int, fps: int = 10) -> list[Video]:
     """``count`` different short videos."""
     folder.mkdir()
     everything = list(pets_frames(795))
     found = []
     for number in range(count):
         path = folder / f"clip{number:02d}.mp4"
-        write_video(path, iter(everything[17 * number % 700 :][:frames]))
+        write_video(path, iter(everything[17 * number % 700 :][:frames]), fps)
         found.append(Video(str(path), path.stem, path.stem))
     return found
 
@@ -165,7 +165,7 @@ def kills(arguments: argparse.Namespace, folder: Path) -> Table:
 
 
 def overhead(arguments: argparse.Namespace, folder: Path) -> Table:
-    videos = clips(folder / "videos", arguments.videos or 8, 600)
+    videos = clips(folder / "videos", arguments.videos or 8, 420, 7)  # a minute at the true rate
     ways: dict[str, Callable[[], Engine]] = {
         "one worker process": lambda: LocalEngine(1),
         "Ray, one core": lambda: RayEngine("local"),
