@@ -15,6 +15,7 @@ from typing import Any, Literal
 from filelock import FileLock, Timeout
 
 from mot_reid.cluster.engines import Engine, Report
+from mot_reid.cluster.lookahead import Lookahead
 from mot_reid.cluster.manifest import Video
 from mot_reid.cluster.pieces import Piece, cut
 from mot_reid.cluster.places import PARTIAL, is_remote, join, remote, remove
@@ -25,6 +26,7 @@ from mot_reid.cluster.work import (
     done,
     fingerprint,
     probe,
+    progress_of,
     settings_digest,
     track_whole,
 )
@@ -127,7 +129,9 @@ class Batch:
         self._ready: deque[_Call] = deque()
         self._jobs: dict[int, Job] = {}
         self._pieces: dict[int, tuple[Piece, ...]] = {}
-        self._spare: deque[_Call] = deque()  # for workers that have nothing better to do
+        self._ahead: dict[int, Lookahead] = {}  # for workers that have nothing better to do
+        self._begun: dict[_Call, float] = {}
+        self._seen = float("-inf")
         self._saved = 0.0
 
     def run(self) -> None:
@@ -146,8 +150,9 @@ class Batch:
             self._plan_all()
             self._on_change(self)
             while self.count("waiting", "running"):
-                while (self._ready or self._spare) and self.engine.room > 0:
-                    self._submit((self._ready or self._spare).popleft())
+                self._see()
+                while self.engine.room > 0 and (call := self._next()) is not None:
+                    self._submit(call)
                 for call, report in self.engine.reports(timeout=0.5):
                     self._take(call, report)
                     self._on_change(self)
@@ -181,7 +186,26 @@ class Batch:
             else:
                 self._ready.append(_Call(index, "whole" if whole else "probe"))
 
+    def _next(self) -> _Call | None:
+        """What is to be done next; None where a worker must wait."""
+        if self._ready:
+            return self._ready.popleft()
+        for index, ahead in self._ahead.items():
+            if (piece := ahead.choose(time.monotonic())) is not None:
+                return _Call(index, "piece", piece)
+        return None
+
+    def _see(self) -> None:
+        """Looks how far those are whose videos others look ahead in."""
+        now = time.monotonic()
+        if now - self._seen < (_SAVE_SECONDS if is_remote(self.out) else 0):  # there each look is a request
+            return
+        self._seen = now
+        for index, ahead in self._ahead.items():
+            ahead.see(progress_of(self._jobs[index]), now)
+
     def _submit(self, call: _Call) -> None:
+        self._begun[call] = time.monotonic()
         job, cores = self._jobs[call.index], self.plan.cores
         if call.kind != "piece":
             self.states[call.index].status = "running"
@@ -196,7 +220,10 @@ class Batch:
         """Takes in what came of a call: the next one of its video, another try, or its end."""
         state = self.states[call.index]
         self._log(state, call, report)
+        seconds = time.monotonic() - self._begun.pop(call)
         if call.kind == "piece":  # what nobody finds ahead is found by who tracks the video
+            if (ahead := self._ahead.get(call.index)) is not None and call.piece is not None:
+                ahead.came(seconds) if report.error is None else ahead.failed(call.piece)
             if report.error is None and state.status == "running":
                 state.ahead += report.value["frames"]
                 self.frames += report.value["frames"]
@@ -207,7 +234,7 @@ class Batch:
         else:
             state.status, state.figures, state.error = "done", report.value, None
             self.frames += max(report.value["frames"] - state.ahead, 0)
-            self._drop(call.index)
+            self._ahead.pop(call.index, None)
 
     def _cut(self, index: int, frames: int | None, fps: float) -> None:
         """Decides on the pieces of a video; in those that are there already nobody detects again."""
@@ -219,9 +246,9 @@ class Batch:
         if len(pieces) < 2:
             return
         self._pieces[index] = pieces
-        missing = [piece for piece in pieces if done(job.piece_place(piece), job.fingerprint) is None]
-        # Who tracks comes from the front, the others from the end: they do not get into each other's way.
-        self._spare.extend(_Call(index, "piece", piece) for piece in reversed(missing))
+        there = (done(job.piece_place(piece), job.fingerprint) is not None for piece in pieces)
+        missing = [piece.number for piece, found in zip(pieces, there, strict=True) if not found]
+        self._ahead[index] = Lookahead(pieces, missing)
 
     def _try_again(self, state: VideoState, call: _Call, report: Report) -> None:
         state.error = report.error
@@ -231,13 +258,9 @@ class Batch:
             state.tries += 1
         if state.tries >= self.plan.tries or state.losses >= _MOST_BLAMELESS:
             state.status = "failed"
-            self._drop(call.index)
+            self._ahead.pop(call.index, None)
         else:
             self._ready.append(call)
-
-    def _drop(self, index: int) -> None:
-        """Takes the calls of a video that nobody has begun out."""
-        self._spare = deque(call for call in self._spare if call.index != index)
 
     def _log(self, state: VideoState, call: _Call, report: Report) -> None:
         """Adds what a worker had to say to the video's log; a remote output keeps errors alone."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from mot_reid.structures import Detections
 
-__all__ = ["Piece", "PieceReader", "cut", "read_found", "write_found"]
+__all__ = ["Piece", "PieceReader", "Progress", "cut", "read_found", "write_found"]
 
 # Where the piece at hand is not there, it is asked for again after so many seconds.
 _ASK_AGAIN = 2.0
@@ -34,6 +34,21 @@ class Piece:
     number: int
     first: int
     last: int | None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the worker is that tracks a video.
+
+    Attributes:
+        piece: number of the piece at hand.
+        own: seconds that a piece takes in which nobody has detected, on average; None while none is through.
+        taken: likewise one in which somebody had.
+    """
+
+    piece: int
+    own: float | None = None
+    taken: float | None = None
 
 
 def cut(frames: int, fps: float, seconds: float) -> list[Piece]:
@@ -111,12 +126,18 @@ class PieceReader:
     Args:
         pieces: of the video, in order.
         read: gives the detections of a piece by frame number; None while it is not there.
+        tell: is told at each piece's beginning how far the tracker is.
     """
 
     def __init__(
-        self, pieces: Sequence[Piece], read: Callable[[Piece], Mapping[int, Detections] | None]
+        self,
+        pieces: Sequence[Piece],
+        read: Callable[[Piece], Mapping[int, Detections] | None],
+        tell: Callable[[Progress], None] = lambda progress: None,
     ) -> None:
-        self._pieces, self._read = pieces, read
+        self._pieces, self._read, self._tell = pieces, read, tell
+        self._began, self._began_found = 0.0, False
+        self._spent: dict[bool, tuple[int, float]] = {}  # pieces and seconds, by whether they were found
         self._firsts = [piece.first for piece in pieces]
         self._at, self._asked = -1, 0.0
         self._found: Mapping[int, Detections] | None = None
@@ -126,7 +147,18 @@ class PieceReader:
         at, now = bisect_right(self._firsts, number) - 1, time.monotonic()
         if at < 0:
             return None
-        if at != self._at or (self._found is None and now - self._asked >= _ASK_AGAIN):
-            self._at, self._asked = at, now
-            self._found = self._read(self._pieces[at])
+        if at != self._at:
+            self._enter(at, now)
+        elif self._found is None and now - self._asked >= _ASK_AGAIN:
+            self._asked, self._found = now, self._read(self._pieces[at])
         return None if self._found is None else self._found.get(number)
+
+    def _enter(self, at: int, now: float) -> None:
+        if self._at >= 0 and self._began_found == (self._found is not None):  # it did not come in the middle
+            count, seconds = self._spent.get(self._began_found, (0, 0.0))
+            self._spent[self._began_found] = count + 1, seconds + now - self._began
+        self._at, self._asked, self._began = at, now, now
+        self._found = self._read(self._pieces[at])
+        self._began_found = self._found is not None
+        means = {found: seconds / count for found, (count, seconds) in self._spent.items()}
+        self._tell(Progress(self._pieces[at].number, means.get(False), means.get(True)))

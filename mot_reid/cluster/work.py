@@ -8,16 +8,26 @@ import logging
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 from mot_reid import __version__
 from mot_reid.cluster.manifest import Video
-from mot_reid.cluster.pieces import Piece, PieceReader, read_found, write_found
-from mot_reid.cluster.places import PARTIAL, fetched, is_remote, join, publish, read_text, remove, stamp
+from mot_reid.cluster.pieces import Piece, PieceReader, Progress, read_found, write_found
+from mot_reid.cluster.places import (
+    PARTIAL,
+    fetched,
+    is_remote,
+    join,
+    publish,
+    read_text,
+    remove,
+    stamp,
+    write_text,
+)
 from mot_reid.config import Config, PipelineConfig
 from mot_reid.evaluation.fingerprints import weights_digest
 from mot_reid.gallery.gallery import Gallery
@@ -41,6 +51,7 @@ __all__ = [
     "done",
     "fingerprint",
     "probe",
+    "progress_of",
     "settings_digest",
     "track_whole",
 ]
@@ -51,7 +62,7 @@ DONE = "job.json"
 PIECES = ".pieces"
 """The folder, inside the output, for what is found ahead in videos that are not tracked yet."""
 
-_FOUND = "found.npz"
+_FOUND, _AT = "found.npz", "at.json"
 _log = logging.getLogger(__name__)
 
 
@@ -80,7 +91,11 @@ class Job:
 
     def piece_place(self, piece: Piece) -> str:
         """Where what is found in one piece goes until the video is tracked."""
-        return join(self.out, PIECES, self.video.name, f"{piece.number:04d}")
+        return self.piece_file(f"{piece.number:04d}")
+
+    def piece_file(self, name: str) -> str:
+        """A file or folder beside these."""
+        return join(self.out, PIECES, self.video.name, name)
 
 
 def settings_digest(config: Config) -> str:
@@ -153,7 +168,7 @@ def track_whole(job: Job, cores: int, pieces: tuple[Piece, ...] = ()) -> dict[st
 
     with _workplace(job) as folder:
         tracker = _tracker(job.config, cores)
-        ahead = PieceReader(pieces, read_piece) if pieces else None
+        ahead = PieceReader(pieces, read_piece, partial(_tell, job)) if pieces else None
         with fetched(job.video.source) as path, open_source(path) as source:
             memory = _memory(job, tracker)
             summary = track_source(source, tracker, folder, memory=memory, found_ahead=ahead)
@@ -185,6 +200,22 @@ def detect_piece(job: Job, piece: Piece, cores: int) -> dict[str, Any]:
         if done(job.place, job.fingerprint) is not None:  # it came too late
             return {"frames": 0}
         return _mark(job, folder, job.piece_place(piece), {"frames": len(found)})
+
+
+def progress_of(job: Job) -> Progress | None:
+    """How far the worker is that tracks a video; None while it has told nothing."""
+    with suppress(OSError, ValueError, TypeError):
+        if text := read_text(job.piece_file(_AT)):
+            return Progress(**json.loads(text))
+    return None
+
+
+def _tell(job: Job, progress: Progress) -> None:
+    with suppress(OSError):  # without it others choose worse where they detect
+        place = job.piece_file(_AT)
+        if not is_remote(place):
+            Path(place).parent.mkdir(parents=True, exist_ok=True)
+        write_text(place, json.dumps(asdict(progress)))
 
 
 def _found(job: Job, piece: Piece) -> dict[int, Detections] | None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mot_reid import Detections
 from mot_reid.cluster import pieces as module
-from mot_reid.cluster.pieces import Piece, PieceReader, cut, read_found, write_found
+from mot_reid.cluster.pieces import Piece, PieceReader, Progress, cut, read_found, write_found
 
 
 @given(frames=st.integers(1, 100_000), fps=st.floats(1, 60), seconds=st.floats(0, 500))
@@ -71,7 +71,8 @@ def test_a_piece_is_asked_for_once_and_again_only_after_a_while(monkeypatch: pyt
         asked.append(piece.number)
         return there.get(piece.number)
 
-    ahead = PieceReader([Piece(0, 1, 10), Piece(1, 11, 20), Piece(2, 21, None)], read)
+    told = list[Progress]()
+    ahead = PieceReader([Piece(0, 1, 10), Piece(1, 11, 20), Piece(2, 21, None)], read, told.append)
     assert ahead(1) is somebody
     assert ahead(2) is None  # not looked at there
     assert [ahead(number) for number in (11, 12, 13)] == [None] * 3
@@ -82,3 +83,5 @@ def test_a_piece_is_asked_for_once_and_again_only_after_a_while(monkeypatch: pyt
     assert ahead(21) is somebody
     assert ahead(500) is None
     assert asked == [0, 1, 1, 2]
+    # The second one came in the middle, which tells neither time.
+    assert told == [Progress(0), Progress(1, None, 0.0), Progress(2, None, 0.0)]
