@@ -21,8 +21,8 @@ _LEAST = 0.5
 _FULL, _MODEST = 0.6, 0.5
 # What the best score of a frame is as a rule: a modest detector's is stretched to it.
 _BEST = 0.9
-# How fast a frame's best score counts: as one of so many detections, and, but for the first frames, never for
-# more than this share.
+# How fast a frame's best score counts: as one of so many detections. As many in the first frame are believed at
+# once; once they are, no frame counts for more than this share.
 _CONVINCED_BY, _FASTEST = 30.0, 0.2
 
 
@@ -92,8 +92,7 @@ class UsualScore(NamedTuple):
         height, unseen, proved = self.height, self.unseen, self.proved
         levels: NDArray[np.float64] = scores.astype(np.float64, copy=False)
         if not self.is_plain:
-            # At first 1/2, 1/3, 1/4: the mean of the prior and the frames so far.
-            share = min(len(scores) / _CONVINCED_BY, max(_FASTEST, unseen / (1 + unseen)))
+            share = min(len(scores) / _CONVINCED_BY, max(_FASTEST, unseen))
             best = float(scores.max()) if len(scores) else 0.0
             height += share * (best - height)
             unseen, proved = (1 - share) * unseen, max(proved, height)

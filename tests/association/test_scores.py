@@ -83,6 +83,26 @@ def test_a_modest_detectors_scores_are_stretched_from_its_lowest_to_its_best() -
     np.testing.assert_allclose(usual.levels(np.array([0.15, 0.275, 0.4])), [0, 0.45, 0.9], atol=1e-3)
 
 
+@pytest.mark.parametrize(("least", "span"), [(0.0, 0.5), (0.15, 0.25)])
+def test_a_modest_detector_is_known_by_its_first_frame(least: float, span: float) -> None:
+    """28 people and clutter; with scores up to 0.5, or from 0.15 to 0.4, as with scores up to 1."""
+    plain = np.array([0.95, 0.9, 0.85, 0.8] * 7 + [0.3, 0.1])
+    boxes = np.array([[x, 0, x + 40, 100] for x in range(0, 3000, 100)])
+    full, modest = Associator(), Associator()
+    for _ in range(5):
+        expected = full.step(Detections(boxes, plain))
+        tracks = modest.step(Detections(boxes, least + span * plain))
+        assert tracks.detection_index.tolist() == expected.detection_index.tolist() == list(range(28))
+
+
+def test_a_few_poor_detections_at_first_do_not_make_a_detector_modest() -> None:
+    usual = UsualScore().after(np.array([0.3, 0.2]))
+    assert usual.levels(np.array([0.3]))[0] == pytest.approx(0.3)
+    for _ in range(6):
+        usual = usual.after(np.array([0.9, 0.3]))
+    np.testing.assert_allclose(usual.levels(np.array([0.3])), 0.3)
+
+
 @given(st.lists(st.floats(0.0, 1.0), min_size=2, max_size=40), st.floats(0.05, 0.7))
 def test_levels_never_change_the_order_of_scores(scores: list[float], best: float) -> None:
     usual, ascending = UsualScore(), np.sort(scores)
