@@ -21,8 +21,8 @@ _LEAST = 0.5
 _FULL, _MODEST = 0.6, 0.5
 # What the best score of a frame is as a rule: a modest detector's is stretched to it.
 _BEST = 0.9
-# How fast a frame's best score counts: as one of so many detections. As many in the first frame are believed at
-# once; once they are, no frame counts for more than this share.
+# How fast a frame's best score counts: as one of so many detections. As many in the first frame are believed
+# at once; once they are, no frame counts for more than this share.
 _CONVINCED_BY, _FASTEST = 30.0, 0.2
 
 
