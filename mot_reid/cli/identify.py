@@ -12,6 +12,7 @@ from mot_reid.app.owners import run_corrections
 from mot_reid.cli.errors import UsageError, usage_errors
 from mot_reid.cli.options import print_table
 from mot_reid.files import atomic
+from mot_reid.pipeline.outputs import OFFLINE_FILE
 from mot_reid.pipeline.track_files import track_file_of
 
 __all__ = ["identify", "results_of", "write_global_tracks"]
@@ -22,7 +23,7 @@ def identify(
     false_links: Annotated[
         float,
         typer.Option(help="Largest share of wrong links among those made, as expected.", min=1e-6, max=0.9),
-    ] = 0.02,
+    ] = 0.05,
     cameras: Annotated[
         Path | None, typer.Option(help="YAML file with what is known of the ways between cameras.")
     ] = None,
@@ -34,7 +35,7 @@ def identify(
         Path | None,
         typer.Option(
             help="Output folder of `track`: its corrections are obeyed, and tracks_global.txt is written"
-            " beside each tracks.txt."
+            " beside each tracks.txt, with hindsight."
         ),
     ] = None,
     output: Annotated[
@@ -139,16 +140,17 @@ def results_of(gallery: Any, results: Path) -> dict[str, Path]:
 def write_global_tracks(found: Any, results: Path, corrected: Mapping[str, Any] | None = None) -> list[Path]:
     """Writes ``tracks_global.txt`` beside each camera's ``tracks.txt``: identities instead of track ids.
 
-    Rows of nobody who is remembered get numbers of their own, behind those of all identities.
+    Boxes are those of ``tracks_offline.txt`` where a run wrote it; see
+    `mot_reid.gallery.global_tracks.GlobalTracks` for what becomes of them.
 
     Args:
         found: the identities.
         results: output folder.
         corrected: runs by camera whose corrected tracks are written.
     """
-    from mot_reid.gallery.global_tracks import GLOBAL_FILE, Renumbering
+    from mot_reid.gallery.global_tracks import GLOBAL_FILE, GlobalTracks
 
-    written, renumbering = [], Renumbering(found)
+    written, everybody = [], GlobalTracks(found)
     names = sorted(set(found.table.camera.tolist()))
     for camera in names:
         folder = results / camera
@@ -156,16 +158,17 @@ def write_global_tracks(found: Any, results: Path, corrected: Mapping[str, Any] 
             folder = results
             if len(names) > 1 or not (folder / "tracks.txt").is_file():
                 continue
-        run = (corrected or {}).get(camera)
-        text = (
-            (folder / "tracks.txt").read_text(encoding="utf-8")
-            if run is None
-            else tracks_text(run.state.rows)
-        )
-        with atomic(folder / GLOBAL_FILE) as part:
-            part.write_text(
-                renumbering.lines(text, np.flatnonzero(found.table.camera == camera)), encoding="utf-8"
+        run, records = (corrected or {}).get(camera), np.flatnonzero(found.table.camera == camera)
+        if run is None:
+            tracks, offline = (
+                path.read_text(encoding="utf-8") if path.is_file() else None
+                for path in (folder / "tracks.txt", folder / OFFLINE_FILE)
             )
+            text = everybody.text(tracks or "", records, offline)
+        else:
+            text = everybody.corrected(tracks_text(run.state.rows), records)
+        with atomic(folder / GLOBAL_FILE) as part:
+            part.write_text(text, encoding="utf-8")
         written.append(folder / GLOBAL_FILE)
     return written
 

@@ -78,7 +78,8 @@ IdentifyOption = Annotated[
         "--identify",
         help="The same number for the same person in every source: while they run in the column identity of"
         " CSV, JSON lines and Parquet, where identities.jsonl tells what was proposed, committed and merged;"
-        " at the end, from everything in the gallery, in a tracks_global.txt beside each tracks.txt.",
+        " at the end, from everything in the gallery, in a tracks_global.txt beside each tracks.txt, with"
+        " hindsight (of files: --offline, unless --no-offline).",
         rich_help_panel=GALLERY,
     ),
 ]

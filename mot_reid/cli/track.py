@@ -3,7 +3,7 @@
 import itertools
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -229,6 +229,8 @@ def _tracker(given: TrackOptions, *, live: bool, at_once: int) -> Tracker:
     options = given_settings(TrackOptions, vars(given))
     settings = build_config(given.config, options, given.set_ or [], given.preset)
     settings = with_formats(settings, given_formats(TrackOptions, vars(given)))
+    if given.identify and given.offline is None and not live:  # who is who is said with hindsight
+        settings = replace(settings, output=replace(settings.output, offline=True))
     if _motion_file(settings) is not None and len(given.sources) > 1:
         raise UsageError(f"--camera-motion: one file cannot serve {len(given.sources)} sources")
     if given.show:

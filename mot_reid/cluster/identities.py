@@ -10,9 +10,10 @@ from mot_reid.cluster.manifest import Video
 from mot_reid.cluster.places import join, read_text, write_text
 from mot_reid.gallery.constraints import TravelTimes
 from mot_reid.gallery.gallery import Gallery
-from mot_reid.gallery.global_tracks import GLOBAL_FILE, Renumbering
+from mot_reid.gallery.global_tracks import GLOBAL_FILE, GlobalTracks
 from mot_reid.gallery.identifying import Identities
 from mot_reid.gallery.sources import source_label
+from mot_reid.pipeline.outputs import OFFLINE_FILE
 
 __all__ = ["identify_batch"]
 
@@ -39,13 +40,13 @@ def identify_batch(place: str, videos: Iterable[Video], out: str) -> tuple[Ident
     videos = list(videos)
     times = TravelTimes(groups={video.camera: video.group for video in videos if video.group})
     found, written = gallery.identify(times=times), []
-    renumbering = Renumbering(found)
+    everybody = GlobalTracks(found)
     for video in videos:
         text = read_text(join(out, video.name, "tracks.txt"))
         if text is None:
             continue
         rows = np.flatnonzero(found.table.source == source_label(video.source))
         target = join(out, video.name, GLOBAL_FILE)
-        write_text(target, renumbering.lines(text, rows))
+        write_text(target, everybody.text(text, rows, read_text(join(out, video.name, OFFLINE_FILE))))
         written.append(target)
     return found, written
