@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid.boxes import iou
-from mot_reid.evaluation.link_truth import fit_links
+from mot_reid.evaluation.link_truth import KnownPairs, fit_links
 from mot_reid.evaluation.motchallenge import BoxRows, read_ground_truth
 from mot_reid.evaluation.sequences import list_sequences
 from mot_reid.gallery.calibration import Calibration, fit_logistic, hit_features
@@ -28,6 +28,7 @@ Ints = NDArray[np.int64]
 
 _NAME = re.compile(r"(-?\d+)_c(\d+)s(\d+)_(\d+)_(\d+)")
 _FPS = 25.0
+_PARTS = 3
 _OF_A_HUNDRED = 0.01  # share of records that are the person's, about, where a search decides
 
 
@@ -171,6 +172,10 @@ def fit_calibration(
 ) -> Calibration:
     """Fits how likely pairs of records show one person, on people whom the embedder has not learnt.
 
+    People of whom all is known are seen in several cameras; elsewhere many are not, and where somebody has no
+    record to be joined with, a stranger's comes first. So what joins records is fitted to four sets at once:
+    all of them, and those in which one third of the people or another stays in one camera.
+
     Args:
         records: of them.
         people: ``(N,)`` who each is.
@@ -179,45 +184,78 @@ def fit_calibration(
         data: what the records are, for the file.
         settings: how neighbours are counted; the defaults where None.
     """
-    chosen = settings or IdentifySettings()
-    means = np.stack([record.mean for record in records])
-    cameras = np.array([record.camera for record in records], object)
-    sources = np.array([record.source for record in records], object)
-    start, end = (np.array([getattr(record, name) for record in records]) for name in ("start", "end"))
-    barred = overlapping(sources, start, end)
-
-    def measured(cosine: float, jaccard: float, rerank: bool) -> NDArray[np.float64]:
-        plain = Calibration("", "", (cosine, 0.0), (cosine, jaccard, 0.0))
-        wanted = IdentifySettings(
-            normalise=chosen.normalise, rerank=rerank, rerank_from=0, k1=chosen.k1, k2=chosen.k2, dense=10**9
-        )
-        return pair_evidence(means, cameras, barred, plain, wanted).values
-
-    rows, columns = np.triu_indices(len(records), 1)
-    free = ~np.isin(rows * len(records) + columns, barred[:, 0] * len(records) + barred[:, 1])
-    same = (people[rows] == people[columns])[free]
-    cosine, jaccard = measured(1.0, 0.0, False)[free], measured(0.0, 1.0, True)[free]
-    alone = fit_logistic(cosine[:, None], same)
-    both = fit_logistic(np.column_stack([cosine, jaccard]), same)
-    across = (cameras[rows] != cameras[columns])[free]  # as people are searched for
-    features = hit_features(cosine, jaccard)[across, :-1]  # the fit has an offset of its own
-    hits = fit_logistic(features, same[across], _OF_A_HUNDRED)
-    strangers = alone[0] * cosine[~same] + alone[1]
+    chosen = replace(settings or IdentifySettings(), rerank_from=0, dense=10**9)
+    boxes = np.array([record.boxes for record in records], np.int64)
+    whole = _Known(records, people, chosen)
+    parts = [_one_camera(whole.cameras, people, part) for part in range(_PARTS)]
+    sets = [whole, *(_Known([records[row] for row in rows], people[rows], chosen) for rows in parts)]
+    alone = fit_logistic(whole.features[:, :1], whole.same)
+    features, same = (np.concatenate([getattr(one, name) for one in sets]) for name in ("features", "same"))
+    both = fit_logistic(features, same, _OF_A_HUNDRED)
+    across = whole.across
+    hits = fit_logistic(whole.features[across], whole.same[across], _OF_A_HUNDRED)
+    strangers = alone[0] * whole.features[~whole.same, 0] + alone[1]
     fitted = Calibration(
         embedder,
         fingerprint,
         (float(alone[0]), float(alone[1])),
-        (float(both[0]), float(both[1]), float(both[2])),
+        (float(both[0]), float(both[1]), float(both[2]), float(both[3])),
         people=len(np.unique(people)),
         tracklets=len(records),
         data=data,
         found=(float(hits[0]), float(hits[1]), float(hits[2]), float(hits[3])),
         strangers=(float(strangers.mean()), float(strangers.std())),
     )
-    boxes = np.array([record.boxes for record in records], np.int64)
 
     def links(rerank: bool) -> tuple[float, float]:
-        wanted = replace(chosen, rerank=rerank, rerank_from=0, dense=10**9)
-        return fit_links(pair_evidence(means, cameras, barred, fitted, wanted), barred, people, boxes)
+        wanted, known = replace(chosen, rerank=rerank), []
+        for rows, one in zip([np.arange(len(records)), *parts], sets, strict=True):
+            evidence = pair_evidence(one.means, one.cameras, one.barred, fitted, wanted)
+            known.append(KnownPairs(evidence, one.barred, people[rows], boxes[rows]))
+        return fit_links(known)
 
     return replace(fitted, links=(*links(False), *links(True)))
+
+
+class _Known:
+    """Records of known people, and their pairs that can be one person.
+
+    Attributes:
+        means: ``(N, D)``.
+        cameras: ``(N,)``.
+        barred: ``(B, 2)`` pairs that are two people.
+        features: ``(P, 3)`` of the others: cosines, Jaccard distances, roots of one less these.
+        same: ``(P,)`` whether they are one person.
+        across: ``(P,)`` whether they are of two cameras, as people are searched for.
+    """
+
+    def __init__(self, records: Sequence[Tracklet], people: Ints, settings: IdentifySettings) -> None:
+        self.means = np.stack([record.mean for record in records])
+        self.cameras = np.array([record.camera for record in records], object)
+        sources = np.array([record.source for record in records], object)
+        start, end = (np.array([getattr(record, name) for record in records]) for name in ("start", "end"))
+        self.barred = overlapping(sources, start, end)
+        rows, columns = np.triu_indices(len(records), 1)
+        keys = self.barred[:, 0] * len(records) + self.barred[:, 1]
+        free = ~np.isin(rows * len(records) + columns, keys)
+        rows, columns = rows[free], columns[free]
+
+        def measured(cosine: float, jaccard: float, rerank: bool) -> NDArray[np.float64]:
+            plain = Calibration("", "", (cosine, 0.0), (cosine, jaccard, 0.0, 0.0))
+            wanted = replace(settings, rerank=rerank)
+            return pair_evidence(self.means, self.cameras, self.barred, plain, wanted).values[free]
+
+        # What is fitted has an offset of its own.
+        self.features = hit_features(measured(1.0, 0.0, False), measured(0.0, 1.0, True))[:, :-1]
+        self.same = people[rows] == people[columns]
+        self.across = self.cameras[rows] != self.cameras[columns]
+
+
+def _one_camera(cameras: NDArray[np.object_], people: Ints, part: int) -> NDArray[np.intp]:
+    """Rows that are left where every third person stays in the camera that sees him most, in no other."""
+    kept = np.ones(len(people), bool)
+    for person in np.unique(people)[part::_PARTS].tolist():
+        own = np.flatnonzero(people == person)
+        names, counts = np.unique(cameras[own].astype(str), return_counts=True)
+        kept[own[cameras[own] != names[counts.argmax()]]] = False
+    return np.flatnonzero(kept)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
@@ -10,9 +13,26 @@ from scipy.special import expit, logit
 from mot_reid.gallery.identities import Evidence
 from mot_reid.gallery.linkage import constrained_linkage
 
-__all__ = ["fit_links", "right_links"]
+__all__ = ["KnownPairs", "fit_links", "right_links"]
 
 Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class KnownPairs:
+    """Pairs of records of known people.
+
+    Attributes:
+        evidence: of all pairs.
+        barred: ``(P, 2)`` pairs that are two people.
+        people: ``(N,)`` who each record is.
+        boxes: ``(N,)`` how many boxes each has.
+    """
+
+    evidence: Evidence
+    barred: NDArray[np.intp]
+    people: NDArray[np.int64]
+    boxes: NDArray[np.int64]
 
 
 def right_links(merges: Floats, people: NDArray[np.int64], weights: Floats) -> NDArray[np.bool_]:
@@ -45,28 +65,17 @@ def right_links(merges: Floats, people: NDArray[np.int64], weights: Floats) -> N
     return right
 
 
-def fit_links(
-    evidence: Evidence, barred: NDArray[np.intp], people: NDArray[np.int64], boxes: NDArray[np.int64]
-) -> tuple[float, float]:
+def fit_links(sets: Sequence[KnownPairs]) -> tuple[float, float]:
     """Slope and offset of `mot_reid.gallery.calibration.Calibration.links`, by logistic regression.
 
     All is joined down to the last merge, and each merge asked whether it was right. A slope of 1, what a
     single pair has, is worth one merge.
 
     Args:
-        evidence: of all pairs.
-        barred: ``(P, 2)`` pairs that are two people.
-        people: ``(N,)`` who each record is.
-        boxes: ``(N,)`` how many boxes each has.
+        sets: of records, each joined by itself; they count by their merges.
     """
-    count = len(people)
-    distances = np.zeros((count, count))
-    distances[evidence.rows, evidence.columns] = -evidence.values
-    distances += distances.T
-    distances[barred[:, 0], barred[:, 1]] = distances[barred[:, 1], barred[:, 0]] = np.inf
-    merges = constrained_linkage(distances, np.sqrt(boxes.astype(np.float64)))
-    right = right_links(merges, people, boxes.astype(np.float64))
-    odds = logit(evidence.prior) - merges[:, 2]
+    joined = [_merges(one) for one in sets]
+    odds, right = (np.concatenate(column) for column in zip(*joined, strict=True))
 
     def loss(values: Floats) -> tuple[float, Floats]:
         found = values[0] * odds + values[1]
@@ -77,3 +86,15 @@ def fit_links(
 
     result = minimize(loss, np.array([1.0, 0.0]), jac=True, method="BFGS")
     return float(result.x[0]), float(result.x[1])
+
+
+def _merges(known: KnownPairs) -> tuple[Floats, NDArray[np.bool_]]:
+    """What speaks for each merge, with the prior's logit, and whether it is right."""
+    evidence, barred = known.evidence, known.barred
+    distances = np.zeros((len(known.people), len(known.people)))
+    distances[evidence.rows, evidence.columns] = -evidence.values
+    distances += distances.T
+    distances[barred[:, 0], barred[:, 1]] = distances[barred[:, 1], barred[:, 0]] = np.inf
+    boxes = known.boxes.astype(np.float64)
+    merges = constrained_linkage(distances, np.sqrt(boxes))
+    return logit(evidence.prior) - merges[:, 2], right_links(merges, known.people, boxes)

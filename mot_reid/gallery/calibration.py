@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 
 _RIDGE = 1e-6
 _PAIRS = 30.0
-_NUMBERS = {"cosine": 2, "linked": 3, "found": 4, "strangers": 2, "links": 4}
+_NUMBERS = {"cosine": 2, "linked": 4, "found": 4, "strangers": 2, "links": 4}
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class Calibration:
         embedder: name of the embedder it is for.
         fingerprint: of its weights.
         cosine: slope and offset for normalised cosines alone.
-        linked: slopes for normalised cosine and for k-reciprocal Jaccard distance, and offset.
-        found: slopes for normalised cosine, Jaccard distance and the root of one less it, and offset: of hits
-            of a search, where few of many records are the person's; None in files of before.
+        linked: slopes for normalised cosine, k-reciprocal Jaccard distance and the root of one less it, and
+            offset: of pairs of which few are one person, also where many people are in one camera only.
+        found: the same of hits of a search, between cameras; None in files of before.
         links: slope and offset, by ``cosine`` and by ``linked``, that make of the mean evidence of two
             groups, with the prior's logit, the logit of their being one person: many pairs say more than one.
         strangers: mean and deviation of what ``cosine`` makes of pairs of two people; None likewise.
@@ -42,7 +42,7 @@ class Calibration:
     embedder: str
     fingerprint: str
     cosine: tuple[float, float]
-    linked: tuple[float, float, float]
+    linked: tuple[float, float, float, float]
     people: int = 0
     tracklets: int = 0
     data: str = ""
@@ -52,11 +52,9 @@ class Calibration:
 
     def evidence(self, cosine: Any, jaccard: Any = None) -> Floats:
         """Log-likelihood ratios of pairs from their normalised cosines, and Jaccard distances if known."""
-        values = np.asarray(cosine, np.float64)
         if jaccard is None:
-            return np.asarray(self.cosine[0] * values + self.cosine[1])
-        first, second, offset = self.linked
-        return np.asarray(first * values + second * np.asarray(jaccard, np.float64) + offset)
+            return np.asarray(self.cosine[0] * np.asarray(cosine, np.float64) + self.cosine[1])
+        return np.asarray(hit_features(cosine, jaccard) @ np.array(self.linked))
 
     def evidence_of_hits(self, cosine: Any, jaccard: Any) -> Floats:
         """As `evidence`, fitted where a search is: among many records of which few are the person's."""
@@ -103,6 +101,8 @@ class Calibration:
         """
         try:
             values = json.loads(text)
+            if len(values.get("linked") or ()) == 3:  # files of before have no root
+                values["linked"].insert(2, 0.0)
             numbers: dict[str, Any] = {
                 name: _numbers(values.get(name), count) for name, count in _NUMBERS.items()
             }
@@ -125,7 +125,7 @@ def _numbers(values: Any, count: int) -> tuple[float, ...] | None:
 
 
 def hit_features(cosine: Any, jaccard: Any) -> Floats:
-    """What `Calibration.found` is linear in, ``(P, 4)``."""
+    """What `Calibration.linked` and `Calibration.found` are linear in, ``(P, 4)``."""
     near = np.asarray(jaccard, np.float64)
     columns = (np.asarray(cosine, np.float64), near, np.sqrt(np.clip(1 - near, 0, 1)), np.ones_like(near))
     return np.column_stack(columns)

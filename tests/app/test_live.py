@@ -219,7 +219,7 @@ def test_who_was_seen_today_is_a_person_over_all_cameras(
     gallery = people._gallery
     assert gallery is not None
     assert len(gallery) >= 4  # who is slow misses frames, and may see somebody twice
-    gallery.calibrate(Calibration("bright", "name:bright", (20.0, -8.0), (20.0, -1.0, -8.0)))
+    gallery.calibrate(Calibration("bright", "name:bright", (20.0, -8.0), (20.0, -1.0, 0.0, -8.0)))
     found = people.today()
     assert found["in_all"] == 2
     assert all({place["camera"] for place in one["places"]} == {"a", "b"} for one in found["people"])

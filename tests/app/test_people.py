@@ -63,7 +63,7 @@ def gallery(tmp_path: Path, runs: list[Any]) -> Gallery:
     made = Gallery(tmp_path / "shop", Colours())  # type: ignore[arg-type]
     records = [record(run.folder.name, run.place(), track, track == 1) for run in runs for track in (1, 2)]
     made.add(records)
-    made.calibrate(Calibration("colours", "name:colours", (20.0, -8.0), (20.0, -1.0, -8.0)))
+    made.calibrate(Calibration("colours", "name:colours", (20.0, -8.0), (20.0, -1.0, 0.0, -8.0)))
     return made
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import expit, logit
 
-from mot_reid.evaluation.link_truth import fit_links, right_links
+from mot_reid.evaluation.link_truth import KnownPairs, fit_links, right_links
 from mot_reid.gallery.identities import Evidence, IdentifySettings, identify
 
 NONE = np.zeros((0, 2), np.intp)
@@ -31,7 +31,7 @@ def made(seed: int, people: int = 60) -> tuple[Evidence, np.ndarray]:
 
 def test_as_many_are_wrong_as_were_asked_for() -> None:
     evidence, who = made(0)
-    link = fit_links(evidence, NONE, who, np.ones(len(who), np.int64))
+    link = fit_links([KnownPairs(evidence, NONE, who, np.ones(len(who), np.int64))])
     assert link[0] > 0
     wrong = {}
     for asked in (0.02, 0.2):

@@ -13,7 +13,7 @@ from mot_reid.gallery.records import Crop
 
 from .conftest import D, Made, tracklet, unit
 
-CALIBRATION = Calibration("made", "name:made", (20.0, -8.0), (20.0, -1.0, -8.0))
+CALIBRATION = Calibration("made", "name:made", (20.0, -8.0), (20.0, -1.0, 0.0, -8.0))
 
 
 class Said:

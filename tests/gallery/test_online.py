@@ -12,7 +12,7 @@ from mot_reid.structures import Tracks
 
 from .conftest import D, Made, people, unit
 
-CALIBRATION = Calibration("made", "name:made", (20.0, -8.0), (20.0, -1.0, -8.0))
+CALIBRATION = Calibration("made", "name:made", (20.0, -8.0), (20.0, -1.0, 0.0, -8.0))
 
 
 class Scene:

@@ -20,7 +20,7 @@ from mot_reid.structures import Detections
 
 from .conftest import D, Made, people, tracklet, unit
 
-CALIBRATION = Calibration("made", "name:made", (20.0, -9.0), (20.0, -1.0, -9.0))
+CALIBRATION = Calibration("made", "name:made", (20.0, -9.0), (20.0, -1.0, 0.0, -9.0))
 
 
 @pytest.fixture
