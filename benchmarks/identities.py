@@ -35,8 +35,9 @@ from mot_reid.evaluation.gallery_truth import (
 )
 from mot_reid.evaluation.tables import Column, Table
 from mot_reid.gallery.calibration import Calibration
-from mot_reid.gallery.constraints import overlapping
+from mot_reid.gallery.constraints import absences, overlapping, seen_together
 from mot_reid.gallery.gallery import Gallery
+from mot_reid.gallery.identifying import glimpses
 from mot_reid.gallery.identities import IdentifySettings, identify, pair_evidence, with_travel
 from mot_reid.provenance import provenance
 from mot_reid.training.reid.crops import hold_out
@@ -62,6 +63,8 @@ class Records:
     boxes: NDArray[np.int64]
     views: NDArray[np.float64]
     people: NDArray[np.int64]
+    gone: NDArray[np.object_]
+    glimpse: NDArray[np.bool_]
 
     def __getitem__(self, rows: Any) -> "Records":
         columns = {name: value[rows] for name, value in vars(self).items() if name != "clock"}
@@ -80,7 +83,10 @@ class Records:
         whole = self[first]
         means = (sums / np.linalg.norm(sums, axis=1, keepdims=True)).astype(np.float32)
         boxes = np.bincount(group, self.boxes).astype(np.int64)
-        return replace(whole, means=means, begin=begin, end=end, boxes=boxes)
+        gone = np.empty(len(first), object)
+        for number in range(len(first)):
+            gone[number] = np.concatenate(self.gone[group == number].tolist())
+        return replace(whole, means=means, begin=begin, end=end, boxes=boxes, gone=gone)
 
 
 @dataclass(frozen=True)
@@ -91,6 +97,8 @@ class Trial:
     settings: IdentifySettings = DEFAULT
     split: bool = True
     constrained: bool = True
+    gaps: bool = True
+    glimpses: bool = True
     single: bool = False
     fixed: bool = False
 
@@ -101,7 +109,9 @@ TRIALS = (
     Trial("2: cameras not normalised", replace(DEFAULT, normalise=False)),
     Trial("3: no k-reciprocal neighbours", replace(DEFAULT, rerank=False)),
     Trial("4: nobody is barred", constrained=False),
+    Trial("4: who was lost meanwhile is barred, too", gaps=False),
     Trial("4: travel times not learnt", replace(DEFAULT, travel=False)),
+    Trial("5: glimpses joined with the others", glimpses=False),
     Trial("5: chains of pairs, no average", single=True),
     Trial("6: who is left is left", replace(DEFAULT, reassign=False)),
     Trial("7: even odds, whatever the gallery", fixed=True),
@@ -113,6 +123,8 @@ def joined(records: Records, calibration: Any, trial: Trial) -> tuple[Records, N
     kept = records if trial.split else records.unsplit()
     count, settings = len(kept.means), trial.settings
     barred = overlapping(kept.sources, kept.begin, kept.end) if trial.constrained else NO_PAIRS
+    if trial.gaps:
+        barred = barred[seen_together(barred, kept.begin, kept.end, dict(enumerate(kept.gone)))]
     evidence = pair_evidence(kept.means, kept.cameras, barred, calibration, settings)
     if settings.travel and kept.clock:
         evidence = with_travel(evidence, kept.cameras, kept.begin, kept.end, barred)
@@ -126,7 +138,8 @@ def joined(records: Records, calibration: Any, trial: Trial) -> tuple[Records, N
         graph = sparse.coo_array((np.ones(near.sum()), pairs), (count, count))
         return kept, connected_components(graph, directed=False)[1].astype(np.intp)
     weights = np.sqrt(kept.boxes.astype(np.float64))
-    return kept, identify(evidence, count, barred, NO_PAIRS, settings, weights).labels
+    late = kept.glimpse if trial.glimpses else None
+    return kept, identify(evidence, count, barred, NO_PAIRS, settings, weights, late).labels
 
 
 def scored(records: Records, labels: NDArray[np.intp]) -> dict[str, float]:
@@ -183,6 +196,8 @@ def market(crops: Path, cache: Path | None, embedder: str) -> tuple[list[Any], N
             np.array([one.boxes for one in tracklets]),
             np.array([float(one.views) for one in tracklets]),
             people,
+            filled([np.zeros((0, 2))] * len(tracklets)),
+            np.zeros(len(tracklets), bool),
         ),
     )
 
@@ -247,8 +262,10 @@ def of_gallery(place: Path, truth: Path) -> tuple[Records, Calibration]:
         for run, source, track in zip(table.run, table.source, table.track_id, strict=True)
     ]
     clock = bool(np.isfinite(table.epoch).all())
-    base = table.epoch if clock else 0.0
+    base = table.epoch if clock else np.zeros(len(table))
     sources = np.array([f"{run} {name}" for run, name in zip(table.run, table.source, strict=True)], object)
+    records = gallery.tracklets(np.arange(len(table)), crops=False)
+    paths = [(row, record.path) for row, record in enumerate(records)]
     return Records(
         gallery.store.means(),
         table.camera,
@@ -260,7 +277,17 @@ def of_gallery(place: Path, truth: Path) -> tuple[Records, Calibration]:
         table.boxes,
         table.views * table.quality,
         people,
+        filled([absences(path[:, 1].astype(np.float64)) + base[row] for row, path in paths]),
+        glimpses(table),
     ), gallery.calibration
+
+
+def filled(parts: list[NDArray[np.float64]]) -> NDArray[np.object_]:
+    """Arrays as an array of objects."""
+    found = np.empty(len(parts), object)
+    for row, part in enumerate(parts):
+        found[row] = part
+    return found
 
 
 def mean_of(runs: list[dict[str, float]]) -> dict[str, float]:

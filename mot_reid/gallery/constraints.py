@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Travel", "TravelTimes", "overlapping", "too_fast"]
+__all__ = ["Travel", "TravelTimes", "absences", "overlapping", "seen_together", "too_fast"]
 
 Floats = NDArray[np.float64]
 Pairs = NDArray[np.intp]
@@ -53,7 +53,50 @@ class TravelTimes:
         return np.where(np.isfinite(epoch), epoch, 0.0 if self.synchronised else np.nan)
 
 
-def overlapping(sources: NDArray[np.object_], start: Floats, end: Floats, tolerance: float = 0.5) -> Pairs:
+_COMMON = 0.5  # seconds
+
+
+def absences(times: Floats) -> Floats:
+    """When somebody was out of sight between his first box and his last one, ``(G, 2)`` seconds.
+
+    A track that was lost and found again has a gap, in which another one may have been on its person.
+
+    Args:
+        times: ``(P,)`` seconds of a record's boxes, ascending, thinned out evenly: neighbours lie up to twice
+            as far apart as usual.
+    """
+    steps = np.diff(times)
+    if len(steps) < 2:
+        return np.zeros((0, 2))
+    gone = np.flatnonzero(steps > 2 * np.median(steps) + _COMMON)
+    return np.column_stack([times[gone], times[gone + 1]])
+
+
+def seen_together(pairs: Pairs, start: Floats, end: Floats, gone: Mapping[int, Floats]) -> NDArray[np.bool_]:
+    """Whether pairs ``(P, 2)`` of records that overlap in time are in sight together for long enough.
+
+    Args:
+        pairs: row numbers.
+        start: ``(N,)`` seconds.
+        end: ``(N,)`` seconds.
+        gone: `absences` by row; rows left out have none.
+    """
+    found = np.ones(len(pairs), bool)
+    for place, (one, other) in enumerate(pairs.tolist()):
+        away = [gone[row] for row in (one, other) if row in gone]
+        if away:
+            low, high = max(start[one], start[other]), min(end[one], end[other])
+            common, last = high - low, low
+            for first, until in sorted(np.concatenate(away).clip(low, high).tolist()):
+                common -= max(until - max(first, last), 0.0)
+                last = max(last, until)
+            found[place] = common > _COMMON
+    return found
+
+
+def overlapping(
+    sources: NDArray[np.object_], start: Floats, end: Floats, tolerance: float = _COMMON
+) -> Pairs:
     """Pairs of records of one source that are seen at the same time: two people, whatever they look like.
 
     Args:

@@ -351,7 +351,7 @@ class Gallery:
 
     def identify(
         self,
-        false_links: float = 0.02,
+        false_links: float = 0.05,
         *,
         times: TravelTimes | None = None,
         settings: IdentifySettings | None = None,

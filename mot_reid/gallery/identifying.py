@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mot_reid.files import spreadsheet_row
 from mot_reid.gallery.by_hand import ByHand
 from mot_reid.gallery.calibration import Calibration
-from mot_reid.gallery.constraints import TravelTimes, overlapping, too_fast
+from mot_reid.gallery.constraints import TravelTimes, absences, overlapping, seen_together, too_fast
 from mot_reid.gallery.ground import too_far
 from mot_reid.gallery.identities import IdentifySettings, Linked, identify, pair_evidence, with_travel
 from mot_reid.gallery.store import RecordTable, Store
@@ -177,7 +177,7 @@ def _linked(
         begin, end = base + table.start, base + table.end
         evidence = with_travel(evidence, table.camera, begin, end, barred)
     weights = np.sqrt(table.boxes.astype(np.float64))
-    return identify(evidence, len(table), barred, joined, chosen, weights)
+    return identify(evidence, len(table), barred, joined, chosen, weights, glimpses(table))
 
 
 def _names(numbers: NDArray[np.int64], names: NDArray[np.object_]) -> dict[int, str]:
@@ -212,12 +212,10 @@ def _constraints(
     sources = np.array(
         [f"{run} {source}" for run, source in zip(table.run, table.source, strict=True)], object
     )
-    found = [overlapping(sources, table.start, table.end)]
-    with_clock = np.flatnonzero(np.isfinite(table.epoch))
+    everybody, with_clock = np.arange(len(table)), np.flatnonzero(np.isfinite(table.epoch))
+    found = [_at_once(store, table, everybody, sources, np.zeros(len(table)))]
     if with_clock.size:  # different runs of one camera, by the clock
-        begin = table.epoch[with_clock] + table.start[with_clock]
-        end = table.epoch[with_clock] + table.end[with_clock]
-        found.append(with_clock[overlapping(table.camera[with_clock], begin, end)])
+        found.append(_at_once(store, table, with_clock, table.camera, table.epoch))
     found.append(too_fast(table.camera, table.start, table.end, table.epoch, times))
     if times.homographies:
         found.append(_too_far(store, table, times))
@@ -226,12 +224,42 @@ def _constraints(
     return barred, np.array(said["one"], np.intp).reshape(-1, 2)
 
 
-def _too_far(store: Store, table: RecordTable, times: TravelTimes) -> Pairs:
-    """Pairs that stand too far apart, by the paths that the store has; `table` may have others, too."""
-    row_of = {name: row for row, name in enumerate(store.table().record.tolist())}
-    here = np.array([row for row, name in enumerate(table.record.tolist()) if name in row_of], np.intp)
+def _at_once(
+    store: Store,
+    table: RecordTable,
+    among: NDArray[np.intp],
+    sources: NDArray[np.object_],
+    base: NDArray[np.float64],
+) -> Pairs:
+    """Pairs of rows `among` all that one source sees at once; who is lost and found again is not in between.
+
+    Times count from `base`, seconds.
+    """
+    start, end = base + table.start, base + table.end
+    pairs = among[overlapping(sources[among], start[among], end[among])]
+    missing = table.last_frame - table.first_frame + 1 > table.boxes
+    asked = np.unique(pairs[missing[pairs].any(axis=1)])
+    here, paths = _paths(store, table, asked[missing[asked]])
+    gone = {
+        row: absences(path[:, 1].astype(np.float64)) + base[row]
+        for row, path in zip(here.tolist(), paths, strict=True)
+    }
+    return pairs[seen_together(pairs, start, end, gone)]
+
+
+def _paths(
+    store: Store, table: RecordTable, wanted: NDArray[np.intp]
+) -> tuple[NDArray[np.intp], list[NDArray[np.float32]]]:
+    """Those of some rows of which the store has a path, and their paths; `table` may have others, too."""
+    row_of = {name: row for row, name in enumerate(store.table().record.tolist())} if len(wanted) else {}
+    here = np.array([row for row in wanted.tolist() if table.record[row] in row_of], np.intp)
     rows = np.array([row_of[name] for name in table.record[here].tolist()], np.intp)
-    paths = [record.path for record in store.tracklets(rows, crops=False)]
+    return here, [record.path for record in store.tracklets(rows, crops=False)] if len(rows) else []
+
+
+def _too_far(store: Store, table: RecordTable, times: TravelTimes) -> Pairs:
+    """Pairs that stand too far apart, by the paths that the store has."""
+    here, paths = _paths(store, table, np.arange(len(table)))
     base = times.start_of(table.epoch)[here]
     return here[too_far(table.camera[here], paths, base, times.homographies, times.apart, times.tolerance)]
 

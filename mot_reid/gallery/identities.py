@@ -41,7 +41,7 @@ class IdentifySettings:
         missing: log-likelihood ratio that other pairs are taken to have.
     """
 
-    false_links: float = 0.02
+    false_links: float = 0.05
     normalise: bool = True
     rerank: bool = True
     rerank_from: int = 50
@@ -175,6 +175,7 @@ def identify(
     joined: Pairs,
     settings: IdentifySettings,
     weights: Floats | None = None,
+    glimpses: NDArray[np.bool_] | None = None,
 ) -> Linked:
     """Joins records to identities by average linkage of the evidence.
 
@@ -189,21 +190,50 @@ def identify(
         joined: ``(J, 2)`` pairs that somebody said are one person; they win over ``barred``.
         settings: see there.
         weights: ``(N,)`` how much a record counts in means; 1 by default.
+        glimpses: ``(N,)`` records that hardly show anybody: they are joined to the identities of the others
+            afterwards, so that none of them keeps two others apart or brings them together.
     """
-    least = evidence.least(0.5)
     barred = _without(barred, joined, count)
+    if glimpses is not None and glimpses.any() and not glimpses.all():
+        clear = _joined(evidence, count, barred, joined, settings, weights, ~glimpses)
+        order = np.argsort(clear, kind="stable")
+        same = np.diff(clear[order]) == 0
+        joined = np.concatenate([joined, np.sort(np.column_stack([order[:-1], order[1:]])[same], axis=1)])
+    labels = _joined(evidence, count, barred, joined, settings, weights, np.ones(count, bool))
+    support = _support(evidence, labels, count, settings.missing)
+    if settings.reassign and count > 2:
+        labels = _reassigned(evidence, labels, barred, count, settings)
+        support = _support(evidence, labels, count, settings.missing)
+    probability = np.where(np.isnan(support), 1.0, evidence.chance(support))
+    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
+    rank = np.argsort(np.argsort(first))
+    return Linked(rank[inverse], probability, evidence.prior)
+
+
+def _joined(
+    evidence: Evidence,
+    count: int,
+    barred: Pairs,
+    joined: Pairs,
+    settings: IdentifySettings,
+    weights: Floats | None,
+    among: NDArray[np.bool_],
+) -> NDArray[np.intp]:
+    """Labels ``(N,)`` of records, of which those ``among`` are joined, and those that are said to be one."""
+    least = evidence.least(0.5)
+    alone = np.flatnonzero(~among)
     if evidence.complete:
         distances = np.zeros((count, count))
         distances[evidence.rows, evidence.columns] = -evidence.values
         distances += distances.T
         distances[barred[:, 0], barred[:, 1]] = distances[barred[:, 1], barred[:, 0]] = np.inf
+        distances[alone], distances[:, alone] = np.inf, np.inf
         distances[joined[:, 0], joined[:, 1]] = distances[joined[:, 1], joined[:, 0]] = _SURE
         merges = constrained_linkage(distances, weights)
-        bars = None
     else:
         bars = _bars(barred)
-        values = -evidence.values
         keys, said = evidence.rows * count + evidence.columns, joined[:, 0] * count + joined[:, 1]
+        values = np.where(among[evidence.rows] & among[evidence.columns], -evidence.values, -settings.missing)
         values = np.where(np.isin(keys, said), _SURE, values)
         more = joined[~np.isin(said, keys)]
         merges = sparse_linkage(
@@ -216,15 +246,7 @@ def identify(
             bars,
             weights,
         )
-    labels = linked_clusters(_links(merges, evidence, settings.false_links), count, -least)
-    support = _support(evidence, labels, count, settings.missing)
-    if settings.reassign and count > 2:
-        labels = _reassigned(evidence, labels, barred, count, settings)
-        support = _support(evidence, labels, count, settings.missing)
-    probability = np.where(np.isnan(support), 1.0, evidence.chance(support))
-    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
-    rank = np.argsort(np.argsort(first))
-    return Linked(rank[inverse], probability, evidence.prior)
+    return linked_clusters(_links(merges, evidence, settings.false_links), count, -least)
 
 
 _SURE = -1e3

@@ -8,10 +8,16 @@ from scipy.special import expit
 
 from mot_reid.gallery.calibration import Calibration, estimated_prior, fit_logistic
 from mot_reid.gallery.cameras_file import read_cameras
-from mot_reid.gallery.constraints import Travel, TravelTimes, overlapping, too_fast
+from mot_reid.gallery.constraints import (
+    Travel,
+    TravelTimes,
+    absences,
+    overlapping,
+    seen_together,
+    too_fast,
+)
 from mot_reid.gallery.finding import find_calibration
 from mot_reid.gallery.gallery import Gallery
-from mot_reid.gallery.global_tracks import global_ids
 from mot_reid.gallery.ground import too_far
 from mot_reid.gallery.identities import IdentifySettings, identify, pair_evidence
 from mot_reid.gallery.normalisation import camera_means, normalised
@@ -20,7 +26,7 @@ from mot_reid.gallery.travel import learned_travel
 
 from .conftest import D, Made, people, tracklet, unit
 
-CALIBRATION = Calibration("made", "name:made", (20.0, -8.0), (20.0, -1.0, -8.0))
+CALIBRATION = Calibration("made", "name:made", (20.0, -8.0), (20.0, -1.0, 0.0, -8.0))
 NONE = np.zeros((0, 2), np.intp)
 
 
@@ -153,6 +159,53 @@ def test_who_is_seen_at_the_same_time() -> None:
     assert pairs == {(0, 1), (0, 4), (1, 4), (2, 4)}  # (0, 2) shares 0.2 s only
 
 
+def test_who_was_lost_meanwhile_is_not_seen_beside_another() -> None:
+    """A track that was lost from 10 to 20 s, and others: in the gap, half in it, and without any gap."""
+    times = np.concatenate([np.arange(0, 10.1, 0.7), np.arange(20, 30.1, 0.7)])
+    gone = absences(times)
+    np.testing.assert_allclose(gone, [[9.8, 20.0]])
+    assert len(absences(np.arange(0, 30, 0.7))) == len(absences(np.array([0.0, 9.0]))) == 0
+    start, end = np.array([0, 11, 8, 11, 9.5]), np.array([30, 19, 12, 19, 20.3])
+    pairs = np.array([[0, 1], [0, 2], [1, 3], [0, 4]], np.intp)
+    # 1.8 s together before he was lost; 0.3 s before and after.
+    assert seen_together(pairs, start, end, {0: gone}).tolist() == [False, True, True, True]
+    assert seen_together(pairs[3:], start + [0, 0, 0, 0, 0.2], end, {0: gone}).tolist() == [False]
+    assert seen_together(pairs, start, end, {}).all()
+    both = {0: gone, 1: np.array([[12.0, 19.0]])}
+    assert seen_together(pairs[:1], start, end, both).tolist() == [False]
+
+
+def test_a_track_that_was_found_again_is_joined_with_what_was_seen_meanwhile(tmp_path: Path) -> None:
+    """Track 1 is lost from 10 to 20 s; track 2, of the same looks, is seen then, track 3 all the time."""
+    looks = np.eye(D)[0]
+
+    def path(times: np.ndarray) -> np.ndarray:
+        boxes = np.tile([0.0, 0.0, 10.0, 20.0], (len(times), 1))
+        return np.column_stack([times * 25 + 1, times, boxes]).astype(np.float32)
+
+    lost = np.concatenate([np.arange(0, 10, 0.5), np.arange(20, 30.1, 0.5)])
+    records = [
+        tracklet(looks, track_id=1, start=0, end=30, boxes=500, path=path(lost)),
+        tracklet(looks, track_id=2, start=11, end=19, boxes=201, path=path(np.arange(11, 19.1, 0.5))),
+        tracklet(looks, track_id=3, start=0, end=30, boxes=751, path=path(np.arange(0, 30.1, 0.5))),
+    ]
+    numbers = gallery_of(records, tmp_path).identify().numbers
+    assert numbers[0] == numbers[1] != numbers[2]
+
+
+def test_a_glimpse_keeps_nobody_apart(tmp_path: Path) -> None:
+    """Tracks 1 and 2 are one person; a glimpse that looks most like track 1 overlaps with track 2."""
+    looks = np.eye(D)
+    records = [
+        tracklet(looks[0], track_id=1, start=0, end=10, boxes=251),
+        tracklet(looks[0] + 0.5 * looks[1], track_id=2, start=20, end=30, boxes=251),
+        tracklet(looks[0] + 0.01 * looks[2], track_id=3, start=25, end=26, boxes=26, quality=0.2),
+    ]
+    found = gallery_of(records, tmp_path).identify()
+    assert found.numbers[0] == found.numbers[1] != found.numbers[2]
+    assert found.sure.tolist() == [True, True, False]
+
+
 def test_nobody_is_faster_than_the_way_allows() -> None:
     camera = np.array(["a", "b", "b"], object)
     start, end = np.array([0, 12, 40.0]), np.array([10, 20, 50.0])
@@ -253,7 +306,7 @@ def test_no_more_wrong_links_than_asked_for(false_links: float) -> None:
     cosine = (looks @ looks.T)[np.triu_indices(count, 1)]
     same = (who[:, None] == who)[np.triu_indices(count, 1)]
     slope, offset = fit_logistic(cosine[:, None], same)
-    calibration = Calibration("made", "x", (slope, offset), (slope, 0.0, offset))
+    calibration = Calibration("made", "x", (slope, offset), (slope, 0.0, 0.0, offset))
     settings = IdentifySettings(false_links=false_links, normalise=False, rerank=False)
     cameras = np.array(["a"] * count, object)
     found = identify(pair_evidence(looks, cameras, NONE, calibration, settings), count, NONE, NONE, settings)
@@ -327,21 +380,6 @@ def test_travel_times_are_learnt_from_sure_links() -> None:
     np.testing.assert_allclose(nobody, 0, atol=1e-9)
     unknown = learned_travel(camera, begin * np.nan, end, rows, columns, likely)
     np.testing.assert_array_equal(unknown, 0)
-
-
-def test_ids_of_boxes() -> None:
-    frames = np.array([1, 1, 2, 2, 3, 9], np.int64)
-    ids = np.array([1, 2, 1, 2, 1, 3], np.int64)
-    new = global_ids(
-        frames,
-        ids,
-        track_id=np.array([1, 1, 2]),
-        first_frame=np.array([1, 3, 1]),
-        last_frame=np.array([2, 3, 2]),
-        numbers=np.array([7, 8, 7]),
-        boxes=np.array([20, 1, 10]),
-    )
-    assert new.tolist() == [7, 0, 7, 0, 8, 0]  # track 2 would be person 7 twice; track 3 has no record
 
 
 def test_the_shipped_calibration_is_for_the_shipped_embedder() -> None:
