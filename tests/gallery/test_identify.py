@@ -39,7 +39,7 @@ def gallery_of(records: list, place: Path) -> Gallery:  # type: ignore[type-arg]
 
 def test_everybody_is_found_in_every_camera(tmp_path: Path) -> None:
     gallery = gallery_of(people(8), tmp_path)
-    found = gallery.identify()
+    found = gallery.identify(0.02)
     assert len(found) == 8
     table = found.table
     for person in range(1, 9):
@@ -106,7 +106,7 @@ def test_nobody_is_in_cameras_of_two_groups(tmp_path: Path) -> None:
     """Cameras a and b are one group, c another one, and d, of which nothing is said, a third."""
     gallery = gallery_of(people(8, per_person=4), tmp_path)
     groups = TravelTimes(groups={"a": "north", "b": "north", "c": "south"})
-    found = gallery.identify(times=groups)
+    found = gallery.identify(0.02, times=groups)
     number = dict(zip(found.table.labels(), found.numbers.tolist(), strict=True))
     for person in range(1, 9):
         assert number[f"a:{person}"] == number[f"b:{person}"]
@@ -114,7 +114,7 @@ def test_nobody_is_in_cameras_of_two_groups(tmp_path: Path) -> None:
     assert len(np.unique(found.numbers)) == 24
     record = dict(zip(found.table.labels(), found.table.record, strict=True))
     gallery.say("one", record["a:1"], record["c:1"])
-    again = gallery.identify(times=groups)
+    again = gallery.identify(0.02, times=groups)
     told = dict(zip(again.table.labels(), again.numbers.tolist(), strict=True))
     assert told["a:1"] == told["b:1"] == told["c:1"] != told["d:1"]
     assert len(np.unique(again.numbers)) == 23
