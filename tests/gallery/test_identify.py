@@ -169,7 +169,7 @@ def test_who_was_lost_meanwhile_is_not_seen_beside_another() -> None:
     pairs = np.array([[0, 1], [0, 2], [1, 3], [0, 4]], np.intp)
     # 1.8 s together before he was lost; 0.3 s before and after.
     assert seen_together(pairs, start, end, {0: gone}).tolist() == [False, True, True, True]
-    assert seen_together(pairs[3:], start + [0, 0, 0, 0, 0.2], end, {0: gone}).tolist() == [False]
+    assert seen_together(pairs[3:], np.where(start == 9.5, 9.7, start), end, {0: gone}).tolist() == [False]
     assert seen_together(pairs, start, end, {}).all()
     both = {0: gone, 1: np.array([[12.0, 19.0]])}
     assert seen_together(pairs[:1], start, end, both).tolist() == [False]
