@@ -55,10 +55,8 @@ def beginning_of(path: Path) -> Beginning | None:
                 shutil.copy(path.parent / "summary.json", folder)
             read = read_columns(short)
         frames = read.columns["frame"]
-        last, cut = (
-            int(frames[-1]),
-            int(frames[-2]),
-        )  # the last row is the file's; that before may be of half a frame
+        # The last row is the file's; the frame of the one before may be cut in two.
+        last, cut = int(frames[-1]), int(frames[-2])
         if (frames[1:] < frames[:-1]).any():
             return None
         rows = slice(0, int(frames.searchsorted(cut)))

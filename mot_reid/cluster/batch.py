@@ -198,6 +198,8 @@ class Batch:
     def _see(self) -> None:
         """Looks how far those are whose videos others look ahead in."""
         now = time.monotonic()
+        if self._ready:  # as long as videos wait nobody looks ahead
+            return
         if now - self._seen < (_SAVE_SECONDS if is_remote(self.out) else 0):  # there each look is a request
             return
         self._seen = now
