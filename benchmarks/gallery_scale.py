@@ -5,10 +5,10 @@
 
 ``tracklets.npz`` holds ``means`` ``(T, D)``, embeddings of real tracklets, and ``people`` ``(T,)``, who each
 is (``benchmarks/identities.py --save`` writes it). A made-up person lies between two real ones, and his
-tracklets lie around him as a real person's do. Each size runs in a process of its own, whose largest memory
-is told. Times are processor times: on a machine that has nothing else to do, the wall clock shows that over
-the cores at work. A search takes a short list of 300 and ranks it: recall is the share of the ten nearest on
-it.
+tracklets lie around him as a real person's do. Of those that are identified half were lost for a while, a
+tenth are glimpses. Each size runs in a process of its own, whose largest memory is told. Times are processor
+times: on a machine that has nothing else to do, the wall clock shows that over the cores at work. A search
+takes a short list of 300 and ranks it: recall is the share of the ten nearest on it.
 """
 
 import argparse
@@ -35,7 +35,8 @@ from mot_reid.gallery.store import GalleryInfo
 from mot_reid.provenance import provenance
 
 PER_PERSON, QUERIES, BATCH = 4, 50, 20_000
-IN_VIEW, LASTS, RECORDS_OF_CAMERA = 5, 20.0, 1000
+IN_VIEW, LASTS, RECORDS_OF_CAMERA, FPS = 5, 20.0, 1000, 25
+LOST, GLIMPSES = 0.5, 0.1
 
 
 def made_up(
@@ -60,12 +61,23 @@ def made_up(
     return rows, who
 
 
-def fill(store: Any, rows: NDArray[np.float32], who: NDArray[np.int64], random: np.random.Generator) -> None:
-    """Puts records into a store, each camera with some in view at any time."""
+def fill(
+    store: Any,
+    rows: NDArray[np.float32],
+    who: NDArray[np.int64],
+    random: np.random.Generator,
+    lost: float = 0.0,
+    glimpses: float = 0.0,
+) -> None:
+    """Puts records into a store, each camera with some in view at any time.
+
+    A share is `lost` for a third of the time and found again, another share are `glimpses`, hardly seen.
+    """
     cameras = max(2, len(rows) // RECORDS_OF_CAMERA)
     camera = random.integers(0, cameras, len(rows))
     start = random.uniform(0, RECORDS_OF_CAMERA * LASTS / IN_VIEW, len(rows))
-    path = np.zeros((2, 6), np.float32)
+    gone, hardly = random.random((2, len(rows))) < np.array([[lost], [glimpses]])
+    frames = int(LASTS * FPS)
     for first in range(0, len(rows), BATCH):
         store.append(
             [
@@ -75,18 +87,30 @@ def fill(store: Any, rows: NDArray[np.float32], who: NDArray[np.int64], random: 
                     run=f"c{camera[row]}",
                     track_id=row + 1,
                     first_frame=1,
-                    last_frame=2,
+                    last_frame=frames + 1,
                     start=float(start[row]),
                     end=float(start[row] + LASTS),
                     epoch=1e9,
                     mean=rows[row],
                     medoids=rows[row : row + 1],
-                    path=path,
-                    boxes=20,
+                    path=path(float(start[row]), bool(gone[row])),
+                    boxes=frames + 1 - (frames // 3 if gone[row] else 0),
+                    quality=0.4 / LASTS if hardly[row] else 0.5,
                 )
                 for row in range(first, min(first + BATCH, len(rows)))
             ]
         )
+
+
+def path(start: float, lost: bool) -> NDArray[np.float32]:
+    """Times of boxes: two, or 64 with a third of the time left out in the middle."""
+    times = np.array([0.0, LASTS])
+    if lost:
+        times = np.linspace(0, LASTS * 2 / 3, 64)
+        times += np.where(times > LASTS / 3, LASTS / 3, 0)
+    found = np.zeros((len(times), 6), np.float32)
+    found[:, 1] = start + times
+    return found
 
 
 def run_search(place: str, kind: Any, real: Any, count: int) -> dict[str, Any]:
@@ -133,8 +157,9 @@ def run_identify(place: str, kind: Any, real: Any, count: int) -> dict[str, Any]
     """Fills a gallery and joins all of it to identities."""
     random = np.random.default_rng(0)
     rows, who = made_up(real["means"], real["people"], count, random)
-    fill(open_store(place, GalleryInfo("made up", "made up", rows.shape[1]), kind), rows, who, random)
-    del rows
+    store = open_store(place, GalleryInfo("made up", "made up", rows.shape[1]), kind)
+    fill(store, rows, who, random, LOST, GLIMPSES)
+    del rows, store
     gallery = Gallery(place)
     began, wall = time.process_time(), time.perf_counter()
     found = gallery.identify()

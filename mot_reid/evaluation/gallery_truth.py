@@ -18,8 +18,10 @@ from mot_reid.gallery.calibration import Calibration, fit_logistic, hit_features
 from mot_reid.gallery.constraints import overlapping
 from mot_reid.gallery.gallery import Gallery
 from mot_reid.gallery.identities import IdentifySettings, pair_evidence
+from mot_reid.gallery.normalisation import camera_means, normalised
 from mot_reid.gallery.pooling import medoids, weighted_mean
 from mot_reid.gallery.records import Tracklet
+from mot_reid.gallery.search import SearchSettings, likeness
 from mot_reid.gallery.store import RecordTable
 
 __all__ = ["crop_tracklets", "fit_calibration", "gallery_people", "listed_crops", "people_of_records"]
@@ -192,8 +194,7 @@ def fit_calibration(
     alone = fit_logistic(whole.features[:, :1], whole.same)
     features, same = (np.concatenate([getattr(one, name) for one in sets]) for name in ("features", "same"))
     both = fit_logistic(features, same, _OF_A_HUNDRED)
-    across = whole.across
-    hits = fit_logistic(whole.features[across], whole.same[across], _OF_A_HUNDRED)
+    hits = fit_logistic(*_hits(records, whole, chosen), _OF_A_HUNDRED)
     strangers = alone[0] * whole.features[~whole.same, 0] + alone[1]
     fitted = Calibration(
         embedder,
@@ -224,9 +225,10 @@ class _Known:
         means: ``(N, D)``.
         cameras: ``(N,)``.
         barred: ``(B, 2)`` pairs that are two people.
-        features: ``(P, 3)`` of the others: cosines, Jaccard distances, roots of one less these.
+        rows: ``(P,)`` one record of each other pair.
+        columns: ``(P,)`` the other, larger.
+        features: ``(P, 3)`` of them: cosines, Jaccard distances, roots of one less these.
         same: ``(P,)`` whether they are one person.
-        across: ``(P,)`` whether they are of two cameras, as people are searched for.
     """
 
     def __init__(self, records: Sequence[Tracklet], people: Ints, settings: IdentifySettings) -> None:
@@ -248,7 +250,25 @@ class _Known:
         # What is fitted has an offset of its own.
         self.features = hit_features(measured(1.0, 0.0, False), measured(0.0, 1.0, True))[:, :-1]
         self.same = people[rows] == people[columns]
-        self.across = self.cameras[rows] != self.cameras[columns]
+        self.rows, self.columns = rows, columns
+
+
+def _hits(
+    records: Sequence[Tracklet], known: _Known, settings: IdentifySettings
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Features of pairs of two cameras, each record asked for the other, and whether they are one person."""
+    means, cameras = known.means, known.cameras
+    looks = np.concatenate([record.medoids for record in records])
+    owners = np.repeat(np.arange(len(records)), [len(record.medoids) for record in records])
+    if settings.normalise:
+        taken = camera_means(means, cameras)
+        means, looks = normalised(means, cameras, taken), normalised(looks, cameras[owners], taken)
+    share = SearchSettings().mean_share
+    alike = np.stack([likeness(mean[None], means, looks, owners, share) for mean in means])
+    across = cameras[known.rows] != cameras[known.columns]
+    rows, columns, jaccard = (values[across] for values in (known.rows, known.columns, known.features[:, 1]))
+    found = [hit_features(alike[one, other], jaccard) for one, other in ((rows, columns), (columns, rows))]
+    return np.concatenate(found)[:, :-1], np.tile(known.same[across], 2)
 
 
 def _one_camera(cameras: NDArray[np.object_], people: Ints, part: int) -> NDArray[np.intp]:

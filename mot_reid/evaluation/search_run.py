@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from mot_reid.evaluation.person_search import SearchScores, open_set_rates, reliability, score_search
 from mot_reid.gallery.calibration import Calibration
-from mot_reid.gallery.filters import Filter, not_to_find
+from mot_reid.gallery.filters import Filter
 from mot_reid.gallery.finding import find_person, sampled_means
+from mot_reid.gallery.presence import not_to_find
 from mot_reid.gallery.search import SearchSettings
 from mot_reid.gallery.store import Store
 
@@ -76,7 +77,7 @@ def run_searches(
     for row in np.flatnonzero(people >= 0)[::every].tolist():
         same = people == people[row]
         without = same & (table.camera == table.camera[row]) if across else np.arange(len(table)) == row
-        beside = np.isin(table.record.astype(str), not_to_find(table, np.array([row])))
+        beside = np.isin(table.record.astype(str), not_to_find(store, table, np.array([row])))
         without |= beside
         if not (same & ~without).any():
             continue

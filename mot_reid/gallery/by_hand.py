@@ -64,6 +64,7 @@ class ByHand:
         table: rows to identify; ``track_id`` are the corrected ids. Records that are more than one row have
             names of their own, ``RECORD#ID``.
         parent: ``(N,)`` the row of each in the gallery's table.
+        places: ``(N,)`` the same, -1 where it is only a part of that record.
         embeddings: ``(N, D)`` float32 unit rows.
         joined: ``(J, 2)`` rows that are one person.
         barred: ``(B, 2)`` rows that are two people.
@@ -73,6 +74,7 @@ class ByHand:
 
     table: RecordTable
     parent: Pairs
+    places: Pairs
     embeddings: Vectors
     joined: Pairs
     barred: Pairs
@@ -126,7 +128,8 @@ def by_hand(
     names = np.array([_name(found, place, corrected) for place in range(len(found))], object)
     joined, barred = _pairs(found, parent, table, names, corrected)
     embeddings = np.array(vectors, np.float32).reshape(len(kept), means.shape[1])
-    return ByHand(found, parent, embeddings, joined, barred, names, len(rows) - len(kept))
+    places = np.where(np.array([whole for _, _, whole in kept], bool), parent, -1)
+    return ByHand(found, parent, places, embeddings, joined, barred, names, len(rows) - len(kept))
 
 
 def _decoded(jpeg: bytes) -> NDArray[np.uint8]:

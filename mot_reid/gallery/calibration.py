@@ -30,7 +30,8 @@ class Calibration:
         cosine: slope and offset for normalised cosines alone.
         linked: slopes for normalised cosine, k-reciprocal Jaccard distance and the root of one less it, and
             offset: of pairs of which few are one person, also where many people are in one camera only.
-        found: the same of hits of a search, between cameras; None in files of before.
+        found: the same of hits of a search, between cameras, with their likeness
+            (`mot_reid.gallery.search.likeness`) for the cosine; None in files of before.
         links: slope and offset, by ``cosine`` and by ``linked``, that make of the mean evidence of two
             groups, with the prior's logit, the logit of their being one person: many pairs say more than one.
         strangers: mean and deviation of what ``cosine`` makes of pairs of two people; None likewise.
@@ -56,11 +57,11 @@ class Calibration:
             return np.asarray(self.cosine[0] * np.asarray(cosine, np.float64) + self.cosine[1])
         return np.asarray(hit_features(cosine, jaccard) @ np.array(self.linked))
 
-    def evidence_of_hits(self, cosine: Any, jaccard: Any) -> Floats:
+    def evidence_of_hits(self, alike: Any, jaccard: Any) -> Floats:
         """As `evidence`, fitted where a search is: among many records of which few are the person's."""
         if self.found is None:
-            return self.evidence(cosine, jaccard)
-        return np.asarray(hit_features(cosine, jaccard) @ np.array(self.found))
+            return self.evidence(alike, jaccard)
+        return np.asarray(hit_features(alike, jaccard) @ np.array(self.found))
 
     def for_gallery(self, cosines: Any) -> Calibration:
         """The calibration for a gallery of which pairs of two people are known: who is seen beside whom.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ __all__ = [
     "columns_of",
     "crop_columns",
     "crops_of",
+    "path_of",
+    "read_paths",
     "record_table",
     "whole_records",
 ]
@@ -72,6 +75,17 @@ def crops_of(columns: dict[str, list[Any]]) -> list[list[Crop]]:
     ]
 
 
+def path_of(value: bytes) -> NDArray[np.float32]:
+    """`Tracklet.path` from the column ``path``."""
+    return np.frombuffer(value, "<f4").reshape(-1, len(PATH_COLUMNS))
+
+
+def read_paths(file: Path, rows: NDArray[np.intp]) -> list[NDArray[np.float32]]:
+    """`Tracklet.path` of some rows of a Parquet file."""
+    column = import_arrow().parquet.read_table(file, columns=["path"]).column("path")
+    return [path_of(value) for value in column.take(rows).to_pylist()]
+
+
 def record_table(table: Any) -> RecordTable:
     """A `RecordTable` from an Arrow table that has `COLUMNS`."""
     empty = RecordTable.empty()
@@ -85,7 +99,7 @@ def record_table(table: Any) -> RecordTable:
 
 def whole_records(
     table: RecordTable,
-    paths: Sequence[bytes],
+    paths: Sequence[NDArray[np.float32]],
     means: NDArray[np.float32],
     medoids: Sequence[NDArray[np.float32]],
     crops: Sequence[Sequence[Crop]],
@@ -98,8 +112,6 @@ def whole_records(
             key: value.item() if isinstance(value, np.generic) else value for key, value in values.items()
         }
         values["attributes"] = json.loads(values["attributes"])
-        path = np.frombuffer(paths[row], "<f4").reshape(-1, len(PATH_COLUMNS))
-        records.append(
-            Tracklet(**values, path=path, mean=means[row], medoids=medoids[row], crops=tuple(crops[row]))
-        )
+        vectors = {"path": paths[row], "mean": means[row], "medoids": medoids[row]}
+        records.append(Tracklet(**values, **vectors, crops=tuple(crops[row])))
     return records

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mot_reid.gallery.records import parse_track
 from mot_reid.gallery.store import GalleryError, RecordTable
 
-__all__ = ["CLOCK", "Filter", "not_to_find", "rows_of_track"]
+__all__ = ["CLOCK", "Filter", "rows_of_track"]
 
 CLOCK = 1e8
 """Times from here on are seconds since 1970, below it seconds from a source's start."""
@@ -83,22 +83,6 @@ def _time(column: str, value: float, relation: str) -> str:
     if value >= CLOCK:
         return f"(epoch IS NOT NULL AND epoch + {column} {relation} {value!r})"
     return f"{column} {relation} {value!r}"
-
-
-def not_to_find(table: RecordTable, rows: NDArray[np.intp], tolerance: float = 0.5) -> list[str]:
-    """Names of records that cannot be hits for those in ``rows``: they, and who is seen beside them.
-
-    Args:
-        table: all records.
-        rows: of one track.
-        tolerance: seconds that two records of one run may share and still be one person.
-    """
-    gone = np.zeros(len(table), bool)
-    gone[rows] = True
-    for row in rows.tolist():
-        shared = np.minimum(table.end, table.end[row]) - np.maximum(table.start, table.start[row])
-        gone |= (table.run == table.run[row]) & (table.source == table.source[row]) & (shared > tolerance)
-    return list(table.record[gone].tolist())
 
 
 def rows_of_track(table: RecordTable, label: str, place: str) -> NDArray[np.intp]:

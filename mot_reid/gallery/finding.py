@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid.gallery.calibration import Calibration
-from mot_reid.gallery.constraints import overlapping
 from mot_reid.gallery.filters import Filter
 from mot_reid.gallery.normalisation import CameraMeans, camera_means, normalised
-from mot_reid.gallery.search import SearchSettings, hit_evidence, rank_shortlist, same_person
+from mot_reid.gallery.presence import seen_at_once
+from mot_reid.gallery.search import SearchSettings, hit_evidence, likeness, same_person
 from mot_reid.gallery.store import GalleryError, RecordTable, Store
 from mot_reid.resources import shipped
 
@@ -139,59 +139,58 @@ def find_person(
     if not total or top < 1:
         return Hits(searched=total)
     means = sampled_means(store, table) if means is None else means
-    centre = queries.mean(axis=0)
-    centre /= max(float(np.linalg.norm(centre)), 1e-12)
-    count = min(max(chosen.shortlist, chosen.per_hit * top), total)
-    rows = store.nearest(centre[None], count, where)[0][0]
-    rows = rows[rows >= 0]
+    rows = _looked_at(store, table, queries, top, where, chosen)
     own = normalised(store.means(rows), table.camera[rows], means)
     looks, owners = store.medoids(rows)
     looks = normalised(looks, table.camera[rows][owners], means)
     asked = queries - means.of(camera)
     asked = (asked / np.maximum(np.linalg.norm(asked, axis=1, keepdims=True), 1e-12)).astype(np.float32)
-    order, _ = rank_shortlist(asked, own, looks, owners, chosen)
     middle = asked.mean(axis=0)
     middle /= max(float(np.linalg.norm(middle)), 1e-12)
     cosines = (own @ middle).astype(np.float64)
-    probability, absent = _probability(store, table, rows, middle, calibration, where, means, chosen)
+    alike = likeness(asked, own, looks, owners, chosen.mean_share)
+    if total < chosen.rerank_from:
+        calibration = calibration.for_gallery(beside(store, table, means, chosen.whole))
+    evidence, score = calibration.evidence(cosines), alike
+    if chosen.rerank and len(rows) >= chosen.rerank_from:
+        score = hit_evidence(middle, own, alike, calibration)
+        evidence = score if total <= chosen.whole else evidence
+    probability, absent = same_person(evidence, total, chosen)
     known = identities or {}
     hits = [
         _hit(table, int(rows[place]), float(probability[place]), float(cosines[place]), known)
-        for place in order[:top].tolist()
+        for place in np.argsort(-score, kind="stable")[:top].tolist()
     ]
     return Hits(hits, absent, total)
 
 
-def _probability(
+def _looked_at(
     store: Store,
     table: RecordTable,
-    rows: Rows,
-    query: Vectors,
-    calibration: Calibration,
+    queries: Vectors,
+    top: int,
     where: Filter | None,
-    means: CameraMeans,
     settings: SearchSettings,
-) -> tuple[NDArray[np.float64], float]:
-    """Of each row of the short list that it shows the person, and that nobody does."""
+) -> Rows:
+    """The rows that are looked at closely: all that may be found, or the most alike ones by their means."""
     allowed = np.arange(len(table)) if where is None else np.flatnonzero(where.mask(table))
-    total = len(allowed)
-    if total < settings.rerank_from:
-        calibration = calibration.for_gallery(beside(store, table, means))
-    looked_at = allowed if total <= settings.whole else np.sort(rows)
-    points = normalised(store.means(looked_at), table.camera[looked_at], means)
-    if total <= settings.whole:
-        evidence = hit_evidence(query, points, calibration, settings)
-    else:
-        evidence = calibration.evidence(points @ query)
-    found, absent = same_person(evidence, total, settings)
-    return found[np.searchsorted(looked_at, rows)], absent
+    if len(allowed) <= settings.whole:
+        return allowed
+    centre = queries.mean(axis=0)
+    centre /= max(float(np.linalg.norm(centre)), 1e-12)
+    count = min(max(settings.shortlist, settings.per_hit * top), len(allowed))
+    rows = store.nearest(centre[None], count, where)[0][0]
+    return rows[rows >= 0]
 
 
-def beside(store: Store, table: RecordTable, means: CameraMeans) -> NDArray[np.float64]:
-    """Normalised cosines of pairs that one camera sees at the same time: two people, whoever they are."""
-    sources = np.array([f"{run} {name}" for run, name in zip(table.run, table.source, strict=True)], object)
-    pairs = overlapping(sources, table.start, table.end)
-    points = normalised(store.means(), table.camera, means)
+def beside(store: Store, table: RecordTable, means: CameraMeans, most: int) -> NDArray[np.float64]:
+    """Normalised cosines of pairs that one camera sees at the same time: two people, whoever they are.
+
+    Of the last ``most`` records, so that a large gallery of which a search wants little is not read whole.
+    """
+    rows = np.arange(max(len(table) - most, 0), len(table))
+    pairs = seen_at_once(store, table, rows) - rows[0]
+    points = normalised(store.means(rows), table.camera[rows], means)
     return np.einsum("nd,nd->n", points[pairs[:, 0]], points[pairs[:, 1]]).astype(np.float64)
 
 

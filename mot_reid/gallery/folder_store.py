@@ -36,6 +36,7 @@ from mot_reid.gallery.columns import (
     columns_of,
     crop_columns,
     crops_of,
+    read_paths,
     record_table,
     whole_records,
 )
@@ -198,9 +199,7 @@ class FolderStore(Store):
         pq = import_arrow().parquet
         found: list[Tracklet | None] = [None] * len(rows)
         for part, inside, where in self._located(rows):
-            paths = (
-                pq.read_table(part.folder / "records.parquet", columns=["path"]).column("path").take(where)
-            )
+            paths = read_paths(part.folder / "records.parquet", where)
             pictures: list[Any] = [()] * len(where)
             if crops:
                 pictures = list(
@@ -210,12 +209,17 @@ class FolderStore(Store):
                 part.medoids[part.bounds[row] : part.bounds[row + 1]].astype(np.float32)
                 for row in where.tolist()
             ]
-            whole = whole_records(
-                part.table[where], paths.to_pylist(), np.array(part.means[where]), looks, pictures
-            )
+            whole = whole_records(part.table[where], paths, np.array(part.means[where]), looks, pictures)
             for place, record in zip(inside.tolist(), whole, strict=True):
                 found[place] = record
         return [record for record in found if record is not None]
+
+    def paths(self, rows: Rows) -> list[NDArray[np.float32]]:
+        """See `Store.paths`."""
+        found: dict[int, NDArray[np.float32]] = {}
+        for part, inside, where in self._located(rows):
+            found |= zip(inside.tolist(), read_paths(part.folder / "records.parquet", where), strict=True)
+        return [found[place] for place in range(len(rows))]
 
     def remove(self, records: Sequence[str]) -> int:
         """See `Store.remove`."""

@@ -20,13 +20,14 @@ from mot_reid.gallery.documents import (
     older_records,
     read_corrections,
 )
-from mot_reid.gallery.filters import Filter, not_to_find, rows_of_track
+from mot_reid.gallery.filters import Filter, rows_of_track
 from mot_reid.gallery.finding import Hits, described, find_calibration, find_person, named_means
 from mot_reid.gallery.fingerprint import embedder_fingerprint
 from mot_reid.gallery.identifying import Identities, identify_records, read_identities
 from mot_reid.gallery.identities import IdentifySettings
 from mot_reid.gallery.online import OnlineIdentities
 from mot_reid.gallery.opening import StoreKind, gallery_exists, open_store
+from mot_reid.gallery.presence import not_to_find
 from mot_reid.gallery.queries import crop_embedder, embedded_query
 from mot_reid.gallery.recorder import EmbedCrops, Recorder
 from mot_reid.gallery.records import Tracklet
@@ -302,7 +303,7 @@ class Gallery:
         if isinstance(query, str):
             rows = self.find(query, table)
             camera = camera or str(table.camera[rows[0]])
-            without += not_to_find(table, rows)
+            without += not_to_find(self.store, table, rows)
             queries = self.store.means(rows)
         else:
             queries = embedded_query(query, box, lambda: self.embedder, self.detect)

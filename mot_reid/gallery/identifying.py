@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from mot_reid.files import spreadsheet_row
 from mot_reid.gallery.by_hand import ByHand
 from mot_reid.gallery.calibration import Calibration
-from mot_reid.gallery.constraints import TravelTimes, absences, overlapping, seen_together, too_fast
+from mot_reid.gallery.constraints import TravelTimes, too_fast
 from mot_reid.gallery.ground import too_far
 from mot_reid.gallery.identities import IdentifySettings, Linked, identify, pair_evidence, with_travel
+from mot_reid.gallery.presence import paths_of, seen_at_once
 from mot_reid.gallery.store import RecordTable, Store
 
 __all__ = ["Identities", "glimpses", "identify_records", "read_identities"]
@@ -121,7 +122,7 @@ def identify_records(
     """
     chosen, known = settings or IdentifySettings(), times or TravelTimes()
     table = table if said is None else said.table
-    barred, joined = _constraints(store, table, corrections, known)
+    barred, joined = _constraints(store, table, corrections, known, None if said is None else said.places)
     if said is not None:
         barred = np.unique(np.concatenate([barred, said.barred]), axis=0)
         joined = np.concatenate([joined, said.joined])
@@ -199,7 +200,11 @@ def glimpses(table: RecordTable) -> NDArray[np.bool_]:
 
 
 def _constraints(
-    store: Store, table: RecordTable, corrections: dict[tuple[str, str], str], times: TravelTimes
+    store: Store,
+    table: RecordTable,
+    corrections: dict[tuple[str, str], str],
+    times: TravelTimes,
+    places: Pairs | None,
 ) -> tuple[Pairs, Pairs]:
     """Pairs that are two people, and pairs that somebody said are one."""
     row_of = {name: row for row, name in enumerate(table.record.tolist())}
@@ -208,58 +213,18 @@ def _constraints(
         if first in row_of and second in row_of:
             pair = sorted((row_of[first], row_of[second]))
             said[kind].append((pair[0], pair[1]))
-    # In one run times are the same clock; two runs of one file would be two sources.
-    sources = np.array(
-        [f"{run} {source}" for run, source in zip(table.run, table.source, strict=True)], object
-    )
-    everybody, with_clock = np.arange(len(table)), np.flatnonzero(np.isfinite(table.epoch))
-    found = [_at_once(store, table, everybody, sources, np.zeros(len(table)))]
-    if with_clock.size:  # different runs of one camera, by the clock
-        found.append(_at_once(store, table, with_clock, table.camera, table.epoch))
+    found = [seen_at_once(store, table, places=places)]
     found.append(too_fast(table.camera, table.start, table.end, table.epoch, times))
     if times.homographies:
-        found.append(_too_far(store, table, times))
+        found.append(_too_far(store, table, times, places))
     found.append(np.array(said["two"], np.intp).reshape(-1, 2))
     barred = np.unique(np.concatenate(found), axis=0)
     return barred, np.array(said["one"], np.intp).reshape(-1, 2)
 
 
-def _at_once(
-    store: Store,
-    table: RecordTable,
-    among: NDArray[np.intp],
-    sources: NDArray[np.object_],
-    base: NDArray[np.float64],
-) -> Pairs:
-    """Pairs of rows `among` all that one source sees at once; who is lost and found again is not in between.
-
-    Times count from `base`, seconds.
-    """
-    start, end = base + table.start, base + table.end
-    pairs = among[overlapping(sources[among], start[among], end[among])]
-    missing = table.last_frame - table.first_frame + 1 > table.boxes
-    asked = np.unique(pairs[missing[pairs].any(axis=1)])
-    here, paths = _paths(store, table, asked[missing[asked]])
-    gone = {
-        row: absences(path[:, 1].astype(np.float64)) + base[row]
-        for row, path in zip(here.tolist(), paths, strict=True)
-    }
-    return pairs[seen_together(pairs, start, end, gone)]
-
-
-def _paths(
-    store: Store, table: RecordTable, wanted: NDArray[np.intp]
-) -> tuple[NDArray[np.intp], list[NDArray[np.float32]]]:
-    """Those of some rows of which the store has a path, and their paths; `table` may have others, too."""
-    row_of = {name: row for row, name in enumerate(store.table().record.tolist())} if len(wanted) else {}
-    here = np.array([row for row in wanted.tolist() if table.record[row] in row_of], np.intp)
-    rows = np.array([row_of[name] for name in table.record[here].tolist()], np.intp)
-    return here, [record.path for record in store.tracklets(rows, crops=False)] if len(rows) else []
-
-
-def _too_far(store: Store, table: RecordTable, times: TravelTimes) -> Pairs:
+def _too_far(store: Store, table: RecordTable, times: TravelTimes, places: Pairs | None) -> Pairs:
     """Pairs that stand too far apart, by the paths that the store has."""
-    here, paths = _paths(store, table, np.arange(len(table)))
+    here, paths = paths_of(store, np.arange(len(table)), places)
     base = times.start_of(table.epoch)[here]
     return here[too_far(table.camera[here], paths, base, times.homographies, times.apart, times.tolerance)]
 
@@ -273,9 +238,11 @@ def _numbered(labels: NDArray[np.intp], table: RecordTable, before: dict[str, in
         if number:
             votes[(label, number)] = votes.get((label, number), 0) + boxes
     given: dict[int, int] = {}
+    taken: set[int] = set()
     for (label, number), _ in sorted(votes.items(), key=lambda item: -item[1]):
-        if label not in given and number not in given.values():
+        if label not in given and number not in taken:
             given[label] = number
+            taken.add(number)
     free = max([0, *before.values()]) + 1
     for label in range(int(labels.max(initial=-1)) + 1):
         if label not in given:

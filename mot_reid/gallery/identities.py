@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from mot_reid.gallery.calibration import Calibration, estimated_prior
-from mot_reid.gallery.linkage import constrained_linkage, linked_clusters, sparse_linkage
+from mot_reid.gallery.linkage import (
+    constrained_linkage,
+    group_distances,
+    group_pairs,
+    linked_clusters,
+    sparse_linkage,
+)
 from mot_reid.gallery.normalisation import camera_means, normalised
 from mot_reid.gallery.reranking import jaccard_of_pairs, nearest_points
 from mot_reid.gallery.travel import learned_travel
@@ -194,12 +200,12 @@ def identify(
             afterwards, so that none of them keeps two others apart or brings them together.
     """
     barred = _without(barred, joined, count)
+    said = np.column_stack([joined, np.zeros(len(joined))])
+    labels, weights = linked_clusters(said, count, 0.0), np.ones(count) if weights is None else weights
+    made = (0, 0.0)
     if glimpses is not None and glimpses.any() and not glimpses.all():
-        clear = _joined(evidence, count, barred, joined, settings, weights, ~glimpses)
-        order = np.argsort(clear, kind="stable")
-        same = np.diff(clear[order]) == 0
-        joined = np.concatenate([joined, np.sort(np.column_stack([order[:-1], order[1:]])[same], axis=1)])
-    labels = _joined(evidence, count, barred, joined, settings, weights, np.ones(count, bool))
+        labels, made = _joined(evidence, labels, barred, settings, weights, ~glimpses, made)
+    labels, _ = _joined(evidence, labels, barred, settings, weights, np.ones(count, bool), made)
     support = _support(evidence, labels, count, settings.missing)
     if settings.reassign and count > 2:
         labels = _reassigned(evidence, labels, barred, count, settings)
@@ -212,52 +218,54 @@ def identify(
 
 def _joined(
     evidence: Evidence,
-    count: int,
+    labels: NDArray[np.intp],
     barred: Pairs,
-    joined: Pairs,
     settings: IdentifySettings,
-    weights: Floats | None,
+    weights: Floats,
     among: NDArray[np.bool_],
-) -> NDArray[np.intp]:
-    """Labels ``(N,)`` of records, of which those ``among`` are joined, and those that are said to be one."""
-    least = evidence.least(0.5)
-    alone = np.flatnonzero(~among)
+    made: tuple[int, float],
+) -> tuple[NDArray[np.intp], tuple[int, float]]:
+    """Joins groups of records that have one `among` them; links count beside those `made` before.
+
+    Returns:
+        Labels ``(N,)``, and how many links were made in all, and how many are expected to be wrong.
+    """
+    least, count = evidence.least(0.5), len(labels)
+    groups = int(labels.max(initial=-1)) + 1
+    awake = np.bincount(labels, among, groups) > 0
+    sizes = np.bincount(labels, weights, groups).astype(np.float64)
     if evidence.complete:
         distances = np.zeros((count, count))
         distances[evidence.rows, evidence.columns] = -evidence.values
         distances += distances.T
         distances[barred[:, 0], barred[:, 1]] = distances[barred[:, 1], barred[:, 0]] = np.inf
-        distances[alone], distances[:, alone] = np.inf, np.inf
-        distances[joined[:, 0], joined[:, 1]] = distances[joined[:, 1], joined[:, 0]] = _SURE
-        merges = constrained_linkage(distances, weights)
+        distances = group_distances(distances, weights, labels)
+        distances[~awake], distances[:, ~awake] = np.inf, np.inf
+        merges = constrained_linkage(distances, sizes)
     else:
-        bars = _bars(barred)
-        keys, said = evidence.rows * count + evidence.columns, joined[:, 0] * count + joined[:, 1]
-        values = np.where(among[evidence.rows] & among[evidence.columns], -evidence.values, -settings.missing)
-        values = np.where(np.isin(keys, said), _SURE, values)
-        more = joined[~np.isin(said, keys)]
-        merges = sparse_linkage(
-            np.append(evidence.rows, more[:, 0]),
-            np.append(evidence.columns, more[:, 1]),
-            np.append(values, np.full(len(more), _SURE)),
-            count,
-            -least,
-            -settings.missing,
-            bars,
-            weights,
+        far = -settings.missing
+        rows, columns, values = group_pairs(
+            evidence.rows, evidence.columns, -evidence.values, weights, labels, far
         )
-    return linked_clusters(_links(merges, evidence, settings.false_links), count, -least)
+        seen, bars = awake[rows] & awake[columns], _bars(labels[barred])
+        near = rows[seen], columns[seen], values[seen]
+        merges = sparse_linkage(*near, groups, -least, far, bars, sizes)
+    links, made = _links(merges, evidence, settings.false_links, made)
+    return linked_clusters(links, groups, -least)[labels], made
 
 
-_SURE = -1e3
-
-
-def _links(merges: Floats, evidence: Evidence, false_links: float) -> Floats:
+def _links(
+    merges: Floats, evidence: Evidence, false_links: float, made: tuple[int, float]
+) -> tuple[Floats, tuple[int, float]]:
     """The merges ``(M, 3)`` from the surest one down to where too many are expected to be wrong."""
     ordered = merges[np.argsort(merges[:, 2], kind="stable")]
-    wrong = 1 - evidence.chance(-ordered[:, 2])
-    share = np.cumsum(wrong) / np.arange(1, len(ordered) + 1)
-    return ordered[share <= false_links + 1e-12]
+    ordered = ordered[-ordered[:, 2] >= evidence.least(0.5)]
+    wrong = made[1] + np.cumsum(1 - evidence.chance(-ordered[:, 2]))
+    within = np.flatnonzero(wrong <= (false_links + 1e-12) * (made[0] + np.arange(1, len(ordered) + 1)))
+    if not within.size:
+        return ordered[:0], made
+    last = int(within[-1])
+    return ordered[: last + 1], (made[0] + last + 1, float(wrong[last]))
 
 
 def _cosines(points: Vectors, rows: Pairs, columns: Pairs, block: int = 262_144) -> Floats:
@@ -274,7 +282,7 @@ def _without(pairs: Pairs, others: Pairs, count: int) -> Pairs:
 
 def _bars(barred: Pairs) -> dict[int, set[int]]:
     bars: dict[int, set[int]] = {}
-    for first, second in barred.tolist():
+    for first, second in barred[barred[:, 0] != barred[:, 1]].tolist():
         bars.setdefault(first, set()).add(second)
         bars.setdefault(second, set()).add(first)
     return bars

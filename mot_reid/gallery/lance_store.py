@@ -24,6 +24,7 @@ from mot_reid.gallery.columns import (
     columns_of,
     crop_columns,
     crops_of,
+    path_of,
     record_table,
     whole_records,
 )
@@ -199,11 +200,15 @@ class LanceStore(Store):
         values = self._values(rows, ["path", "vector", "looks", *(pictures if crops else [])])
         return whole_records(
             self._table[rows],
-            values["path"],
+            [path_of(value) for value in values["path"]],
             np.stack([np.asarray(value, np.float32) for value in values["vector"]]),
             [self._looks(value) for value in values["looks"]],
             crops_of(values) if crops else [()] * len(rows),
         )
+
+    def paths(self, rows: Rows) -> list[NDArray[np.float32]]:
+        """See `Store.paths`."""
+        return [path_of(value) for value in self._values(rows, ["path"])["path"]]
 
     def remove(self, records: Sequence[str]) -> int:
         """See `Store.remove`.

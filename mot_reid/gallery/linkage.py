@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
-__all__ = ["constrained_linkage", "linked_clusters", "sparse_linkage"]
+__all__ = ["constrained_linkage", "group_distances", "group_pairs", "linked_clusters", "sparse_linkage"]
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -83,6 +83,50 @@ def linked_clusters(merges: Floats, count: int, threshold: float) -> Rows:
     rank = np.empty(len(first), np.intp)
     rank[np.argsort(first)] = np.arange(len(first))
     return rank[inverse]
+
+
+def group_distances(distances: Floats, weights: Floats, labels: Rows) -> Floats:
+    """Mean distances of groups, ``(G, G)``, as if each had been merged already; see `constrained_linkage`.
+
+    Args:
+        distances: ``(N, N)`` as there.
+        weights: ``(N,)`` likewise.
+        labels: ``(N,)`` the group of each, all of 0 to G - 1.
+    """
+    order = np.argsort(labels, kind="stable")
+    first = np.flatnonzero(np.diff(labels[order], prepend=-1))
+    if len(first) == len(labels):
+        return distances
+    scaled = (distances * weights[:, None] * weights)[np.ix_(order, order)]
+    size = np.add.reduceat(weights[order], first)
+    sums = np.add.reduceat(np.add.reduceat(scaled, first, axis=0), first, axis=1)
+    return np.asarray(sums / (size[:, None] * size))
+
+
+def group_pairs(
+    rows: Rows, columns: Rows, distances: Floats, weights: Floats, labels: Rows, missing: float
+) -> tuple[Rows, Rows, Floats]:
+    """The same of near pairs only: pairs of groups, the smaller first, and their mean distances.
+
+    Args:
+        rows: ``(E,)`` see `sparse_linkage`.
+        columns: ``(E,)`` likewise.
+        distances: ``(E,)`` likewise.
+        weights: ``(N,)`` how much each counts.
+        labels: ``(N,)`` as above.
+        missing: the distance that pairs of records are taken to have of which nothing is said.
+    """
+    groups = int(labels.max(initial=-1)) + 1
+    if groups == len(labels):
+        return rows, columns, distances
+    first, second = np.minimum(labels[rows], labels[columns]), np.maximum(labels[rows], labels[columns])
+    apart = first != second
+    keys, inverse = np.unique(first[apart] * groups + second[apart], return_inverse=True)
+    gain = (weights[rows] * weights[columns] * (distances - missing))[apart]
+    size = np.bincount(labels, weights, groups)
+    one, other = keys // max(groups, 1), keys % max(groups, 1)
+    mean = missing + np.bincount(inverse, gain, len(keys)) / (size[one] * size[other])
+    return one.astype(np.intp), other.astype(np.intp), mean
 
 
 def sparse_linkage(

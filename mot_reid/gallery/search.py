@@ -10,9 +10,9 @@ from scipy.special import expit, logit
 
 from mot_reid.gallery.calibration import Calibration, estimated_prior
 from mot_reid.gallery.identities import IdentifySettings
-from mot_reid.gallery.reranking import jaccard_of_pairs, nearest_points, rerank
+from mot_reid.gallery.reranking import jaccard_of_pairs, nearest_points
 
-__all__ = ["SearchSettings", "hit_evidence", "liked", "likeness", "rank_shortlist", "same_person"]
+__all__ = ["SearchSettings", "hit_evidence", "liked", "likeness", "same_person"]
 
 Vectors = NDArray[np.float32]
 Floats = NDArray[np.float64]
@@ -24,28 +24,23 @@ class SearchSettings:
     """How a search goes.
 
     Attributes:
-        shortlist: records that are looked at closely, at least; the most alike by their means.
+        shortlist: records that are looked at closely where there are more than `whole`, at least; the most
+            alike by their means.
         per_hit: so many for each hit that is wanted.
         mean_share: share of the mean embedding in the likeness, the rest is the nearest medoid's.
-        whole: records up to which the probability takes all of them as neighbours; beyond, likeness alone.
-        rerank: rank the short list by k-reciprocal neighbours too.
-        rerank_from: records in it from which on that is done.
-        k1: neighbours that may be reciprocal.
-        k2: neighbours over which features are averaged.
-        original_share: share of the plain distance in the re-ranked one.
+        whole: records up to which all are looked at.
+        rerank: rank by k-reciprocal neighbours too.
+        rerank_from: records looked at from which on that is done.
         expected: records of the person that are expected in a gallery, before one has looked.
         expectation: how much that counts, beside 1 for what is seen then.
     """
 
     shortlist: int = 300
     per_hit: int = 10
-    mean_share: float = 0.7
+    mean_share: float = 0.5
     whole: int = 2000
     rerank: bool = True
     rerank_from: int = 50
-    k1: int = 20
-    k2: int = 6
-    original_share: float = 0.3
     expected: float = 1.0
     expectation: float = 0.1
 
@@ -69,59 +64,24 @@ def likeness(queries: Vectors, means: Vectors, medoids: Vectors, owners: Rows, m
     return mean_share * by_mean + (1 - mean_share) * by_medoid
 
 
-def rank_shortlist(
-    queries: Vectors,
-    means: Vectors,
-    medoids: Vectors,
-    owners: Rows,
-    settings: SearchSettings,
-) -> tuple[Rows, Floats]:
-    """The order of a short list, and how alike each of its records is.
+def hit_evidence(query: Vectors, records: Vectors, alike: Floats, calibration: Calibration) -> Floats:
+    """Log-likelihood ratios ``(R,)`` that records show the person of a query, by neighbours as in `identify`.
 
-    Args:
-        queries: ``(Q, D)`` unit rows, all of one person, normalised as the others are.
-        means: ``(R, D)`` of records.
-        medoids: ``(M, D)`` of records.
-        owners: ``(M,)`` the record of each medoid.
-        settings: see there.
-
-    Returns:
-        Row numbers ``(R,)``, the most alike first, and the likeness ``(R,)`` of the rows as they came.
-    """
-    alike = likeness(queries, means, medoids, owners, settings.mean_share)
-    score = alike
-    if settings.rerank and len(means) >= settings.rerank_from:
-        centre = queries.mean(axis=0)
-        centre = (centre / max(float(np.linalg.norm(centre)), 1e-12)).astype(np.float32)
-        near = rerank(centre[None], means, settings.k1, settings.k2, settings.original_share)[0]
-        # Squared distances of unit vectors: the medoids' part is added on the same scale.
-        score = -near + settings.original_share * 2 * (alike - (queries @ means.T).mean(axis=0))
-    return np.argsort(-score, kind="stable").astype(np.intp), alike
-
-
-def hit_evidence(
-    query: Vectors, records: Vectors, calibration: Calibration, settings: SearchSettings
-) -> Floats:
-    """Log-likelihood ratios ``(R,)`` that records show the person of a query.
-
-    From `SearchSettings.rerank_from` records on their neighbours count, as in `identify`. That wants all
-    records: among the most alike ones alone a stranger has no other neighbours than the query.
+    As probabilities they want all records: among the most alike ones alone a stranger has no other neighbours
+    than the query, so that they only say who comes before whom.
 
     Args:
         query: ``(D,)`` unit row, normalised as the others are.
-        records: ``(R, D)`` means of all that could be found.
+        records: ``(R, D)`` means of all that could be found, or of the most alike ones.
+        alike: ``(R,)`` their `likeness`.
         calibration: of the embedder.
-        settings: see there.
     """
-    cosines = (records @ query).astype(np.float64)
-    if not settings.rerank or len(records) < settings.rerank_from:
-        return calibration.evidence(cosines)
     chosen = IdentifySettings()
     points = np.concatenate([query[None], records])
-    ranked = nearest_points(points, max(chosen.neighbours, chosen.k1) + 1)
+    ranked = nearest_points(points, chosen.k1 + 1)
     columns = np.arange(1, len(points))
     jaccard = jaccard_of_pairs(points, ranked, np.zeros_like(columns), columns, chosen.k1, chosen.k2)
-    return calibration.evidence_of_hits(cosines, jaccard)
+    return calibration.evidence_of_hits(alike, jaccard)
 
 
 def same_person(evidence: Floats, total: int, settings: SearchSettings) -> tuple[Floats, float]:

@@ -171,6 +171,9 @@ class Store(Protocol):
     def tracklets(self, rows: Rows, crops: bool = True) -> list[Tracklet]:
         """Whole records of rows of the last `table`, with their pictures if wanted."""
 
+    def paths(self, rows: Rows) -> list[NDArray[np.float32]]:
+        """Only the `Tracklet.path` of rows of the last `table`, ``(P, 6)`` each."""
+
     def remove(self, records: Sequence[str]) -> int:
         """Removes records by name for good, also from older versions; says how many there were."""
 

@@ -1,5 +1,7 @@
 """Probabilities that are fitted on people say what comes of others."""
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.special import expit, logit
 
@@ -7,6 +9,7 @@ from mot_reid.evaluation.gallery_truth import fit_calibration
 from mot_reid.gallery.identities import IdentifySettings, identify, pair_evidence
 from mot_reid.gallery.records import Tracklet
 from mot_reid.gallery.reranking import jaccard_of_pairs, nearest_points
+from mot_reid.gallery.search import SearchSettings, hit_evidence, likeness
 
 
 def made(seed: int, people: int = 40) -> tuple[list[Tracklet], np.ndarray]:
@@ -48,6 +51,42 @@ def test_hits_are_as_likely_as_was_said() -> None:
     likely = expit(found.evidence_of_hits(cosine, jaccard)[across] + logit(prior))
     assert 0.8 < likely.sum() / same[across].sum() < 1.25
     assert likely[same[across]].mean() > 0.5
+
+
+def test_hits_are_as_likely_as_was_said_where_people_have_two_looks() -> None:
+    """Every tracklet shows one look of a person more than the other; its medoids are both."""
+
+    def turned(seed: int) -> tuple[list[Tracklet], np.ndarray]:
+        records, who = made(seed)
+        random = np.random.default_rng(100 + seed)
+        backs = random.normal(size=(who.max() + 1, 32))[who] + 0.9 * random.normal(size=(len(who), 32))
+        found = []
+        for record, back, share in zip(records, backs, random.uniform(0, 1, len(who)), strict=True):
+            both = np.stack([record.mean, back / np.linalg.norm(back)])
+            mean = np.array([share, 1 - share]) @ both
+            unit = (mean / np.linalg.norm(mean)).astype(np.float32)
+            found.append(replace(record, mean=unit, medoids=both.astype(np.float32)))
+        return found, who
+
+    records, who = turned(0)
+    calibration = fit_calibration(records, who, "made", "x", "", IdentifySettings(normalise=False))
+    records, who = turned(1)
+    points = np.stack([record.mean for record in records])
+    looks, owners = np.concatenate([record.medoids for record in records]), np.repeat(np.arange(len(who)), 2)
+    cameras = np.array([record.camera for record in records])
+    said, came = [], []
+    for row in range(0, len(who), 3):
+        others = np.flatnonzero(cameras != cameras[row])
+        own = np.isin(owners, others)
+        place = np.searchsorted(others, owners[own])
+        share = SearchSettings.mean_share
+        alike = likeness(points[row : row + 1], points[others], looks[own], place, share)
+        evidence = hit_evidence(points[row], points[others], alike, calibration)
+        said.append(expit(evidence + logit(4 / len(others))))
+        came.append(who[others] == who[row])
+    total = np.concatenate(came).sum()
+    assert 0.8 < np.concatenate(said).sum() / total < 1.25
+    assert np.concatenate(said)[np.concatenate(came)].mean() > 0.5
 
 
 def test_no_more_wrong_links_than_asked_for_where_many_are_in_one_camera_only() -> None:

@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 
-from mot_reid.gallery.linkage import constrained_linkage, linked_clusters, sparse_linkage
+from mot_reid.gallery.linkage import (
+    constrained_linkage,
+    group_distances,
+    group_pairs,
+    linked_clusters,
+    sparse_linkage,
+)
 
 
 def reference(distances: np.ndarray, weights: np.ndarray, threshold: float) -> list[set[int]]:
@@ -82,3 +88,36 @@ def test_labels_count_by_first_member(threshold: float) -> None:
     assert linked_clusters(merges, 4, threshold).tolist() == (
         [0, 1, 2, 1] if threshold < 0.9 else [0, 1, 0, 1]
     )
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 10_000), st.integers(2, 20), st.integers(0, 12))
+def test_groups_are_as_far_apart_as_their_members(seed: int, count: int, barred: int) -> None:
+    """As said, and as linkage itself has it after the merges that made them."""
+    distances, weights = made(seed, count, barred)
+    merges = constrained_linkage(distances, weights)
+    half = len(merges) // 2
+    labels = linked_clusters(merges[:half], count, np.inf)
+    groups = int(labels.max()) + 1
+    found = group_distances(distances, weights, labels)
+    assert found.shape == (groups, groups)
+    for one in range(groups):
+        for other in range(one):
+            a, b = np.flatnonzero(labels == one), np.flatnonzero(labels == other)
+            expected = (
+                weights[a] @ distances[np.ix_(a, b)] @ weights[b] / (weights[a].sum() * weights[b].sum())
+            )
+            assert found[one, other] == pytest.approx(expected)
+    rest = constrained_linkage(found, np.bincount(labels, weights))
+    np.testing.assert_allclose(rest[:, 2], merges[half:, 2])
+
+    rows, columns = np.triu_indices(count, 1)
+    near = distances[rows, columns] < 2
+    one, other, mean = group_pairs(
+        rows[near], columns[near], distances[rows, columns][near], weights, labels, 5.0
+    )
+    filled = np.where(distances < 2, distances, 5.0)
+    whole = group_distances(filled, weights, labels)
+    if groups < count:
+        assert (one < other).all()
+    np.testing.assert_allclose(mean, whole[one, other])

@@ -13,7 +13,7 @@ from mot_reid.gallery.filters import Filter
 from mot_reid.gallery.finding import Hit, Hits
 from mot_reid.gallery.gallery import Gallery
 from mot_reid.gallery.queries import PictureError, embedded_people, people_in
-from mot_reid.gallery.search import SearchSettings, liked, rank_shortlist, same_person
+from mot_reid.gallery.search import SearchSettings, liked, likeness, same_person
 from mot_reid.gallery.sheet import Cell, clock, contact_sheet
 from mot_reid.gallery.store import GalleryError
 from mot_reid.structures import Detections
@@ -137,10 +137,40 @@ def test_medoids_count() -> None:
     query = unit(np.eye(D)[:1])
     means = unit(np.array([np.eye(D)[1] + 0.3 * np.eye(D)[0], np.eye(D)[2] + 0.35 * np.eye(D)[0]]))
     looks = np.concatenate([query, means])
-    order, _ = rank_shortlist(query, means, looks, np.array([0, 0, 1]), SearchSettings())
-    assert order.tolist() == [0, 1]
-    plain, _ = rank_shortlist(query, means, looks, np.array([0, 0, 1]), SearchSettings(mean_share=1.0))
-    assert plain.tolist() == [1, 0]
+    owners = np.array([0, 0, 1])
+    one, other = likeness(query, means, looks, owners, SearchSettings.mean_share)
+    assert one > other
+    one, other = likeness(query, means, looks, owners, 1.0)
+    assert one < other
+
+
+def test_who_is_likelier_comes_first(tmp_path: Path) -> None:
+    """By neighbours as well as by likeness; whatever is said, in the order of the hits."""
+    gallery = Gallery(tmp_path / "shop", Made())
+    gallery.add(people(20, noise=1.2))
+    gallery.calibrate(CALIBRATION)
+    hits = gallery.search("a:5", top=59)
+    assert len(hits) == hits.searched == 59
+    said = [hit.probability for hit in hits]
+    assert said == sorted(said, reverse=True)
+    alike = [hit.similarity for hit in hits]
+    assert alike != sorted(alike, reverse=True)
+    plain = gallery.search("a:5", top=59, settings=SearchSettings(rerank=False, mean_share=1.0))
+    alike = [hit.similarity for hit in plain]
+    assert alike == sorted(alike, reverse=True)
+
+
+def test_of_a_large_gallery_the_most_alike_are_looked_at(tmp_path: Path) -> None:
+    gallery = Gallery(tmp_path / "shop", Made())
+    gallery.add(people(20, noise=1.2))
+    gallery.calibrate(CALIBRATION)
+    large = SearchSettings(whole=10, shortlist=6, per_hit=1)
+    hits = gallery.search("a:5", top=4, settings=large)
+    query = gallery.store.means(gallery.find("a:5"))
+    nearest = gallery.store.nearest(query, 7)[0][0].tolist()  # the query itself is one of them
+    assert len(hits) == 4
+    assert {hit.row for hit in hits} < set(nearest)
+    assert hits.searched == 59
 
 
 def test_probability_falls_with_the_size_of_the_gallery() -> None:
