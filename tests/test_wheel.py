@@ -54,7 +54,7 @@ def test_the_wheel_holds_what_the_program_needs(wheel: Path) -> None:
 
 def test_the_installed_program_tracks(environment: Path, tmp_path: Path) -> None:
     """With the weights it ships, on real photographs, with no network and an empty home."""
-    clean = {"PATH": os.environ["PATH"]}
+    clean = {"PATH": os.environ["PATH"], "MOT_REID_NUMBA": "0"}  # compiling takes most of the time
     clean |= {"HOME": str(tmp_path / "home"), "MPLCONFIGDIR": str(tmp_path / "matplotlib")}
     where = [environment / "bin" / "python", "-c", "import mot_reid; print(mot_reid.__file__)"]
     result = subprocess.run(where, cwd=tmp_path, env=clean, capture_output=True, text=True, check=True)

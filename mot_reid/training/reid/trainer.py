@@ -296,7 +296,7 @@ class Trainer:
     ) -> Iterator[tuple[Tensor, Ints]]:
         rng = np.random.default_rng((self.settings.seed, 0))
         chosen = rng.permutation(len(self.images))[:count]
-        for rows in np.array_split(chosen, max(1, count // 64)):
+        for rows in np.array_split(chosen, max(1, len(chosen) // 64)):
             pixels = augmented_batch(self.images, rows, augmentation, rng, device)
             yield normalise(pixels, IMAGENET_MEAN, IMAGENET_STD), rows
 
