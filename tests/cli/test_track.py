@@ -364,11 +364,11 @@ def test_two_runs_do_not_write_into_one_folder(run: Run, scene: Any, tmp_path: P
     assert not (tmp_path / "tracks.txt").exists()
 
 
-def long_run(scene: Any, folder: Path, *options: str, prefix: str = "") -> list[str]:
+def long_run(scene: Any, folder: Path, *options: str, prefix: str = "", frames: int = 12000) -> list[str]:
     """A command in a process of its own that takes many seconds: the scene's pictures over and over."""
     pictures = folder / "long"
     pictures.mkdir()
-    for number in range(12000):
+    for number in range(frames):
         os.link(folder / "walk" / f"{number % 60 + 1:06d}.png", pictures / f"{number + 1:06d}.png")
     command = "import sys; from mot_reid.cli import main; sys.argv[0] = 'mot-reid'; " + prefix + "main()"
     arguments = [
@@ -455,8 +455,8 @@ def test_a_full_disk_costs_only_what_did_not_fit(scene: Any, tmp_path: Path) -> 
     """A limit on the size of files stands in for the disk's end: both make writing fail."""
     scene.folder(tmp_path / "walk")
     limit = "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
-    limit += "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000)); "
-    command = long_run(scene, tmp_path, prefix=limit)
+    limit += "resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000)); "
+    command = long_run(scene, tmp_path, prefix=limit, frames=1500)
     result = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert result.returncode == 1
     assert "tracks.mp4: File too large" in result.stderr
