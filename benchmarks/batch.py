@@ -183,9 +183,9 @@ def overhead(arguments: argparse.Namespace, folder: Path) -> Table:
         rows.append({"engine": name, "seconds": whole, "tracking s": tracking, "all else %": over})
     columns = [Column("engine"), *(Column(name, 1) for name in ("seconds", "tracking s", "all else %"))]
     notes = [
-        "Tracking: the sum of what the videos' summaries say, by the same clock at the same time, so that a machine "
-        "whose speed varies does no harm. All else: start of the workers, loading of the models, calls and "
-        f"results. Medians of {arguments.turns} in turn."
+        "Tracking: the sum of what the videos' summaries say, by the same clock at the same time, so that "
+        "a machine whose speed varies does no harm. All else: start of the workers, loading of the "
+        f"models, calls and results. Medians of {arguments.turns} in turn."
     ]
     return Table(f"{len(videos)} videos of a minute, one after the other", columns, rows, provenance(), notes)
 
