@@ -23,6 +23,7 @@ from mot_reid.offline.id_changes import with_id_changes
 from mot_reid.offline.lag import Lag
 from mot_reid.offline.refine import refine_tracks
 from mot_reid.offline.rows import TrackRows
+from mot_reid.offline.way_back import tracked_backward
 from mot_reid.structures import Detections, Tracks
 from mot_reid.timing import Stopwatch
 from mot_reid.typing import Embeddings, Indices
@@ -214,14 +215,20 @@ def as_reported(
     """
     if not offline:
         return _late(sequence, inputs, config, tracks, told) if config.output.lag else tracks
-    rows = TrackRows.from_tracks(tracks)
+    rows, first, looks_at = TrackRows.from_tracks(tracks), sequence.frames[0], config.detector.looks_at
+    looked = [found if looks_at(place) else None for place, found in enumerate(inputs.detections)]
+    backward = None
+    if not config.association.embedding.share or all(one.embeddings is None for one in inputs.detections):
+        associator = Associator(config.association, config.motion, sequence.fps)
+        backward = tracked_backward(looked, inputs.affines, associator, first_frame=first)
     refined = refine_tracks(
-        with_id_changes(rows[~rows.interpolated], told, sequence.frames[0]),
+        with_id_changes(rows[~rows.interpolated], told, first),
         config.offline,
         fps=sequence.fps,
         affines=inputs.affines,
-        first_frame=sequence.frames[0],
-        detections=dict(zip(sequence.frames, inputs.detections, strict=True)),
+        first_frame=first,
+        detections={number: found for number, found in enumerate(looked, first) if found is not None},
+        backward=backward,
     )
     return refined.to_tracks(sequence.frames)
 

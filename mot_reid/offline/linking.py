@@ -17,7 +17,7 @@ from mot_reid.offline.ends import Ends, find_ends
 from mot_reid.offline.rows import TrackRows, track_starts
 from mot_reid.typing import Floats, Indices, Ints, Mask
 
-__all__ = ["link_tracks"]
+__all__ = ["Links", "cheapest_links", "joined", "link_tracks"]
 
 
 _WINDOW = 0.3  # seconds from which velocity and height at an end are taken
@@ -34,15 +34,22 @@ _BLOCK = 200_000  # pairs looked at together
 
 
 @dataclass(frozen=True)
-class _Pairs:
-    """Candidate links: the end of one part, the start of a later one, and what the link costs."""
+class Links:
+    """Candidate links: the end of one part, the start of a later one, and what the link costs.
+
+    Attributes:
+        ends: ``(L,)`` numbers of tracks that end.
+        starts: ``(L,)`` numbers of those that start.
+        costs: ``(L,)`` of each link.
+    """
 
     ends: Ints
     starts: Ints
     costs: Floats
 
-    def chosen(self, rows: Mask | Indices) -> _Pairs:
-        return _Pairs(self.ends[rows], self.starts[rows], self.costs[rows])
+    def chosen(self, rows: Mask | Indices) -> Links:
+        """Some of them, by a mask ``(L,)`` or by numbers."""
+        return Links(self.ends[rows], self.starts[rows], self.costs[rows])
 
 
 def link_tracks(
@@ -79,10 +86,10 @@ def link_tracks(
         first = find_ends(view, starts, "first", window, _DAMPING, camera)
         last = find_ends(view, starts, "last", window, _DAMPING, camera)
         pairs = _priced(view, tracks, first, last, config, fps, camera, embeddings)
-        links = _cheapest(pairs, config.link_cost)
+        links = cheapest_links(pairs, config.link_cost)
         if not len(links.costs):
             return view
-        ids = _joined(ids, view.ids[starts], links)
+        ids = joined(ids, view.ids[starts], links)
 
 
 def _priced(
@@ -94,7 +101,7 @@ def _priced(
     fps: float,
     camera: CameraPath,
     embeddings: Mapping[int, NDArray[np.floating]],
-) -> _Pairs:
+) -> Links:
     """The links that cost less than the limit; ``tracks`` ``(N,)`` are the ids before anything was joined."""
     found = []
     for pairs in _in_time(first, last, config.link_time * fps):
@@ -103,14 +110,14 @@ def _priced(
         costs += _looks_costs(tracks[a], tracks[b], embeddings)
         possible = (costs < config.link_cost) & (view.classes[a] == view.classes[b])
         found.append(replace(pairs, costs=costs).chosen(possible))
-    return _Pairs(
+    return Links(
         np.concatenate([pairs.ends for pairs in found]),
         np.concatenate([pairs.starts for pairs in found]),
         np.concatenate([pairs.costs for pairs in found]),
     )
 
 
-def _in_time(first: Ends, last: Ends, longest: float) -> Iterator[_Pairs]:
+def _in_time(first: Ends, last: Ends, longest: float) -> Iterator[Links]:
     """Pairs of an end and a start after it with at most ``longest`` frames in between; costs are 0.
 
     They come in blocks: in a crowd there are more than fit into memory at once.
@@ -125,10 +132,10 @@ def _in_time(first: Ends, last: Ends, longest: float) -> Iterator[_Pairs]:
         size = counts[chosen]
         within = np.arange(size.sum()) - np.repeat(np.cumsum(size) - size, size)
         starts = order[np.repeat(begin[chosen], size) + within]
-        yield _Pairs(np.repeat(chosen, size), starts, np.zeros(len(starts)))
+        yield Links(np.repeat(chosen, size), starts, np.zeros(len(starts)))
 
 
-def _motion_costs(first: Ends, last: Ends, pairs: _Pairs, fps: float, camera: CameraPath) -> Floats:
+def _motion_costs(first: Ends, last: Ends, pairs: Links, fps: float, camera: CameraPath) -> Floats:
     """Squared misses of position and height, in standard deviations, and the time out of sight.
 
     The way between is walked at the velocity at the end, and back at that at the start; the larger miss
@@ -161,7 +168,7 @@ def _looks_costs(ending: Ints, starting: Ints, embeddings: Mapping[int, NDArray[
     return costs
 
 
-def _cheapest(pairs: _Pairs, limit: float) -> _Pairs:
+def cheapest_links(pairs: Links, limit: float) -> Links:
     """The one-to-one links with the least sum of (cost - limit), solved group by group of rivals."""
     pairs = pairs.chosen(pairs.costs < limit)
     if not len(pairs.costs):
@@ -171,8 +178,10 @@ def _cheapest(pairs: _Pairs, limit: float) -> _Pairs:
     count = len(ends) + len(starts)
     graph = coo_array((np.ones(len(a)), (a, len(ends) + b)), shape=(count, count))
     group = connected_components(graph, directed=False)[1][a]
-    order = np.argsort(group, kind="stable")
-    made = []
+    alone = np.bincount(group)[group] == 1  # nobody disputes them
+    contested = np.flatnonzero(~alone)
+    order = contested[np.argsort(group[contested], kind="stable")]
+    made = [np.flatnonzero(alone)]
     for members in np.split(order, np.flatnonzero(np.diff(group[order])) + 1):
         rows, row = np.unique(a[members], return_inverse=True)
         columns, column = np.unique(b[members], return_inverse=True)
@@ -185,7 +194,7 @@ def _cheapest(pairs: _Pairs, limit: float) -> _Pairs:
     return pairs.chosen(np.sort(np.concatenate(made)))
 
 
-def _joined(ids: Ints, names: Ints, links: _Pairs) -> Ints:
+def joined(ids: Ints, names: Ints, links: Links) -> Ints:
     """Ids ``(N,)`` after linking: each track ``names`` ``(T,)`` takes the name its chain begins with."""
     head = np.arange(len(names))
     head[links.starts] = links.ends

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
@@ -110,6 +110,12 @@ class TrackRows:
             interpolated=np.concatenate([part.detection_index < 0 for part in parts]),
         )
 
+    @classmethod
+    def of_parts(cls, parts: Sequence[Self]) -> Self:
+        """The rows of several, at least one, which share no id in a frame."""
+        names = [field.name for field in fields(cls)]
+        return cls(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
+
     def to_tracks(self, frames: Iterable[int] = ()) -> dict[int, Tracks]:
         """The tracks of each frame number, in the order of their ids.
 
@@ -135,12 +141,7 @@ class TrackRows:
         Raises:
             ValueError: an id is twice in a frame.
         """
-        return type(self)(
-            **{
-                field.name: np.concatenate([getattr(self, field.name), getattr(other, field.name)])
-                for field in fields(self)
-            }
-        )
+        return self.of_parts([self, other])
 
 
 def track_starts(ids: Ints) -> Indices:

@@ -13,11 +13,14 @@ from stat import S_ISREG
 
 from filelock import FileLock, Timeout
 
-from mot_reid.config import Config, OfflineConfig
+from mot_reid.association.associator import Associator
+from mot_reid.association.presets import CASCADES
+from mot_reid.config import Config
 from mot_reid.files import atomic
 from mot_reid.offline.recorder import Recorder
 from mot_reid.pipeline.counting import ANALYTICS_FILES
 from mot_reid.pipeline.id_changes import ID_CHANGES_FILE
+from mot_reid.tracker import Tracker
 from mot_reid.video.formats import FORMATS, Format, SinkInfo, files_of
 from mot_reid.video.sinks import MotSink, Sink, TrackedFrame
 
@@ -81,10 +84,25 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return (status.st_dev, status.st_ino) if S_ISREG(status.st_mode) else None
 
 
-def write_refined(path: Path, recorder: Recorder, config: OfflineConfig, fps: float) -> None:
-    """Writes the tracks with hindsight, whole or not at all; Ctrl-C waits, for this is the end of the run."""
+def write_refined(path: Path, recorder: Recorder, tracker: Tracker, fps: float, stride: int) -> None:
+    """Writes the tracks with hindsight, whole or not at all; Ctrl-C waits, for this is the end of the run.
+
+    They are followed back from the end, too, which takes about as long as to follow them took, unless the
+    tracker used appearance, for then it knows better, or the cascade is the caller's own: a gate or cost term
+    may keep something from frame to frame.
+
+    Args:
+        path: of the file.
+        recorder: has all frames.
+        tracker: as it is at the end.
+        fps: frames a second of the source.
+        stride: every how many frames one was tracked.
+    """
+    config, association, associator = tracker.config, tracker.config.association, None
+    if not tracker.embedding_counts[0] and tracker.cascade == CASCADES[association.cascade]:
+        associator = Associator(association, config.motion, fps)
     with whole(), atomic(path) as part, MotSink(part) as sink:
-        for number, tracks in recorder.refined(config, fps).items():
+        for number, tracks in recorder.refined(config.offline, fps / stride, associator).items():
             sink.write(number, None, tracks)
 
 

@@ -179,7 +179,7 @@ def _run(
         recorder = Recorder() if output.offline else None
         if recorder is not None:
             summary.outputs.append(OFFLINE_FILE)
-            stack.callback(write_refined, folder / OFFLINE_FILE, recorder, tracker.config.offline, fps)
+            stack.callback(write_refined, folder / OFFLINE_FILE, recorder, tracker, source.info.fps, stride)
         overlap = stack.enter_context(open_overlap(source, tracker))
         stack.callback(source.stop)  # before the threads are waited for: one may wait for a connection
         steps = tracked_steps(source, tracker, overlap, detections, memory, given.ahead)
@@ -188,7 +188,8 @@ def _run(
         for step in steps:
             if recorder is not None:
                 tracks, told = step.at_once
-                recorder.add(step.frame.number, tracks, step.found, step.affine, told)
+                found_in = step.found if step.looked else None
+                recorder.add(step.frame.number, tracks, found_in, step.affine, told, time=step.time)
             with whole():  # all outputs end with the same frame, and so does what is told
                 with watch("write"):
                     frame, found = step.frame, step.found

@@ -61,6 +61,7 @@ class Step:
         looked: whether the detector looked at it.
         tracks: its tracks, once it is tracked.
         affine: camera motion ``(2, 3)`` since the frame before, or None where it is not known.
+        time: of the frame as the tracker counts it, seconds.
         id_changes: what is told with it of earlier frames.
         at_once: tracks and id changes as the tracker gave them, before ``output.lag`` changes them.
         embeddings: rows of its detections and their embeddings, see `Tracker.last_embeddings`.
@@ -73,6 +74,7 @@ class Step:
     looked: bool = True
     tracks: Tracks = field(default_factory=Tracks.empty)
     affine: Affine | None = None
+    time: float = 0.0
     id_changes: list[IdChange] = field(default_factory=list)
     at_once: tuple[Tracks, list[IdChange]] = field(default_factory=lambda: (Tracks.empty(), []))
     embeddings: tuple[NDArray[np.intp], NDArray[np.float32]] | None = None
@@ -238,7 +240,7 @@ def _tracked_at_once(steps: Iterator[Step], tracker: Tracker) -> Iterator[Step]:
             seconds = None
         step.tracks = tracker.update(image, step.found, time=seconds, frame_number=number, looked=step.looked)
         last = tracker.time
-        step.affine, step.id_changes = tracker.affine, tracker.id_changes
+        step.affine, step.id_changes, step.time = tracker.affine, tracker.id_changes, tracker.time
         step.at_once, step.embeddings = (step.tracks, step.id_changes), tracker.last_embeddings
         yield step
         del step

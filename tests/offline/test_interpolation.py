@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from offline_scenes import assert_same, random_rows, scene, walk
 
 from mot_reid.offline.camera_path import CameraPath
-from mot_reid.offline.interpolation import fill_gaps
+from mot_reid.offline.interpolation import fill_free_gaps, fill_gaps
 from mot_reid.offline.rows import TrackRows
 from mot_reid.offline.smoothing import smooth
 
@@ -102,3 +102,20 @@ def test_smoothing_keeps_every_row(rows: TrackRows) -> None:
     assert smoothed.ids.tolist() == rows.ids.tolist()
     only_second = rows[rows.ids == 2]  # no track knows of another
     np.testing.assert_allclose(smooth(only_second, 2).xyxy, smoothed.xyxy[rows.ids == 2], atol=1e-3)
+
+
+def test_a_longer_gap_on_which_somebody_else_stands_stays_open() -> None:
+    hidden = scene(walk(1, range(1, 11), 0), walk(1, range(21, 31), 0))
+    beside, on_it = (hidden.joined_with(scene(walk(2, range(1, 31), x))) for x in (60, 3))
+    assert np.count_nonzero(fill_free_gaps(beside, 20, 4).interpolated) == 10
+    assert not fill_free_gaps(on_it, 20, 4).interpolated.any()
+    assert np.count_nonzero(fill_free_gaps(on_it, 20, 10).interpolated) == 10
+    assert fill_free_gaps(on_it, 9, 10) is on_it
+    passing = hidden.joined_with(scene(walk(2, range(1, 31), 300, -20)))
+    assert np.count_nonzero(fill_free_gaps(passing, 20, 4).interpolated) == 10
+
+
+def test_gaps_that_were_filled_before_stay_filled() -> None:
+    rows = scene(walk(1, range(1, 11), 0), walk(1, range(21, 31), 0), walk(2, range(1, 31), 3))
+    filled = fill_gaps(rows, 20)
+    assert_same(fill_free_gaps(filled, 20, 0), filled)

@@ -1,6 +1,7 @@
 import numpy as np
 
 from mot_reid import Detections, Tracks
+from mot_reid.association.associator import Associator
 from mot_reid.config import OfflineConfig
 from mot_reid.offline.recorder import Recorder
 
@@ -51,3 +52,44 @@ def test_detections_and_camera_motion_count() -> None:
     assert [tracks.ids.tolist() for tracks in refined.values()] == [[1]] * 14
     lefts = [500.0] * 2 + [570] * 6 + [480] * 6
     np.testing.assert_allclose([tracks.xyxy[0, 0] for tracks in refined.values()], lefts, atol=1e-3)
+
+
+def swapped(associator: Associator | None, lost: int = 0) -> dict[int, set[int]]:
+    """The detections in each track of two who pass each other, whom the tracker mixed up when they met.
+
+    ``lost`` frames are lost in the middle; in every fifth frame nobody looked.
+    """
+    recorder = Recorder()
+    for number in range(1, 61):
+        if 20 < number <= 20 + lost:
+            continue
+        left, right = 6.0 * number, 400 - 6.0 * number
+        found = Detections([[left, 100, left + 40, 200], [right, 104, right + 40, 206]], [0.9, 0.85])
+        ids = np.array([1, 2] if number < 33 else [2, 1])
+        looked = number % 5 != 0
+        tracks = Tracks(ids, found.xyxy, found.scores, found.classes, np.arange(2))
+        recorder.add(
+            number, tracks if looked else Tracks.empty(), found if looked else None, None, time=number / 25
+        )
+    refined = recorder.refined(OfflineConfig(), 25, associator)
+    rows = [
+        (int(track), int(index))
+        for tracks in refined.values()
+        for track, index in zip(tracks.ids, tracks.detection_index, strict=True)
+        if index >= 0
+    ]
+    return {track: {index for other, index in rows if other == track} for track, _ in rows}
+
+
+def test_the_way_back_puts_right_who_was_mixed_up() -> None:
+    assert swapped(None) == {1: {0, 1}, 2: {0, 1}}
+    assert sorted(map(tuple, swapped(Associator(fps=25)).values())) == [(0,), (1,)]
+    assert sorted(map(tuple, swapped(Associator(fps=25), lost=5).values())) == [(0,), (1,)]
+
+
+def test_with_a_way_back_frames_and_nothing_at_all_are_as_ever() -> None:
+    recorder = Recorder()
+    assert recorder.refined(OfflineConfig(), 25, Associator(fps=25)) == {}
+    recorder.add(3, Tracks.empty(), None, None, time=0.1)
+    recorder.add(7, Tracks.empty(), Detections.empty(), None, time=0.2)
+    assert list(recorder.refined(OfflineConfig(), 25, Associator(fps=25))) == [3, 7]

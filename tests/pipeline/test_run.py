@@ -12,8 +12,11 @@ from typing import Any, ClassVar
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from mot_reid import Detections, Tracker, load_config
+from mot_reid.association.cascade import CASCADE, with_terms
+from mot_reid.association.state import FrameState, Pairs
 from mot_reid.pipeline.run import track_source
 from mot_reid.video.frames import Frame, Source, SourceInfo
 
@@ -353,3 +356,23 @@ def test_a_live_source_is_never_made_to_wait_for_a_batch(tmp_path: Path) -> None
     summary = run(tmp_path, Walk(30, live=True, pause=0.004), detector=detector, embedder=embedder)
     assert detector.batches == [1] * summary.frames
     assert embedder.batches == []
+
+
+def test_a_cascade_of_the_callers_own_sees_each_frame_once_and_in_order(tmp_path: Path) -> None:
+    """It may keep something from frame to frame, so hindsight does not lead it back from the end."""
+    given = {number: Detections([[60.0 + number, 20, 76 + number, 60]]) for number in range(1, 41)}
+    called: list[int] = []
+
+    def notes(frame: FrameState, pairs: Pairs) -> NDArray[np.bool_]:
+        called.append(frame.number)
+        return np.ones(len(pairs), bool)
+
+    runs = {}
+    for name, cascade in (("own", with_terms(CASCADE, "confident", gates=[notes])), ("default", None)):
+        config = load_config(None, ["output.offline=yes", "output.formats=[mot]"])
+        tracker = Tracker(detector="none", embedder="none", config=config, cascade=cascade)
+        track_source(Walk(), tracker, tmp_path / name, detections=given)
+        runs[name] = np.loadtxt(tmp_path / name / "tracks_offline.txt", delimiter=",")
+    assert called == sorted(set(called))
+    assert max(called) == 40
+    np.testing.assert_allclose(runs["own"][:, :6], runs["default"][:, :6], atol=0.5)
