@@ -232,6 +232,13 @@ def as_changes(settings: TrainingSettings) -> dict[str, Any]:
     return {name: vars(getattr(settings, name)) for name in ("data", "batch", "optimiser", "schedule")}
 
 
+def test_few_crops_are_measured_at_once(data: TrainingData, tmp_path: Path) -> None:
+    """Batch statistics of one or two crops are of no use, and many small batches take long."""
+    trainer = Trainer(data, tmp_path, TINY)
+    (batch,) = trainer._sampled(1024, TINY.augmentation, torch.device("cpu"))
+    assert sorted(batch[1]) == list(range(24))
+
+
 def test_a_seed_decides_everything(data: TrainingData, tmp_path: Path) -> None:
     settings = changed(schedule={"epochs": 1})
     runs = [Trainer(data, tmp_path / name, settings).run() for name in "ab"]
