@@ -217,6 +217,8 @@ def halves(
 class CrossFitted:
     """Probabilities of pairs, each fitted on people of neither: by quarters of the people."""
 
+    tracklets = 0  # as many as in the gallery that is joined
+
     def __init__(self, tracklets: list[Any], people: NDArray[np.int64]) -> None:
         known = np.random.default_rng(0).permutation(np.unique(people))
         fold = np.zeros(int(people.max()) + 1, np.int64)

@@ -119,6 +119,9 @@ class Linked:
     prior: float
 
 
+_APART = 1 - 1e-6  # Jaccard distance of two that share no neighbour, as numbers have it
+
+
 def pair_evidence(
     embeddings: Vectors,
     cameras: NDArray[np.object_],
@@ -153,6 +156,9 @@ def pair_evidence(
     if settings.rerank and count >= settings.rerank_from:
         jaccard = jaccard_of_pairs(points, ranked, rows, columns, settings.k1, settings.k2)
     values = calibration.evidence(cosines, jaccard)
+    if jaccard is not None and 0 < calibration.tracklets < count:
+        # A stranger is among the k nearest of N with a chance of k / N: sharing neighbours says as much more.
+        values = values + np.where(jaccard < _APART, np.log(count / calibration.tracklets), 0.0)
     free = ~np.isin(rows * count + columns, barred[:, 0] * count + barred[:, 1])
     total = count * (count - 1) // 2 - len(barred)
     # Pairs that are not among the nearest are two people, near enough.

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from mot_reid.gallery.identities import Evidence, IdentifySettings, identify
+from mot_reid.gallery.calibration import Calibration
+from mot_reid.gallery.identities import Evidence, IdentifySettings, identify, pair_evidence
 
 NONE = np.zeros((0, 2), np.intp)
 
@@ -35,3 +36,23 @@ def test_links_of_glimpses_count_beside_those_made_before(complete: bool) -> Non
         links[asked] = 60 - len(np.unique(found.labels))
     # A glimpse is wrong with expit(-0.5) = 0.38: 20 + n links have 0.38 n wrong ones.
     assert links == {0.01: 20, 0.1: 27, 0.3: 40}
+
+
+def test_neighbours_in_common_say_more_in_a_larger_gallery() -> None:
+    """Four records a person; the calibration is of 100, 400 or more tracklets, the gallery has 400."""
+    random = np.random.default_rng(0)
+    looks = random.normal(size=(100, 32))[np.repeat(np.arange(100), 4)] + 0.5 * random.normal(size=(400, 32))
+    looks = (looks / np.linalg.norm(looks, axis=1, keepdims=True)).astype(np.float32)
+    cameras = np.array(["a", "b", "c", "d"] * 100, object)
+
+    def values(tracklets: int) -> np.ndarray:
+        calibration = Calibration("made", "x", (20.0, -8.0), (8.0, 1.0, 9.0, -6.0), tracklets=tracklets)
+        return pair_evidence(looks, cameras, NONE, calibration, IdentifySettings()).values
+
+    more = values(100) - values(400)
+    rows, columns = np.triu_indices(400, 1)
+    same = rows // 4 == columns // 4
+    np.testing.assert_allclose(more[same], np.log(4))
+    assert set(np.round(more, 9)) == {0.0, round(float(np.log(4)), 9)}
+    for nothing_said in (values(0), values(10_000)):
+        np.testing.assert_array_equal(nothing_said, values(400))
