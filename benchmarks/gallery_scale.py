@@ -167,12 +167,14 @@ def run_identify(place: str, kind: Any, real: Any, count: int) -> dict[str, Any]
     people = who[found.table.track_id - 1]
     pairs = np.unique(np.column_stack([people, found.numbers]), axis=0, return_counts=True)[1]
     true, said = np.bincount(people), np.bincount(found.numbers)
+    groups = int((said > 0).sum())
     together = float((pairs * (pairs - 1)).sum())
     return {
         "identities": len(found),
         "people": int(people.max()) + 1,
         "processor, s": spent,
         "by the clock, s": waited,
+        "wrong links, %": 100 * (len(pairs) - groups) / max(len(people) - groups, 1),
         "pairs' precision": 100 * together / max(1.0, float((said * (said - 1)).sum())),
         "pairs' recall": 100 * together / float((true * (true - 1)).sum()),
     }
