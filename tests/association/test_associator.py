@@ -554,8 +554,7 @@ class EachFrame(DetectorRhythm):
 @settings(max_examples=60, deadline=None)
 @given(streams())
 def test_detections_below_the_floor_change_nothing(stream: list[tuple[np.ndarray, np.ndarray]]) -> None:
-    """But for their rhythm, which tells when a detector looks, and its lowest score, by which a modest one's are
-    stretched."""
+    """But for their rhythm, by which a detector that rests is known, and the lowest score of a modest one."""
     with_noise, without = Associator(), Associator()
     with_noise._rhythm, without._rhythm = EachFrame(), EachFrame()
     random = np.random.default_rng(3)
