@@ -216,6 +216,10 @@ def _show(gallery: Any, hits: Any, asked: str) -> None:
     columns += [Column("rank"), Column("track"), Column("from"), Column("to")]
     columns += [Column("probability", 2), Column("likeness", 2)]
     notes = [f"Probability that this person is not among the {hits.searched} tracklets: {hits.absent:.2f}"]
+    if not hits.searched:
+        notes = [
+            "No tracklet is left to search: all others were seen beside this one, or the filters leave none"
+        ]
     info, calibration = gallery.store.info, gallery.calibration
     if calibration.fingerprint != info.fingerprint:
         notes.append(

@@ -44,6 +44,9 @@ def test_the_whole_way(run: Any, scene: Any, place: Path) -> None:
     assert (np.abs(sheet.astype(int) - 250) > 60).any(axis=2).mean() > 0.02
     assert len(list((place / "found").glob("*.mp4"))) == 2  # door:2 is seen beside door:1: no hit for it
 
+    alone = run("search", shop, "--track", "door:1", "--camera", "door")
+    assert (alone.code, "No tracklet is left to search" in alone.out) == (0, True)
+
     done = run("identify", shop, "--results", out, "-o", place / "who")
     assert done.code == 0, done.err
     assert "2 identities of 4 tracklets" in done.out
