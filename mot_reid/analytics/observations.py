@@ -146,10 +146,6 @@ class Batch:
         """The last row of each object, in the order of the objects."""
         return np.append(np.flatnonzero(self.first)[1:], len(self)).astype(np.intp) - (len(self) > 0)
 
-    def group_starts(self) -> NDArray[np.intp]:
-        """The first row of the object of each row, ``(N,)``."""
-        return np.maximum.accumulate(np.where(self.first, np.arange(len(self)), 0))
-
 
 class LastRows:
     """The last row of every object of late, which the rows of the next batch go on from."""

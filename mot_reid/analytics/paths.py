@@ -1,11 +1,11 @@
-"""Paths of objects: simplified, with their lengths. For finished tracks."""
+"""Paths of objects, simplified. For finished tracks."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["path_length", "simplified"]
+__all__ = ["simplified"]
 
 
 def simplified(points: NDArray[np.float64], tolerance: float) -> NDArray[np.intp]:
@@ -39,9 +39,3 @@ def simplified(points: NDArray[np.float64], tolerance: float) -> NDArray[np.intp
             kept[middle] = True
             open_pieces += [(first, middle), (middle, last)]
     return np.flatnonzero(kept)
-
-
-def path_length(points: NDArray[np.float64]) -> float:
-    """Length of the path through points ``(N, 2)``, in their unit; steps to or from NaN add nothing."""
-    steps = np.hypot(*np.diff(points, axis=0).T) if len(points) > 1 else np.zeros(0)
-    return float(np.nansum(steps))

@@ -211,7 +211,8 @@ def as_reported(
         config: the settings: ``output.lag`` and ``offline``.
         tracks: as the tracker reported them.
         told: what it said of earlier frames.
-        offline: with all hindsight; else with that of ``output.lag``, if there is any.
+        offline: with all hindsight, and the way back where the tracker had no appearance, as a run has it
+            (`mot_reid.pipeline.outputs.write_refined`); else with that of ``output.lag``, if there is any.
     """
     if not offline:
         return _late(sequence, inputs, config, tracks, told) if config.output.lag else tracks

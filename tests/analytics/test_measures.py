@@ -12,7 +12,7 @@ from walks import straight, walk
 from mot_reid.analytics import Ground, Scene, analyse, scene_from_mapping
 from mot_reid.analytics.geometry import apply_homography, fit_homography, points_in_polygon, polygon_distances
 from mot_reid.analytics.motion import headings, velocities
-from mot_reid.analytics.paths import path_length, simplified
+from mot_reid.analytics.paths import simplified
 
 PIXELS = [[100, 400], [540, 400], [400, 200], [240, 200]]
 METRES = [[0, 0], [4, 0], [4, 10], [0, 10]]
@@ -132,7 +132,6 @@ def test_feet_outside_the_picture_heat_nothing() -> None:
 def test_paths_keep_their_corners() -> None:
     path = np.array([[0, 0], [1, 0.1], [2, -0.1], [3, 0], [3, 1], [3.1, 2], [3, 3]], float)
     assert simplified(path, 0.5).tolist() == [0, 3, 6]
-    assert path_length(np.array([[0, 0], [3, 4], [3, 4]], float)) == 5
     assert simplified(path[:1], 1).tolist() == [0]
 
 
