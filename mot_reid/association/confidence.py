@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 __all__ = ["revival_confidence"]
 
@@ -26,4 +25,4 @@ def revival_confidence(distances: NDArray[np.float32], margins: NDArray[np.float
         Values in [0, 1].
     """
     logits = _BIAS + _PER_DISTANCE * distances + _PER_MARGIN * np.minimum(margins, _NO_RIVAL)
-    return np.asarray(expit(logits), np.float32)
+    return np.asarray(1 / (1 + np.exp(-logits)), np.float32)

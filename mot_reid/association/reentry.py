@@ -8,10 +8,11 @@ well bring them back late and from anywhere, and looks that do not bring nobody 
 """
 
 from dataclasses import dataclass, field
+from functools import cache
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from mot_reid import kernels
 from mot_reid.association.candidates import LEAST_MARGIN, SPEED
@@ -77,7 +78,7 @@ class Neighbours:
         Args:
             newcomers: since each was last seen.
         """
-        below = -ndtri(_FALSE_RETURN / (1.0 + newcomers))
+        below = _far_below(int(newcomers.max(initial=0)).bit_length())[newcomers]
         gates: Array = self.mean - below * self.variance**0.5
         return np.minimum(np.maximum(gates, 0.0), _LARGEST)
 
@@ -85,6 +86,17 @@ class Neighbours:
     def strange(self) -> float:
         """The mean distance from which on several views show somebody else."""
         return min(self.mean - _STRANGE * self.variance**0.5, _STRANGERS)
+
+
+@cache
+def _far_below(bits: int) -> Array:
+    """How many standard deviations below the mean who returns must be, by the number of newcomers.
+
+    Args:
+        bits: of the largest number that there is an answer for.
+    """
+    normal = NormalDist()
+    return np.array([-normal.inv_cdf(_FALSE_RETURN / (1 + number)) for number in range(1 << bits)])
 
 
 @dataclass(frozen=True)

@@ -5,42 +5,70 @@ import os
 import signal
 import sys
 import traceback
+from collections import UserDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from types import FrameType
 from typing import Annotated, Any
 
 import typer
 
 from mot_reid import __version__
-from mot_reid.cli.batch import batch
-from mot_reid.cli.benchmark import benchmark
-from mot_reid.cli.config import config
-from mot_reid.cli.convert import convert
-from mot_reid.cli.count import count
-from mot_reid.cli.demo import demo
-from mot_reid.cli.draw import draw
 from mot_reid.cli.errors import FAILED, INTERRUPTED, USAGE, UsageError, debugging, one_line
-from mot_reid.cli.eval import eval_
-from mot_reid.cli.evaluate_reid import evaluate_reid
-from mot_reid.cli.evaluate_search import evaluate_search
-from mot_reid.cli.export import export
-from mot_reid.cli.gallery import gallery
-from mot_reid.cli.identify import identify
 from mot_reid.cli.progress import tell_of_compiling
-from mot_reid.cli.report import report
-from mot_reid.cli.search import search
-from mot_reid.cli.serve import serve
-from mot_reid.cli.track import track
-from mot_reid.cli.train import train
-from mot_reid.cli.train_attributes import train_attributes
-from mot_reid.cli.train_detector import evaluate_detector, train_detector
 
 __all__ = ["app", "main"]
 
 
+_COMMANDS = {
+    name: f"mot_reid.cli.{place}"
+    for name, place in {
+        "track": "track:track",
+        "batch": "batch:batch",
+        "count": "count:count",
+        "report": "report:report",
+        "serve": "serve:serve",
+        "demo": "demo:demo",
+        "eval": "eval:eval_",
+        "benchmark": "benchmark:benchmark",
+        "train": "train:train",
+        "train-attributes": "train_attributes:train_attributes",
+        "evaluate-reid": "evaluate_reid:evaluate_reid",
+        "evaluate-search": "evaluate_search:evaluate_search",
+        "train-detector": "train_detector:train_detector",
+        "evaluate-detector": "train_detector:evaluate_detector",
+        "export": "export:export",
+        "convert": "convert:convert",
+        "draw": "draw:draw",
+        "gallery": "gallery:gallery",
+        "search": "search:search",
+        "identify": "identify:identify",
+        "config": "config:config",
+    }.items()
+}
+"""Where each command's function is, in the order of the help."""
+
+
+class _Commands(UserDict[str, Any]):
+    """The commands by their names, each loaded when it is asked for: all of them together take a second."""
+
+    def __getitem__(self, name: str) -> Any:
+        if isinstance(place := self.data[name], str):
+            module, _, function = place.partition(":")
+            command = getattr(import_module(module), function)
+            alone = typer.Typer(add_completion=False)
+            alone.command(name, help=_help(command))(command)
+            self.data[name] = typer.main.get_command(alone)
+        return self.data[name]
+
+
 class _Program(typer.core.TyperGroup):
     """The commands; where Ctrl-C comes into one that does not say itself what is kept, it is told."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.commands = _Commands(_COMMANDS)
 
     def invoke(self, ctx: Any) -> Any:
         """Runs the command; typer alone would end it without a word."""
@@ -79,33 +107,6 @@ def _help(command: Callable[..., object]) -> str:
         text.removeprefix("\\b\n") if text.startswith("\\b\n") else " ".join(text.split("\n"))
         for text in paragraphs
     )
-
-
-_COMMANDS: dict[str, Callable[..., object]] = {
-    "track": track,
-    "batch": batch,
-    "count": count,
-    "report": report,
-    "serve": serve,
-    "demo": demo,
-    "eval": eval_,
-    "benchmark": benchmark,
-    "train": train,
-    "train-attributes": train_attributes,
-    "evaluate-reid": evaluate_reid,
-    "evaluate-search": evaluate_search,
-    "train-detector": train_detector,
-    "evaluate-detector": evaluate_detector,
-    "export": export,
-    "convert": convert,
-    "draw": draw,
-    "gallery": gallery,
-    "search": search,
-    "identify": identify,
-    "config": config,
-}
-for _name, _command in _COMMANDS.items():
-    app.command(_name, help=_help(_command))(_command)
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,11 +1,13 @@
 """Progress bars of runs and of work in many parts, and the line that says why nothing moves yet."""
 
+from __future__ import annotations
+
 import logging
 import sys
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import typer
 from rich.console import Console
@@ -18,7 +20,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from mot_reid.pipeline.summary import Summary
+if TYPE_CHECKING:
+    from mot_reid.pipeline.summary import Summary
 
 __all__ = ["RunProgress", "WorkProgress", "tell_of_compiling"]
 

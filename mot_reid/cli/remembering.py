@@ -9,20 +9,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from mot_reid.cli.errors import UsageError, usage_errors
-from mot_reid.gallery.gallery import Gallery
-from mot_reid.gallery.live import online_identities
-from mot_reid.gallery.online import OnlineIdentities
-from mot_reid.gallery.opening import StoreKind
-from mot_reid.gallery.queries import crop_embedder
-from mot_reid.gallery.recorder import Recorder
-from mot_reid.gallery.sources import records_of, source_label
 from mot_reid.tracker import Tracker
 from mot_reid.video.sources import is_live
+
+if TYPE_CHECKING:  # what galleries need takes a moment to load, and most runs have none
+    from mot_reid.gallery.gallery import Gallery
+    from mot_reid.gallery.online import OnlineIdentities
+    from mot_reid.gallery.opening import StoreKind
+    from mot_reid.gallery.recorder import Recorder
 
 __all__ = [
     "EVENTS_FILE",
@@ -113,6 +112,8 @@ def open_gallery(place: str, tracker: Tracker, store: StoreKind | None) -> Galle
         UsageError: nothing embeds.
         GalleryError: the gallery is another embedder's.
     """
+    from mot_reid.gallery.gallery import Gallery
+
     embedder = tracker.embedder
     if embedder is None:
         raise UsageError("--gallery: needs an embedder: with --embedder none nobody could be found again")
@@ -125,6 +126,8 @@ def prepare_source(gallery: Gallery, source: str, replace: bool) -> None:
     Raises:
         UsageError: it is remembered already and shall not be replaced.
     """
+    from mot_reid.gallery.sources import records_of
+
     there = [] if is_live(source) else records_of(gallery, source)
     if there and not replace:
         raise UsageError(
@@ -157,6 +160,9 @@ class Remembering:
 
     def __call__(self, source: str, folder: Path, own: Tracker) -> Recorder:
         """The recorder of a source that is tracked into a folder by a tracker."""
+        from mot_reid.gallery.queries import crop_embedder
+        from mot_reid.gallery.sources import source_label
+
         recorder = self.gallery.recorder(
             self.cameras[folder],
             source_label(source),
@@ -203,6 +209,8 @@ def remembering(
             prepare_source(gallery, source, replace)
     online = None
     if events is not None:
+        from mot_reid.gallery.live import online_identities
+
         events.parent.mkdir(parents=True, exist_ok=True)
         events.write_text("", encoding="utf-8")
         online = online_identities(gallery, tell=lambda event: _append(events, event.to_dict()))

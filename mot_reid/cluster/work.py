@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mot_reid import __version__
 from mot_reid.cluster.manifest import Video
@@ -30,11 +30,6 @@ from mot_reid.cluster.places import (
 )
 from mot_reid.config import Config, PipelineConfig
 from mot_reid.evaluation.fingerprints import weights_digest
-from mot_reid.gallery.gallery import Gallery
-from mot_reid.gallery.queries import crop_embedder
-from mot_reid.gallery.recorder import Recorder
-from mot_reid.gallery.sources import records_of, source_label
-from mot_reid.gallery.store import GalleryError
 from mot_reid.pipeline.run import track_source
 from mot_reid.pipeline.steps import detected_steps, open_overlap
 from mot_reid.pipeline.summary import Summary
@@ -42,6 +37,9 @@ from mot_reid.resources import find_weights
 from mot_reid.structures import Detections
 from mot_reid.tracker import Tracker
 from mot_reid.video.sources import open_source
+
+if TYPE_CHECKING:
+    from mot_reid.gallery.recorder import Recorder
 
 __all__ = [
     "DONE",
@@ -248,6 +246,11 @@ def _memory(job: Job, tracker: Tracker) -> Recorder | None:
     """
     if job.gallery is None:
         return None
+    from mot_reid.gallery.gallery import Gallery  # takes a moment to load
+    from mot_reid.gallery.queries import crop_embedder
+    from mot_reid.gallery.sources import records_of, source_label
+    from mot_reid.gallery.store import GalleryError
+
     embedder = tracker.embedder
     if embedder is None:
         raise GalleryError(f"gallery {job.gallery}: needs an embedder")

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from scipy.special import expit, logit
 
 __all__ = ["Calibration", "estimated_prior", "fit_logistic", "hit_features"]
@@ -149,6 +148,8 @@ def fit_logistic(features: Floats, same: NDArray[np.bool_], share: float = 0.5) 
     Raises:
         ValueError: only one kind of pairs is there.
     """
+    from scipy.optimize import minimize  # takes a moment to load, and who searches fits nothing
+
     if same.all() or not same.any():
         raise ValueError("pairs: expected some of one person and some of two")
     table = np.column_stack([features, np.ones(len(features))])

@@ -7,9 +7,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from mot_reid.config import OfflineConfig
 from mot_reid.offline.camera_path import CameraPath, move_cxcywh
@@ -173,6 +170,10 @@ def cheapest_links(pairs: Links, limit: float) -> Links:
     pairs = pairs.chosen(pairs.costs < limit)
     if not len(pairs.costs):
         return pairs
+    from scipy.optimize import linear_sum_assignment  # these take a moment to load: few runs need them
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     ends, a = np.unique(pairs.ends, return_inverse=True)
     starts, b = np.unique(pairs.starts, return_inverse=True)
     count = len(ends) + len(starts)

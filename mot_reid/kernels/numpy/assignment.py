@@ -1,8 +1,11 @@
 """One-to-one assignment of pairs in a list, in NumPy and SciPy."""
 
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 __all__ = ["assign_pairs", "mark_matched"]
 
@@ -78,8 +81,16 @@ def _solved(rows: Rows, columns: Rows, gains: Costs) -> Rows:
     pair_at[rows, columns] = np.arange(count)
     matrix = np.zeros(shape)
     matrix[rows, columns] = gains
-    chosen: Rows = pair_at[linear_sum_assignment(matrix, maximize=True)]
+    chosen: Rows = pair_at[_solver()(matrix, maximize=True)]
     return chosen[chosen >= 0]
+
+
+@cache
+def _solver() -> Callable[..., Any]:
+    """SciPy's, loaded when the first frame needs it: it takes longer to load than all the rest."""
+    from scipy.optimize import linear_sum_assignment
+
+    return linear_sum_assignment
 
 
 def _numbered(keys: Rows) -> Rows:
