@@ -180,6 +180,7 @@ def look_at(command: str) -> str:
     return told
 
 
+@pytest.mark.long
 def test_the_commands_run_as_they_are_written(place: Path, run: Callable[..., Any]) -> None:
     with stream(place / "street.mp4") as url:
         for command, word in IN_TURN.items():

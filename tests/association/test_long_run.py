@@ -4,6 +4,7 @@ import gc
 import tracemalloc
 
 import numpy as np
+import pytest
 
 from mot_reid import Detections
 from mot_reid.association.associator import Associator
@@ -22,6 +23,7 @@ def frame(number: int) -> tuple[Detections, np.ndarray]:
     return Detections(boxes, np.full(PEOPLE, 0.9), embeddings=looks), born
 
 
+@pytest.mark.long
 def test_memory_does_not_grow_with_the_run() -> None:
     tracker = Associator()
     used, highest = [], []

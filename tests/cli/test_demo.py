@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from mot_reid.cli.demo import camera_views, ids_of, with_blinds
 
 demo = sys.modules["mot_reid.cli.demo"]
 
 
+@pytest.mark.long
 def test_everybody_is_hidden_or_leaves_and_keeps_the_identity(
     run: Callable[..., Any], tmp_path: Path
 ) -> None:

@@ -35,6 +35,7 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder.parent
 
 
+@pytest.mark.long
 def test_train_then_evaluate(run: Run, market: Path, tmp_path: Path) -> None:
     output = tmp_path / "run"
     outcome = run("train", market, "-o", output, *TINY, "--held-out", 2, "--threads", 1, "--device", "cpu")
@@ -174,6 +175,7 @@ def test_settings_of_a_training_are_printed_and_read_back(run: Run, tmp_path: Pa
     assert "expected one of track, train" in run("config", "cook").err
 
 
+@pytest.mark.long
 def test_two_processes_share_a_training(market: Path, tmp_path: Path) -> None:
     program = "from mot_reid.cli import main; main()"
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--no-python"]

@@ -227,23 +227,25 @@ def test_two_batches_do_not_share_an_output(work: Callable[..., Batch], tmp_path
 
 PROGRAM = (sys.executable, "-c", "from mot_reid.cli import main; main()")
 FAST = ("--set", "detector.image_size=256", "--set", "camera.motion=none")
+ENVIRONMENT = os.environ | {"MOT_REID_NUMBA": "0"}  # NumPy is loaded sooner, by each of many processes
 
 
-def program(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+def program(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [*PROGRAM, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=400, check=False, **options)
+    return subprocess.run(command, capture_output=True, text=True, timeout=400, check=False, env=ENVIRONMENT)
 
 
 @pytest.mark.data
-def test_results_are_those_of_track_whatever_dies(
-    clips: Path, tmp_path: Path, run: Callable[..., Any]
-) -> None:
+@pytest.mark.long
+def test_results_are_those_of_track_whatever_dies(clips: Path, tmp_path: Path) -> None:
     """Workers and then the driver are killed in the middle; the same command goes on, to the same bytes."""
-    alone = run("track", *sorted(clips.glob("*.mp4")), "-o", tmp_path / "alone", *FAST, "--no-video", "-q")
-    assert alone.code == 0, alone.err
+    videos = map(str, sorted(clips.glob("*.mp4")))
+    alone = program("track", *videos, "-o", str(tmp_path / "alone"), *FAST, "--no-video", "-q")
+    assert alone.returncode == 0, alone.stderr
     out = tmp_path / "out"
     command = [*PROGRAM, "batch", str(clips), "-o", str(out), "-j", "2", *FAST]
-    driver = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    nowhere = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    driver = subprocess.Popen(command, **nowhere, env=ENVIRONMENT)
     try:
         until = time.monotonic() + 200
         while not list(out.glob("clip*")) and time.monotonic() < until:
@@ -304,6 +306,7 @@ def test_what_others_detected_ahead_gives_the_same_bytes(
 
 
 @pytest.mark.data
+@pytest.mark.long
 def test_a_gallery_remembers_each_video_once(clips: Path, tmp_path: Path, run: Callable[..., Any]) -> None:
     """Two workers add to one gallery; a video that is done again replaces what it left there."""
     from mot_reid.gallery.gallery import Gallery

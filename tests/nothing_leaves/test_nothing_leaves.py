@@ -64,6 +64,7 @@ socket.create_connection(listening.getsockname())
     assert tries == ["look up example.com", "connect 192.0.2.1", "connect 2001:db8::1", "sendto 192.0.2.2"]
 
 
+@pytest.mark.long
 def test_nothing_is_sent_and_nothing_is_left_behind(recorder: Path, tmp_path: Path) -> None:
     import cv2
 

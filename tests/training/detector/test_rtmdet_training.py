@@ -45,6 +45,7 @@ def pictures(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.long
 def test_one_command_makes_a_detector_and_its_export(
     run: Callable, start: Path, pictures: Path, tmp_path: Path
 ) -> None:
@@ -65,6 +66,7 @@ def test_one_command_makes_a_detector_and_its_export(
     assert run("export", out, "--pooling", "max").code == 2
 
 
+@pytest.mark.long
 def test_ctrl_c_keeps_the_last_whole_epoch_and_resume_goes_on(
     run: Callable, start: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

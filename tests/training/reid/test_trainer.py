@@ -101,6 +101,7 @@ def test_tiny_training_learns_colours(crops: CropSet, tmp_path: Path) -> None:
 
 
 @pytest.mark.data
+@pytest.mark.long
 def test_training_on_a_few_people_finds_others_better(real: Path, tmp_path: Path) -> None:
     files = list_crops(real / "market1501")
     people = np.unique(files.identities)[:48]
@@ -179,6 +180,7 @@ def test_what_is_frozen_stays_and_fitted_heads_come_first(few: CropSet, tmp_path
             assert still == ("running" in name and not name.startswith("reductions")), name
 
 
+@pytest.mark.long
 def test_interrupted_training_ends_as_an_uninterrupted_one(few: CropSet, tmp_path: Path) -> None:
     settings = changed(
         data={"held_out": 2},
