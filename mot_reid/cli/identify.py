@@ -15,7 +15,7 @@ from mot_reid.files import atomic
 from mot_reid.pipeline.outputs import OFFLINE_FILE
 from mot_reid.pipeline.track_files import track_file_of
 
-__all__ = ["identify", "results_of", "write_global_tracks"]
+__all__ = ["floors_line", "identify", "results_of", "write_global_tracks"]
 
 
 def identify(
@@ -129,7 +129,13 @@ def _show(gallery: Any, found: Any) -> None:
         notes.append(
             f"{found.unsure} more were seen once and for too short a time to be sure that it is anybody"
         )
-    print_table(Table(title, columns, rows, notes=notes))
+    print_table(Table(title, columns, rows, notes=[*notes, *floors_line(found)]))
+
+
+def floors_line(found: Any) -> list[str]:
+    """Which cameras look at one floor, as was learnt; no line if none do."""
+    pairs = [f"{one} and {other} ({view.links:.0f} pairs)" for (one, other), view in found.views.items()]
+    return [f"One floor, so that places count: {'; '.join(pairs)}"] if pairs else []
 
 
 def results_of(gallery: Any, results: Path) -> dict[str, Path]:

@@ -228,7 +228,7 @@ def identify_runs(memory: Remembering, output: Path) -> None:
     Numbers that were given while the sources ran stay where that can be; where two have turned out to be one,
     that is an event, too.
     """
-    from mot_reid.cli.identify import write_global_tracks
+    from mot_reid.cli.identify import floors_line, write_global_tracks
 
     gallery = memory.gallery
     if not gallery.exists():
@@ -250,5 +250,7 @@ def identify_runs(memory: Remembering, output: Path) -> None:
     written = write_global_tracks(found, output)
     glimpses = f", and {found.unsure} seen too shortly to be sure" if found.unsure else ""
     typer.echo(f"{len(found)} identities of {len(found.table)} tracklets in {gallery.place}{glimpses}")
+    for line in floors_line(found):
+        typer.echo(line)
     for path in written:
         typer.echo(f"written: {path}", err=True)

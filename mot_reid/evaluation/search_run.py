@@ -94,6 +94,7 @@ def run_searches(
                 settings=settings,
                 table=table,
                 means=means,
+                track=np.array([row]),
             )
             return np.array([hit.row for hit in hits], np.intp), np.array([hit.probability for hit in hits])
 

@@ -16,6 +16,7 @@ from mot_reid.gallery.filters import Filter
 from mot_reid.gallery.normalisation import CameraMeans, camera_means, normalised
 from mot_reid.gallery.presence import seen_at_once
 from mot_reid.gallery.search import SearchSettings, hit_evidence, likeness, same_person
+from mot_reid.gallery.standing import VIEWS, place_evidence, read_views
 from mot_reid.gallery.store import GalleryError, RecordTable, Store
 from mot_reid.resources import shipped
 
@@ -118,6 +119,7 @@ def find_person(
     settings: SearchSettings | None = None,
     table: RecordTable | None = None,
     means: CameraMeans | None = None,
+    track: Rows | None = None,
 ) -> Hits:
     """The tracklets that show the person of one or several pictures.
 
@@ -132,6 +134,8 @@ def find_person(
         settings: the defaults where None.
         table: the store's, if it was just read.
         means: of the cameras likewise.
+        track: rows of the table that are asked for, if it is a track of the gallery: who stands elsewhere at
+            the same time, in a camera that sees the same floor, is somebody else.
     """
     chosen = settings or SearchSettings()
     table = store.table() if table is None else table
@@ -151,9 +155,11 @@ def find_person(
     alike = likeness(asked, own, looks, owners, chosen.mean_share)
     if total < chosen.rerank_from:
         calibration = calibration.for_gallery(beside(store, table, means, chosen.whole))
-    evidence, score = calibration.evidence(cosines), alike
+    views = {} if track is None else read_views(store.read_document(VIEWS), str(store.place))
+    stand = place_evidence(store, table, [] if track is None else track.tolist(), rows, views)
+    evidence, score = calibration.evidence(cosines) + stand, calibration.evidence(alike) + stand
     if chosen.rerank and len(rows) >= chosen.rerank_from:
-        score = hit_evidence(middle, own, alike, calibration)
+        score = hit_evidence(middle, own, alike, calibration) + stand
         evidence = score if total <= chosen.whole else evidence
     probability, absent = same_person(evidence, total, chosen)
     known = identities or {}

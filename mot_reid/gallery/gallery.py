@@ -33,6 +33,7 @@ from mot_reid.gallery.recorder import EmbedCrops, Recorder
 from mot_reid.gallery.records import Tracklet
 from mot_reid.gallery.search import SearchSettings, liked
 from mot_reid.gallery.settings import RecorderSettings
+from mot_reid.gallery.standing import VIEWS, views_text
 from mot_reid.gallery.store import GalleryError, GalleryInfo, RecordTable, Store
 from mot_reid.gallery.transfer import export_store, merge_store
 from mot_reid.structures import Detections
@@ -179,11 +180,8 @@ class Gallery:
             ...         tracks = tracker.update(frame)
             ...         recorder.update(tracks, frame, number, number / 25, tracker.last_embeddings)
         """
-        maker: EmbedCrops | None = None
-        if not isinstance(embed, bool):
-            maker = embed
-        elif embed:
-            maker = crop_embedder(self.embedder)
+        own = crop_embedder(self.embedder) if embed is True else None
+        maker: EmbedCrops | None = own if isinstance(embed, bool) else embed
         return Recorder(
             lambda records: self.add(records),
             camera,
@@ -299,12 +297,12 @@ class Gallery:
             GalleryError: there is no such track, or the gallery is another embedder's.
         """
         table = self.table()
-        without = list(like)
+        without, track = list(like), None
         if isinstance(query, str):
-            rows = self.find(query, table)
-            camera = camera or str(table.camera[rows[0]])
-            without += not_to_find(self.store, table, rows)
-            queries = self.store.means(rows)
+            track = self.find(query, table)
+            camera = camera or str(table.camera[track[0]])
+            without += not_to_find(self.store, table, track)
+            queries = self.store.means(track)
         else:
             queries = embedded_query(query, box, lambda: self.embedder, self.detect)
             if isinstance(query, Tracklet):
@@ -323,6 +321,7 @@ class Gallery:
             identities=self.identities(),
             settings=settings,
             table=table,
+            track=track,
         )
 
     def detect(self, picture: NDArray[np.uint8]) -> Detections:
@@ -375,6 +374,7 @@ class Gallery:
         kept = self.corrections()
         found = identify_records(self.store, table, self.calibration, kept, before, times, chosen, said)
         self.store.write_document(IDENTITIES, found.to_csv())
+        self.store.write_document(VIEWS, views_text(found.views))
         return found
 
     def identities(self) -> dict[str, int]:

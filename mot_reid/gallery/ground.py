@@ -1,4 +1,4 @@
-"""Who cannot be one person on a common ground plane; arrays only."""
+"""Places on a ground plane, and who cannot be one person there; arrays only."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["foot_points", "too_far"]
+__all__ = ["foot_points", "homography_of", "too_far"]
 
 Floats = NDArray[np.float64]
 Pairs = NDArray[np.intp]
@@ -29,6 +29,45 @@ def foot_points(path: NDArray[np.float32], homography: Floats) -> tuple[Floats, 
     feet = np.column_stack([(values[:, 2] + values[:, 4]) / 2, values[:, 5], np.ones(len(values))])
     ground = feet @ homography.T
     return values[:, 1], ground[:, :2] / ground[:, 2:]
+
+
+def homography_of(points: Floats, others: Floats, weights: Floats) -> Floats | None:
+    """What maps points of one plane to those of another one: the normalised direct linear transformation.
+
+    Hartley, "In defense of the eight-point algorithm", PAMI 1997.
+
+    Args:
+        points: ``(C, 2)``.
+        others: ``(C, 2)`` where they lie on the other plane.
+        weights: ``(C,)`` of their squared residuals.
+
+    Returns:
+        ``(3, 3)``, or None of fewer than four points, or of points that leave it open.
+    """
+    if len(points) < 4:
+        return None
+    frames = []
+    for own in (points, others):
+        middle = own.mean(axis=0)
+        scale = np.sqrt(2) / max(float(np.linalg.norm(own - middle, axis=1).mean()), 1e-9)
+        frames.append(np.array([[scale, 0, -scale * middle[0]], [0, scale, -scale * middle[1]], [0, 0, 1]]))
+    first, second = (
+        np.column_stack([own, np.ones(len(own))]) @ frame.T
+        for own, frame in zip((points, others), frames, strict=True)
+    )
+    nothing = np.zeros_like(first)
+    equations = np.concatenate(
+        [
+            np.column_stack([first, nothing, -second[:, :1] * first]),
+            np.column_stack([nothing, first, -second[:, 1:2] * first]),
+        ]
+    )
+    both = np.concatenate([weights, weights])
+    _, vectors = np.linalg.eigh(equations.T @ (both[:, None] * equations))
+    found = np.linalg.inv(frames[1]) @ vectors[:, 0].reshape(3, 3) @ frames[0]
+    if not np.isfinite(found).all() or np.linalg.cond(found) > 1e14:
+        return None
+    return np.asarray(found / np.linalg.norm(found))
 
 
 def too_far(

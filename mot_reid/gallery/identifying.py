@@ -17,6 +17,7 @@ from mot_reid.gallery.constraints import TravelTimes, too_fast
 from mot_reid.gallery.ground import too_far
 from mot_reid.gallery.identities import IdentifySettings, Linked, identify, pair_evidence, with_travel
 from mot_reid.gallery.presence import paths_of, seen_at_once
+from mot_reid.gallery.standing import Views, with_views
 from mot_reid.gallery.store import RecordTable, Store
 
 __all__ = ["Identities", "glimpses", "identify_records", "read_identities"]
@@ -39,6 +40,7 @@ class Identities:
             somebody was in clear view for half a second in all, or of which somebody said who it is. A short
             glimpse can be a box where nobody is.
         names: that people gave, by identity.
+        views: what was learnt of each two cameras that see one floor.
     """
 
     table: RecordTable
@@ -46,6 +48,7 @@ class Identities:
     probability: NDArray[np.float64]
     sure: NDArray[np.bool_]
     names: Mapping[int, str] = field(default_factory=dict)
+    views: Views = field(default_factory=dict)
 
     def __len__(self) -> int:
         """How many identities are somebody for sure."""
@@ -127,13 +130,16 @@ def identify_records(
         barred = np.unique(np.concatenate([barred, said.barred]), axis=0)
         joined = np.concatenate([joined, said.joined])
     labels, probability = np.zeros(len(table), np.intp), np.ones(len(table))
+    views: Views = {}
     for rows in _groups(table, known):
         if said is not None:
             embeddings = said.embeddings[rows]
         else:
             embeddings = store.means() if len(rows) == len(table) else store.means(rows)
         parts = table[rows], embeddings, _within(barred, rows, len(table)), _within(joined, rows, len(table))
-        linked = _linked(*parts, calibration, known, chosen)
+        places = rows if said is None else said.places[rows]
+        linked, learnt = _linked(store, places, *parts, calibration, known, chosen)
+        views = {**views, **learnt}
         labels[rows], probability[rows] = labels.max(initial=0) + 1 + linked.labels, linked.probability
     for first, second in joined.tolist():  # what somebody says of two groups holds, too
         labels[labels == labels[second]] = labels[first]
@@ -143,7 +149,7 @@ def identify_records(
     sure = _sure(table, numbers) | spoken_of | np.isin(numbers, list(names))
     if said is not None:
         sure[np.concatenate([said.joined.ravel(), said.barred.ravel()])] = True
-    return Identities(table, numbers, probability, sure, names)
+    return Identities(table, numbers, probability, sure, names, views)
 
 
 def _groups(table: RecordTable, known: TravelTimes) -> list[NDArray[np.intp]]:
@@ -163,6 +169,8 @@ def _within(pairs: Pairs, rows: NDArray[np.intp], count: int) -> Pairs:
 
 
 def _linked(
+    store: Store,
+    places: NDArray[np.intp],
     table: RecordTable,
     embeddings: NDArray[np.float32],
     barred: Pairs,
@@ -170,15 +178,18 @@ def _linked(
     calibration: Calibration,
     known: TravelTimes,
     chosen: IdentifySettings,
-) -> Linked:
-    """Links the records of one group."""
+) -> tuple[Linked, Views]:
+    """Links the records of one group; also what was learnt of where its cameras look."""
     evidence = pair_evidence(embeddings, table.camera, barred, calibration, chosen)
     if chosen.travel:
         base = known.start_of(table.epoch)
         begin, end = base + table.start, base + table.end
         evidence = with_travel(evidence, table.camera, begin, end, barred)
+    views: Views = {}
+    if chosen.views:
+        evidence, views = with_views(store, table, evidence, barred, known, places)
     weights = np.sqrt(table.boxes.astype(np.float64))
-    return identify(evidence, len(table), barred, joined, chosen, weights, glimpses(table))
+    return identify(evidence, len(table), barred, joined, chosen, weights, glimpses(table)), views
 
 
 def _names(numbers: NDArray[np.int64], names: NDArray[np.object_]) -> dict[int, str]:

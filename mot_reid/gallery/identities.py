@@ -52,6 +52,7 @@ class IdentifySettings:
         k1: neighbours that may be reciprocal.
         k2: neighbours over which features are averaged.
         travel: learn how long people take between cameras whose clocks are known.
+        views: learn where cameras that run at the same time see one floor.
         reassign: give records that were left alone to the identity that fits clearly best.
         reassign_false: probability of being wrong up to which that is done.
         dense: most records for which all pairs are looked at; beyond, the nearest neighbours of each.
@@ -66,6 +67,7 @@ class IdentifySettings:
     k1: int = 10
     k2: int = 3
     travel: bool = True
+    views: bool = True
     reassign: bool = True
     reassign_false: float = 0.3
     dense: int = 3000
