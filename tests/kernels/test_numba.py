@@ -212,21 +212,40 @@ def test_looks(seed: int, tracks: int, detections: int) -> None:
 def test_the_nearest_other(seed: int, tracks: int, views: int) -> None:
     """Both as the definition says it: without a view's own track, less the mean of the others."""
     random = np.random.default_rng(seed)
-    a, b, own = unit(random, tracks), unit(random, views), random.integers(0, tracks, views)
-    in_view = random.random(tracks) < 0.7
-    in_view[:2] = True
+    a, b = unit(random, tracks), unit(random, views)
+    in_view = np.unique([0, 1, *(random.random(tracks) < 0.7).nonzero()[0]])
+    looks, own = a[in_view], random.integers(0, len(in_view), views)
     total, rest = a.sum(axis=0), np.float32(tracks + 1)
-    products = np.concatenate([b, a[own], total[None]]) @ a.T
-    given = products, b @ total, own, in_view, np.float32(total @ total), rest
-    same(lambda module: module.nearest_other(products.copy(), *given[1:]))
+    given = b @ total, looks @ total, looks, own, np.float32(total @ total), rest
+    same(lambda module: module.nearest_other(looks @ b.T, *given))
     expected = []
     for view, mine in zip(b.astype(float), own.tolist(), strict=True):
-        mean = (total - a[mine]) / rest
-        others = [track - mean for n, track in enumerate(a.astype(float)) if in_view[n] and n != mine]
+        mean = (total - looks[mine]) / rest
+        others = [track - mean for n, track in enumerate(looks.astype(float)) if n != mine]
         apart = view - mean
         cosines = [apart @ other / np.sqrt(apart @ apart * (other @ other)) for other in others]
         expected.append(1 - max(cosines, default=-np.inf))
-    np.testing.assert_allclose(plain.nearest_other(products.copy(), *given[1:]), expected, atol=1e-3)
+    np.testing.assert_allclose(plain.nearest_other(looks @ b.T, *given), expected, atol=1e-3)
+
+
+@given(SEEDS, COUNTS, st.sampled_from([0.0, 0.5, 0.9]))
+def test_who_may_return(seed: int, tracks: int, since: float) -> None:
+    random = np.random.default_rng(seed)
+    status, unembedded = random.integers(0, 3, tracks).astype(np.int8), random.integers(0, 2, tracks)
+    known, returned = (random.random(tracks) < share for share in (0.9, 0.1))
+    born, before = random.random(tracks), tracks * 2 // 3
+    last_seen = np.where(random.random(tracks) < 0.5, 1.0, random.random(tracks))
+    columns = status, known, unembedded, returned, born, last_seen
+    same(lambda module: module.may_return(columns, before, since, 1.0))
+    young, lost = plain.may_return(columns, before, since, 1.0)
+    wanted = np.flatnonzero((status[:before] == 2) & known[:before])
+    begun = (status == 1) & known & (unembedded == 0) & ~returned & (last_seen == 1) & (born > since)
+    if len(wanted):
+        begun &= born > last_seen[wanted].min()
+    if len(wanted) and begun.any():
+        assert (young.tolist(), lost.tolist()) == (np.flatnonzero(begun).tolist(), wanted.tolist())
+    else:
+        assert len(young) == len(lost) == 0
 
 
 @given(SEEDS, COUNTS, COUNTS.filter(bool))

@@ -195,19 +195,42 @@ def margins(distances, allowed):
     return lead
 
 
-@compiled(WEIGHTS, VECTORS, SINGLES, ROWS, MASKS, F4, F4)
-def nearest_other(products, along, own, in_view, square, rest):
-    count, one, two, least = len(own), np.float32(1), np.float32(2), np.float32(LEAST_SQUARE)
-    nearest = np.full(count, np.float32(np.inf))
-    for k in range(count):
+@compiled()
+def _cosine(product, of_view, along_other, squared):
+    """Of a view and a track, both less a mean, from their product and the view's length less that mean."""
+    length = np.float32(1) + squared - np.float32(2) * along_other
+    return product / of_view / np.sqrt(max(length, np.float32(LEAST_SQUARE)))
+
+
+@compiled(WEIGHTS, VECTORS, SINGLES, SINGLES, VECTORS, ROWS, F4, F4)
+def nearest_other(products, along, along_looks, looks, own, square, rest):
+    """What a track has in common with the view's own one counts little, and is asked of few.
+
+    It is between -1 and 1, of ``rest``: where even the best of that would not make a track the nearest,
+    nobody needs to know it.
+    """
+    one, two, least = np.float32(1), np.float32(2), np.float32(LEAST_SQUARE)
+    most = np.float32(1.001) / rest  # rows are of unit length but for rounding
+    nearest = np.full(len(own), np.float32(np.inf))
+    bounds = np.empty(len(looks), np.float32)
+    for k in range(len(own)):
         mine = own[k]
-        along_view = (along[k] - products[k, mine]) / rest
-        squared = (square - two * products[2 * count, mine] + products[count + k, mine]) / (rest * rest)
+        along_view = (along[k] - products[mine, k]) / rest
+        squared = (square - two * along_looks[mine] + _product(looks, mine, looks, mine)) / (rest * rest)
         of_view = np.sqrt(max(one + squared - two * along_view, least))
-        for n in range(len(in_view)):
-            if in_view[n] and n != mine:
-                along_other = (products[2 * count, n] - products[count + k, n]) / rest
-                product = (products[k, n] - (along_view + along_other - squared)) / of_view
-                product /= np.sqrt(max(one + squared - two * along_other, least))
-                nearest[k] = min(nearest[k], one - product)
+        shift = squared - along_view
+        for n in range(len(looks)):
+            along_other = along_looks[n] / rest
+            product = products[n, k] + shift - (along_other - most)
+            along_other += most if product > 0 else -most
+            bounds[n] = one - _cosine(product, of_view, along_other, squared)
+        bounds[mine] = np.inf
+        for _ in range(len(looks)):
+            n = np.argmin(bounds)
+            if bounds[n] >= nearest[k]:
+                break
+            bounds[n] = np.inf
+            along_other = (along_looks[n] - _product(looks, mine, looks, n)) / rest
+            product = products[n, k] + shift - along_other
+            nearest[k] = min(nearest[k], one - _cosine(product, of_view, along_other, squared))
     return nearest

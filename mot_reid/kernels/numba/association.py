@@ -30,6 +30,7 @@ __all__ = [
     "leads",
     "lost_costs",
     "mark_seen",
+    "may_return",
     "missed_lately",
     "powers",
     "remembered",
@@ -219,6 +220,29 @@ def reported(track_of, status):
             index[count], chosen[count] = m, track_of[m]
             count += 1
     return index[:count], chosen[:count]
+
+
+@compiled(
+    types.Tuple((FOUND, FOUND)),
+    types.Tuple((types.Array(types.int8, 1, "A"), _FLAGS, _COUNTS, _FLAGS, _REALS, _REALS)),
+    *(I8, F8, F8),
+)
+def may_return(columns, count, since, time):
+    status, has_embedding, unembedded, returned, born, last_seen = columns
+    lost, losses, earliest = np.empty(count, np.intp), 0, np.inf
+    for n in range(count):
+        if status[n] == _LOST and has_embedding[n]:
+            lost[losses] = n
+            losses += 1
+            earliest = min(earliest, last_seen[n])
+    young, found = np.empty(len(status), np.intp), 0
+    for n in range(len(status)):
+        lately = born[n] > since and born[n] > earliest
+        fresh = lately and has_embedding[n] and unembedded[n] == 0 and not returned[n]
+        if fresh and last_seen[n] == time and status[n] == _CONFIRMED:
+            young[found] = n
+            found += 1
+    return young[:found], lost[: losses if found else 0]
 
 
 @compiled(FOUND, MASKS, MASKS, FLOATS, F8, CLASSES, MASKS, F8, F8)

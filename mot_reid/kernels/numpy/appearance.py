@@ -121,13 +121,14 @@ def blend(table: Vectors, rows: Rows, embeddings: Vectors, places: Rows, old_sha
         places: ``(K,)`` the row in ``embeddings`` of each.
         old_shares: ``(K,)`` how much of the old ones stays.
     """
-    embeddings, old_share = embeddings.take(places, axis=0), old_shares[:, None]
+    new, old_share = embeddings.take(places, axis=0), old_shares[:, None]
     blended = table.take(rows, axis=0)
     blended *= old_share
-    blended += (1 - old_share) * embeddings
+    new *= 1 - old_share
+    blended += new
     norms = np.sqrt(np.vecdot(blended, blended))[:, None]
     if norms.min(initial=1) <= LEAST_NORM:  # opposite vectors can cancel out; the new one stands then
-        blended = np.where(norms > LEAST_NORM, blended, embeddings)
+        blended = np.where(norms > LEAST_NORM, blended, embeddings[places])
         norms = np.where(norms > LEAST_NORM, norms, 1)
     blended /= norms
     table[rows] = blended
@@ -228,34 +229,38 @@ def margins(distances: Vectors, allowed: Mask) -> Vectors:
 
 
 def nearest_other(
-    products: Vectors, along: Vectors, own: Rows, in_view: Mask, square: float, rest: float
+    products: Vectors,
+    along: Vectors,
+    along_looks: Vectors,
+    looks: Vectors,
+    own: Rows,
+    square: float,
+    rest: float,
 ) -> Vectors:
     """Distances ``(K,)`` of views from the nearest track in view, as if each view's own track were not known.
 
     Whoever is part of the mean that is taken off is kept apart from the others by it; who returns is not.
 
     Args:
-        products: ``(2 K + 1, T)`` of the views, of their own tracks and of the sum of all known tracks with
-            each track.
-        along: ``(K,)`` of the views with that sum.
-        own: ``(K,)`` the track of each view.
-        in_view: ``(T,)``, two or more.
+        products: ``(V, K)`` of each track in view with each view, overwritten.
+        along: ``(K,)`` of the views with the sum of all known tracks.
+        along_looks: ``(V,)`` of the tracks in view with that sum.
+        looks: ``(V, D)`` embeddings of the tracks in view, unit rows, two or more.
+        own: ``(K,)`` the row in ``looks`` of each view's own track.
         square: of the sum with itself.
         rest: by what the sum of all but one is divided for their mean.
     """
-    count, others = len(own), in_view.nonzero()[0]
-    each = np.arange(count)
-    along = (along - products[each, own]) / np.float32(rest)
-    squares = (np.float32(square) - 2 * products[-1, own] + products[count + each, own]) / np.float32(
-        rest
-    ) ** 2
-    products = products[:, others]
-    along_others = (products[-1] - products[count:-1]) / np.float32(rest)
-    found = products[:count]
-    found -= along[:, None] + along_others - squares[:, None]
-    found /= np.sqrt(np.maximum(1 + squares - 2 * along, LEAST_SQUARE))[:, None]
-    found /= np.sqrt(np.maximum(1 + squares[:, None] - 2 * along_others, LEAST_SQUARE))
+    each, by = np.arange(len(own)), np.float32(rest)
+    along_others = looks @ np.ascontiguousarray(looks[own].T)
+    squares = (np.float32(square) - 2 * along_looks[own] + along_others[own, each]) / by**2
+    along = (along - products[own, each]) / by
+    np.subtract(along_looks[:, None], along_others, out=along_others)
+    along_others /= by
+    found = products
+    found -= along_others + (along - squares)
+    found /= np.sqrt(np.maximum(1 + squares - 2 * along, LEAST_SQUARE))
+    found /= np.sqrt(np.maximum(1 + squares - 2 * along_others, LEAST_SQUARE))
     np.subtract(1, found, out=found)
-    found[others == own[:, None]] = np.inf
-    nearest: Vectors = found.min(axis=1)
+    found[own, each] = np.inf
+    nearest: Vectors = found.min(axis=0)
     return nearest

@@ -16,6 +16,7 @@ __all__ = [
     "leads",
     "lost_costs",
     "mark_seen",
+    "may_return",
     "missed_lately",
     "powers",
     "remembered",
@@ -292,6 +293,36 @@ def reported(track_of: Rows, status: NDArray[np.int8]) -> tuple[Rows, Rows]:
     chosen = track_of[index]
     confirmed = status[chosen] == Status.CONFIRMED
     return index[confirmed], chosen[confirmed]
+
+
+def may_return(
+    columns: tuple[NDArray[np.int8], Mask, NDArray[np.int64], Mask, Array, Array],
+    count: int,
+    since: float,
+    time: float,
+) -> tuple[Rows, Rows]:
+    """Tracklets ``(Y,)`` that have begun lately and may be lost ones ``(L,)``; none or some of both.
+
+    Of those that have begun, who is seen clearly in this frame, is followed and did not return before.
+
+    Args:
+        columns: of all tracklets ``(N,)``, `Status`, whether they have an embedding, clear views since the
+            last one whose embedding went in, whether they returned, seconds at which they began and at which
+            they were seen last.
+        count: how many there were before this frame, the first rows: others cannot be lost.
+        since: seconds from which on is lately.
+        time: of this frame.
+    """
+    status, has_embedding, unembedded, returned, born, last_seen = columns
+    lost = (status[:count] == Status.LOST).nonzero()[0]
+    lost = lost[has_embedding[lost]]
+    if not lost.size:
+        return lost, lost
+    young = (born > max(since, last_seen[lost].min())).nonzero()[0]
+    fresh = has_embedding[young] & (unembedded[young] == 0) & ~returned[young]
+    fresh &= (last_seen[young] == time) & (status[young] == Status.CONFIRMED)
+    young = young[fresh]
+    return young, lost if young.size else lost[:0]
 
 
 def missed_lately(
