@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from mot_reid.detection.rtmdet import MEAN, STD, STRIDES, Maps, RtmDet
 from mot_reid.training.detector.assignment import places
 from mot_reid.training.detector.examples import Examples, Material, make_examples
+from mot_reid.training.detector.gradients import with_quick_gradients
 from mot_reid.training.detector.losses import detection_loss, forgetting
 from mot_reid.training.detector.settings import DetectorTraining
 
@@ -91,6 +92,8 @@ class Learner:
             network.to(memory_format=torch.channels_last)
         freeze(self.network, settings)
         self.average = deepcopy(self.network).requires_grad_(False)
+        if self.device.type == "cpu":
+            with_quick_gradients(self.network)
         self.optimiser = _optimiser(self.network, settings)
         self._sees_as_before = settings.frozen > len(self.network.backbone.stages)
         if settings.reuse > 1 and not self._sees_as_before:

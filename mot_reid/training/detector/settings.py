@@ -61,9 +61,7 @@ class DetectorTraining(Settings):
         "maps are kept in memory",
         low=1,
     )
-    depthwise: bool = setting(
-        False, "train the depthwise convolutions, too: a twentieth of the weights, half of the time on a CPU"
-    )
+    depthwise: bool = setting(False, "train the depthwise convolutions, too: a twentieth of the weights")
     bf16: bool = setting(
         False, "compute in bfloat16: faster on a CPU that has it (AVX512-BF16, AMX), very slow on others"
     )

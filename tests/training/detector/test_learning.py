@@ -6,11 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from mot_reid.detection.rtmdet import RtmDet
 from mot_reid.training.detector import examples
 from mot_reid.training.detector.crowds import Scene
 from mot_reid.training.detector.examples import Material, cutouts_of, make_examples
+from mot_reid.training.detector.gradients import QuickDepthwise
 from mot_reid.training.detector.learning import STATE, Learner, blended
 from mot_reid.training.detector.settings import DetectorTraining
 
@@ -83,6 +85,18 @@ def test_what_is_frozen_stays(tmp_path: Path) -> None:
     assert all(
         before[name].ndim != 4 or before[name].shape[2:] == (1, 1) or "stem" in name for name in changed
     )
+
+
+def test_depthwise_filters_are_trained_where_they_are_asked_for(tmp_path: Path) -> None:
+    start = a_start()
+    learner = Learner(start, a_material(), replace(SMALL, depthwise=True), tmp_path)
+    kinds = [type(module) for module in learner.network.modules() if isinstance(module, nn.Conv2d)]
+    assert kinds.count(QuickDepthwise) == 41
+    trained = learner.run()
+    assert trained.state_dict().keys() == start.state_dict().keys()
+    for name, module in start.named_modules():
+        if isinstance(module, nn.Conv2d) and module.groups > 1 and ".box" not in name:
+            assert not torch.equal(module.weight, trained.get_parameter(f"{name}.weight"))
 
 
 @pytest.mark.parametrize("reuse", [1, 2])
