@@ -134,7 +134,9 @@ def _show(gallery: Any, found: Any) -> None:
 
 def floors_line(found: Any) -> list[str]:
     """Which cameras look at one floor, as was learnt; no line if none do."""
-    pairs = [f"{one} and {other} ({view.links:.0f} pairs)" for (one, other), view in found.views.items()]
+    pairs = [
+        f"{one} and {other} ({floor.view.links:.0f} pairs)" for (one, other), floor in found.views.items()
+    ]
     return [f"One floor, so that places count: {'; '.join(pairs)}"] if pairs else []
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +17,38 @@ from mot_reid.gallery.presence import paths_of
 from mot_reid.gallery.shared_view import SharedView, learned_views, view_evidence
 from mot_reid.gallery.store import GalleryError, RecordTable, Rows, Store
 
-__all__ = ["VIEWS", "Views", "common_clock", "place_evidence", "read_views", "views_text", "with_views"]
+__all__ = [
+    "VIEWS",
+    "Floor",
+    "Views",
+    "common_clock",
+    "place_evidence",
+    "read_views",
+    "views_text",
+    "with_views",
+]
 
 VIEWS = "views.json"
 
 Floats = NDArray[np.float64]
-Views = Mapping[tuple[str, str], SharedView]
+
+
+@dataclass(frozen=True, eq=False)
+class Floor:
+    """A floor that two cameras see.
+
+    Attributes:
+        view: how the pictures map to each other.
+        sources: runs and sources of the first camera and of the second with which that agrees: a camera may
+            have been turned, or put elsewhere, between two of them.
+    """
+
+    view: SharedView
+    sources: frozenset[tuple[str, str]]
+
+
+Views = Mapping[tuple[str, str], Floor]
+"""Floors by the names of the two cameras, which are in order."""
 
 _UNRELATED = 1e6  # seconds between clocks that nothing relates, so that no moment of two is the same
 _LATER_THAN_ANY = 4e9  # seconds since 1970
@@ -93,8 +119,27 @@ def with_views(
     values = evidence.values.copy()
     likely = expit(values[asked] + logit(evidence.prior))
     found, views = learned_views(names, moments, first, second, likely, known.tolerance)
+    turned = names[first] > names[second]
+    one, other = np.where(turned, second, first), np.where(turned, first, second)
+    origin = _origins(table)
+    _, group = np.unique(np.char.add(np.char.add(origin[one], "\n"), origin[other]), return_inverse=True)
+    # Where a camera was turned meanwhile, places make what is seen less likely than looks alone do.
+    fits = np.bincount(group, np.logaddexp(np.log1p(-likely), np.log(likely) + found)) >= 0
+    found[~fits[group]] = 0
     values[asked] += found
-    return replace(evidence, values=values), views
+    known_of: dict[tuple[str, str], set[tuple[str, str]]] = {key: set() for key in views}
+    for row in np.unique(group[fits[group]], return_index=True)[1].tolist():
+        place = np.flatnonzero(fits[group])[row]
+        key = str(names[one[place]]), str(names[other[place]])
+        if key in known_of:
+            known_of[key].add((str(origin[one[place]]), str(origin[other[place]])))
+    floors = {key: Floor(view, frozenset(known_of[key])) for key, view in views.items()}
+    return replace(evidence, values=values), floors
+
+
+def _origins(table: RecordTable) -> NDArray[np.str_]:
+    """The run and source ``(N,)`` of each record."""
+    return np.array([f"{run} {source}" for run, source in zip(table.run, table.source, strict=True)], np.str_)
 
 
 def place_evidence(
@@ -116,15 +161,19 @@ def place_evidence(
     base, names = common_clock(table, TravelTimes())
     begin, end = base + table.start, base + table.end
     asked = []
-    for (one, other), view in views.items():
+    origin = _origins(table)
+    for (one, other), floor in views.items():
         for row in track:
             forward = names[row] == one
             if not forward and names[row] != other:
                 continue
             near = names[others] == (other if forward else one)
             near &= (begin[others] <= end[row]) & (begin[row] <= end[others])
+            own = origin[row]
+            agree = {pair[1] if forward else pair[0] for pair in floor.sources if own in pair}
+            near &= np.isin(origin[others], list(agree))
             if near.any():
-                asked.append((view, row, forward, np.flatnonzero(near)))
+                asked.append((floor.view, row, forward, np.flatnonzero(near)))
     if not asked:
         return found
     rows = [others[near] for _, _, _, near in asked]
@@ -139,8 +188,13 @@ def place_evidence(
 def views_text(views: Views) -> str:
     """For `VIEWS`."""
     entries = [
-        {"cameras": pair, **asdict(view), "homography": view.homography.tolist()}
-        for pair, view in views.items()
+        {
+            "cameras": pair,
+            **asdict(floor.view),
+            "homography": floor.view.homography.tolist(),
+            "sources": sorted(floor.sources),
+        }
+        for pair, floor in views.items()
     ]
     return json.dumps(entries, indent=2) + "\n"
 
@@ -160,7 +214,8 @@ def read_views(text: str | None, place: str) -> Views:
                 raise ValueError("homography")
             one, two = ((float(values[0]), float(values[1])) for values in (entry["same"], entry["others"]))
             numbers = float(entry["floor"]), float(entry["links"]), int(entry["late"])
-            found[(first, second)] = SharedView(homography, one, two, *numbers)
+            sources = frozenset((str(own), str(others)) for own, others in entry["sources"])
+            found[(first, second)] = Floor(SharedView(homography, one, two, *numbers), sources)
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise GalleryError(f"{place}/{VIEWS}: broken ({error})") from None
     return found

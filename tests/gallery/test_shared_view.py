@@ -1,5 +1,6 @@
 """Where two cameras see one floor, and what that says of who is who."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from mot_reid.gallery.identities import IdentifySettings
 from mot_reid.gallery.moments import moments_of, together
 from mot_reid.gallery.records import Tracklet
 from mot_reid.gallery.shared_view import learned_views, view_evidence
-from mot_reid.gallery.standing import common_clock, read_views, views_text
+from mot_reid.gallery.standing import Floor, common_clock, read_views, views_text
 from mot_reid.gallery.store import GalleryError
 
 from .conftest import D, Made, tracklet, unit
@@ -249,13 +250,49 @@ def test_views_are_kept_and_read_again() -> None:
     likely = expit(np.where(people[rows] == people[columns], 2.0, -3.0))
     moments = moments_of(paths, base)
     _, views = learned_views(cameras, moments, rows, columns, likely)
-    again = read_views(views_text(views), "shop")
+    floors = {key: Floor(view, frozenset({("1 a.mp4", "2 b.mp4")})) for key, view in views.items()}
+    again = read_views(views_text(floors), "shop")
     assert list(again) == list(views)
+    assert again["a", "b"].sources == floors["a", "b"].sources
     own = np.arange(12), np.arange(12, 24)
     np.testing.assert_array_equal(
-        view_evidence(again["a", "b"], moments, *own), view_evidence(views["a", "b"], moments, *own)
+        view_evidence(again["a", "b"].view, moments, *own), view_evidence(views["a", "b"], moments, *own)
     )
     assert read_views(None, "shop") == {}
     for broken in ("{", "[1]", '[{"cameras": ["a", "b"], "homography": [[1]]}]'):
         with pytest.raises(GalleryError, match=r"shop/views\.json: broken"):
             read_views(broken, "shop")
+
+
+def test_a_camera_that_was_turned(tmp_path: Path) -> None:
+    """Two days with known clocks; on the second one camera looks the other way: places say nothing of it."""
+    gallery = Gallery(tmp_path / "shop", Made())
+    first = alike(14, epoch=1.7e9)
+    mirrored = np.array([[-1.0, 0, 900], [0, 1, 0], [0, 0, 1]])
+    second = []
+    for record in alike(14, epoch=1.7e9 + 86_400):
+        path = record.path
+        if record.camera == "b":
+            path = path.copy()
+            path[:, [2, 4]] = mirrored[0, 2] - path[:, [4, 2]]
+        second.append(replace(record, path=path, run=f"{record.run}, second day", record=f"{record.record}2"))
+    gallery.add([*first, *second])
+    gallery.calibrate(CALIBRATION)
+    found = gallery.identify()
+    ((one, other),) = found.views["a", "b"].sources  # the other day's places say nothing
+    days = [", second day" in origin for origin in (one, other)]
+    assert days[0] == days[1]
+    table, of_day = found.table, np.array(["second" in run for run in found.table.run]) == days[0]
+    for person in range(1, 15):
+        assert len(set(found.numbers[of_day & (table.track_id == person)])) == 1
+
+
+def test_two_days_with_the_same_view(tmp_path: Path) -> None:
+    gallery = Gallery(tmp_path / "shop", Made())
+    later = [
+        replace(record, run=f"{record.run}, second day", record=f"{record.record}2")
+        for record in alike(epoch=1.7e9 + 86_400)
+    ]
+    gallery.add([*alike(epoch=1.7e9), *later])
+    gallery.calibrate(CALIBRATION)
+    assert len(gallery.identify().views["a", "b"].sources) == 2
