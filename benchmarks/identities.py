@@ -41,6 +41,7 @@ from mot_reid.gallery.gallery import Gallery
 from mot_reid.gallery.identifying import glimpses
 from mot_reid.gallery.identities import IdentifySettings, identify, pair_evidence, with_travel
 from mot_reid.gallery.moments import moments_of
+from mot_reid.gallery.presence import origins
 from mot_reid.gallery.shared_view import learned_views
 from mot_reid.provenance import provenance
 from mot_reid.training.reid.crops import hold_out
@@ -271,13 +272,10 @@ def of_gallery(place: Path, truth: Path) -> tuple[Records, Calibration]:
     """A gallery's records and their people."""
     gallery = Gallery(place)
     table, people = gallery_people(gallery, truth)
-    tracks = [
-        f"{run} {source} {track}"
-        for run, source, track in zip(table.run, table.source, table.track_id, strict=True)
-    ]
     clock = bool(np.isfinite(table.epoch).all())
     base = table.epoch if clock else np.zeros(len(table))
-    sources = np.array([f"{run} {name}" for run, name in zip(table.run, table.source, strict=True)], object)
+    sources = origins(table)
+    tracks = [f"{source} {track}" for source, track in zip(sources, table.track_id, strict=True)]
     records = gallery.tracklets(np.arange(len(table)), crops=False)
     paths = [(row, record.path) for row, record in enumerate(records)]
     return Records(

@@ -165,7 +165,7 @@ def find_person(
     known = identities or {}
     hits = [
         _hit(table, int(rows[place]), float(probability[place]), float(cosines[place]), known)
-        for place in np.argsort(-score, kind="stable")[:top].tolist()
+        for place in np.lexsort((-alike, -score))[:top].tolist()
     ]
     return Hits(hits, absent, total)
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from mot_reid.gallery.constraints import absences, overlapping, seen_together
 from mot_reid.gallery.store import RecordTable, Rows, Store
 
-__all__ = ["not_to_find", "paths_of", "seen_at_once"]
+__all__ = ["not_to_find", "origins", "paths_of", "seen_at_once"]
 
 Floats = NDArray[np.float64]
 
@@ -29,8 +29,7 @@ def seen_at_once(
     """
     rows = np.arange(len(table)) if among is None else among
     own = table if among is None else table[among]
-    sources = np.array([f"{run} {name}" for run, name in zip(own.run, own.source, strict=True)], object)
-    clocks = [(np.arange(len(own)), sources, np.zeros(len(own)))]
+    clocks = [(np.arange(len(own)), origins(own), np.zeros(len(own)))]
     with_clock = np.flatnonzero(np.isfinite(own.epoch))
     if with_clock.size:
         clocks.append((with_clock, own.camera, own.epoch))
@@ -49,6 +48,11 @@ def seen_at_once(
         away = {row: times + base[row] for row, times in gone.items() if len(times)}
         found.append(pairs[seen_together(pairs, base + own.start, base + own.end, away)])
     return rows[np.unique(np.concatenate(found), axis=0)]
+
+
+def origins(table: RecordTable) -> NDArray[np.object_]:
+    """The run and the source ``(N,)`` of each record, as one name."""
+    return np.array([f"{run} {source}" for run, source in zip(table.run, table.source, strict=True)], object)
 
 
 def paths_of(store: Store, rows: Rows, places: Rows | None = None) -> tuple[Rows, list[NDArray[np.float32]]]:

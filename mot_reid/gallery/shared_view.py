@@ -17,7 +17,7 @@ from scipy.special import expit, logit
 from mot_reid.gallery.ground import homography_of
 from mot_reid.gallery.moments import STEP, Moments, Together, together
 
-__all__ = ["SharedView", "learned_views", "view_evidence"]
+__all__ = ["SharedView", "gained", "learned_views", "view_evidence"]
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -36,6 +36,7 @@ _LOOKED_AT = 20_000  # moments by which starts are compared, about
 _REWEIGHTED = 6
 _TYPICAL = 0.1  # heights of a box by which one person's places differ
 _APART = 1.0  # by which logarithms of distances of one person and of two must differ at the least
+_MOST_LATE = 20  # moments by which clocks are shifted at the most: each costs as much as the first
 _PLACE = 0.4  # heights of a box, about its width: one person's places must mostly lie as near
 
 
@@ -126,7 +127,8 @@ def learned_views(
         rows: ``(E,)`` one record of each pair.
         columns: ``(E,)`` the other.
         likely: ``(E,)`` probability that they are one person, in [0, 1].
-        tolerance: seconds by which the clocks of two cameras may differ: they are shifted if nothing fits.
+        tolerance: seconds by which the clocks of two cameras may differ: they are shifted if nothing fits, by
+            10 s at the most.
 
     Returns:
         Logarithms, 0 where nothing is known, and views by the cameras' names, which are in order.
@@ -143,7 +145,7 @@ def learned_views(
     for way in kinds:
         own = usable[ways == way]
         values, view = _two_cameras(
-            moments, first[own], second[own], likely[own], round(tolerance / STEP), starts
+            moments, first[own], second[own], likely[own], min(round(tolerance / STEP), _MOST_LATE), starts
         )
         if view is not None:
             found[own] = values
@@ -226,10 +228,20 @@ def _started(common: Together, odds: Floats, nearest: Rows, starts: int) -> Shar
         away = distances(fitted, few)
         view = _view(fitted, away, few, chance, enough & (few.number > 0))
         values = view.mean_ratio(away, few)
-        score = float(np.sum((np.logaddexp(odds + values, 0) - np.logaddexp(odds, 0))[enough]))
+        score = float(gained(odds, values)[enough].sum())
         if score > most:
             best, most = view, score
     return best
+
+
+def gained(odds: Floats, values: Floats) -> Floats:
+    """By how much, as logarithms, places make what is seen of pairs ``(P,)`` likelier than looks alone do.
+
+    Args:
+        odds: ``(P,)`` logarithms, by looks, that a pair is one person.
+        values: ``(P,)`` how much likelier one person than two makes its places, logarithms.
+    """
+    return np.asarray(np.logaddexp(odds + values, 0) - np.logaddexp(odds, 0))
 
 
 def _crossed(common: Together, support: Rows) -> tuple[Floats, Floats] | None:

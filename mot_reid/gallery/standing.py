@@ -12,9 +12,9 @@ from scipy.special import expit, logit
 
 from mot_reid.gallery.constraints import TravelTimes
 from mot_reid.gallery.identities import Evidence
-from mot_reid.gallery.moments import Moments, moments_of
-from mot_reid.gallery.presence import paths_of
-from mot_reid.gallery.shared_view import SharedView, learned_views, view_evidence
+from mot_reid.gallery.moments import STEP, Moments, moments_of
+from mot_reid.gallery.presence import origins, paths_of
+from mot_reid.gallery.shared_view import SharedView, gained, learned_views, view_evidence
 from mot_reid.gallery.store import GalleryError, RecordTable, Rows, Store
 
 __all__ = [
@@ -109,37 +109,33 @@ def with_views(
     base, names = common_clock(table, known)
     begin, end = base + table.start, base + table.end
     first, second = evidence.rows, evidence.columns
-    asked = (table.camera[first] != table.camera[second]) & (begin[first] <= end[second])
-    asked &= begin[second] <= end[first]
+    asked = (table.camera[first] != table.camera[second]) & (begin[first] <= end[second] + known.tolerance)
+    asked &= begin[second] <= end[first] + known.tolerance
     asked &= ~np.isin(first * len(table) + second, barred[:, 0] * len(table) + barred[:, 1])
     if not asked.any():
         return evidence, {}
     first, second = first[asked], second[asked]
     moments = _moments(store, np.union1d(first, second), base, places)
     values = evidence.values.copy()
-    likely = expit(values[asked] + logit(evidence.prior))
-    found, views = learned_views(names, moments, first, second, likely, known.tolerance)
+    odds = values[asked] + logit(evidence.prior)
+    found, views = learned_views(names, moments, first, second, expit(odds), known.tolerance)
     turned = names[first] > names[second]
     one, other = np.where(turned, second, first), np.where(turned, first, second)
-    origin = _origins(table)
-    _, group = np.unique(np.char.add(np.char.add(origin[one], "\n"), origin[other]), return_inverse=True)
+    sources, code = np.unique(origins(table).astype(str), return_inverse=True)
+    _, places_of, group = np.unique(
+        code[one] * len(sources) + code[other], return_index=True, return_inverse=True
+    )
     # Where a camera was turned meanwhile, places make what is seen less likely than looks alone do.
-    fits = np.bincount(group, np.logaddexp(np.log1p(-likely), np.log(likely) + found)) >= 0
+    fits = np.bincount(group, gained(odds, found)) >= 0
     found[~fits[group]] = 0
     values[asked] += found
-    known_of: dict[tuple[str, str], set[tuple[str, str]]] = {key: set() for key in views}
-    for row in np.unique(group[fits[group]], return_index=True)[1].tolist():
-        place = np.flatnonzero(fits[group])[row]
-        key = str(names[one[place]]), str(names[other[place]])
-        if key in known_of:
-            known_of[key].add((str(origin[one[place]]), str(origin[other[place]])))
-    floors = {key: Floor(view, frozenset(known_of[key])) for key, view in views.items()}
+    agree: dict[tuple[str, str], set[tuple[str, str]]] = {key: set() for key in views}
+    for place in places_of[fits].tolist():
+        key = names[one[place]], names[other[place]]
+        if key in agree:
+            agree[key].add((str(sources[code[one[place]]]), str(sources[code[other[place]]])))
+    floors = {key: Floor(view, frozenset(agree[key])) for key, view in views.items()}
     return replace(evidence, values=values), floors
-
-
-def _origins(table: RecordTable) -> NDArray[np.str_]:
-    """The run and source ``(N,)`` of each record."""
-    return np.array([f"{run} {source}" for run, source in zip(table.run, table.source, strict=True)], np.str_)
 
 
 def place_evidence(
@@ -158,18 +154,19 @@ def place_evidence(
         ``(R,)`` logarithms, 0 where nothing is known.
     """
     found = np.zeros(len(others))
+    if not views or not len(track):
+        return found
     base, names = common_clock(table, TravelTimes())
-    begin, end = base + table.start, base + table.end
+    begin, end, origin = base + table.start, base + table.end, origins(table)
     asked = []
-    origin = _origins(table)
     for (one, other), floor in views.items():
         for row in track:
             forward = names[row] == one
             if not forward and names[row] != other:
                 continue
             near = names[others] == (other if forward else one)
-            near &= (begin[others] <= end[row]) & (begin[row] <= end[others])
-            own = origin[row]
+            slack, own = abs(floor.view.late) * STEP, origin[row]
+            near &= (begin[others] <= end[row] + slack) & (begin[row] <= end[others] + slack)
             agree = {pair[1] if forward else pair[0] for pair in floor.sources if own in pair}
             near &= np.isin(origin[others], list(agree))
             if near.any():

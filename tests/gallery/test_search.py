@@ -111,6 +111,15 @@ def test_a_group_that_looks_alike_is_told_less() -> None:
     assert CALIBRATION.for_gallery(same) is CALIBRATION
 
 
+def test_where_looks_say_nothing_the_most_alike_come_first(gallery: Gallery) -> None:
+    """Strangers here are as alike as one person: each hit is as likely, and still not in any order."""
+    expected = [hit.record for hit in gallery.search("a:3", top=5)]
+    gallery.calibrate(replace(CALIBRATION, cosine=(0.0, -2.0)))
+    found = gallery.search("a:3", top=5)
+    assert len({hit.probability for hit in found}) == 1
+    assert [hit.record for hit in found] == expected
+
+
 def test_feedback(gallery: Gallery) -> None:
     """A query between two people goes to the one that is liked and away from the other."""
     table = gallery.table()

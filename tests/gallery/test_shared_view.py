@@ -63,6 +63,15 @@ def pairs_of(cameras: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return rows, columns
 
 
+def learnt(cameras: np.ndarray, paths: list, people: np.ndarray, base: np.ndarray, **rest: float) -> tuple:  # type: ignore[type-arg]
+    """Evidence, views, moments and which pairs are one person; looks say so with a probability of 0.9."""
+    rows, columns = pairs_of(cameras)
+    same = people[rows] == people[columns]
+    moments = moments_of(paths, base)
+    found, views = learned_views(cameras, moments, rows, columns, np.where(same, 0.9, 0.05), **rest)
+    return found, views, moments, same & (cameras[rows] != cameras[columns])
+
+
 def test_moments_are_half_seconds_near_a_box() -> None:
     """Boxes at 0.1, 0.6 and 4.0 s: nothing is known from 1.5 to 3 s."""
     path = np.array([[1, 0.1, 0, 0, 10, 20], [2, 0.6, 5, 0, 15, 40], [3, 4.0, 5, 0, 15, 40]], np.float32)
@@ -120,23 +129,15 @@ def test_who_stands_in_one_place_is_one_person(wrong: float) -> None:
 
 
 def test_nothing_is_learnt_where_clocks_differ() -> None:
-    cameras, paths, people, base = scene(shift=5.0)
-    rows, columns = pairs_of(cameras)
-    likely = np.where(people[rows] == people[columns], 0.9, 0.05)
-    found, views = learned_views(cameras, moments_of(paths, base), rows, columns, likely)
+    found, views, _, _ = learnt(*scene(shift=5.0))
     assert not views
     assert not found.any()
 
 
 @pytest.mark.parametrize("ahead", [1.0, -1.5])
 def test_a_clock_that_is_off(ahead: float) -> None:
-    cameras, paths, people, base = scene(shift=ahead)
-    rows, columns = pairs_of(cameras)
-    likely = np.where(people[rows] == people[columns], 0.9, 0.05)
-    moments = moments_of(paths, base)
-    found, views = learned_views(cameras, moments, rows, columns, likely, tolerance=2.0)
+    found, views, moments, same = learnt(*scene(shift=ahead), tolerance=2.0)
     assert views["a", "b"].late == 2 * ahead
-    same = (people[rows] == people[columns]) & (cameras[rows] != cameras[columns])
     assert found[same].min() > 3
     own = np.arange(12), np.arange(12, 24)
     assert view_evidence(views["a", "b"], moments, *own).min() > 3
@@ -147,18 +148,13 @@ def test_nothing_is_learnt_of_cameras_that_share_no_floor(seed: int) -> None:
     """Other people walk in the second picture, and looks pair them with those of the first."""
     cameras, paths, people, base = scene(count=16, seed=seed)
     paths[16:] = [seen(walk, ACROSS, number) for number, walk in enumerate(walks(16, seed=50 + seed))]
-    rows, columns = pairs_of(cameras)
-    likely = np.where(people[rows] == people[columns], 0.9, 0.05)
-    found, views = learned_views(cameras, moments_of(paths, base), rows, columns, likely)
+    found, views, _, _ = learnt(cameras, paths, people, base)
     assert not views
     assert not found.any()
 
 
 def test_two_pairs_teach_nothing() -> None:
-    cameras, paths, people, base = scene(count=2)
-    rows, columns = pairs_of(cameras)
-    likely = np.where(people[rows] == people[columns], 0.9, 0.05)
-    found, views = learned_views(cameras, moments_of(paths, base), rows, columns, likely)
+    found, views, _, _ = learnt(*scene(count=2))
     assert not views
     assert not found.any()
 
