@@ -25,6 +25,7 @@ from mot_reid.association.scene_shift import GOES_ON, scene_shift
 from mot_reid.association.scores import UsualScore, activation_shares
 from mot_reid.association.state import FrameState
 from mot_reid.association.tracklets import Status, TrackletTable
+from mot_reid.association.whole_boxes import WholeBoxes
 from mot_reid.config import AssociationConfig, MotionConfig
 from mot_reid.motion import kalman
 from mot_reid.motion.camera import IDENTITY
@@ -88,7 +89,7 @@ class Associator(KeepsAttributes):
         self._stopwatch = stopwatch
         self._table = TrackletTable(self._rules.gallery)
         self._usual_score = UsualScore()
-        self._border = ImageBorder()
+        self._border, self._whole_boxes = ImageBorder(), WholeBoxes()
         self._budget = EmbeddingBudget(self.association.embedding.share)
         self._clock = Clock(fps)
         self._rhythm = DetectorRhythm()
@@ -131,7 +132,8 @@ class Associator(KeepsAttributes):
                 gives anything but one value for each pair, or time does not go on.
         """
         run = _untimed if self._stopwatch is None else self._timed
-        with unchanged_on_failure(self, self._table, self._border, self._budget, self._clock, self._rhythm):
+        parts = self._table, self._border, self._whole_boxes, self._budget, self._clock, self._rhythm
+        with unchanged_on_failure(self, *parts):
             looked = detections is not None and self._rhythm.looked(len(detections))
             self._number += 1
             self._clock.advance(time, looked=looked)
@@ -219,6 +221,12 @@ class Associator(KeepsAttributes):
         self._compensate(affine, measured, confident)
         self._border.extend(xyxy)
         at_edge = self._border.at_edge(xyxy, settings.edge_margin)
+        if self._rules.whole_boxes and np.count_nonzero(at_edge):
+            whole = self._whole_boxes.completed(xyxy, detections.classes, self._border.ends_at(xyxy))
+            if whole is not xyxy:
+                xyxy, measured = whole, kernels.centres(whole)
+                columns = vars(detections) | {"xyxy": whole.astype(np.float32)}
+                detections = Detections.unchecked(**columns)
         share = 1.0 if carried else settings.embedding.share if asks else 0.0
         if share:
             self.embeddable += int(np.count_nonzero(confident))

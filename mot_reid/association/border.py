@@ -45,3 +45,8 @@ class ImageBorder(KeepsAttributes):
         if not self._known:
             return np.zeros(len(xyxy), bool)
         return kernels.at_edge(self.xyxy, xyxy, margin)
+
+    def ends_at(self, xyxy: Array) -> Mask:
+        """Tells of boxes ``(N, 4)`` at which edge they end, or beyond: left, upper, right, lower ``(N, 4)``."""
+        ends: Mask = (self.xyxy - xyxy) * OUTWARDS <= SAME_PIXEL
+        return ends

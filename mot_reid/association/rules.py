@@ -56,6 +56,7 @@ class Rules:
         gallery: how many embeddings a track keeps one by one; with 0 they are blended in a moving average.
         filter_share: share of the filter's box in the one that is reported, the rest is the detection's; None
             for what the innovations tell: an exact detector is believed, a noisy one smoothed.
+        whole_boxes: boxes that the picture's left or right edge cuts off are made whole before anything else.
     """
 
     plain_scores: bool = False
@@ -65,6 +66,7 @@ class Rules:
     aspect_ratio: bool = False
     confirms_first: bool = True
     gallery: int = 0
+    whole_boxes: bool = True
 
     @property
     def motion(self) -> Filter:
