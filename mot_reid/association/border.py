@@ -47,6 +47,6 @@ class ImageBorder(KeepsAttributes):
         return kernels.at_edge(self.xyxy, xyxy, margin)
 
     def ends_at(self, xyxy: Array) -> Mask:
-        """Tells of boxes ``(N, 4)`` at which edge they end, or beyond: left, upper, right, lower ``(N, 4)``."""
+        """Tells ``(N, 4)`` which edge, left, upper, right, lower, boxes ``(N, 4)`` end at or beyond."""
         ends: Mask = (self.xyxy - xyxy) * OUTWARDS <= SAME_PIXEL
         return ends

@@ -203,9 +203,7 @@ DEEPSORT = (
 """DeepSORT: appearance within the gate of motion, the lately seen first; then overlap for what is new or was
 seen in the last frame. A track keeps its last 100 embeddings; the nearest counts."""
 
-_PUBLISHED = Rules(
-    plain_scores=True, score_noise=False, duplicate_iou=1, filter_share=1, whole_boxes=False
-)
+_PUBLISHED = Rules(plain_scores=True, score_noise=False, duplicate_iou=1, filter_share=1, whole_boxes=False)
 
 RULES: Mapping[str, Rules] = {
     "bytetrack": _PUBLISHED,

@@ -1,8 +1,8 @@
 """Boxes that the picture cuts off at the left or the right, made as wide as the whole object's.
 
-Who walks in or out is seen in part, and most detectors end his box at the picture's edge: it grows narrower with
-each frame, its centre moves half as fast as he does, and it overlaps less and less what is expected of him. The
-ground truth of MOTChallenge since 2016 goes on beyond the edge, as people do.
+Who walks in or out is seen in part, and most detectors end his box at the picture's edge: it grows narrower
+with each frame, its centre moves half as fast as he does, and it overlaps less and less what is expected of
+him. The ground truth of MOTChallenge since 2016 goes on beyond the edge, as people do.
 """
 
 import math
@@ -22,14 +22,16 @@ _LEAST_SEEN = 10
 class WholeBoxes(KeepsAttributes):
     """Knows how wide boxes of each class usually are for their height, and widens those that were cut off.
 
-    They become as wide as five of six whole boxes are at least (the mean of the logarithms of width by height,
-    less their standard deviation): classes whose shape varies, such as cars, are widened with more caution. A
-    box that is as wide already stays as it is, and so does one that the upper or the lower edge cuts off, too:
-    its height says nothing.
+    They become as wide as five of six whole boxes are at least (the mean of the logarithms of width by
+    height, less their standard deviation): classes whose shape varies, such as cars, are widened with more
+    caution. A box that is as wide already stays as it is, and so does one that the upper or the lower edge
+    cuts off, too: its height says nothing.
     """
 
     def __init__(self) -> None:
-        self._shapes: Mapping[int, tuple[int, float, float]] = {}  # boxes, sum and sum of squares of logarithms
+        self._shapes: Mapping[
+            int, tuple[int, float, float]
+        ] = {}  # boxes, sum and sum of squares of logarithms
 
     def completed(
         self, xyxy: NDArray[np.float64], classes: NDArray[np.int64], ends: NDArray[np.bool_]
@@ -53,10 +55,9 @@ class WholeBoxes(KeepsAttributes):
         self._learn(classes[inside], np.log(widths[inside] / heights[inside]))
         rows = cut.nonzero()[0]
         usual = np.array([self._usual(number) for number in classes[rows].tolist()]) * heights[rows]
-        usual = np.maximum(usual, widths[rows])
-        whole, at_left = xyxy.copy(), across[rows, 0]
-        whole[rows, 0] = np.where(at_left, xyxy[rows, 2] - usual, xyxy[rows, 0])
-        whole[rows, 2] = np.where(at_left, xyxy[rows, 2], xyxy[rows, 0] + usual)
+        whole, at_left, at_right = xyxy.copy(), across[rows, 0], across[rows, 1]
+        whole[rows, 0] = np.minimum(xyxy[rows, 0], np.where(at_left, xyxy[rows, 2] - usual, np.inf))
+        whole[rows, 2] = np.maximum(xyxy[rows, 2], np.where(at_right, xyxy[rows, 0] + usual, -np.inf))
         return whole
 
     def _learn(self, classes: NDArray[np.int64], shapes: NDArray[np.float64]) -> None:
