@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from abc import abstractmethod
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -163,8 +163,8 @@ class CvatSink(_DocumentSink):
 class LabelStudioSink(_DocumentSink):
     """A task of Label Studio with the tracks as predictions, for its tag ``VideoRectangle``.
 
-    Boxes are in percent of the frame, frames count from 1. The labelling configuration's names are expected
-    to be ``box`` and ``video``.
+    Boxes are in percent of the frame and end at its edges, frames count from 1. The labelling configuration's
+    names are expected to be ``box`` and ``video``.
 
     Raises:
         ValueError: the frames' size is not known.
@@ -199,15 +199,16 @@ class LabelStudioSink(_DocumentSink):
 
     def _key(self, row: Mapping[str, Any], goes_on: bool) -> dict[str, Any]:
         width, height = self.info.width, self.info.height
+        x1, y1, x2, y2 = _inside([row[corner] for corner in ("x1", "y1", "x2", "y2")], self.info)
         seconds = row["time"] if row["time"] is not None else (row["frame"] - 1) / self.info.fps
         return {
             "frame": row["frame"],
             "enabled": goes_on,  # whether it is drawn up to the next key frame
             "rotation": 0,
-            "x": round(100 * row["x1"] / width, 4),
-            "y": round(100 * row["y1"] / height, 4),
-            "width": round(100 * (row["x2"] - row["x1"]) / width, 4),
-            "height": round(100 * (row["y2"] - row["y1"]) / height, 4),
+            "x": round(100 * x1 / width, 4),
+            "y": round(100 * y1 / height, 4),
+            "width": round(100 * (x2 - x1) / width, 4),
+            "height": round(100 * (y2 - y1) / height, 4),
             "time": round(seconds, 3),
         }
 
@@ -231,6 +232,7 @@ class KittiSink(TextSink):
 class YoloSink(Sink):
     """YOLO's text, a folder with a file for each frame: class, centre, size, score, id; shares of the frame.
 
+    Boxes end at the frame's edges, and those beyond are left out: a label that is none of 0 to 1 is refused.
     The first five columns are those of YOLO's labels; all seven are Ultralytics' with ``save_conf``.
 
     Raises:
@@ -248,7 +250,12 @@ class YoloSink(Sink):
         """Writes the file of one frame, empty where nobody is seen; the image is not used."""
         width, height = self.info.width, self.info.height
         lines = []
-        for _, track_id, x1, y1, x2, y2, score, class_id, *_ in track_rows(frame.number, frame.tracks, {}):
+        for _, track_id, *corners, score, class_id in (
+            row[:8] for row in track_rows(frame.number, frame.tracks, {})
+        ):
+            x1, y1, x2, y2 = _inside(corners, self.info)
+            if x1 == x2 or y1 == y2:
+                continue
             centre = f"{(x1 + x2) / 2 / width:.6f} {(y1 + y2) / 2 / height:.6f}"
             size = f"{(x2 - x1) / width:.6f} {(y2 - y1) / height:.6f}"
             lines.append(f"{class_id} {centre} {size} {score:.4f} {track_id}\n")
@@ -263,6 +270,12 @@ class YoloSink(Sink):
 def _with_next(rows: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], dict[str, Any] | None]]:
     """Each row and the one behind it; None behind the last."""
     return zip_longest(rows, rows[1:])
+
+
+def _inside(corners: Sequence[float], info: SinkInfo) -> tuple[float, float, float, float]:
+    """A box, x1, y1, x2, y2 in pixels, cut at the edges of the frame; without area where it lies beyond."""
+    x1, y1, x2, y2 = (max(corner, 0.0) for corner in corners)
+    return min(x1, info.width), min(y1, info.height), min(x2, info.width), min(y2, info.height)
 
 
 def _require_size(info: SinkInfo, what: str) -> None:

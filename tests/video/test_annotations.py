@@ -146,3 +146,22 @@ def test_what_is_wrong_with_a_file_is_named(name: str, content: str, message: st
     (tmp_path / name).write_text(content)
     with pytest.raises(ValueError, match=message):
         read_tracks(tmp_path / name)
+
+
+def test_labels_end_at_the_edge_of_the_picture(tmp_path: Path) -> None:
+    beyond = frame((1, 0, -20, 20, 20, 60, 0), (2, 0, 180, 50, 240, 110, 1), (3, 0, 210, 0, 240, 40, 2))
+    for name in ("yolo", "labelstudio"):
+        with FORMATS[name].open(tmp_path / name, INFO) as sink:
+            sink.write(1, None, beyond, 0.0)
+    labels = (tmp_path / "yolo/000001.txt").read_text().splitlines()
+    assert [line.split()[:5] for line in labels] == [
+        ["0", "0.050000", "0.400000", "0.100000", "0.400000"],
+        ["0", "0.950000", "0.750000", "0.100000", "0.500000"],  # the third lies beyond the edge
+    ]
+    [task] = json.loads((tmp_path / "labelstudio").read_text())
+    keys = [entry["value"]["sequence"][0] for entry in task["predictions"][0]["result"]]
+    assert [[key[side] for side in ("x", "y", "width", "height")] for key in keys] == [
+        [0, 20, 10, 40],
+        [90, 50, 10, 50],
+        [100, 0, 0, 40],
+    ]
