@@ -222,7 +222,7 @@ class Associator(KeepsAttributes):
         self._border.extend(xyxy)
         at_edge = self._border.at_edge(xyxy, settings.edge_margin)
         if self._rules.whole_boxes and np.count_nonzero(at_edge):
-            whole = self._whole_boxes.completed(xyxy, detections.classes, self._border.ends_at(xyxy))
+            whole = self._whole_boxes.completed(xyxy, detections.classes, self._border.cut(xyxy))
             if whole is not xyxy:
                 xyxy, measured = whole, kernels.centres(whole)
                 columns = vars(detections) | {"xyxy": whole.astype(np.float32)}

@@ -46,7 +46,9 @@ class ImageBorder(KeepsAttributes):
             return np.zeros(len(xyxy), bool)
         return kernels.at_edge(self.xyxy, xyxy, margin)
 
-    def ends_at(self, xyxy: Array) -> Mask:
-        """Tells ``(N, 4)`` which edge, left, upper, right, lower, boxes ``(N, 4)`` end at or beyond."""
-        ends: Mask = (self.xyxy - xyxy) * OUTWARDS <= SAME_PIXEL
-        return ends
+    def cut(self, xyxy: Array) -> NDArray[np.int8]:
+        """Tells which edge cuts boxes ``(N, 4)`` off: ``(N,)`` -1 the left alone, 1 the right alone, 0 none.
+
+        Those that end at the upper or lower edge, or at both the left and the right, are 2.
+        """
+        return kernels.cut_off(self.xyxy, xyxy)

@@ -15,8 +15,9 @@ from mot_reid.rollback import KeepsAttributes
 
 __all__ = ["WholeBoxes"]
 
-# So many boxes of a class must have been seen before their shape is known.
-_LEAST_SEEN = 10
+# So many boxes of a class must have been seen until their shape is known; after so many it is for good.
+_LEAST_SEEN, _MOST_SEEN = 10, 1_000
+_NOTHING = 0, 0.0, 0.0
 
 
 class WholeBoxes(KeepsAttributes):
@@ -34,44 +35,42 @@ class WholeBoxes(KeepsAttributes):
         ] = {}  # boxes, sum and sum of squares of logarithms
 
     def completed(
-        self, xyxy: NDArray[np.float64], classes: NDArray[np.int64], ends: NDArray[np.bool_]
+        self, xyxy: NDArray[np.float64], classes: NDArray[np.int64], sides: NDArray[np.int8]
     ) -> NDArray[np.float64]:
-        """Gives the boxes with those widened that end at the left or the right edge alone.
+        """Gives the boxes with those widened that the left or the right edge alone cuts off.
 
         Args:
             xyxy: boxes ``(N, 4)`` of one frame, in pixels.
             classes: ``(N,)`` of each.
-            ends: ``(N, 4)`` whether it ends at the left, upper, right and lower edge of the picture.
+            sides: ``(N,)`` of each, as `mot_reid.association.border.ImageBorder.cut` gives them.
 
         Returns:
             Boxes ``(N, 4)``, the same array where nothing changes.
         """
-        across, upright = ends[:, 0::2], ~(ends[:, 1] | ends[:, 3])
-        cut = (across[:, 0] ^ across[:, 1]) & upright
-        if not np.count_nonzero(cut):
+        rows = (np.abs(sides) == 1).nonzero()[0]
+        if not rows.size:
             return xyxy
-        widths, heights = xyxy[:, 2] - xyxy[:, 0], xyxy[:, 3] - xyxy[:, 1]
-        inside = upright & ~across.any(axis=1)
-        self._learn(classes[inside], np.log(widths[inside] / heights[inside]))
-        rows = cut.nonzero()[0]
-        usual = np.array([self._usual(number) for number in classes[rows].tolist()]) * heights[rows]
-        whole, at_left, at_right = xyxy.copy(), across[rows, 0], across[rows, 1]
-        whole[rows, 0] = np.minimum(xyxy[rows, 0], np.where(at_left, xyxy[rows, 2] - usual, np.inf))
-        whole[rows, 2] = np.maximum(xyxy[rows, 2], np.where(at_right, xyxy[rows, 0] + usual, -np.inf))
+        numbers = classes[rows].tolist()
+        for number in set(numbers):
+            if self._shapes.get(number, _NOTHING)[0] < _MOST_SEEN:
+                self._learn(number, xyxy[(sides == 0) & (classes == number)])
+        cut, at_left = xyxy[rows], sides[rows] < 0
+        wide = np.array([self._usual(number) for number in numbers]) * (cut[:, 3] - cut[:, 1])
+        whole = xyxy.copy()
+        whole[rows, 0] = np.where(at_left, np.minimum(cut[:, 0], cut[:, 2] - wide), cut[:, 0])
+        whole[rows, 2] = np.where(at_left, cut[:, 2], np.maximum(cut[:, 2], cut[:, 0] + wide))
         return whole
 
-    def _learn(self, classes: NDArray[np.int64], shapes: NDArray[np.float64]) -> None:
-        """Takes in the logarithms ``(N,)`` of width by height of whole boxes."""
-        known = dict(self._shapes)
-        for number in set(classes.tolist()):
-            count, total, squares = known.get(number, (0, 0.0, 0.0))
-            own = shapes[classes == number]
-            known[number] = count + len(own), total + float(own.sum()), squares + float(own @ own)
-        self._shapes = known
+    def _learn(self, number: int, xyxy: NDArray[np.float64]) -> None:
+        """Takes in whole boxes ``(N, 4)`` of a class."""
+        count, total, squares = self._shapes.get(number, _NOTHING)
+        shapes = np.log((xyxy[:, 2] - xyxy[:, 0]) / (xyxy[:, 3] - xyxy[:, 1]))
+        learnt = count + len(shapes), total + float(shapes.sum()), squares + float(shapes @ shapes)
+        self._shapes = {**self._shapes, number: learnt}
 
     def _usual(self, number: int) -> float:
         """The width that five of six of a class have at least, in heights; 0 while too few were seen."""
-        count, total, squares = self._shapes.get(number, (0, 0.0, 0.0))
+        count, total, squares = self._shapes.get(number, _NOTHING)
         if count < _LEAST_SEEN:
             return 0.0
         mean = total / count

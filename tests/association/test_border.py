@@ -44,3 +44,18 @@ def test_what_was_saved_comes_back() -> None:
     border.extend(np.array([[0.0, 0, 900, 900]] * 9))
     border.restore(saved)
     np.testing.assert_array_equal(border.xyxy, edges)
+
+
+def test_what_is_cut_off_is_told_by_its_side() -> None:
+    border = ImageBorder()
+    border.xyxy = np.array([0.0, 0, 640, np.inf])
+    boxes = [
+        [0.5, 10, 40, 90],
+        [610, 10, 639.2, 90],
+        [50, 10, 90, 90],
+        [0, 0, 40, 90],
+        [0, 10, 640, 90],
+        [-9, 10, 9, 90],
+    ]
+    assert border.cut(np.array(boxes, float)).tolist() == [-1, 1, 0, 2, 2, -1]
+    assert ImageBorder().cut(np.array(boxes, float)).tolist() == [0] * 6

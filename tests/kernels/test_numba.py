@@ -326,6 +326,7 @@ def test_edges(seed: int, count: int) -> None:
             touches,
             seen,
             module.at_edge(seen, frames[-1], 0.1),
+            module.cut_off(seen, frames[-1]),
             np.array(module.ends(frames[0])),
         )
 

@@ -4,9 +4,9 @@ import numpy as np
 from numba import types
 
 from mot_reid.kernels.constants import LEAST_TOUCHES, SAME_PIXEL
-from mot_reid.kernels.numba.compiling import B1, BOXES, F8, FLOATS, I8, compiled, taken
+from mot_reid.kernels.numba.compiling import B1, BOXES, F8, FLOATS, I1, I8, compiled, taken
 
-__all__ = ["at_edge", "ends", "extended"]
+__all__ = ["at_edge", "cut_off", "ends", "extended"]
 
 _EDGES, _COUNTS = types.Array(F8, 1, "C"), types.Array(I8, 1, "C")
 
@@ -46,3 +46,13 @@ def at_edge(edges, xyxy, margin):
             sign = -1.0 if side < 2 else 1.0
             near_edge[n] |= (edges[side] - xyxy[n, side]) * sign < near
     return near_edge
+
+
+@compiled(types.Array(I1, 1, "C"), FLOATS, BOXES)
+def cut_off(edges, xyxy):
+    sides = np.zeros(len(xyxy), np.int8)
+    for n in range(len(xyxy)):
+        left, right = xyxy[n, 0] - edges[0] <= SAME_PIXEL, edges[2] - xyxy[n, 2] <= SAME_PIXEL
+        upright = xyxy[n, 1] - edges[1] > SAME_PIXEL and edges[3] - xyxy[n, 3] > SAME_PIXEL
+        sides[n] = 2 if (left and right) or not upright else right - left
+    return sides

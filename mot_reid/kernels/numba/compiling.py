@@ -14,6 +14,7 @@ __all__ = [
     "F8",
     "FLOATS",
     "FOUND",
+    "I1",
     "I8",
     "MASKS",
     "PICTURED",
@@ -34,7 +35,7 @@ def taken(dtype: Any, dimensions: int, layout: Any = "A", aligned: bool = True) 
     return types.Array(dtype, dimensions, layout, readonly=True, aligned=aligned)
 
 
-F8, F4, I8, B1 = types.float64, types.float32, types.int64, types.boolean
+F8, F4, I8, I1, B1 = types.float64, types.float32, types.int64, types.int8, types.boolean
 BOXES, ROWS, CLASSES = taken(F8, 2), taken(types.intp, 1), taken(I8, 1, aligned=False)
 FLOATS, SINGLES, VECTORS = taken(F8, 1), taken(F4, 1), taken(F4, 2, "C")
 MASKS, PICTURED = taken(B1, 1), taken(F4, 2, aligned=False)

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from mot_reid.kernels.constants import LEAST_TOUCHES, OUTWARDS, SAME_PIXEL
 
-__all__ = ["at_edge", "ends", "extended"]
+__all__ = ["at_edge", "cut_off", "ends", "extended"]
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -41,3 +41,15 @@ def at_edge(edges: Array, xyxy: Array, margin: float) -> Mask:
     """Which boxes ``(N, 4)`` end nearer to ``edges`` ``(4,)`` than ``margin`` of their widths, or beyond."""
     near = margin * (xyxy[:, 2] - xyxy[:, 0])[:, None]
     return ((edges - xyxy) * OUTWARDS < near).any(axis=1)
+
+
+def cut_off(edges: Array, xyxy: Array) -> NDArray[np.int8]:
+    """Which boxes ``(N, 4)`` end at ``edges`` ``(4,)`` or beyond.
+
+    Returns:
+        ``(N,)`` -1 for the left edge alone, 1 for the right one alone, 0 for none, else 2.
+    """
+    left, upper, right, lower = ((edges - xyxy) * OUTWARDS <= SAME_PIXEL).T
+    sides = right.astype(np.int8) - left
+    sides[(left & right) | upper | lower] = 2
+    return sides
