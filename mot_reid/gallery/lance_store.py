@@ -149,8 +149,10 @@ class LanceStore(Store):
 
     def means(self, rows: Rows | None = None) -> Vectors:
         """See `Store.means`."""
-        if rows is not None:
+        if rows is not None and len(rows):
             return np.stack([*self._values(rows, ["vector"])["vector"]]).astype(np.float32)
+        if rows is not None:
+            return np.zeros((0, self.info.dimension), np.float32)
         if not len(self._table):
             self.table()
         if not len(self._table):

@@ -40,8 +40,9 @@ def online_identities(
     if not gallery.exists():
         name, fingerprint = embedder_fingerprint(gallery.embedder)
         return OnlineIdentities(find_calibration(fingerprint, name), chosen, tell)
-    online = OnlineIdentities(gallery.calibration, chosen, tell)
     known, table = gallery.identities(), gallery.table()
+    # Also of those who are not compared with: nobody new gets the number of one of them.
+    online = OnlineIdentities(gallery.calibration, chosen, tell, max(known.values(), default=0) + 1)
     rows = np.flatnonzero(np.isin(table.record.astype(str), list(known)))[-chosen.remembered :]
     for row, mean in zip(rows.tolist(), gallery.store.means(rows), strict=True):
         name = str(table.record[row])

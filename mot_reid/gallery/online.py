@@ -102,7 +102,7 @@ class OnlineIdentities:
     Args:
         calibration: of the embedder.
         settings: the defaults where None.
-        tell: called with each event, in the thread of the source that showed it.
+        tell: called with each event, in the thread of the source that showed it; it may ask who is who.
         first: number of the first new identity.
     """
 
@@ -115,7 +115,7 @@ class OnlineIdentities:
     ) -> None:
         self.settings = settings or OnlineSettings()
         self._calibration, self._tell, self._next = calibration, tell, first
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # whoever is told may ask
         self._tracks: dict[tuple[str, int], _Track] = {}
         self._running: dict[str, dict[int, _Track]] = {}
         self._into: dict[int, int] = {}
@@ -190,8 +190,15 @@ class OnlineIdentities:
             if not track.committed:
                 self._commit(track, track.end)
             self._merge(track)
-            while len(self._tracks) > self.settings.remembered:
-                self._tracks.pop(next(iter(self._tracks)))
+            self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
+        """Lets those go that came first, beyond as many as are remembered; who still runs stays."""
+        spare = len(self._tracks) - self.settings.remembered
+        if spare > 0:
+            ended = (key for key in self._tracks if key[1] not in self._running.get(key[0], {}))
+            for key in list(itertools.islice(ended, spare)):
+                del self._tracks[key]
 
     def identity(self, source: str, track_id: int) -> int:
         """The identity of a track as it is known now; 0 for none."""

@@ -1,13 +1,17 @@
 """Identities while sources run: proposals, commitments, merges, and nobody twice in a picture."""
 
+import threading
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from mot_reid.gallery.calibration import Calibration
+from mot_reid.gallery.documents import IDENTITIES
 from mot_reid.gallery.gallery import Gallery
 from mot_reid.gallery.live import online_identities
 from mot_reid.gallery.online import IdentityEvent, OnlineIdentities, OnlineSettings
+from mot_reid.gallery.opening import StoreKind
 from mot_reid.structures import Tracks
 
 from .conftest import D, Made, people, unit
@@ -128,3 +132,45 @@ def test_old_tracks_make_way() -> None:
     known = [scene.online.identity(f"c{track}", track) for track in range(1, 9)]
     assert known == [0, 0, 0, 0, 0, 6, 7, 8]
     assert scene.see("c9", 0.0, {1: 8}) == [8]
+
+
+def test_a_track_that_runs_on_does_not_make_way() -> None:
+    scene = Scene()
+    scene.online = OnlineIdentities(CALIBRATION, OnlineSettings(remembered=2))
+    for time in range(6):
+        scene.see("door", float(time), {1: 0, 2 + time: 1 + time})  # one stays, the others come and go
+        scene.online.finish("door", 2 + time)
+    assert scene.online.identity("door", 1) == 1
+    assert scene.online.identity("door", 2) == 0
+
+
+def test_who_is_told_may_ask() -> None:
+    scene, said = Scene(), list[int]()
+    scene.online = OnlineIdentities(CALIBRATION, tell=lambda e: said.append(scene.online.final(e.identity)))
+    thread = threading.Thread(target=scene.see, args=("door", 0.0, {1: 0}), daemon=True)
+    thread.start()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert said == [1]
+
+
+@pytest.mark.parametrize("kind", ["folder", "lance"])
+def test_a_gallery_in_which_nobody_is_identified_yet(kind: StoreKind, tmp_path: Path) -> None:
+    gallery = Gallery(tmp_path / "shop", Made(), kind)
+    gallery.add(people(2))
+    online = online_identities(gallery)
+    look = unit(np.eye(D)[:1])
+    assert online.observe("x", "x", 0.0, np.ones(1, int), np.arange(1), look, np.ones(1)).tolist() == [1]
+
+
+def test_new_numbers_come_after_those_of_everybody(tmp_path: Path) -> None:
+    gallery = Gallery(tmp_path / "shop", Made())
+    gallery.add(people(3, per_person=1))
+    gallery.identify()
+    early = gallery.table().record[0]  # who is not compared with has the highest number
+    text = gallery.store.read_document(IDENTITIES) or ""
+    lines = [f"9,{line.partition(',')[2]}" if early in line else line for line in text.splitlines()]
+    gallery.store.write_document(IDENTITIES, "\n".join(lines) + "\n")
+    online = online_identities(gallery, settings=OnlineSettings(remembered=2))
+    look = unit(np.random.default_rng(9).normal(size=(1, D)))
+    assert online.observe("x", "x", 0.0, np.ones(1, int), np.arange(1), look, np.ones(1)).tolist() == [10]
