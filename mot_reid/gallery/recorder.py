@@ -249,9 +249,10 @@ class Recorder:
             if self._online is not None:
                 number = self._online.identity(self.run, track_id)
                 self.numbers.update((part.record, number) for part in parts if number)
+            self._parts.pop(track_id, None)  # it goes to the end: those written last are kept
             self._parts[track_id] = track.part + len(parts)
             records += parts
-        if len(self._parts) > 10_000:  # ids ascend and old ones do not come back
+        if len(self._parts) > 10_000:  # who was written long ago does not come back
             self._parts = dict(list(self._parts.items())[-5_000:])
         self._ready += records
 

@@ -86,6 +86,19 @@ def test_a_track_that_never_ends_is_written_in_parts() -> None:
     assert max(len(record.path) for record in found) <= 8
 
 
+def test_parts_of_a_track_are_counted_on_after_many_others() -> None:
+    found: list[Tracklet] = []
+    settings = RecorderSettings(longest=10.0, batch=1)
+    with Recorder(found.extend, "door", "door.mp4", settings=settings) as recorder:
+        for second in range(40):
+            if second == 15:  # a part of it is written; then so many others come and go
+                recorder._parts |= dict.fromkeys(range(2, 9_999), 1)
+            if second == 35:
+                recorder._parts |= dict.fromkeys(range(9_999, 10_003), 1)
+            recorder.update(tracks([1]), None, second + 1, float(second), looks(PERSON))
+    assert [record.part for record in found] == [0, 1, 2, 3]
+
+
 def test_memory_is_bounded() -> None:
     settings = RecorderSettings(most_views=32, path=8)
     recorder = Recorder(lambda _: None, "door", "door.mp4", settings=settings)
