@@ -81,7 +81,7 @@ def _listed(names: Sequence[str]) -> str:
 def _time(column: str, value: float, relation: str) -> str:
     column = column.replace('"', "`")
     if value >= CLOCK:
-        return f"(epoch IS NOT NULL AND epoch + {column} {relation} {value!r})"
+        return f"(epoch IS NOT NULL AND NOT isnan(epoch) AND epoch + {column} {relation} {value!r})"
     return f"{column} {relation} {value!r}"
 
 

@@ -70,6 +70,16 @@ def test_both_find_the_same(tmp_path: Path) -> None:
             np.testing.assert_allclose(cosines, -np.sort(-truth, axis=1)[:, :width], atol=1e-5)
 
 
+def test_a_search_by_the_time_of_day_passes_over_who_has_none(make_gallery: Make) -> None:
+    gallery = make_gallery()
+    gallery.add([tracklet(np.eye(D)[0]), tracklet(np.eye(D)[1], epoch=1.7e9)])
+    table = gallery.table()
+    query = unit(np.ones((1, D)))
+    for where in (Filter(after=1.6e9), Filter(before=1.8e9)):
+        rows, _ = gallery.store.nearest(query, 5, where)
+        assert rows[0].tolist() == np.flatnonzero(where.mask(table)).tolist() == [1]
+
+
 @pytest.mark.parametrize("kind", ["folder", "lance"])
 def test_forgetting_leaves_nothing_on_the_disk(kind: str, tmp_path: Path) -> None:
     gallery = Gallery(tmp_path / "shop", Made(), store=kind)  # type: ignore[arg-type]
