@@ -171,15 +171,19 @@ def _clock(seconds: float, epoch: float) -> str:
 
 
 def _forget(kept: Any, given: list[str], keep_days: float | None, camera: str | None) -> None:
-    gone = 0
-    if keep_days is not None:
-        gone += kept.forget_older(keep_days, time.time())
+    from mot_reid.gallery.documents import older_records
+
     table = kept.table()
     rows = [kept.find(label, table) for label in given]
+    if keep_days is not None:
+        old = older_records(table, keep_days, time.time())
+        rows.append(np.flatnonzero(np.isin(table.record.astype(str), old)))
     if camera is not None and not given and keep_days is None:
-        rows.append(np.flatnonzero(table.camera == camera))
-    if rows:
-        gone += kept.forget(table.record[np.unique(np.concatenate(rows))].tolist())
+        rows.append(np.arange(len(table)))
+    chosen = np.unique(np.concatenate(rows))
+    if camera is not None:
+        chosen = chosen[table.camera[chosen] == camera]
+    gone = kept.forget(table.record[chosen].tolist())
     typer.echo(f"{gone} tracklets forgotten, {len(kept)} left")
 
 

@@ -82,7 +82,10 @@ def test_the_whole_way(run: Any, scene: Any, place: Path) -> None:
     assert run("gallery", shop, "two", "door:1", "yard:1").code == 0
     assert "3 identities" in run("identify", shop).out
     assert "1 tracklets forgotten, 3 left" in run("gallery", shop, "forget", "door:1").out
-    assert "3 tracklets forgotten, 0 left" in run("gallery", shop, "forget", "--keep-days", "0").out
+    assert "0 tracklets forgotten" in run("gallery", shop, "forget", "door:2", "--camera", "yard").out
+    one_camera = run("gallery", shop, "forget", "--keep-days", "0", "--camera", "door")
+    assert "1 tracklets forgotten, 2 left" in one_camera.out
+    assert "2 tracklets forgotten, 0 left" in run("gallery", shop, "forget", "--keep-days", "0").out
     empty = run("search", shop, "--track", "door:1")
     assert (empty.code, "the gallery is empty" in empty.err) == (2, True)
 
