@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Sequence
 
@@ -54,12 +56,37 @@ def read_corrections(store: Store) -> dict[tuple[str, str], str]:
 def forget_records(store: Store, records: Sequence[str]) -> int:
     """Removes records and all that is said of them for good; says how many there were."""
     gone = set(records)
-    for name in (IDENTITIES, CORRECTIONS):
+    for name, without in ((IDENTITIES, _identities_without), (CORRECTIONS, _corrections_without)):
         text = store.read_document(name)
-        if text and any(record in text for record in gone):
-            lines = [line for line in text.splitlines() if not any(record in line for record in gone)]
-            store.write_document(name, "".join(line + "\n" for line in lines))
+        left = without(text, gone) if text else text
+        if left is not None and left != text:
+            store.write_document(name, left)
     return store.remove(list(records))
+
+
+def _identities_without(text: str, gone: set[str]) -> str:
+    """The lines of `mot_reid.gallery.identifying.Identities.to_csv` about others, and parts of others."""
+    rows = list(csv.reader(io.StringIO(text)))
+    place = rows[0].index("record") if rows and "record" in rows[0] else None
+    left = io.StringIO()
+    writer = csv.writer(left, lineterminator="\n")
+    for row in rows:
+        cells = row if place is None else row[place : place + 1]
+        if not any(cell in gone or cell.partition("#")[0] in gone for cell in cells):
+            writer.writerow(row)
+    return left.getvalue()
+
+
+def _corrections_without(text: str, gone: set[str]) -> str:
+    """The lines of `keep_correction` about other records; a line that is broken goes if it names one."""
+
+    def stays(line: str) -> bool:
+        try:
+            return gone.isdisjoint(json.loads(line)["records"])
+        except (ValueError, KeyError, TypeError):
+            return not any(record in line for record in gone)
+
+    return "".join(line + "\n" for line in text.splitlines() if stays(line))
 
 
 def older_records(table: RecordTable, days: float, now: float) -> list[str]:

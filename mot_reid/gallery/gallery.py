@@ -379,7 +379,7 @@ class Gallery:
 
     def identities(self) -> dict[str, int]:
         """The identity of each record by name, as the last `identify` gave it; empty before."""
-        return read_identities(self.store.read_document(IDENTITIES))
+        return read_identities(self.store.read_document(IDENTITIES), f"{self.place}/{IDENTITIES}")
 
     def say(self, kind: Literal["one", "two"], first: str, second: str) -> None:
         """Keeps that two records are one person or two; `identify` obeys it from then on.

@@ -18,7 +18,7 @@ from mot_reid.gallery.ground import too_far
 from mot_reid.gallery.identities import IdentifySettings, Linked, identify, pair_evidence, with_travel
 from mot_reid.gallery.presence import paths_of, seen_at_once
 from mot_reid.gallery.standing import Views, with_views
-from mot_reid.gallery.store import RecordTable, Store
+from mot_reid.gallery.store import GalleryError, RecordTable, Store
 
 __all__ = ["Identities", "glimpses", "identify_records", "read_identities"]
 
@@ -93,11 +93,18 @@ class Identities:
         return text.getvalue()
 
 
-def read_identities(text: str | None) -> dict[str, int]:
-    """Identity by record's name, from what `Identities.to_csv` gave; empty where there is none."""
+def read_identities(text: str | None, place: str) -> dict[str, int]:
+    """Identity by record's name, from what `Identities.to_csv` gave; empty where there is none.
+
+    Raises:
+        GalleryError: it is something else; the message names ``place``.
+    """
     if not text:
         return {}
-    return {line["record"]: int(line["identity"]) for line in csv.DictReader(io.StringIO(text))}
+    try:
+        return {line["record"]: int(line["identity"]) for line in csv.DictReader(io.StringIO(text))}
+    except (KeyError, TypeError, ValueError):
+        raise GalleryError(f"{place}: expected columns identity and record, with commas between") from None
 
 
 def identify_records(

@@ -103,6 +103,25 @@ def test_forgetting_leaves_nothing_on_the_disk(kind: str, tmp_path: Path) -> Non
     np.testing.assert_array_equal(gallery.store.means()[1], np.eye(D, dtype=np.float32)[1])
 
 
+def test_forgetting_leaves_who_is_called_alike(make_gallery: Make) -> None:
+    gallery = make_gallery()
+    gallery.add([tracklet(np.eye(D)[place], track_id=place, record=f"r{place}") for place in (1, 10, 11)])
+    before = gallery.identify()
+    gallery.say("two", "r1", "r10")
+    gallery.say("two", "r10", "r11")
+    assert gallery.forget(["r1"]) == 1
+    assert gallery.identities() == {name: number for name, number in before if name != "r1"}
+    assert gallery.corrections() == {("r10", "r11"): "two"}
+
+
+def test_a_broken_file_of_identities_is_named(tmp_path: Path) -> None:
+    gallery = Gallery(tmp_path / "shop", Made())
+    gallery.add([tracklet(np.ones(D))])
+    gallery.store.write_document("identities.csv", "identity;record\n1;x\n")  # as a spreadsheet keeps it
+    with pytest.raises(GalleryError, match=r"shop/identities.csv: expected columns identity and record"):
+        gallery.identities()
+
+
 def test_age(make_gallery: Make) -> None:
     gallery = make_gallery()
     day = 86_400.0
