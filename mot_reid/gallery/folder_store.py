@@ -10,7 +10,7 @@
 
 A part is written beside its place and moved there as a whole, so that it is there or is not. Whoever appends
 makes a new part with a name that nobody else has: two processes need no lock for it. What removes or joins
-parts holds the folder's lock.
+parts holds the folder's lock; whoever reads meanwhile looks again where a part has gone.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,17 +30,18 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from mot_reid.files import atomic
 from mot_reid.gallery.columns import (
     arrow_types,
     columns_of,
     crop_columns,
     crops_of,
+    path_of,
     read_paths,
     record_table,
     whole_records,
 )
 from mot_reid.gallery.filters import Filter
+from mot_reid.gallery.folder_parts import Part, best, flush, save, taken, write_whole
 from mot_reid.gallery.records import Tracklet
 from mot_reid.gallery.store import (
     GalleryError,
@@ -57,23 +58,12 @@ Vectors = NDArray[np.float32]
 
 _INFO = "gallery.json"
 _FORGOTTEN = "forgotten.json"
+_GONE = ".gone-"
 _SMALL_PARTS = 32
 """So many parts of fewer than `_SMALL` records are joined into one."""
 _SMALL = 4096
 _BLOCK = 65_536  # records whose cosines are in memory at a time
 _STALE = 3600.0  # seconds after which an unfinished part of somebody else is taken for a dead run's
-
-
-@dataclass(frozen=True, eq=False)
-class _Part:
-    """One part, its vectors mapped, not read."""
-
-    folder: Path
-    table: RecordTable
-    kept: NDArray[np.intp]  # rows of the files that are neither forgotten nor there twice
-    means: Vectors
-    medoids: NDArray[np.float16]
-    bounds: NDArray[np.intp]
 
 
 class FolderStore(Store):
@@ -94,8 +84,8 @@ class FolderStore(Store):
         self.folder = Path(folder)
         self.place = str(folder)
         self.damaged: list[str] = []
-        self._parts: dict[str, _Part] = {}
-        self._order: list[tuple[_Part, int]] = []
+        self._parts: dict[str, Part] = {}
+        self._order: list[tuple[Part, int]] = []
         self._first: NDArray[np.intp] = np.zeros(1, np.intp)
         self._table = RecordTable.empty()
         path = self.folder / _INFO
@@ -105,7 +95,7 @@ class FolderStore(Store):
             (self.folder / "parts").mkdir(parents=True, exist_ok=True)
             with self._lock():
                 if not path.is_file():
-                    _write_whole(path, json.dumps(info.to_dict(), indent=2) + "\n")
+                    write_whole(path, json.dumps(info.to_dict(), indent=2) + "\n")
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
@@ -127,32 +117,29 @@ class FolderStore(Store):
 
     def table(self) -> RecordTable:
         """See `Store.table`."""
-        forgotten, known = self._forgotten(), self._parts
-        self._parts, self.damaged = {}, []
+        forgotten, parts = self._forgotten(), self._read_parts()
         seen: set[str] = set()
-        self._order, tables, first = [], [], [0]
-        for folder in sorted((self.folder / "parts").glob("[!.]*")):
-            part = known.get(folder.name) or self._read_part(folder)
-            if part is None:
-                continue
-            self._parts[folder.name] = part
-            names = part.table.record.tolist()
+        order: list[tuple[Part, int]] = []
+        tables, first = [], [0]
+        for whole in parts:
+            names = whole.table.record.tolist()
             kept = [row for row, name in enumerate(names) if name not in seen and name not in forgotten]
             seen.update(names)
-            part = _Part(folder, part.table, np.array(kept, np.intp), part.means, part.medoids, part.bounds)
-            self._order.append((part, first[-1]))
+            part = replace(whole, kept=np.array(kept, np.intp))
+            order.append((part, first[-1]))
             tables.append(part.table if len(kept) == len(names) else part.table[part.kept])
             first.append(first[-1] + len(kept))
-        self._first = np.array(first, np.intp)
-        self._table = RecordTable.concatenated(tables)
-        return self._table
+        # All at once: another thread may be reading.
+        table = RecordTable.concatenated(tables)
+        self._order, self._first, self._table = order, np.array(first, np.intp), table
+        return table
 
     def means(self, rows: Rows | None = None) -> Vectors:
         """See `Store.means`."""
         if rows is None:
             if not self._order:
                 self.table()
-            blocks = [_taken(part.means, part.kept) for part, _ in self._order]
+            blocks = [taken(part.means, part.kept) for part, _ in self._order]
             return np.concatenate(blocks) if blocks else np.zeros((0, self.info.dimension), np.float32)
         found = np.empty((len(rows), self.info.dimension), np.float32)
         for part, inside, where in self._located(rows):
@@ -184,10 +171,10 @@ class FolderStore(Store):
                 if allowed is not None:
                     own = own[allowed[start + own]]
                 if own.size:
-                    found = queries @ _taken(part.means, part.kept[own]).T
-                    best = _best(found, count)
-                    rows.append((start + own)[best])
-                    cosines.append(np.take_along_axis(found, best, axis=1))
+                    found = queries @ taken(part.means, part.kept[own]).T
+                    near = best(found, count)
+                    rows.append((start + own)[near])
+                    cosines.append(np.take_along_axis(found, near, axis=1))
         if not rows:
             return np.zeros((len(queries), 0), np.intp), np.zeros((len(queries), 0), np.float32)
         everything, likeness = np.concatenate(rows, axis=1), np.concatenate(cosines, axis=1)
@@ -199,12 +186,17 @@ class FolderStore(Store):
         pq = import_arrow().parquet
         found: list[Tracklet | None] = [None] * len(rows)
         for part, inside, where in self._located(rows):
-            paths = read_paths(part.folder / "records.parquet", where)
             pictures: list[Any] = [()] * len(where)
-            if crops:
-                pictures = list(
-                    crops_of(pq.read_table(part.folder / "crops.parquet").take(where).to_pydict())
-                )
+            try:
+                paths = read_paths(part.folder / "records.parquet", where)
+                if crops:
+                    pictures = crops_of(pq.read_table(part.folder / "crops.parquet").take(where).to_pydict())
+            except FileNotFoundError:
+                store, places = self._moved(part, where)
+                for place, there in zip(inside.tolist(), places.tolist(), strict=True):
+                    if there >= 0:
+                        (found[place],) = store.tracklets(np.array([there], np.intp), crops)
+                continue
             looks = [
                 part.medoids[part.bounds[row] : part.bounds[row + 1]].astype(np.float32)
                 for row in where.tolist()
@@ -218,7 +210,14 @@ class FolderStore(Store):
         """See `Store.paths`."""
         found: dict[int, NDArray[np.float32]] = {}
         for part, inside, where in self._located(rows):
-            found |= zip(inside.tolist(), read_paths(part.folder / "records.parquet", where), strict=True)
+            try:
+                paths = read_paths(part.folder / "records.parquet", where)
+            except FileNotFoundError:
+                store, places = self._moved(part, where)
+                paths, there = [path_of(b"")] * len(where), np.flatnonzero(places >= 0)
+                for place, path in zip(there.tolist(), store.paths(places[there]), strict=True):
+                    paths[place] = path
+            found |= zip(inside.tolist(), paths, strict=True)
         return [found[place] for place in range(len(rows))]
 
     def remove(self, records: Sequence[str]) -> int:
@@ -229,7 +228,7 @@ class FolderStore(Store):
             if wanted:
                 # From here on nobody sees them, whatever becomes of the rest.
                 names = sorted(self._forgotten() | wanted)
-                _write_whole(self.folder / _FORGOTTEN, json.dumps(names))
+                write_whole(self.folder / _FORGOTTEN, json.dumps(names))
             self._purge()
         return len(present)
 
@@ -252,7 +251,7 @@ class FolderStore(Store):
 
     def write_document(self, name: str, text: str) -> None:
         """See `Store.write_document`."""
-        _write_whole(self.folder / name, text)
+        write_whole(self.folder / name, text)
 
     def _lock(self) -> Any:
         lock = FileLock(self.folder / ".lock", timeout=60)
@@ -267,6 +266,8 @@ class FolderStore(Store):
 
     def _purge(self) -> None:
         """Finishes what `remove` began: rewrites the parts that hold what is forgotten."""
+        for gone in (self.folder / "parts").glob(f"{_GONE}*"):
+            shutil.rmtree(gone)
         forgotten = self._forgotten()
         if not forgotten:
             return
@@ -276,7 +277,7 @@ class FolderStore(Store):
                 self._rewrite([part])
         (self.folder / _FORGOTTEN).unlink(missing_ok=True)
 
-    def _rewrite(self, parts: list[_Part]) -> None:
+    def _rewrite(self, parts: list[Part]) -> None:
         """Writes what is left of some parts as one, then removes them."""
         pa = import_arrow()
         kept = [part for part in parts if len(part.kept)]
@@ -289,14 +290,17 @@ class FolderStore(Store):
                 for row in part.kept.tolist()
             ]
             self._write_part(
-                np.concatenate([_taken(part.means, part.kept) for part in kept]),
+                np.concatenate([taken(part.means, part.kept) for part in kept]),
                 np.concatenate(medoids),
                 pa.concat_tables(rows),
                 pa.concat_tables(crops),
                 first=parts[0].folder.name,
             )
         for part in parts:
-            shutil.rmtree(part.folder)
+            # At once, for others read meanwhile; a kill in between leaves what the next one to remove clears.
+            gone = part.folder.with_name(f"{_GONE}{part.folder.name}")
+            os.rename(part.folder, gone)
+            shutil.rmtree(gone)
             self._parts.pop(part.folder.name, None)
 
     def _write_part(
@@ -309,8 +313,8 @@ class FolderStore(Store):
         unfinished = self.folder / "parts" / f".{name}"
         try:
             unfinished.mkdir(parents=True)
-            _save(unfinished / "means.npy", means.astype(np.float32))
-            _save(unfinished / "medoids.npy", medoids.astype(np.float16))
+            save(unfinished / "means.npy", means.astype(np.float32))
+            save(unfinished / "medoids.npy", medoids.astype(np.float16))
             if isinstance(records, dict):
                 types = arrow_types()
                 records = pa.table({key: pa.array(records[key], types[key]) for key in types})
@@ -321,7 +325,7 @@ class FolderStore(Store):
             pa.parquet.write_table(records, unfinished / "records.parquet", compression="zstd")
             pa.parquet.write_table(crops, unfinished / "crops.parquet", compression="none")
             for path in unfinished.iterdir():
-                _flush(path)
+                flush(path)
             os.rename(unfinished, self.folder / "parts" / name)
         except BaseException as error:
             shutil.rmtree(unfinished, ignore_errors=True)
@@ -332,10 +336,31 @@ class FolderStore(Store):
                 ) from None
             raise
         with suppress(OSError):
-            _flush(self.folder / "parts")
+            flush(self.folder / "parts")
 
-    def _read_part(self, folder: Path) -> _Part | None:
-        """A part, or None where it has just gone, or is damaged: then `damaged` has a line about it."""
+    def _read_parts(self) -> list[Part]:
+        """All parts, in order; listed anew where one goes meanwhile, for its records lie in another then."""
+        while True:
+            damaged: list[str] = []
+            found: dict[str, Part] = {}
+            gone = False
+            for folder in sorted((self.folder / "parts").glob("[!.]*")):
+                part = self._parts.get(folder.name) or self._read_part(folder, damaged)
+                gone = gone or (part is None and not os.path.lexists(folder))
+                if part is not None:
+                    found[folder.name] = part
+            if not gone:
+                self._parts, self.damaged = found, damaged
+                return list(found.values())
+
+    def _moved(self, part: Part, rows: Rows) -> tuple[FolderStore, Rows]:
+        """Where some records of a part lie now that it was joined with others; -1 for those that are gone."""
+        store = FolderStore(self.folder)
+        row_of = {name: row for row, name in enumerate(store.table().record.tolist())}
+        return store, np.array([row_of.get(name, -1) for name in part.table.record[rows].tolist()], np.intp)
+
+    def _read_part(self, folder: Path, damaged: list[str]) -> Part | None:
+        """A part, or None where it has just gone, or is damaged: then a line about it joins those given."""
         pq = import_arrow().parquet
         try:
             rows = pq.read_table(folder / "records.parquet", columns=[*arrow_types()])
@@ -352,11 +377,11 @@ class FolderStore(Store):
         except Exception as error:
             if folder.is_dir():
                 text = " ".join(str(error).split())
-                self.damaged.append(f"{folder}: damaged, its records are left out ({text})")
+                damaged.append(f"{folder}: damaged, its records are left out ({text})")
             return None
-        return _Part(folder, table, np.arange(len(table)), means, medoids, bounds)
+        return Part(folder, table, np.arange(len(table)), means, medoids, bounds)
 
-    def _located(self, rows: Rows) -> list[tuple[_Part, NDArray[np.intp], NDArray[np.intp]]]:
+    def _located(self, rows: Rows) -> list[tuple[Part, NDArray[np.intp], NDArray[np.intp]]]:
         """Each part that holds some of ``rows``, their places in ``rows``, and their rows in its files."""
         found = []
         number = np.searchsorted(self._first, rows, side="right") - 1
@@ -365,36 +390,3 @@ class FolderStore(Store):
             inside = np.flatnonzero(number == place)
             found.append((part, inside, part.kept[rows[inside] - start]))
         return found
-
-
-def _taken(means: Vectors, rows: Rows) -> Vectors:
-    """Rows of a mapped array, not copied where they are consecutive."""
-    if len(rows) and int(rows[-1]) - int(rows[0]) + 1 == len(rows):
-        return means[int(rows[0]) : int(rows[-1]) + 1]
-    return means[rows]
-
-
-def _best(cosines: NDArray[np.float32], count: int) -> NDArray[np.intp]:
-    """Columns of the ``count`` largest in each row, in no order."""
-    if cosines.shape[1] <= count:
-        return np.broadcast_to(np.arange(cosines.shape[1]), cosines.shape)
-    return np.argpartition(-cosines, count - 1, axis=1)[:, :count]
-
-
-def _save(path: Path, values: NDArray[Any]) -> None:
-    np.save(path, values, allow_pickle=False)
-
-
-def _flush(path: Path) -> None:
-    """Makes sure that a file or folder is on the disk."""
-    number = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
-
-
-def _write_whole(path: Path, text: str) -> None:
-    with atomic(path) as part:
-        part.write_text(text, encoding="utf-8")
-        _flush(part)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -185,8 +186,9 @@ def _count(place: Path) -> int:
         return 0
 
 
+@pytest.mark.parametrize("early", [True, False])
 def test_forgetting_that_was_killed_is_finished_later(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    early: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gallery = Gallery(tmp_path / "shop", Made())
     gallery.add([tracklet(np.ones(D), track_id=number) for number in range(4)])
@@ -196,7 +198,7 @@ def test_forgetting_that_was_killed_is_finished_later(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(FolderStore, "_rewrite", stop)
+        patched.setattr(*(FolderStore, "_rewrite") if early else (shutil, "rmtree"), stop)
         with pytest.raises(KeyboardInterrupt):
             gallery.forget([gone])
     again = Gallery(tmp_path / "shop", Made())
@@ -215,6 +217,43 @@ def test_many_small_parts_become_one(tmp_path: Path) -> None:
     assert len(list((tmp_path / "shop" / "parts").iterdir())) == 1
     assert gallery.table().record.tolist() == before
     assert [entry.track_id for entry in gallery.tracklets([39, 0])] == [39, 0]
+
+
+def test_what_another_process_puts_together_meanwhile_is_still_read(tmp_path: Path) -> None:
+    gallery = Gallery(tmp_path / "shop", Made())
+    for number in range(40):
+        gallery.add([tracklet(np.eye(D)[number % D], track_id=number, start=number, end=number + 1)])
+    rows = np.arange(39, -1, -1)
+    reader = Gallery(tmp_path / "shop").store
+    names = reader.table().record[rows].tolist()
+    FolderStore(tmp_path / "shop").compact()
+    assert [path[0, 1] for path in reader.paths(rows)] == rows.tolist()
+    assert [(entry.record, len(entry.crops)) for entry in reader.tracklets(rows)] == [(n, 1) for n in names]
+    reader.table()
+    FolderStore(tmp_path / "shop").remove([names[0]])  # forgotten: nothing is known any more
+    assert [len(path) for path in reader.paths(rows)] == [0, *[2] * 39]
+    assert [entry.record for entry in reader.tracklets(rows)] == names[1:]
+
+
+def test_no_record_is_missed_while_parts_are_put_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gallery = Gallery(tmp_path / "shop", Made())
+    for number in range(40):
+        gallery.add([tracklet(np.eye(D)[number % D], track_id=number)])
+    reader, read = FolderStore(tmp_path / "shop"), FolderStore._read_part
+    looked: list[Path] = []
+
+    def slow(store: FolderStore, folder: Path, *damaged: list[str]) -> object:
+        if store is reader:
+            looked.append(folder)
+            if len(looked) == 3:  # another process joins all of them just now
+                FolderStore(tmp_path / "shop").compact()
+        return read(store, folder, *damaged)
+
+    monkeypatch.setattr(FolderStore, "_read_part", slow)
+    assert reader.table().track_id.tolist() == list(range(40))
+    assert not reader.damaged
 
 
 def test_a_damaged_part_is_named_and_left_out(tmp_path: Path) -> None:
@@ -237,7 +276,7 @@ def test_a_full_disk_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr("mot_reid.gallery.folder_store._save", full)
+        patched.setattr("mot_reid.gallery.folder_store.save", full)
         with pytest.raises(OSError, match=r"No space left on device.*nothing is lost"):
             gallery.add([tracklet(np.ones(D), track_id=2)])
     assert gallery.table().track_id.tolist() == [1]

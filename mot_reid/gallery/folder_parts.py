@@ -1,0 +1,66 @@
+"""A part of a gallery's folder, and how its files are written."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mot_reid.files import atomic
+from mot_reid.gallery.store import RecordTable
+
+__all__ = ["Part", "best", "flush", "save", "taken", "write_whole"]
+
+Vectors = NDArray[np.float32]
+Rows = NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One part, its vectors mapped, not read."""
+
+    folder: Path
+    table: RecordTable
+    kept: NDArray[np.intp]  # rows of the files that are neither forgotten nor there twice
+    means: Vectors
+    medoids: NDArray[np.float16]
+    bounds: NDArray[np.intp]
+
+
+def taken(means: Vectors, rows: Rows) -> Vectors:
+    """Rows of a mapped array, not copied where they are consecutive."""
+    if len(rows) and int(rows[-1]) - int(rows[0]) + 1 == len(rows):
+        return means[int(rows[0]) : int(rows[-1]) + 1]
+    return means[rows]
+
+
+def best(cosines: NDArray[np.float32], count: int) -> NDArray[np.intp]:
+    """Columns of the ``count`` largest in each row, in no order."""
+    if cosines.shape[1] <= count:
+        return np.broadcast_to(np.arange(cosines.shape[1]), cosines.shape)
+    return np.argpartition(-cosines, count - 1, axis=1)[:, :count]
+
+
+def save(path: Path, values: NDArray[Any]) -> None:
+    """Writes an array as ``.npy``."""
+    np.save(path, values, allow_pickle=False)
+
+
+def flush(path: Path) -> None:
+    """Makes sure that a file or folder is on the disk."""
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Writes a text, whole or not at all, also where the machine fails."""
+    with atomic(path) as part:
+        part.write_text(text, encoding="utf-8")
+        flush(part)
