@@ -151,7 +151,8 @@ def joined(records: Records, calibration: Any, trial: Trial) -> tuple[Records, N
         return kept, connected_components(graph, directed=False)[1].astype(np.intp)
     weights = np.sqrt(kept.boxes.astype(np.float64))
     late = kept.glimpse if trial.glimpses else None
-    return kept, identify(evidence, count, barred, NO_PAIRS, settings, weights, late).labels
+    tracks = np.unique(kept.tracks.astype(str), return_inverse=True)[1]
+    return kept, identify(evidence, count, barred, NO_PAIRS, settings, weights, late, tracks).labels
 
 
 def scored(records: Records, labels: NDArray[np.intp]) -> dict[str, float]:

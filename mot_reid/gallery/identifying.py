@@ -196,7 +196,15 @@ def _linked(
     if chosen.views:
         evidence, views = with_views(store, table, evidence, barred, known, places)
     weights = np.sqrt(table.boxes.astype(np.float64))
-    return identify(evidence, len(table), barred, joined, chosen, weights, glimpses(table)), views
+    told = glimpses(table), _tracks(table)
+    return identify(evidence, len(table), barred, joined, chosen, weights, *told), views
+
+
+def _tracks(table: RecordTable) -> NDArray[np.intp]:
+    """The number of the track that each record is a part of ``(N,)``."""
+    names = zip(table.run.tolist(), table.track_id.tolist(), strict=True)
+    numbers: dict[tuple[str, int], int] = {}
+    return np.array([numbers.setdefault(name, len(numbers)) for name in names], np.intp)
 
 
 def _names(numbers: NDArray[np.int64], names: NDArray[np.object_]) -> dict[int, str]:

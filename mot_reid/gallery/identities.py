@@ -202,6 +202,7 @@ def identify(
     settings: IdentifySettings,
     weights: Floats | None = None,
     glimpses: NDArray[np.bool_] | None = None,
+    tracks: NDArray[np.intp] | None = None,
 ) -> Linked:
     """Joins records to identities by average linkage of the evidence.
 
@@ -218,6 +219,8 @@ def identify(
         weights: ``(N,)`` how much a record counts in means; 1 by default.
         glimpses: ``(N,)`` records that hardly show anybody: they are joined to the identities of the others
             afterwards, so that none of them keeps two others apart or brings them together.
+        tracks: ``(N,)`` number of the track that a record is a part of, where tracks were cut: what nobody
+            else takes is likely to be whom the track shows otherwise.
     """
     barred = _without(barred, joined, count)
     said = np.column_stack([joined, np.zeros(len(joined))])
@@ -228,8 +231,9 @@ def identify(
     labels, _ = _joined(evidence, labels, barred, settings, weights, np.ones(count, bool), made)
     support = _support(evidence, labels, count, settings.missing)
     if settings.reassign and count > 2:
-        labels = _reassigned(evidence, labels, barred, count, settings)
-        support = _support(evidence, labels, count, settings.missing)
+        tracks = np.arange(count) if tracks is None else tracks
+        labels, home = _reassigned(evidence, labels, barred, count, settings, tracks)
+        support = _support(evidence, labels, count, settings.missing) + home
     probability = np.where(np.isnan(support), 1.0, evidence.chance(support))
     _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
     rank = np.argsort(np.argsort(first))
@@ -325,39 +329,55 @@ def _reassigned(
     barred: Pairs,
     count: int,
     settings: IdentifySettings,
-) -> NDArray[np.intp]:
-    """Labels in which records that were alone have joined the group that fits clearly best, if one does."""
+    tracks: NDArray[np.intp],
+) -> tuple[NDArray[np.intp], Floats]:
+    """Labels in which records that were alone have joined the group that fits clearly best, if one does.
+
+    Returns:
+        Labels ``(N,)``, and by how much more evidence speaks for a record's group, ``(N,)``: the odds of one
+        that returned to its own track's.
+    """
     sizes = np.bincount(labels, minlength=count)
     alone = sizes[labels] == 1
     first = np.concatenate([evidence.rows, evidence.columns])
     second = np.concatenate([evidence.columns, evidence.rows])
     values = np.concatenate([evidence.values, evidence.values])
-    asks = alone[first] & ~alone[second]
+    asks = alone[first] & (~alone[second] | (tracks[first] == tracks[second]))
     first, group, values = first[asks], labels[second[asks]], values[asks]
     keys, inverse = np.unique(first * count + group, return_inverse=True)
     sums = np.bincount(inverse, values, len(keys))
     known = np.bincount(inverse, minlength=len(keys))
     record, target = keys // max(count, 1), keys % max(count, 1)
     mean = (sums + settings.missing * (sizes[target] - known)) / sizes[target]
+    groups_of = np.unique(tracks * count + labels)  # of each track, the groups that have a part of it
+    own = np.isin(tracks[record] * count + target, groups_of)
+    gain, home = float(np.log(_ODDS_OF_OWN) / evidence.link[0]), np.zeros(count)
+    mean = mean + np.where(own, gain, 0.0)
     bars = _bars(barred)
     members: dict[int, set[int]] = {}
     for row, label in enumerate(labels.tolist()):
         members.setdefault(label, set()).add(row)
     least = evidence.least(1 - settings.reassign_false)
     labels = labels.copy()
-    best: dict[int, list[tuple[float, int]]] = {}
-    for row, label, value in zip(record.tolist(), target.tolist(), mean.tolist(), strict=True):
+    best: dict[int, list[tuple[float, int, bool]]] = {}
+    choices = zip(record.tolist(), target.tolist(), mean.tolist(), own.tolist(), strict=True)
+    for row, label, value, at_home in choices:
         if bars.get(row, set()).isdisjoint(members[label]):
-            best.setdefault(row, []).append((value, label))
-    choices = sorted(((max(found), row, found) for row, found in best.items()), reverse=True)
-    for (value, label), row, found in choices:
-        rival = max((other for other, name in found if name != label), default=-np.inf)
-        clear = value - rival >= _CLEAR
-        if value >= least and clear and bars.get(row, set()).isdisjoint(members[label]):
-            labels[row] = label
+            best.setdefault(row, []).append((value, label, at_home))
+    surest = sorted(((max(found), row, found) for row, found in best.items()), reverse=True)
+    for (value, label, at_home), row, found in surest:
+        rival = max((other for other, name, _ in found if name != label), default=-np.inf)
+        clear = value - rival >= _CLEAR and bars.get(row, set()).isdisjoint(members[label])
+        still = len(members[labels[row]]) == 1 and members[label]  # two parts of a track may ask each other
+        if value >= least and clear and still:
+            members[labels[row]].discard(row)
             members[label].add(row)
-    return labels
+            labels[row], home[row] = label, gain * at_home
+    return labels, home
 
 
 _CLEAR = 2.0
 """By how much, in log-likelihood ratio, a group must fit a left record better than any other."""
+
+_ODDS_OF_OWN = 10.0
+"""A part of a cut track that nobody takes is so many times likelier to be of the track's own person."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mot_reid.gallery.calibration import Calibration
-from mot_reid.gallery.identities import Evidence, IdentifySettings, identify, pair_evidence
+from mot_reid.gallery.identities import Evidence, IdentifySettings, Linked, identify, pair_evidence
 
 NONE = np.zeros((0, 2), np.intp)
 
@@ -56,3 +56,56 @@ def test_neighbours_in_common_say_more_in_a_larger_gallery() -> None:
     assert set(np.round(more, 9)) == {0.0, round(float(np.log(4)), 9)}
     for nothing_said in (values(0), values(10_000)):
         np.testing.assert_array_equal(nothing_said, values(400))
+
+
+def lone_part(to_own: float, to_other: float, tracks: list[int] | None, barred: np.ndarray = NONE) -> Linked:
+    """Records 0 and 1 are one person, 2 and 3 another; 4 is left over, and a part of 0's track."""
+    rows, columns = np.triu_indices(5, 1)
+    values = np.full(len(rows), -20.0)
+    for (first, second), value in {
+        (0, 1): 20.0,
+        (2, 3): 20.0,
+        **dict.fromkeys([(0, 4), (1, 4)], to_own),
+        **dict.fromkeys([(2, 4), (3, 4)], to_other),
+    }.items():
+        values[(rows == first) & (columns == second)] = value
+    numbers = None if tracks is None else np.array(tracks)
+    return identify(
+        Evidence(rows, columns, values, 0.5, True), 5, barred, NONE, IdentifySettings(), tracks=numbers
+    )
+
+
+@pytest.mark.parametrize(
+    ("to_own", "to_other", "person"),
+    [
+        (-1.0, -9.0, 0),  # 0.27 by its looks, 0.79 as a part of the track
+        (-2.0, -9.0, 2),  # 0.58 is not enough
+        (-1.0, -0.5, 2),  # somebody else is as likely
+        (-9.0, 3.0, 1),  # the track had gone over to another one
+    ],
+)
+def test_a_part_that_nobody_takes_is_of_the_tracks_own_person(
+    to_own: float, to_other: float, person: int
+) -> None:
+    linked = lone_part(to_own, to_other, tracks=[0, 1, 2, 3, 0])
+    assert linked.labels.tolist() == [0, 0, 1, 1, person]
+    assert lone_part(to_own, to_other, tracks=None).labels[4] == (1 if person == 1 else 2)
+
+
+def test_how_likely_a_part_is_its_tracks_own_is_told() -> None:
+    np.testing.assert_allclose(
+        lone_part(-1.0, -9.0, [0, 1, 2, 3, 0]).probability[4], 1 / (1 + np.exp(1) / 10)
+    )
+
+
+def test_a_part_that_somebody_took_away_stays_away() -> None:
+    assert lone_part(-1.0, -9.0, [0, 1, 2, 3, 0], np.array([[0, 4]])).labels[4] == 2
+
+
+@pytest.mark.parametrize(("value", "people"), [(-1.0, 1), (-3.0, 2)])
+def test_the_two_parts_of_a_track_that_nobody_takes_are_one_person(value: float, people: int) -> None:
+    rows, columns = np.triu_indices(3, 1)
+    evidence = Evidence(rows, columns, np.array([value, -20, -20.0]), 0.5, True)
+    linked = identify(evidence, 3, NONE, NONE, IdentifySettings(), tracks=np.array([0, 0, 1]))
+    assert linked.labels[2] == linked.labels.max()
+    assert len(set(linked.labels[:2].tolist())) == people
