@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import gc
 import logging
 import os
 import sys
@@ -15,7 +16,10 @@ sys.path.insert(0, str(Path(__file__).parent / "shared"))
 # Before anything loads torch: threads that wait shall sleep, or tests crawl on a machine that is busy.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 if "PYTEST_XDIST_WORKER" in os.environ:  # the others have the other cores
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# Else the collector goes through the objects of all modules time and again: a tenth of the processor's time.
+gc.set_threshold(10_000, 10, 10)
 # Ultralytics' logger keeps the standard output of the test that imported it first, which is closed later.
 logging.raiseExceptions = False
 # How long an example takes says something of the machine's load, and the first one may compile kernels.
@@ -32,6 +36,11 @@ def pytest_xdist_auto_num_workers() -> int:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Those that take long come first: at the end, one of them would keep all the others' cores waiting."""
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported by then stays; the collector need not look at it any more."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -34,7 +34,8 @@ class Blocks:
     def detect(self, frames: Sequence[Image]) -> list[Detections]:
         found = []
         for frame in frames:
-            mask = (np.ptp(frame.astype(int), axis=2) > 60).astype(np.uint8)
+            b, g, r = cv2.split(frame)
+            mask = (cv2.max(cv2.max(b, g), r) - cv2.min(cv2.min(b, g), r) > 60).astype(np.uint8)
             parts = cv2.connectedComponentsWithStats(mask)[2][1:]
             boxes = [[x, y, x + w, y + h] for x, y, w, h, area in parts.tolist() if area > 500]
             found.append(Detections(boxes or np.zeros((0, 4))))

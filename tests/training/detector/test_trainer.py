@@ -195,22 +195,23 @@ def test_folded_normalisation_changes_nothing_but_where_it_is() -> None:
 
 
 @pytest.mark.parametrize("bf16", [False, True])
-def test_training_makes_a_small_one_class_checkpoint(tmp_path: Path, bf16: bool) -> None:
+def test_training_makes_a_small_one_class_checkpoint(tmp_path: Path, bf16: bool, torch_threads: int) -> None:
+    """And it computes with the threads it was given."""
     truth = "".join(f"{frame},1,20,10,40,80,1,1,1\n" for frame in range(1, 5))
     sequence = write_sequence(tmp_path / "sequence", truth)
     save_checkpoint(coco_like(), tmp_path / "start.pt", {})
     settings = FineTuning(
         epochs=1, runs=1, pictures=4, image_size=64, image_height=64, batch=2, backbone_rate=0, bf16=bf16
     )
-    steps: list[tuple[str, int, int]] = []
+    steps: list[tuple[str, int, int, int]] = []
     out = train_detector(
         tmp_path / "start.pt",
         tmp_path / "out.pt",
         sequences=[MotFrames(sequence)],
         settings=settings,
-        on_step=lambda *step: steps.append(step),
+        on_step=lambda *step: steps.append((*step, torch.get_num_threads())),
     )
-    assert steps == [("training", 1, 2), ("training", 2, 2)]
+    assert steps == [("training", 1, 2, torch_threads), ("training", 2, 2, torch_threads)]
     model = load_ultralytics(out)
     assert model.names == {0: "person"}
     assert out.stat().st_size <= 6_000_000
@@ -333,21 +334,6 @@ def test_each_run_pastes_people_of_its_own(tmp_path: Path) -> None:
     first, second = (load_cutouts(tmp_path / "out.work" / f"cutouts-{run}.npz") for run in (0, 1))
     assert len(first) == len(second) == 1
     assert first[0].shape != second[0].shape
-
-
-def test_it_computes_with_the_threads_it_was_given(tmp_path: Path, torch_threads: int) -> None:
-    sequence = write_sequence(tmp_path / "sequence", "1,1,20,10,40,80,1,1,1\n")
-    save_checkpoint(coco_like(), tmp_path / "start.pt", {})
-    settings = FineTuning(epochs=1, runs=1, pictures=2, image_size=64, image_height=64, batch=2)
-    used: list[int] = []
-    train_detector(
-        tmp_path / "start.pt",
-        tmp_path / "out.pt",
-        sequences=[MotFrames(sequence)],
-        settings=settings,
-        on_step=lambda *_: used.append(torch.get_num_threads()),
-    )
-    assert used == [torch_threads]
 
 
 def test_commands_that_cannot_be_run(run: Callable[..., Any], tmp_path: Path) -> None:

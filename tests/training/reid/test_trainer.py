@@ -29,7 +29,7 @@ from mot_reid.training.reid.settings import (
     TrainingSettings,
 )
 from mot_reid.training.reid.state import differences, portable
-from mot_reid.training.reid.trainer import Trainer
+from mot_reid.training.reid.trainer import Trainer, TrainingResult
 
 TINY = TrainingSettings(
     device="cpu",
@@ -69,6 +69,13 @@ def few(crops: CropSet) -> CropSet:
 @pytest.fixture(scope="module")
 def data(few: CropSet) -> TrainingData:
     return select_training_data(few, TINY)
+
+
+@pytest.fixture(scope="module")
+def trained(data: TrainingData, tmp_path_factory: pytest.TempPathFactory) -> TrainingResult:
+    """One epoch; nobody writes into its folder."""
+    folder = tmp_path_factory.mktemp("trained")
+    return Trainer(data, folder, changed(schedule={"epochs": 1})).run()
 
 
 @pytest.fixture
@@ -241,9 +248,9 @@ def test_few_crops_are_measured_at_once(data: TrainingData, tmp_path: Path) -> N
     assert sorted(batch[1]) == list(range(24))
 
 
-def test_a_seed_decides_everything(data: TrainingData, tmp_path: Path) -> None:
+def test_a_seed_decides_everything(data: TrainingData, trained: TrainingResult, tmp_path: Path) -> None:
     settings = changed(schedule={"epochs": 1})
-    runs = [Trainer(data, tmp_path / name, settings).run() for name in "ab"]
+    runs = [trained, Trainer(data, tmp_path / "b", settings).run()]
     first, second = (load_checkpoint(run.embedder).module.state_dict() for run in runs)
     assert all(torch.equal(first[name], value) for name, value in second.items())
     other = Trainer(data, tmp_path / "c", settings.replace(seed=1)).train_epoch(1)
@@ -283,11 +290,10 @@ def test_other_architectures_end_as_onnx(data: TrainingData, tmp_path: Path) -> 
     assert (tmp_path / "embedder.onnx").stat().st_size > 1000
 
 
-def test_earlier_weights_go_on(data: TrainingData, tmp_path: Path) -> None:
-    first = Trainer(data, tmp_path / "a", changed(schedule={"epochs": 1})).run()
-    initial = {"initial": str(first.embedder)}
+def test_earlier_weights_go_on(data: TrainingData, trained: TrainingResult, tmp_path: Path) -> None:
+    initial = {"initial": str(trained.embedder)}
     again = Trainer(data, tmp_path / "b", changed(network=initial, schedule={"epochs": 0})).run()
-    states = [load_checkpoint(run.embedder).module.state_dict() for run in (first, again)]
+    states = [load_checkpoint(run.embedder).module.state_dict() for run in (trained, again)]
     for name, value in states[1].items():  # centred but for the rounding of the file
         torch.testing.assert_close(value, states[0][name], rtol=0, atol=1e-3)
     kept = changed(network=initial, optimiser={"keep": 0.5}, schedule={"epochs": 1})
