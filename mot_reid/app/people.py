@@ -156,11 +156,11 @@ class People:
             raise ValueError("there is no gallery: serve ... --gallery GALLERY")
         with self._lock:
             table = self.gallery.table()
-            said = {}
+            said: dict[str, RunCorrections] = {}
             for run in self.runs:
                 mine = _rows_of(table, run)
                 if run.applied and len(mine):
-                    said[str(table.camera[mine[0]])] = RunCorrections(run)
+                    said |= dict.fromkeys(map(str, table.run[mine]), RunCorrections(run))
             self.gallery.identify(corrected=said)
         return self.found()
 

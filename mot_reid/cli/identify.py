@@ -1,11 +1,13 @@
 """``mot-reid identify``: one identity across cameras and times."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from mot_reid.app.exporting import tracks_text
 from mot_reid.app.owners import run_corrections
@@ -15,7 +17,7 @@ from mot_reid.files import atomic
 from mot_reid.pipeline.outputs import OFFLINE_FILE
 from mot_reid.pipeline.track_files import track_file_of
 
-__all__ = ["floors_line", "identify", "results_of", "write_global_tracks"]
+__all__ = ["floors_line", "identify", "records_of_run", "results_of", "write_global_tracks"]
 
 
 def identify(
@@ -79,10 +81,14 @@ def identify(
             err=True,
         )
     with usage_errors():
-        runs = {} if results is None else run_corrections(results_of(gallery, results))
-    found = gallery.identify(
-        false_links, times=times, corrected={camera: said for camera, (_, said) in runs.items()}
-    )
+        folders = {} if results is None else results_of(gallery, results)
+        runs, table = run_corrections(folders), gallery.table()
+    corrected = {
+        str(name): said
+        for camera, (_, said) in runs.items()
+        for name in table.run[records_of_run(table, camera, folders[camera])]
+    }
+    found = gallery.identify(false_links, times=times, corrected=corrected)
     _show(gallery, found)
     for camera, (run, _) in runs.items():
         typer.echo(f"{camera}: {run.state.applied} corrections of {run.folder} obeyed", err=True)
@@ -153,6 +159,24 @@ def results_of(gallery: Any, results: Path) -> dict[str, Path]:
     return folders
 
 
+def records_of_run(table: Any, camera: str, folder: Path) -> NDArray[np.intp]:
+    """Rows of the records of one camera that a run left, by its output folder: ids count anew in each run.
+
+    Of a folder that does not say all records of its camera are taken.
+    """
+    own = np.flatnonzero(table.camera == camera)
+    try:
+        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+        run, location = summary.get("gallery_run"), summary["source"].get("location")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return own
+    mine = own[table.run[own] == run]
+    if not mine.size and location:
+        place = str(Path(location).resolve())
+        mine = own[table.source[own] == place]
+    return mine if mine.size or run is not None else own
+
+
 def write_global_tracks(found: Any, results: Path, corrected: Mapping[str, Any] | None = None) -> list[Path]:
     """Writes ``tracks_global.txt`` beside each camera's ``tracks.txt``: identities instead of track ids.
 
@@ -174,7 +198,7 @@ def write_global_tracks(found: Any, results: Path, corrected: Mapping[str, Any] 
             folder = results
             if len(names) > 1 or not (folder / "tracks.txt").is_file():
                 continue
-        run, records = (corrected or {}).get(camera), np.flatnonzero(found.table.camera == camera)
+        run, records = (corrected or {}).get(camera), records_of_run(found.table, camera, folder)
         if run is None:
             tracks, offline = (
                 path.read_text(encoding="utf-8") if path.is_file() else None

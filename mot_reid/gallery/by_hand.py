@@ -92,14 +92,14 @@ def by_hand(
 
     Args:
         store: of the gallery.
-        corrected: corrections by the sources' cameras.
+        corrected: corrections by the runs whose tracks they correct, or by cameras: then of all their runs.
         embedder: gives the gallery's, loaded if need be: the embedding of a record is that of all its parts.
         table: the store's, if it was just read.
     """
     table = store.table() if table is None else table
     rows: list[tuple[int, Part | None, bool]] = []  # parent, part, whether it is the whole record
-    for row, camera in enumerate(table.camera.tolist()):
-        source = corrected.get(camera)
+    for row in range(len(table)):
+        source = _corrections(table, row, corrected)
         if source is None:
             rows.append((row, None, True))
             continue
@@ -130,6 +130,13 @@ def by_hand(
     embeddings = np.array(vectors, np.float32).reshape(len(kept), means.shape[1])
     places = np.where(np.array([whole for _, _, whole in kept], bool), parent, -1)
     return ByHand(found, parent, places, embeddings, joined, barred, names, len(rows) - len(kept))
+
+
+def _corrections(
+    table: RecordTable, row: int, corrected: Mapping[str, SourceCorrections]
+) -> SourceCorrections | None:
+    """Those of one record's tracks; ids count anew in each run of a camera."""
+    return corrected.get(str(table.run[row]), corrected.get(str(table.camera[row])))
 
 
 def _decoded(jpeg: bytes) -> NDArray[np.uint8]:
@@ -169,7 +176,7 @@ def _table(table: RecordTable, kept: Sequence[tuple[int, Part | None, bool]], pa
 
 
 def _name(table: RecordTable, row: int, corrected: Mapping[str, SourceCorrections]) -> str:
-    source = corrected.get(str(table.camera[row]))
+    source = _corrections(table, row, corrected)
     return "" if source is None else source.names.get(int(table.track_id[row]), "")
 
 
@@ -183,7 +190,7 @@ def _pairs(
     """Rows that people said are one person, and rows that they said are two."""
     joined: list[tuple[int, int]] = []
     barred: list[tuple[int, int]] = []
-    mine = np.flatnonzero(np.isin(found.camera.astype(str), list(corrected)))
+    mine = np.flatnonzero([_corrections(found, row, corrected) is not None for row in range(len(found))])
     was = table.track_id[parent]
     for row in mine.tolist():
         others = mine[mine > row]

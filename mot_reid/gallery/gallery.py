@@ -365,7 +365,7 @@ class Gallery:
                 (`mot_reid.gallery.identities.SEEN_TO_HOLD`).
             times: what is known of the ways between cameras.
             settings: all others.
-            corrected: what was corrected on the tracks of sources, by camera.
+            corrected: what was corrected on the tracks of sources, by run (`Tracklet.run`) or camera.
             online: numbers that records got while they ran, by name: they stay where that can be.
         """
         chosen = replace(settings or IdentifySettings(), false_links=false_links)

@@ -112,7 +112,7 @@ def track_source(
             finally:
                 if memory is not None:
                     memory.close()
-                    summary.remembered = memory.written
+                    summary.remembered, summary.gallery_run = memory.written, memory.run
         except KeyboardInterrupt:
             summary.interrupted = True
             if not source.info.live:

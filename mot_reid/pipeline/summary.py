@@ -45,6 +45,7 @@ class Summary:
         embedded: detections whose appearance was looked at.
         embeddable: detections of which it could have been, all confident ones.
         remembered: tracklets that went into a gallery.
+        gallery_run: under which name of a run (`mot_reid.gallery.records.Tracklet.run`); None without one.
         seconds: wall time of the run so far.
         stages: seconds spent in each stage. Stages overlap: together they can be more than ``seconds``.
         error: why the run ended early; None if it did not.
@@ -70,6 +71,7 @@ class Summary:
     embedded: int = 0
     embeddable: int = 0
     remembered: int = 0
+    gallery_run: str | None = None
     seconds: float = 0.0
     stages: Mapping[str, float] = field(default_factory=dict)
     error: str | None = None
@@ -110,6 +112,7 @@ class Summary:
             "boxes_of_other_classes": dict(self.other_classes.most_common()),
             "embeddings": {"made": self.embedded, "possible": self.embeddable},
             "tracklets_remembered": self.remembered,
+            "gallery_run": self.gallery_run,
             "seconds": round(self.seconds, 3),
             "frames_per_second": round(self.frames_per_second, 2),
             "milliseconds_per_frame": self.milliseconds(),

@@ -51,6 +51,21 @@ def test_what_was_merged_is_one_however_different(tmp_path: Path) -> None:
     assert found.table.track_id.tolist() == [1, 1]
 
 
+def test_what_was_said_of_one_run_of_a_camera_is_not_said_of_another(tmp_path: Path) -> None:
+    looks = np.eye(D)
+    shop = gallery_of(
+        tmp_path,
+        *(tracklet(looks[0], track_id=1, run="monday"), tracklet(looks[1], track_id=2, run="monday")),
+        *(tracklet(looks[2], track_id=1, run="tuesday"), tracklet(looks[3], track_id=2, run="tuesday")),
+    )
+    said = {"tuesday": Said({2: []}, {1: "Ann"}), "monday": Said({}, {2: "Bob"})}
+    found = shop.identify(corrected=said)
+    assert list(zip(found.table.run, found.table.track_id, strict=True)) == [
+        *(("monday", 1), ("monday", 2), ("tuesday", 1))
+    ]
+    assert [found.names.get(number) for number in found.numbers.tolist()] == [None, "Bob", "Ann"]
+
+
 def test_what_was_deleted_is_nobody(tmp_path: Path) -> None:
     looks = np.eye(D)
     shop = gallery_of(tmp_path, tracklet(looks[0], track_id=1), tracklet(looks[1], track_id=2))

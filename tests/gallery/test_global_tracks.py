@@ -1,10 +1,12 @@
 """Tracks with one number for one person everywhere, as hindsight knows them."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from mot_reid.cli.identify import write_global_tracks
 from mot_reid.gallery.gallery import Gallery
 from mot_reid.gallery.global_tracks import GlobalTracks, carried, global_ids
 from mot_reid.gallery.identifying import Identities
@@ -103,3 +105,25 @@ def test_boxes_of_hindsight_have_the_numbers_of_those_they_were_made_of() -> Non
     boxes = np.column_stack([left, left * 0, left + 20, left * 0 + 40])
     refined = TrackRows.from_arrays(np.array([1, 2, 3, 4, 5, 6, 7, 5]), np.array([1] * 7 + [3]), boxes)
     assert carried(rows, numbers, refined).tolist() == [7, 7, 7, 7, 0, 8, 8, 8]
+
+
+@pytest.mark.parametrize(
+    ("summary", "number"),
+    [
+        ({"gallery_run": "tuesday", "source": {"location": ""}}, 5),  # a live camera: one source, two runs
+        ({"source": {"location": "/videos/tuesday.mp4"}}, 5),  # a run from before runs were told
+        ({"gallery_run": "monday", "source": {"location": "/videos/monday.mp4"}}, 4),
+        ({"gallery_run": "gone", "source": {"location": ""}}, 6),  # forgotten: nobody who is known
+    ],
+)
+def test_ids_of_another_run_of_the_camera_do_not_count(
+    summary: dict[str, object], number: int, tmp_path: Path
+) -> None:
+    gallery = Gallery(tmp_path / "shop", Made())
+    for row, run in enumerate(("monday", "tuesday")):
+        gallery.add([tracklet(np.eye(D)[row], track_id=1, run=run, source=f"/videos/{run}.mp4")])
+    known = Identities(gallery.table(), np.array([4, 5]), np.ones(2), np.ones(2, bool))
+    (tmp_path / "tracks.txt").write_text(lines((1, 1, 10.0), (2, 1, 11.0)))
+    (tmp_path / "summary.json").write_text(json.dumps(summary))
+    (written,) = write_global_tracks(known, tmp_path)
+    assert {row[1] for row in table(written.read_text())} == {number}
