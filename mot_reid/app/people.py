@@ -54,7 +54,8 @@ class People:
     def __init__(self, runs: Sequence[Run], gallery: Gallery | None = None) -> None:
         self.runs, self.gallery = runs, gallery
         self._lock = threading.Lock()
-        self._attributes: dict[int, Mapping[str, float]] = {}
+        self._table = RecordTable.empty()  # whose rows `_known` counts
+        self._attributes: dict[str, Mapping[str, float]] = {}  # by record's name: rows move when some go
 
     def found(self) -> dict[str, Any]:
         """Everybody, with where and when: cameras, and people with their stretches of time."""
@@ -168,7 +169,7 @@ class People:
         if self.gallery is None:
             return [_Known() for _ in self.runs]
         table, numbers = self.gallery.table(), self.gallery.identities()
-        found = []
+        self._table, found = table, []
         for run in self.runs:
             known = _Known()
             mine = _rows_of(table, run)
@@ -195,11 +196,13 @@ class People:
         if self.gallery is None:
             return {}
         entries = [entry for one in known for records in one.records.values() for entry in records]
-        rows = sorted({row for row, _ in entries} - set(self._attributes))
-        if rows:
-            found = record_attributes(self.gallery.store, self.gallery.table(), np.array(rows, np.intp))
-            self._attributes.update(zip(rows, found, strict=True))
-        return self._attributes
+        rows, table = sorted({row for row, _ in entries}), self._table
+        names = {row: str(table.record[row]) for row in rows}
+        new = [row for row, name in names.items() if name not in self._attributes]
+        if new:
+            found = record_attributes(self.gallery.store, table, np.array(new, np.intp))
+            self._attributes.update((names[row], entry) for row, entry in zip(new, found, strict=True))
+        return {row: self._attributes[name] for row, name in names.items()}
 
     def _groups(self, known: Sequence[_Known]) -> dict[tuple[int, str], _Tracks]:
         """Tracks of each person, by identity and name; a track of nobody known is a person of its own."""

@@ -82,6 +82,16 @@ def where(found: Any) -> dict[str, set[tuple[str, int]]]:
     }
 
 
+def test_who_is_forgotten_leaves_others_as_they_looked(client: TestClient, gallery: Gallery) -> None:
+    def looks() -> dict[str, list[str]]:
+        return {one["label"]: one["attributes"] for one in client.get("/api/people").json()["people"]}
+
+    before = looks()
+    assert before["door:2"] == ["upper_colour=blue"] != before["door:1"]
+    gallery.forget([str(gallery.table().record[0])])
+    assert looks() == before | {"door:1": []}
+
+
 def test_names_join_runs_without_a_gallery(runs: list[Any]) -> None:
     client = TestClient(make_app(runs), base_url="http://127.0.0.1")
     assert set(where(client.get("/api/people").json())) == {"door:1", "door:2", "yard:1", "yard:2"}
