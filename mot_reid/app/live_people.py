@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mot_reid.gallery.gallery import Gallery
 from mot_reid.gallery.queries import crop_embedder
@@ -33,6 +34,10 @@ class LivePeople:
         self.place = place
         self._lock = threading.Lock()
         self._gallery: Gallery | None = None
+        # Pictures are asked for meanwhile: they have a gallery of their own, which counts its own rows.
+        self._faces_lock = threading.Lock()
+        self._faces: Gallery | None = None
+        self._told: NDArray[np.object_] = np.zeros(0, object)  # records by the rows that were told
         self._joined = -1  # how many records were joined last
         self._next = 0.0
 
@@ -70,7 +75,7 @@ class LivePeople:
                 gallery.identify()
                 self._joined = len(table)
                 self._next = time.monotonic() + max(_LEAST_WAIT, 10 * (time.monotonic() - begin))
-            numbers = gallery.identities()
+            numbers, self._told = gallery.identities(), table.record
         start, end = table.epoch + table.start, table.epoch + table.end
         local = time.localtime(now)
         midnight = time.mktime((*local[:3], 0, 0, 0, 0, 0, -1))
@@ -92,9 +97,17 @@ class LivePeople:
         return {"people": found[:_MOST], "in_all": len(found)}
 
     def crop(self, row: int) -> bytes | None:
-        """The best picture of a record, as JPEG."""
-        gallery = self._gallery if self._gallery is not None else Gallery(self.place)
-        if not gallery.exists() or not 0 <= row < len(gallery.table()):
+        """The best picture of a record, as JPEG; None where it is gone or has none.
+
+        Args:
+            row: as `today` told it last.
+        """
+        told = self._told
+        if not 0 <= row < len(told):
             return None
-        pictures = gallery.tracklets([row])[0].crops
+        with self._faces_lock:
+            if self._faces is None:
+                self._faces = Gallery(self.place)
+            found = np.flatnonzero(self._faces.table().record == told[row])
+            pictures = [crop for record in self._faces.tracklets(found) for crop in record.crops]
         return max(pictures, key=lambda one: one.quality).jpeg if pictures else None

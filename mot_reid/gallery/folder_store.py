@@ -113,7 +113,7 @@ class FolderStore(Store):
             )
             if len(list((self.folder / "parts").glob("[!.]*"))) >= 4 * _SMALL_PARTS:
                 with suppress(GalleryError):  # another process is at it
-                    self.compact()
+                    FolderStore(self.folder).compact()  # rows of the last table stay what they are
 
     def table(self) -> RecordTable:
         """See `Store.table`."""

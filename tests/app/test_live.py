@@ -201,6 +201,24 @@ class Bright(Blocks):
         return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-6)
 
 
+def test_a_picture_is_of_who_was_told_though_others_are_forgotten_meanwhile(tmp_path: Path) -> None:
+    from mot_reid.app.live_people import LivePeople
+    from mot_reid.gallery.gallery import Gallery
+    from mot_reid.gallery.records import Crop, Tracklet
+
+    looks, path = np.eye(3, dtype=np.float32), np.array([[1, 0, 0, 0, 9, 20]], np.float32)
+    gallery = Gallery(tmp_path / "seen", Bright())
+    for row in range(3):
+        seen = {"crops": (Crop(b"%d" % row, 1, 0.0, 0.5),), "epoch": time.time()}
+        gallery.add([Tracklet("a", "a", "run", row, 1, 1, 0, 0, looks[row], looks[:1], path, **seen)])
+    people = LivePeople(tmp_path / "seen")
+    rows = {one["row"] for one in people.today()["people"]}
+    assert rows == {0, 1, 2}
+    table = gallery.table()
+    gallery.forget([str(table.record[0])])
+    assert [people.crop(row) for row in range(4)] == [None, b"1", b"2", None]
+
+
 def test_who_was_seen_today_is_a_person_over_all_cameras(
     browser: Any, pictures: Path, tmp_path: Path, serve: Callable[[Any], str]
 ) -> None:

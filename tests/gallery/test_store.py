@@ -235,6 +235,20 @@ def test_what_another_process_puts_together_meanwhile_is_still_read(tmp_path: Pa
     assert [entry.record for entry in reader.tracklets(rows)] == names[1:]
 
 
+def test_adding_leaves_the_rows_of_a_table_as_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One thread adds, and joins small parts, while another one reads what it has listed."""
+    gallery = Gallery(tmp_path / "shop", Made())
+    for number in range(4):
+        gallery.add([tracklet(np.eye(D)[number], track_id=number)])
+    table = gallery.table()
+    monkeypatch.setattr("mot_reid.gallery.folder_store._SMALL_PARTS", 1)
+    FolderStore(tmp_path / "shop").remove([table.record[0]])
+    gallery.add([tracklet(np.eye(D)[4], track_id=4)])
+    np.testing.assert_array_equal(gallery.store.means(np.arange(4)), np.eye(D)[:4])
+
+
 def test_no_record_is_missed_while_parts_are_put_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
