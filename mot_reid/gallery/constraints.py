@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -54,6 +54,7 @@ class TravelTimes:
 
 
 _COMMON = 0.5  # seconds
+_CELLS = 2**20  # pairs of records of two cameras that are looked at together
 
 
 def absences(times: Floats) -> Floats:
@@ -146,13 +147,20 @@ def too_fast(
     for (one, other), travel in times.between.items():
         if travel.overlap:
             continue
-        a, b = np.flatnonzero(cameras == one), np.flatnonzero(cameras == other)
-        gap = np.maximum(
-            (base[b] + start[b])[None] - (base[a] + end[a])[:, None],
-            (base[a] + start[a])[:, None] - (base[b] + end[b])[None],
-        )
-        with np.errstate(invalid="ignore"):
-            barred = gap + times.tolerance < travel.least
-        rows, columns = np.nonzero(barred)
-        found.append(np.sort(np.column_stack([a[rows], b[columns]]), axis=1))
+        b = np.flatnonzero(cameras == other)
+        begin, until = base[b] + start[b], base[b] + end[b]
+        for a in _blocks(np.flatnonzero(cameras == one), max(_CELLS // max(len(b), 1), 1)):
+            gap = np.maximum(
+                begin[None] - (base[a] + end[a])[:, None],
+                (base[a] + start[a])[:, None] - until[None],
+            )
+            with np.errstate(invalid="ignore"):
+                barred = gap + times.tolerance < travel.least
+            rows, columns = np.nonzero(barred)
+            found.append(np.sort(np.column_stack([a[rows], b[columns]]), axis=1))
     return np.concatenate(found) if found else np.zeros((0, 2), np.intp)
+
+
+def _blocks(rows: NDArray[np.intp], most: int) -> Iterator[NDArray[np.intp]]:
+    """The rows, at most so many at a time."""
+    return (rows[first : first + most] for first in range(0, len(rows), most))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,8 @@ __all__ = ["foot_points", "homography_of", "too_far"]
 
 Floats = NDArray[np.float64]
 Pairs = NDArray[np.intp]
+Track: TypeAlias = tuple[Floats, Floats]
+"""Times ``(P,)``, seconds, and places ``(P, 2)``, metres."""
 
 _STEP = 0.5  # seconds between the moments, and the shifts of a clock, that are looked at
 
@@ -100,24 +103,41 @@ def too_far(
     rows = [
         row
         for row, camera in enumerate(cameras.tolist())
-        if camera in homographies and np.isfinite(base[row])
+        if camera in homographies and np.isfinite(base[row]) and len(paths[row])
     ]
     tracks = {row: foot_points(paths[row], homographies[cameras[row]]) for row in rows}
     tracks = {row: (base[row] + times, places) for row, (times, places) in tracks.items()}
     shifts = np.arange(-np.floor(tolerance / _STEP), np.floor(tolerance / _STEP) + 1) * _STEP
     found = [
         (first, second)
-        for place, first in enumerate(rows)
-        for second in rows[place + 1 :]
-        if cameras[first] != cameras[second]
-        and min(_excess(tracks[first], tracks[second], shift, apart, speed) for shift in shifts.tolist()) > 0
+        for first, second in _near_in_time(cameras, tracks, float(shifts[-1]), apart, speed)
+        if min(_excess(tracks[first], tracks[second], shift, apart, speed) for shift in shifts.tolist()) > 0
     ]
     return np.array(found, np.intp).reshape(-1, 2)
 
 
-def _excess(
-    first: tuple[Floats, Floats], second: tuple[Floats, Floats], shift: float, apart: float, speed: float
-) -> float:
+def _near_in_time(
+    cameras: NDArray[np.object_], tracks: Mapping[int, Track], most: float, apart: float, speed: float
+) -> Iterator[tuple[int, int]]:
+    """Pairs of rows but those that had time for their way, with the clocks shifted as far as they may be."""
+    rows = np.array([*tracks], np.intp)
+    if not rows.size:
+        return
+    begin, end = (np.array([times[side] for times, _ in tracks.values()]) for side in (0, -1))
+    start, last = (np.array([places[side] for _, places in tracks.values()]) for side in (0, -1))
+    for place, first in enumerate(rows.tolist()):
+        later = slice(place + 1, None)
+        in_time = np.zeros(len(rows) - place - 1, bool)
+        for gap, way in (
+            (begin[later] + most - end[place], start[later] - last[place]),
+            (begin[place] + most - end[later], last[later] - start[place]),
+        ):
+            in_time |= (gap > 0) & (np.linalg.norm(way, axis=1) - apart - speed * gap <= 0)
+        asked = ~in_time & (cameras[rows[later]] != cameras[first])
+        yield from ((first, second) for second in rows[later][asked].tolist())
+
+
+def _excess(first: Track, second: Track, shift: float, apart: float, speed: float) -> float:
     """Metres by which two tracks are further apart than one person's can be, the second's clock shifted."""
     (times, places), (others, there) = first, (second[0] + shift, second[1])
     start, end = max(times[0], others[0]), min(times[-1], others[-1])

@@ -1,11 +1,14 @@
 """Who is who: constraints, calibration, identities, what is kept of them."""
 
+import itertools
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.special import expit
 
+from mot_reid.gallery import ground
 from mot_reid.gallery.calibration import Calibration, estimated_prior, fit_logistic
 from mot_reid.gallery.cameras_file import read_cameras
 from mot_reid.gallery.constraints import (
@@ -272,14 +275,63 @@ def test_who_stands_elsewhere_is_somebody_else() -> None:
         walk(12, 60, 70, 2.0),  # 50 m in two seconds
         walk(0, 90, 90, 1.0),
     ]
-    ground = {"a": np.diag([1.0, 0.1, 1.0]), "b": np.diag([0.5, 0.1, 1.0])}
-    pairs = too_far(cameras, paths, np.zeros(6), ground, 1.5, 0.0)
+    planes = {"a": np.diag([1.0, 0.1, 1.0]), "b": np.diag([0.5, 0.1, 1.0])}
+    pairs = too_far(cameras, paths, np.zeros(6), planes, 1.5, 0.0)
     assert {tuple(pair) for pair in pairs.tolist()} == {(0, 2), (0, 4)}
-    late = too_far(cameras, paths, np.array([0, 0, 5, 0, 0, 0.0]), ground, 1.5, 0.0)
+    late = too_far(cameras, paths, np.array([0, 0, 5, 0, 0, 0.0]), planes, 1.5, 0.0)
     assert (0, 2) not in {tuple(pair) for pair in late.tolist()}
-    assert len(too_far(cameras, paths, np.full(6, np.nan), ground, 1.5, 0.0)) == 0
-    loose = too_far(cameras, paths, np.zeros(6), ground, 1.5, 5.0)
+    assert len(too_far(cameras, paths, np.full(6, np.nan), planes, 1.5, 0.0)) == 0
+    loose = too_far(cameras, paths, np.zeros(6), planes, 1.5, 5.0)
     assert {tuple(pair) for pair in loose.tolist()} == {(0, 4)}
+
+
+def test_only_those_who_had_no_time_for_their_way_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    random, count = np.random.default_rng(0), 120
+    cameras = np.array(["a", "b", "c"], object)[np.arange(count) % 3]
+    base = random.uniform(0, 900, count)
+    paths = []
+    for _ in range(count):
+        times, feet = np.linspace(0, random.uniform(1, 20), 6), random.uniform(0, 500, (6, 2))
+        paths.append(np.column_stack([times, times, feet, feet + 20]).astype(np.float32))
+    paths[5] = paths[5][:0]  # of which nothing is known
+    homographies = {"a": np.diag([0.1, 0.1, 1]), "b": np.diag([0.1, 0.1, 1])}
+    asked, excess = list[float](), ground._excess
+
+    def counted(*given: object) -> float:
+        asked.append(excess(*given))
+        return asked[-1]
+
+    monkeypatch.setattr(ground, "_excess", counted)
+    found = too_far(cameras, paths, base, homographies, 1.5, 2.0)
+    assert len(asked) < 0.2 * 40 * 40 * 9
+    tracks = {
+        row: (base[row] + times, places)
+        for row in np.flatnonzero(cameras != "c").tolist()
+        if len(paths[row])
+        for times, places in [ground.foot_points(paths[row], homographies[cameras[row]])]
+    }
+    everybody = [
+        [one, other]
+        for one, other in itertools.combinations(tracks, 2)
+        if cameras[one] != cameras[other]
+        and min(excess(tracks[one], tracks[other], shift / 2, 1.5, 4.0) for shift in range(-4, 5)) > 0
+    ]
+    assert found.tolist() == everybody
+    assert len(everybody) > 10
+
+
+def test_ways_between_large_cameras_take_little_memory() -> None:
+    count = 4000
+    cameras = np.array(["a", "b"], object)[np.arange(count) % 2]
+    start, times = np.arange(count, dtype=np.float64), TravelTimes({("a", "b"): Travel(least=3.5)}, True, 0.0)
+    tracemalloc.start()
+    found = too_fast(cameras, start, start + 1, np.full(count, np.nan), times)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 60e6
+    apart = np.diff(found, axis=1)
+    assert sorted(set(apart.ravel().tolist())) == [1, 3]
+    assert len(found) == (count - 1) + (count - 3)
 
 
 def test_calibration_says_what_comes() -> None:
