@@ -79,6 +79,7 @@ class LanceStore(Store):
         self.info = GalleryInfo.from_dict(json.loads(text), place)
         self._table = RecordTable.empty()
         self._row_of: dict[str, int] = {}
+        self._twice = 0  # rows of records that are there already
         self._places: NDArray[np.int64] = np.zeros(0, np.int64)
 
     def _open(self, info: GalleryInfo | None) -> tuple[Any, Any]:
@@ -136,12 +137,13 @@ class LanceStore(Store):
         found = self._everything(wanted)
         found = found.take(np.argsort(found.column("place").to_numpy(), kind="stable"))
         names = found.column("record").to_pylist()
-        self._row_of = {}
+        row_of: dict[str, int] = {}
         kept: list[int] = []
         for row, name in enumerate(names):
-            if name not in self._row_of:  # there twice where a kill came into `remove`
-                self._row_of[name] = len(kept)
+            if name not in row_of:  # there twice while somebody removes, or where a kill came into that
+                row_of[name] = len(kept)
                 kept.append(row)
+        self._row_of, self._twice = row_of, len(names) - len(kept)
         found = found.take(kept) if len(kept) < len(names) else found
         self._places = found.column("place").to_numpy()
         self._table = record_table(found)
@@ -161,6 +163,7 @@ class LanceStore(Store):
         places = found.column("place").to_numpy()
         order = np.argsort(places, kind="stable")
         order = order[np.isin(places[order], self._places)]
+        order = order[np.unique(places[order], return_index=True)[1]]
         flat = found.column("vector").combine_chunks().flatten().to_numpy()
         return np.asarray(flat, np.float32).reshape(-1, self.info.dimension)[order]
 
@@ -184,10 +187,11 @@ class LanceStore(Store):
                 search = search.where(where.sql(), prefilter=True)
             if indexed:
                 search = search.nprobes(max(_LEAST_PROBES, self._lists() // 2)).refine_factor(_REFINE)
-            found = search.select(["record", "_distance"]).limit(count).to_arrow()
-            known = [self._row_of.get(name, -1) for name in found.column("record").to_pylist()]
-            rows.append(np.array(known, np.intp))
-            cosines.append(1 - found.column("_distance").to_numpy().astype(np.float32))
+            found = search.select(["record", "_distance"]).limit(count + self._twice).to_arrow()
+            names = found.column("record").to_pylist()
+            once = np.sort(np.unique(names, return_index=True)[1])[:count]
+            rows.append(np.array([self._row_of.get(names[place], -1) for place in once.tolist()], np.intp))
+            cosines.append(1 - found.column("_distance").to_numpy()[once].astype(np.float32))
         width = min((len(row) for row in rows), default=0)
         everything = np.array([row[:width] for row in rows], np.intp).reshape(len(queries), width)
         likeness = np.array([row[:width] for row in cosines], np.float32).reshape(len(queries), width)

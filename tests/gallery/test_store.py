@@ -15,6 +15,7 @@ import pytest
 from mot_reid.gallery.filters import Filter
 from mot_reid.gallery.folder_store import FolderStore
 from mot_reid.gallery.gallery import Gallery
+from mot_reid.gallery.lance_store import LanceStore
 from mot_reid.gallery.opening import open_store
 from mot_reid.gallery.store import GalleryError, GalleryInfo
 
@@ -79,6 +80,30 @@ def test_a_search_by_the_time_of_day_passes_over_who_has_none(make_gallery: Make
     for where in (Filter(after=1.6e9), Filter(before=1.8e9)):
         rows, _ = gallery.store.nearest(query, 5, where)
         assert rows[0].tolist() == np.flatnonzero(where.mask(table)).tolist() == [1]
+
+
+def test_what_a_killed_forgetting_left_twice_counts_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gallery = Gallery(tmp_path / "shop", Made(), store="lance")
+    gallery.add([tracklet(np.eye(D)[place], track_id=place) for place in range(4)])
+    gone = str(gallery.table().record[3])
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    assert isinstance(gallery.store, LanceStore)
+    with monkeypatch.context() as patched:
+        patched.setattr(gallery.store._records, "delete", stop)  # what stays was written anew before
+        with pytest.raises(KeyboardInterrupt):
+            gallery.forget([gone])
+    again = Gallery(tmp_path / "shop")
+    assert again.table().track_id.tolist() == [0, 1, 2, 3]
+    np.testing.assert_array_equal(again.store.means(), np.eye(D)[:4])
+    rows, cosines = again.store.nearest(unit(np.array([[4.0, 3, 2, 1, *[0] * (D - 4)]])), 3)
+    assert rows.tolist() == [[0, 1, 2]]
+    assert (np.diff(cosines) < 0).all()
+    assert len(again.identify().numbers) == 4
 
 
 @pytest.mark.parametrize("kind", ["folder", "lance"])
