@@ -18,7 +18,7 @@ from mot_reid.cluster.engines import Engine, Report
 from mot_reid.cluster.lookahead import Lookahead
 from mot_reid.cluster.manifest import Video
 from mot_reid.cluster.pieces import Piece, cut
-from mot_reid.cluster.places import PARTIAL, is_remote, join, remote, remove
+from mot_reid.cluster.places import PARTIAL, is_remote, join, plain, remote, remove
 from mot_reid.cluster.work import (
     PIECES,
     Job,
@@ -122,7 +122,7 @@ class Batch:
         gallery: str | None = None,
     ) -> None:
         self.states = [VideoState(video) for video in videos]
-        self.out, self.config, self.engine, self.plan = out, config, engine, plan or Plan()
+        self.out, self.config, self.engine, self.plan = plain(out), config, engine, plan or Plan()
         self.frames = 0  # done by this run, those included in which others detected ahead
         self.started = time.time()
         self._on_change, self._gallery = on_change, gallery

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from mot_reid.cluster.manifest import Video
-from mot_reid.cluster.places import join, read_text, write_text
+from mot_reid.cluster.places import join, plain, read_text, write_text
 from mot_reid.gallery.constraints import TravelTimes
 from mot_reid.gallery.gallery import Gallery
 from mot_reid.gallery.global_tracks import GLOBAL_FILE, GlobalTracks
@@ -34,7 +34,7 @@ def identify_batch(place: str, videos: Iterable[Video], out: str) -> tuple[Ident
         OSError: a file cannot be written.
         ValueError: a ``tracks.txt`` is broken.
     """
-    gallery = Gallery(place)
+    gallery, out = Gallery(place), plain(out)
     if not gallery.exists() or not len(gallery):
         return None
     videos = list(videos)

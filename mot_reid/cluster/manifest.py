@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from mot_reid.cluster.places import is_remote, read_text, remote
+from mot_reid.cluster.places import is_remote, plain, read_text, remote
 from mot_reid.video.sources import safe_name
 
 __all__ = ["VIDEO_SUFFIXES", "Video", "read_manifest"]
@@ -54,6 +54,7 @@ def read_manifest(manifest: str) -> list[Video]:
         FileNotFoundError: there is nothing of that name, or nothing matches.
         ValueError: the file cannot be understood, or two videos have one name; the message says where.
     """
+    manifest = plain(manifest)
     if any(character in manifest for character in "*?["):
         return _named(_matching(manifest))
     if PurePosixPath(manifest).suffix.lower() in {".csv", ".jsonl", ".ndjson"}:
@@ -134,7 +135,7 @@ def _listed(manifest: str, rows: Iterable[tuple[int, Mapping[str, Any]]]) -> lis
         for key, value in values.items():
             if value is not None and not isinstance(value, str):
                 raise ValueError(f"{manifest}, line {line}: {key}: expected text, got {value!r}")
-        source = (values["source"] or "").strip()
+        source = plain((values["source"] or "").strip())
         if not source:
             raise ValueError(f"{manifest}, line {line}: no source")
         if not is_remote(source):

@@ -19,6 +19,7 @@ __all__ = [
     "fetched",
     "is_remote",
     "join",
+    "plain",
     "publish",
     "read_text",
     "remote",
@@ -34,6 +35,11 @@ PARTIAL = ".partial"
 def is_remote(place: str) -> bool:
     """Whether a place is a URL of object storage or of a server, and no local path."""
     return "://" in place and not place.startswith("file://")
+
+
+def plain(place: str) -> str:
+    """A place by its path, where it is the URL of a local one (``file:///data/a.mp4``)."""
+    return place.removeprefix("file://")
 
 
 def remote(url: str) -> tuple[Any, str]:
@@ -88,7 +94,7 @@ def fetched(source: str) -> Iterator[str]:
         OSError: it cannot be read, or there is no room for the copy.
     """
     if not is_remote(source):
-        yield source.removeprefix("file://")
+        yield plain(source)
         return
     system, path = remote(source)
     with tempfile.TemporaryDirectory(prefix="mot_reid-") as folder:

@@ -96,9 +96,14 @@ class Lag(Generic[Item]):
 
     Attributes:
         id_changes: what the last `put` told of rows that had been given out before.
+
+    Raises:
+        ValueError: the lag is no number from 0 on.
     """
 
     def __init__(self, lag: float, config: OfflineConfig | None = None) -> None:
+        if not lag >= 0:
+            raise ValueError(f"lag: expected seconds from 0 on, got {lag}")
         self.id_changes: list[IdChange] = []
         self._lag, self._config = lag, config or OfflineConfig()
         self._frames: deque[_Frame] = deque()

@@ -30,6 +30,9 @@ class LaggedTracker:
     Attributes:
         id_changes: rows that had been given out and, as the last update shows, belong to another id.
 
+    Raises:
+        ValueError: the lag is no number from 0 on.
+
     Example:
         >>> late = LaggedTracker(Tracker("none", "none", "none", fps=10), lag=0.1)
         >>> here = Detections([[10, 20, 50, 120]], [0.9])

@@ -119,6 +119,18 @@ def test_all_done_then_nothing_again(work: Callable[..., Batch], tmp_path: Path)
     assert statuses(work("a", "b")) == ["done", "already done"]
 
 
+def test_an_output_may_be_the_url_of_a_folder(
+    work: Callable[..., Batch], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = work("a")
+    monkeypatch.chdir(tmp_path)
+    videos = [state.video for state in first.states]
+    again = Batch(videos, f"file://{tmp_path}/out", TEXT_ONLY, InlineEngine(), Plan())
+    again.run()
+    assert statuses(again) == ["already done"]
+    assert not (tmp_path / "file:").exists()
+
+
 def test_a_poisonous_video_is_tried_and_set_aside(work: Callable[..., Batch], tmp_path: Path) -> None:
     engine = InlineEngine()
     batch = work("poison", "a", "unreadable", "missing", engine=engine, tries=2)

@@ -28,6 +28,15 @@ def test_groups(tmp_path: Path) -> None:
     assert [video.group for video in read_manifest(str(manifest))] == ["north", "north", ""]
 
 
+def test_urls_of_local_files_are_their_paths(tmp_path: Path) -> None:
+    manifest = tmp_path / "list.csv"
+    manifest.write_text(f"source\nfile://{tmp_path}/x/a.mp4\n")
+    expected = [Video(str(tmp_path / "x" / "a.mp4"), "a", "a")]
+    assert read_manifest(f"file://{manifest}") == expected
+    touch(tmp_path / "x" / "a.mp4")
+    assert read_manifest(f"file://{tmp_path}/x") == read_manifest(f"file://{tmp_path}/x/*.mp4") == expected
+
+
 def test_json_lines(tmp_path: Path) -> None:
     manifest = tmp_path / "list.jsonl"
     manifest.write_text('{"source": "s3://bucket/x/a.mp4"}\n\n{"source": "b.mp4", "camera": "hall"}\n')

@@ -139,6 +139,12 @@ def test_who_never_convinces_is_not_shown_and_who_once_did_stays() -> None:
     assert set(found.ids.tolist()) == {1, 3}
 
 
+@pytest.mark.parametrize("lag", [-0.1, float("nan")])
+def test_what_is_no_lag_is_refused(lag: float) -> None:
+    with pytest.raises(ValueError, match="lag: expected seconds from 0 on, got"):
+        LaggedTracker(Tracker("none", "none", "none", fps=10), lag)
+
+
 def test_a_video_without_anybody() -> None:
     keeper = Lag[str](0.1)
     assert keeper.put("a", Tracks.empty(), Detections.empty(), None, 0.0) == []
