@@ -83,12 +83,7 @@ def identify(
     with usage_errors():
         folders = {} if results is None else results_of(gallery, results)
         runs, table = run_corrections(folders), gallery.table()
-    corrected = {
-        str(name): said
-        for camera, (_, said) in runs.items()
-        for name in table.run[records_of_run(table, camera, folders[camera])]
-    }
-    found = gallery.identify(false_links, times=times, corrected=corrected)
+    found = gallery.identify(false_links, times=times, corrected=_by_run(table, runs, folders))
     _show(gallery, found)
     for camera, (run, _) in runs.items():
         typer.echo(f"{camera}: {run.state.applied} corrections of {run.folder} obeyed", err=True)
@@ -175,6 +170,15 @@ def records_of_run(table: Any, camera: str, folder: Path) -> NDArray[np.intp]:
         place = str(Path(location).resolve())
         mine = own[table.source[own] == place]
     return mine if mine.size or run is not None else own
+
+
+def _by_run(table: Any, runs: Mapping[str, Any], folders: Mapping[str, Path]) -> dict[str, Any]:
+    """Corrections by the gallery's runs, from what `run_corrections` gives by camera."""
+    return {
+        str(name): said
+        for camera, (_, said) in runs.items()
+        for name in table.run[records_of_run(table, camera, folders[camera])]
+    }
 
 
 def write_global_tracks(found: Any, results: Path, corrected: Mapping[str, Any] | None = None) -> list[Path]:
