@@ -237,8 +237,9 @@ class FolderStore(Store):
         with self._lock():
             self._purge()
             for folder in (self.folder / "parts").glob(".*"):
-                if time.time() - folder.stat().st_mtime > _STALE:
-                    shutil.rmtree(folder, ignore_errors=True)
+                with suppress(FileNotFoundError):  # another process has just finished it
+                    if time.time() - folder.stat().st_mtime > _STALE:
+                        shutil.rmtree(folder, ignore_errors=True)
             self.table()
             small = [part for part, _ in self._order if len(part.kept) < _SMALL]
             if len(small) >= _SMALL_PARTS:

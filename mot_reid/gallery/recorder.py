@@ -260,11 +260,12 @@ class Recorder:
         return self._closed or self._time - track.last[1] > self.settings.patience
 
     def flush(self) -> None:
-        """Hands over the records of all tracks that have ended."""
-        ready, self._ready = self._ready, []
+        """Hands over the records of all tracks that have ended; where that fails, they wait for the next."""
+        ready = self._ready
         self._handed = clock.monotonic()
         if ready:
             self._take(ready)
+            self._ready = []
             self.written += len(ready)
 
     def _complete(self, tracks: list[TrackMemory]) -> None:

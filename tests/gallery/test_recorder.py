@@ -99,6 +99,23 @@ def test_parts_of_a_track_are_counted_on_after_many_others() -> None:
     assert [record.part for record in found] == [0, 1, 2, 3]
 
 
+def test_records_that_were_not_taken_are_handed_over_again() -> None:
+    found: list[Tracklet] = []
+
+    def take(records: list[Tracklet]) -> None:
+        if recorder.written == 0 and not found and not recorder._closed:
+            raise OSError("another process holds the gallery")
+        found.extend(records)
+
+    recorder = Recorder(take, "door", "door.mp4", settings=RecorderSettings(patience=1.0, batch=1))
+    recorder.update(tracks([1]), None, 1, 0.0, looks(PERSON))
+    with pytest.raises(OSError, match="holds the gallery"):
+        recorder.update(tracks([2]), None, 2, 5.0, looks(OTHER))
+    recorder.close()
+    assert [record.track_id for record in found] == [1, 2]
+    assert recorder.written == 2
+
+
 def test_memory_is_bounded() -> None:
     settings = RecorderSettings(most_views=32, path=8)
     recorder = Recorder(lambda _: None, "door", "door.mp4", settings=settings)

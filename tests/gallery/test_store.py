@@ -295,6 +295,24 @@ def test_no_record_is_missed_while_parts_are_put_together(
     assert not reader.damaged
 
 
+def test_a_part_that_another_process_finishes_is_no_trouble(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gallery = Gallery(tmp_path / "shop", Made())
+    gallery.add([tracklet(np.eye(D)[0])])
+    unfinished, stat = tmp_path / "shop" / "parts" / ".new", Path.stat
+    unfinished.mkdir()
+
+    def late(path: Path, **options: bool) -> os.stat_result:
+        if path == unfinished and os.path.lexists(path):
+            path.rename(path.with_name("new"))
+        return stat(path, **options)
+
+    monkeypatch.setattr(Path, "stat", late)
+    gallery.store.compact()
+    assert len(gallery.table()) == 1
+
+
 def test_a_damaged_part_is_named_and_left_out(tmp_path: Path) -> None:
     gallery = Gallery(tmp_path / "shop", Made())
     gallery.add([tracklet(np.ones(D), track_id=1)])
