@@ -10,7 +10,7 @@ import typer
 
 from mot_reid.cli.errors import UsageError, usage_errors
 from mot_reid.cli.options import print_table
-from mot_reid.cli.remembering import clock_time, prepare_source
+from mot_reid.cli.remembering import clock_time, to_replace
 
 __all__ = ["gallery"]
 
@@ -207,11 +207,13 @@ def _add(
     with usage_errors():
         epoch = float("nan") if started is None else clock_time(started)
         kept.embedder  # noqa: B018  # a gallery of another embedder is refused before the work
-        prepare_source(kept, video, replace)
+        before = to_replace(kept, video, replace)
     with open_source(video) as source:
         recorder = kept.recorder(camera or source_name(video), source_label(video), epoch=epoch)
         with recorder:
             missing = record_results(source, results, recorder, kept.embedder)
+    if before:  # not until the others are there
+        kept.forget(before)
     typer.echo(f"{recorder.written} tracklets of {video} added to {kept.place}")
     if missing:
         typer.echo(f"warning: {missing} rows of {results} are of frames that {video} does not have", err=True)

@@ -34,8 +34,8 @@ __all__ = [
     "StoreOption",
     "clock_time",
     "identify_runs",
-    "prepare_source",
     "remembering",
+    "to_replace",
 ]
 
 GALLERY = "Gallery"
@@ -120,8 +120,8 @@ def open_gallery(place: str, tracker: Tracker, store: StoreKind | None) -> Galle
     return Gallery(place, embedder, store)
 
 
-def prepare_source(gallery: Gallery, source: str, replace: bool) -> None:
-    """Makes sure that a file is not remembered twice.
+def to_replace(gallery: Gallery, source: str, replace: bool) -> list[str]:
+    """Names of the records that a gallery has of a file, which is not to be remembered twice.
 
     Raises:
         UsageError: it is remembered already and shall not be replaced.
@@ -134,8 +134,7 @@ def prepare_source(gallery: Gallery, source: str, replace: bool) -> None:
             f"--gallery {gallery.place}: has {len(there)} tracklets of {source} already;"
             " --replace forgets those first"
         )
-    if there:
-        gallery.forget(there)
+    return there
 
 
 @dataclass(frozen=True)
@@ -206,7 +205,8 @@ def remembering(
         epoch = float("nan") if started is None else clock_time(started)
         gallery = open_gallery(place, tracker, store)
         for source in sources:
-            prepare_source(gallery, source, replace)
+            if there := to_replace(gallery, source, replace):
+                gallery.forget(there)
     online = None
     if events is not None:
         from mot_reid.gallery.live import online_identities

@@ -138,6 +138,11 @@ def test_tracks_of_others_are_remembered(run: Any, scene: Any, tmp_path: Path) -
     broken = run("gallery", tmp_path / "shop", "add", scene.video, tmp_path / "nowhere.txt", "--replace")
     assert broken.code in (1, 2)
     assert "tracks not found" in broken.err
+    assert "2 tracklets of 1 cameras" in run("gallery", tmp_path / "shop").out  # nothing came in their place
+    again = run("gallery", tmp_path / "shop", "add", scene.video, tmp_path / "tracks.txt", "--replace")
+    assert again.code == 0, again.err
+    listed = run("gallery", tmp_path / "shop").out
+    assert ("2 tracklets of 1 cameras" in listed, "door" in listed) == (True, False)
 
 
 def test_glimpses_are_told_apart_in_an_evaluation(run: Any, scene: Any, tmp_path: Path) -> None:
