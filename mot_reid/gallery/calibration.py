@@ -111,7 +111,7 @@ class Calibration:
                 raise ValueError("expected cosine and linked")
             rest = {item.name: values[item.name] for item in fields(cls) if item.name not in _NUMBERS}
             return cls(**numbers, **rest)
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{place}: not a calibration ({error})") from None
 
 

@@ -263,7 +263,10 @@ class FolderStore(Store):
 
     def _forgotten(self) -> set[str]:
         text = self.read_document(_FORGOTTEN)
-        return set(json.loads(text)) if text else set()
+        try:
+            return set(map(str, json.loads(text))) if text else set()
+        except (ValueError, TypeError):
+            raise GalleryError(f"{self.place}/{_FORGOTTEN}: expected a list of records' names") from None
 
     def _purge(self) -> None:
         """Finishes what `remove` began: rewrites the parts that hold what is forgotten."""

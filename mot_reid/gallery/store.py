@@ -58,6 +58,9 @@ class GalleryInfo:
             info = cls(**{item.name: values[item.name] for item in fields(cls)})
         except (KeyError, TypeError):
             raise GalleryError(f"{place}: not a gallery's description") from None
+        numbers, texts = (info.dimension, info.format), (info.embedder, info.fingerprint)
+        if not all(type(value) is int and value > 0 for value in numbers) or set(map(type, texts)) != {str}:
+            raise GalleryError(f"{place}: not a gallery's description")
         if info.format > FORMAT:
             raise GalleryError(f"{place}: format {info.format}; this version reads up to {FORMAT}")
         return info

@@ -295,6 +295,27 @@ def test_no_record_is_missed_while_parts_are_put_together(
     assert not reader.damaged
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("gallery.json", '{"embedder": "a", "fingerprint": "b", "dimension": 16, "format": "2"}'),
+        ("gallery.json", '{"embedder": "a", "fingerprint": "b", "dimension": "x", "format": 1}'),
+        ("gallery.json", '{"embedder": 1, "fingerprint": "b", "dimension": 16, "format": 1}'),
+        ("gallery.json", "[1]"),
+        ("forgotten.json", "x"),
+        ("forgotten.json", "3"),
+        ("calibration.json", "[]"),
+        ("calibration.json", "null"),
+    ],
+)
+def test_files_that_are_broken_are_named(name: str, text: str, tmp_path: Path) -> None:
+    gallery = Gallery(tmp_path / "shop", Made())
+    gallery.add([tracklet(np.ones(D)), tracklet(np.ones(D), track_id=2)])
+    (tmp_path / "shop" / name).write_text(text)
+    with pytest.raises((GalleryError, ValueError), match=rf"shop/{name}: (not a|expected)"):
+        Gallery(tmp_path / "shop").search("a:1")
+
+
 def test_a_part_that_another_process_finishes_is_no_trouble(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
