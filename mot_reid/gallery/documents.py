@@ -27,8 +27,9 @@ CORRECTIONS = "corrections.jsonl"
 def keep_correction(store: Store, kind: str, first: str, second: str) -> None:
     """Keeps that two records are ``"one"`` person or ``"two"``; what is said later counts."""
     line = json.dumps({"say": kind, "records": sorted((first, second))})
-    have = store.read_document(CORRECTIONS) or ""
-    store.write_document(CORRECTIONS, have + line + "\n")
+    with store.changing():
+        have = store.read_document(CORRECTIONS) or ""
+        store.write_document(CORRECTIONS, have + line + "\n")
 
 
 def read_corrections(store: Store) -> dict[tuple[str, str], str]:
@@ -56,11 +57,12 @@ def read_corrections(store: Store) -> dict[tuple[str, str], str]:
 def forget_records(store: Store, records: Sequence[str]) -> int:
     """Removes records and all that is said of them for good; says how many there were."""
     gone = set(records)
-    for name, without in ((IDENTITIES, _identities_without), (CORRECTIONS, _corrections_without)):
-        text = store.read_document(name)
-        left = without(text, gone) if text else text
-        if left is not None and left != text:
-            store.write_document(name, left)
+    with store.changing():
+        for name, without in ((IDENTITIES, _identities_without), (CORRECTIONS, _corrections_without)):
+            text = store.read_document(name)
+            left = without(text, gone) if text else text
+            if left is not None and left != text:
+                store.write_document(name, left)
     return store.remove(list(records))
 
 

@@ -21,7 +21,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -253,6 +253,10 @@ class FolderStore(Store):
     def write_document(self, name: str, text: str) -> None:
         """See `Store.write_document`."""
         write_whole(self.folder / name, text)
+
+    def changing(self) -> AbstractContextManager[Any]:
+        """See `Store.changing`."""
+        return self._lock()
 
     def _lock(self) -> Any:
         lock = FileLock(self.folder / ".lock", timeout=60)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -185,6 +186,10 @@ class Store(Protocol):
 
     def write_document(self, name: str, text: str) -> None:
         """Keeps a text beside the records, whole or not at all."""
+
+    def changing(self) -> AbstractContextManager[Any]:
+        """Holds the documents for who reads one and writes it anew, where the store can be held."""
+        return nullcontext()
 
     def compact(self) -> None:
         """Puts many small pieces together, and makes the index if there are enough records."""

@@ -35,9 +35,11 @@ def merge_store(mine: Store, theirs: Store) -> int:
         mine.append(theirs.tracklets(new[first : first + 1024]))
     said = theirs.read_document(CORRECTIONS)
     if said:
-        have = mine.read_document(CORRECTIONS) or ""
-        lines = [line for line in said.splitlines() if line not in have.splitlines()]
-        mine.write_document(CORRECTIONS, have + "".join(line + "\n" for line in lines))
+        with mine.changing():
+            have = mine.read_document(CORRECTIONS) or ""
+            there = set(have.splitlines())
+            lines = [line for line in said.splitlines() if line not in there]
+            mine.write_document(CORRECTIONS, have + "".join(line + "\n" for line in lines))
     return len(new)
 
 

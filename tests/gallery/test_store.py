@@ -244,57 +244,6 @@ def test_many_small_parts_become_one(tmp_path: Path) -> None:
     assert [entry.track_id for entry in gallery.tracklets([39, 0])] == [39, 0]
 
 
-def test_what_another_process_puts_together_meanwhile_is_still_read(tmp_path: Path) -> None:
-    gallery = Gallery(tmp_path / "shop", Made())
-    for number in range(40):
-        gallery.add([tracklet(np.eye(D)[number % D], track_id=number, start=number, end=number + 1)])
-    rows = np.arange(39, -1, -1)
-    reader = Gallery(tmp_path / "shop").store
-    names = reader.table().record[rows].tolist()
-    FolderStore(tmp_path / "shop").compact()
-    assert [path[0, 1] for path in reader.paths(rows)] == rows.tolist()
-    assert [(entry.record, len(entry.crops)) for entry in reader.tracklets(rows)] == [(n, 1) for n in names]
-    reader.table()
-    FolderStore(tmp_path / "shop").remove([names[0]])  # forgotten: nothing is known any more
-    assert [len(path) for path in reader.paths(rows)] == [0, *[2] * 39]
-    assert [entry.record for entry in reader.tracklets(rows)] == names[1:]
-
-
-def test_adding_leaves_the_rows_of_a_table_as_they_are(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One thread adds, and joins small parts, while another one reads what it has listed."""
-    gallery = Gallery(tmp_path / "shop", Made())
-    for number in range(4):
-        gallery.add([tracklet(np.eye(D)[number], track_id=number)])
-    table = gallery.table()
-    monkeypatch.setattr("mot_reid.gallery.folder_store._SMALL_PARTS", 1)
-    FolderStore(tmp_path / "shop").remove([table.record[0]])
-    gallery.add([tracklet(np.eye(D)[4], track_id=4)])
-    np.testing.assert_array_equal(gallery.store.means(np.arange(4)), np.eye(D)[:4])
-
-
-def test_no_record_is_missed_while_parts_are_put_together(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    gallery = Gallery(tmp_path / "shop", Made())
-    for number in range(40):
-        gallery.add([tracklet(np.eye(D)[number % D], track_id=number)])
-    reader, read = FolderStore(tmp_path / "shop"), FolderStore._read_part
-    looked: list[Path] = []
-
-    def slow(store: FolderStore, folder: Path, *damaged: list[str]) -> object:
-        if store is reader:
-            looked.append(folder)
-            if len(looked) == 3:  # another process joins all of them just now
-                FolderStore(tmp_path / "shop").compact()
-        return read(store, folder, *damaged)
-
-    monkeypatch.setattr(FolderStore, "_read_part", slow)
-    assert reader.table().track_id.tolist() == list(range(40))
-    assert not reader.damaged
-
-
 @pytest.mark.parametrize(
     ("name", "text"),
     [
@@ -314,24 +263,6 @@ def test_files_that_are_broken_are_named(name: str, text: str, tmp_path: Path) -
     (tmp_path / "shop" / name).write_text(text)
     with pytest.raises((GalleryError, ValueError), match=rf"shop/{name}: (not a|expected)"):
         Gallery(tmp_path / "shop").search("a:1")
-
-
-def test_a_part_that_another_process_finishes_is_no_trouble(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    gallery = Gallery(tmp_path / "shop", Made())
-    gallery.add([tracklet(np.eye(D)[0])])
-    unfinished, stat = tmp_path / "shop" / "parts" / ".new", Path.stat
-    unfinished.mkdir()
-
-    def late(path: Path, **options: bool) -> os.stat_result:
-        if path == unfinished and os.path.lexists(path):
-            path.rename(path.with_name("new"))
-        return stat(path, **options)
-
-    monkeypatch.setattr(Path, "stat", late)
-    gallery.store.compact()
-    assert len(gallery.table()) == 1
 
 
 def test_a_damaged_part_is_named_and_left_out(tmp_path: Path) -> None:
