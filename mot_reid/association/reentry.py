@@ -253,6 +253,8 @@ def nearest_others(frame: FrameState) -> Vectors:
 # Seconds after its start for which a track may still be known again for one that was here before: where few
 # boxes are embedded, it takes some until its looks are known well.
 _YOUNG = 8.0
+# Of so many pairs it is quicker to ask first whether any is alike, which hardly one ever is.
+_FEW_PAIRS = 60
 # Columns as `mot_reid.kernels.may_return` takes them.
 _RETURN = itemgetter("status", "has_embedding", "unembedded_views", "returned", "born", "last_seen")
 
@@ -272,8 +274,13 @@ def recognise(frame: FrameState, returns: Returns) -> list[IdChange]:
     young, lost = kernels.may_return(_RETURN(rows), len(frame.ages), frame.time - _YOUNG, frame.time)
     if not young.size:
         return []
+    gates, times = frame.gates(lost), (rows["born"], rows["last_seen"])
+    if len(young) * len(lost) <= _FEW_PAIRS:
+        looks = table.embeddings, table.mean_embedding()
+        if not kernels.look_alike(*looks, young, lost, gates, times):
+            return []
     distances = table.distances(young, lost)
-    possible = (distances <= frame.gates(lost)) & (rows["last_seen"][lost] < rows["born"][young][:, None])
+    possible = (distances <= gates) & (rows["last_seen"][lost] < rows["born"][young][:, None])
     columns = np.nonzero(possible.any(axis=0))[0]
     if not columns.size:
         return []

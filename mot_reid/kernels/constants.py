@@ -14,6 +14,7 @@ __all__ = [
     "MOST_INNOVATION",
     "OUTWARDS",
     "PRIOR_TRACKS",
+    "ROUNDING",
     "SAME_PIXEL",
     "SPREAD",
     "STRIPES",
@@ -44,6 +45,8 @@ LEAST_SIZE = 1e-12
 FEW = 10_000
 # Squared lengths of embeddings below this are taken for nothing but rounding.
 LEAST_SQUARE = 1e-6
+# Products of unit rows are off by less than this, in whatever order they are summed.
+ROUNDING = 1e-5
 # The mean embedding counts this many tracks more than there are, with embeddings of zero: the mean of one
 # track alone is its own embedding, and would leave nothing to tell it by.
 PRIOR_TRACKS = 2

@@ -354,3 +354,22 @@ def test_a_cache_that_is_damaged_or_full_is_done_without(
     number = numba.types.float64
     double = compiling.compiled(number, number)(lambda x: 2 * x)
     assert double(4.0) == 8.0
+
+
+@given(SEEDS, COUNTS, st.sampled_from([0.1, 0.6]))
+def test_whether_any_look_alike(seed: int, tracks: int, noise: float) -> None:
+    """None that is alike is missed, and who is clearly not alike is not taken for it."""
+    random = np.random.default_rng(seed)
+    looks = unit(random, 1) + noise * unit(random, tracks)
+    looks /= np.linalg.norm(looks, axis=1, keepdims=True)
+    mean = looks.sum(axis=0) / np.float32(tracks + 2)
+    young, lost = ((random.random(tracks) < 0.3).nonzero()[0] for _ in range(2))
+    gates, times = random.uniform(0, 0.85, len(lost)), tuple(random.integers(0, 9, (2, tracks)) / 2)
+    apart = looks.astype(float) - mean.astype(float)
+    lengths = np.maximum(np.linalg.norm(apart, axis=1), 1e-3)
+    distances = (1 - apart @ apart.T / lengths[:, None] / lengths)[np.ix_(young, lost)]
+    in_time = times[1][lost] < times[0][young][:, None]
+    for module in BOTH:
+        found = module.look_alike(looks, mean, young, lost, gates, times)
+        assert found or not (in_time & (distances <= gates)).any()
+        assert not found or (in_time & (distances <= gates + 1e-3)).any()

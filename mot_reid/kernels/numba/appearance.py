@@ -3,7 +3,7 @@
 import numpy as np
 from numba import types
 
-from mot_reid.kernels.constants import LEAST_NORM, LEAST_SQUARE
+from mot_reid.kernels.constants import LEAST_NORM, LEAST_SQUARE, ROUNDING
 from mot_reid.kernels.numba.compiling import (
     B1,
     F4,
@@ -24,6 +24,7 @@ __all__ = [
     "blend",
     "centred",
     "clear_views",
+    "look_alike",
     "looks_apart",
     "margins",
     "nearest_other",
@@ -33,6 +34,7 @@ __all__ = [
 ]
 
 _FLAGS, _COUNTS = types.Array(B1, 1, "A"), types.Array(I8, 1, "A")
+_REALS = taken(F8, 1)
 
 
 @compiled(fast=True)
@@ -234,3 +236,33 @@ def nearest_other(products, along, along_looks, looks, own, square, rest):
             product = products[n, k] + shift - along_other
             nearest[k] = min(nearest[k], one - _cosine(product, of_view, along_other, squared))
     return nearest
+
+
+@compiled(fast=True)
+def _along(a, m, mean):
+    total = np.float32(0)
+    for k in range(len(mean)):
+        total += a[m, k] * mean[k]
+    return total
+
+
+@compiled(B1, VECTORS, SINGLES, ROWS, ROWS, FLOATS, types.Tuple((_REALS, _REALS)))
+def look_alike(embeddings, mean, young, lost, gates, times):
+    born, last_seen = times
+    rest = np.float32(0)
+    for k in range(len(mean)):
+        rest += mean[k] * mean[k]
+    along, lengths = np.empty(len(lost)), np.empty(len(lost))
+    for b in range(len(lost)):
+        along[b] = _along(embeddings, lost[b], mean)
+        length = np.sqrt(max(1 + rest - 2 * along[b] - ROUNDING, LEAST_SQUARE))
+        lengths[b] = length * (1 - gates[b])
+    for a in range(len(young)):
+        of_young = _along(embeddings, young[a], mean)
+        length = np.sqrt(max(1 + rest - 2 * of_young - ROUNDING, LEAST_SQUARE))
+        for b in range(len(lost)):
+            if last_seen[lost[b]] < born[young[a]]:
+                least = length * lengths[b] + of_young + along[b] - rest - ROUNDING
+                if _product(embeddings, young[a], embeddings, lost[b]) >= least:
+                    return True
+    return False

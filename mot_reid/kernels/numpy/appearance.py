@@ -3,13 +3,14 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from mot_reid.kernels.constants import LEAST_NORM, LEAST_SQUARE
+from mot_reid.kernels.constants import LEAST_NORM, LEAST_SQUARE, ROUNDING
 from mot_reid.kernels.numpy.association import remembered
 
 __all__ = [
     "blend",
     "centred",
     "clear_views",
+    "look_alike",
     "looks_apart",
     "margins",
     "nearest_other",
@@ -264,3 +265,32 @@ def nearest_other(
     found[own, each] = np.inf
     nearest: Vectors = found.min(axis=0)
     return nearest
+
+
+def look_alike(
+    embeddings: Vectors,
+    mean: Vectors,
+    young: Rows,
+    lost: Rows,
+    gates: NDArray[np.float64],
+    times: tuple[NDArray[np.float64], NDArray[np.float64]],
+) -> bool:
+    """Whether one that has begun may look like one that was lost before; False only if surely none does.
+
+    Args:
+        embeddings: ``(N, D)`` unit rows of all tracklets.
+        mean: u ``(D,)``, what all share.
+        young: ``(Y,)`` those that have begun.
+        lost: ``(L,)`` the others.
+        gates: the largest distance ``(L,)`` of each, less than 1.
+        times: of all ``(N,)``, seconds at which they began, and at which they were seen last.
+    """
+    born, last_seen = times
+    ahead, behind = embeddings.take(young, axis=0), embeddings.take(lost, axis=0)
+    rest = mean @ mean
+    along, along_lost = (ahead @ mean)[:, None], behind @ mean
+    lengths = np.sqrt(np.maximum(1 + rest - 2 * along - ROUNDING, LEAST_SQUARE))
+    lengths_lost = np.sqrt(np.maximum(1 + rest - 2 * along_lost - ROUNDING, LEAST_SQUARE))
+    least = lengths * (lengths_lost * (1 - gates)) + (along + (along_lost - rest - ROUNDING))
+    alike = (ahead @ behind.T >= least) & (last_seen[lost] < born[young][:, None])
+    return bool(np.count_nonzero(alike))
