@@ -70,15 +70,18 @@ def draw(
         read = read_tracks(tracks)
         how = Drawing(hide, boxes, labels is not False, 30 if trail is None else trail, show, crops, every)
     with open_source(source) as opened, WorkProgress(quiet) as progress:
+        if same_file(output, opened.info.location):  # the video in a folder
+            raise UsageError(f"{output}: would be overwritten; choose another --output")
         total = opened.info.frame_count or 0
         try:
             drawn = draw_tracks(opened, read, output, how, lambda done: progress("drawing", done, total))
         except KeyboardInterrupt:
             typer.echo(f"interrupted; what was drawn is kept in {output}", err=True)
             raise typer.Exit(INTERRUPTED) from None
-    if beyond := [number for number in read.tracks if number > drawn]:
+    beyond = [number for number in read.tracks if number > drawn.last]
+    if beyond and not drawn.closed:
         typer.echo(
-            f"{tracks}: {len(beyond)} frames with tracks lie behind the video's last, {drawn}", err=True
+            f"{tracks}: {len(beyond)} frames with tracks lie behind the video's last, {drawn.last}", err=True
         )
     if not quiet:
-        typer.echo(f"written: {output} ({drawn} frames)")
+        typer.echo(f"written: {output} ({drawn.frames} frames)")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -20,7 +21,7 @@ from mot_reid.video.track_files import TrackFile
 from mot_reid.video.video_sink import VideoSink
 from mot_reid.video.window import Window
 
-__all__ = ["Drawing", "draw_tracks"]
+__all__ = ["Drawing", "Drawn", "draw_tracks"]
 
 
 @dataclass(frozen=True)
@@ -46,13 +47,27 @@ class Drawing:
     crop_every: float = 0.5
 
 
+class Drawn(NamedTuple):
+    """What became of a video.
+
+    Attributes:
+        frames: how many were drawn.
+        last: the source's number of the last of them, 0 where there is none.
+        closed: whether the user closed the window before the end.
+    """
+
+    frames: int = 0
+    last: int = 0
+    closed: bool = False
+
+
 def draw_tracks(
     source: Source,
     given: TrackFile,
     output: Path,
     how: Drawing,
     on_frame: Callable[[int], None] = lambda done: None,
-) -> int:
+) -> Drawn:
     """Draws tracks on their video.
 
     Crops are cut out before anybody is hidden, and are written as ``ID/FRAME.jpg``.
@@ -65,7 +80,7 @@ def draw_tracks(
         on_frame: told how many frames are done.
 
     Returns:
-        How many frames were drawn.
+        How far it came.
 
     Raises:
         OSError: an output cannot be written.
@@ -75,7 +90,7 @@ def draw_tracks(
     prepare_output_folder(output.parent)
     overlay = Overlay(how.labels, how.trail, given.class_names or {0: "person"})
     cropper = None if how.crops is None else _Cropper(how.crops, source.info.fps * how.crop_every)
-    nobody, done = Tracks.empty(), 0
+    nobody, drawn = Tracks.empty(), Drawn()
     with ExitStack() as stack:
         window = stack.enter_context(Window(source.info.name)) if how.show else None
         sink = stack.enter_context(VideoSink(output, source.info.fps))
@@ -86,11 +101,12 @@ def draw_tracks(
             picture = frame.image if how.hide is None else hide(frame.image, tracks.xyxy, how.hide)
             picture = overlay.draw(picture, tracks) if how.boxes else picture
             sink.write(frame.number, picture, tracks, frame.time)
-            done += 1
-            on_frame(done)
-            if window is not None and not window.show(picture):
+            closed = window is not None and not window.show(picture)
+            drawn = Drawn(drawn.frames + 1, frame.number, closed)
+            on_frame(drawn.frames)
+            if closed:
                 break
-    return done
+    return drawn
 
 
 class _Cropper:

@@ -229,3 +229,26 @@ def test_a_real_window(tmp_path: Path) -> None:
         display.wait()
     assert told.returncode == 0, told.stderr
     assert told.stdout.splitlines()[0] == "[True, True, True]"
+
+
+def test_the_only_video_of_a_folder_is_not_drawn_over(
+    scene: tuple[Path, Path], tmp_path: Path, run: Run
+) -> None:
+    folder = tmp_path / "films"
+    assert run("draw", *scene, "-o", folder / "walk.mp4", "-q").code == 0
+    before = (folder / "walk.mp4").read_bytes()
+    done = run("draw", folder, scene[1], "-o", folder / "walk.mp4", "-q")
+    assert (done.code, "would be overwritten" in done.err) == (2, True)
+    assert (folder / "walk.mp4").read_bytes() == before
+
+
+def test_a_sequence_with_gaps_has_all_frames_of_its_tracks(
+    scene: tuple[Path, Path], tmp_path: Path, run: Run
+) -> None:
+    sequence = tmp_path / "sequence"
+    shutil.copytree(scene[0], sequence / "img1")
+    for number in (2, 3, 5):
+        (sequence / "img1" / f"{number:02d}.png").unlink()
+    (sequence / "seqinfo.ini").write_text("[Sequence]\nimExt=.png\n")
+    done = run("draw", sequence, scene[1], "-o", tmp_path / "d.mp4", "-q")
+    assert (done.code, done.err) == (0, "")
