@@ -186,7 +186,7 @@ class LastRows:
             for field in fields(kept)
         }
         objects = np.concatenate([self._objects[~replaced], batch.objects[last]])
-        order = np.argsort(merged["times"], kind="stable")
+        order = np.lexsort((merged["frames"], merged["times"]))  # two frames may have one time
         self._rows = Observations(**{name: values[order] for name, values in merged.items()})
         self._objects = objects[order]
 

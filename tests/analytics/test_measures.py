@@ -9,7 +9,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 from walks import straight, walk
 
-from mot_reid.analytics import Ground, Scene, analyse, scene_from_mapping
+from mot_reid.analytics import Ground, Observations, Scene, analyse, scene_from_mapping
 from mot_reid.analytics.geometry import apply_homography, fit_homography, points_in_polygon, polygon_distances
 from mot_reid.analytics.motion import headings, velocities
 from mot_reid.analytics.paths import simplified
@@ -191,3 +191,11 @@ def test_rows_out_of_order_are_refused() -> None:
     analytics, _ = analyse(Scene(), rows)
     with pytest.raises(ValueError, match="expected frames after 2"):
         analytics.update(rows)
+
+
+def test_two_frames_may_have_one_time() -> None:
+    """As a clock too coarse for single frames gives them, and files that round."""
+    boxes = np.array([[0, 0, 10, 20], [500, 0, 510, 20]], float)
+    rows = Observations.from_arrays(np.array([1, 2]), np.zeros(2), np.array([2, 1]), boxes)
+    counted, _ = analyse(Scene(), rows)
+    assert counted.summary()["frame"] == 2
