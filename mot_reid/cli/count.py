@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from mot_reid.analytics import Analytics, analyse
@@ -70,7 +71,7 @@ def count(
         if wanted.relative:
             raise UsageError(f"{scene}: its units are relative; --size says of what")
         same = None if identities is None else _identities(identities)
-    analytics, happened = analyse(wanted, file.rows, source=file.source, identities=same)
+    analytics, happened = analyse(wanted, file.rows, source=file.source, identities=same, now=file.end)
     if output is not None:
         log = EventLog(prepare_output_folder(output), asked.receivers()[0])
         for event in happened:
@@ -113,19 +114,21 @@ def _print(analytics: Analytics, file: TrackFile) -> None:
         table = Table("line", "direction", "crossings", "different objects")
         for name, entry in summary["lines"].items():
             for direction in analytics.scene.lines[name].directions:
-                table.add_row(name, direction, str(entry[direction]), str(entry["objects"][direction]))
+                table.add_row(
+                    escape(name), escape(direction), str(entry[direction]), str(entry["objects"][direction])
+                )
         console.print(table)
     if summary["zones"]:
         table = Table("zone", "visits", "different objects", "mean dwell, s", "longest, s")
         for name, entry in summary["zones"].items():
             cells = (entry[key] for key in ("visits", "objects", "mean_dwell", "longest_dwell"))
-            table.add_row(name, *("-" if cell is None else str(cell) for cell in cells))
+            table.add_row(escape(name), *("-" if cell is None else str(cell) for cell in cells))
         console.print(table)
     if summary["queues"]:
         table = Table("queue", "served", "gave up", "mean wait, s", "median, s", "longest, s")
         for name, entry in summary["queues"].items():
             keys = ("served", "given_up", "mean_wait", "median_wait", "longest_wait")
-            table.add_row(name, *("-" if entry[key] is None else str(entry[key]) for key in keys))
+            table.add_row(escape(name), *("-" if entry[key] is None else str(entry[key]) for key in keys))
         console.print(table)
     if not any(summary[key] for key in ("lines", "zones", "queues")):
         typer.echo("the scene has no lines, zones or queues")

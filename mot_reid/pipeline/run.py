@@ -200,7 +200,7 @@ def _run(
                         sink.put(tracked)
                     if id_changes.put(frame.number, step.id_changes):
                         summary.outputs.append(ID_CHANGES_FILE)
-                    summary.count(frame.number, step.tracks)
+                    summary.count(frame.number, step.tracks, frame.time)
                     summary.looked += step.looked
                     summary.found += len(found)
                     summary.other_classes.update(found.other_classes)

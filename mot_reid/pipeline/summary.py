@@ -29,6 +29,7 @@ class Summary:
         outputs: names of the files written, in the output folder.
         frames: how many frames were tracked and written.
         last_frame: the source's number of the last of them, 0 before the first.
+        last_time: its time, seconds of the source since its first frame.
         rows: boxes of tracks in all frames.
         tracks: how many tracks there were; ids count from 1, so it is the highest.
         people_in_view: tracks seen in the last frame.
@@ -55,6 +56,7 @@ class Summary:
     outputs: list[str] = field(default_factory=list)
     frames: int = 0
     last_frame: int = 0
+    last_time: float = 0.0
     rows: int = 0
     tracks: int = 0
     people_in_view: int = 0
@@ -76,10 +78,11 @@ class Summary:
     stages: Mapping[str, float] = field(default_factory=dict)
     error: str | None = None
 
-    def count(self, frame_number: int, tracks: Tracks) -> None:
+    def count(self, frame_number: int, tracks: Tracks, time: float | None = None) -> None:
         """Takes in one more frame."""
         self.frames += 1
         self.last_frame = frame_number
+        self.last_time = self.last_time if time is None else max(self.last_time, time)
         self.rows += len(tracks)
         self.tracks = max(self.tracks, int(tracks.ids.max(initial=0)))
         self.people_in_view = len(tracks)
@@ -103,6 +106,7 @@ class Summary:
             "interrupted": self.interrupted,
             "frames": self.frames,
             "last_frame": self.last_frame,
+            "last_time": round(self.last_time, 3),
             "frames_looked_at": self.looked,
             "frames_dropped": self.dropped,
             "frames_damaged": self.damaged,

@@ -40,6 +40,7 @@ class TrackFile:
         fps: frames a second; None where it is not known and not needed.
         size: width and height of the picture, pixels; None where they are not known.
         summary: the run's summary, empty where there is none.
+        end: time of the run's last frame, which may have no row, seconds; None where it is not known.
     """
 
     path: Path
@@ -51,6 +52,7 @@ class TrackFile:
     fps: float | None
     size: tuple[int, int] | None
     summary: Mapping[str, Any] = field(default_factory=dict)
+    end: float | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ class TrackColumns:
         fps: frames a second; None where it is not known and not needed.
         size: width and height of the picture, pixels; None where they are not known.
         summary: the run's summary, empty where there is none.
+        end: time of the run's last frame, which may have no row, seconds; None where it is not known.
     """
 
     path: Path
@@ -76,6 +79,7 @@ class TrackColumns:
     fps: float | None
     size: tuple[int, int] | None
     summary: Mapping[str, Any] = field(default_factory=dict)
+    end: float | None = None
 
 
 def track_file_of(folder: Path) -> Path | None:
@@ -129,12 +133,18 @@ def read_columns(path: str | Path, fps: float | None = None) -> TrackColumns:
     except ValueError as error:
         text = " ".join(str(error).split())
         raise ValueError(text if text.startswith(str(path)) else f"{path}: {text}") from None
-    times = columns.get("time")
+    times, end = columns.get("time"), about.summary.get("last_time")
     if times is None or np.isnan(times).any():
         if about.fps is None and len(columns["frame"]):
             raise ValueError(f"{path}: it has no times; frames a second are needed (--fps)")
         columns["time"] = (columns["frame"] - 1) / (about.fps or 1.0)
-    return replace(about, columns=columns, class_names=names or about.class_names)
+        last = about.summary.get("last_frame")
+        end = (last - 1) / (about.fps or 1.0) if isinstance(last, int) else None
+    if not isinstance(end, int | float) or isinstance(end, bool) or not np.isfinite(end):
+        end = None
+    elif len(columns["time"]):  # the summary's is rounded
+        end = max(float(end), float(columns["time"].max()))
+    return replace(about, columns=columns, class_names=names or about.class_names, end=end)
 
 
 def read_tracks(path: str | Path, fps: float | None = None) -> TrackFile:
@@ -174,6 +184,7 @@ def read_tracks(path: str | Path, fps: float | None = None) -> TrackFile:
         found.fps,
         found.size,
         found.summary,
+        found.end,
     )
 
 
@@ -197,7 +208,9 @@ def _mot(path: Path) -> tuple[dict[str, NDArray[Any]], dict[int, str]]:
             table = (
                 np.zeros((0, 7))
                 if empty
-                else np.loadtxt(path, delimiter=",", ndmin=2, usecols=range(7), comments=None)
+                else np.loadtxt(
+                    path, delimiter=",", ndmin=2, usecols=range(7), comments=None, encoding="utf-8-sig"
+                )
             )
             columns = dict(zip(names, table.T, strict=True))
     except ValueError as error:
@@ -250,10 +263,10 @@ def _arrow_columns(
 
 
 def _csv(path: Path) -> tuple[dict[str, NDArray[Any]], dict[int, str]]:
-    with open(path, newline="", encoding="utf-8") as file:
+    with open(path, newline="", encoding="utf-8-sig") as file:
         header = next(csv.reader(file), [])
         _check_columns(path, header)
-        wanted = [name for name in header if name not in ("class_name", "wall_clock", "identity")]
+        wanted = [name for name in header if name in _WANTED]
         has_names = {"class_id", "class_name"} <= set(header)
         if _is_long(path) and len(set(header)) == len(header):
             columns = _arrow_columns(path, header, wanted, ["class_name"] if has_names else (), skip=1)

@@ -117,3 +117,34 @@ def test_a_scene_that_is_wrong_stops_the_run_before_it_begins(
     outcome = run("track", "nowhere.mp4", "--detections", tmp_path / "det.txt", "--analytics", scene)
     assert outcome.code == 2
     assert "line door: to is missing" in outcome.err
+
+
+def test_finished_tracks_count_as_the_run_did_to_its_end(
+    run: Callable[..., Any], scene: Path, tmp_path: Path
+) -> None:
+    """Somebody who is lost long before the video ends has left, and is not there at the end."""
+    pictures = tmp_path / "walk"
+    pictures.mkdir()
+    for frame in range(1, 121):
+        cv2.imwrite(str(pictures / f"{frame:06d}.png"), np.zeros((240, 320, 3), np.uint8))
+    (tmp_path / "det.txt").write_text("".join(f"{frame},-1,50,120,30,60,0.9\n" for frame in range(1, 31)))
+    scene.write_text(SCENE + "queues:\n  till: {zone: yard, min_wait: 0.5}\n")
+    outcome = run(
+        *("track", pictures, "-o", tmp_path / "out", "--detections", tmp_path / "det.txt", "--no-video"),
+        *("--embedder", "none", "--camera-motion", "none", "--analytics", scene, "--csv"),
+    )
+    assert outcome.code == 0, outcome.err
+    live = [json.loads(line) for line in (tmp_path / "out" / "events.jsonl").read_text().splitlines()]
+    assert [event["kind"] for event in live] == ["enter", "leave", "served"]
+    for name in ("tracks.csv", "tracks.txt"):
+        printed = run("count", tmp_path / "out" / name, scene, "--events").out.splitlines()
+        assert [json.loads(line) for line in printed] == live
+
+
+def test_names_in_brackets_are_shown(run: Callable[..., Any], tracks: Path, tmp_path: Path) -> None:
+    scene = tmp_path / "gates.yaml"
+    scene.write_text('lines:\n  "gate [/a]": {from: [0, 150], to: [320, 150], directions: ["[in]", out]}\n')
+    outcome = run("count", tracks, scene, "--fps", 10)
+    assert outcome.code == 0, outcome.err
+    assert "gate [/a]" in outcome.out
+    assert "[in]" in outcome.out

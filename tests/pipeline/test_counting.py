@@ -257,6 +257,21 @@ def test_every_track_file_is_read_alike(tmp_path: Path) -> None:
     assert read_tracks(tmp_path, fps=25).path.name == "tracks.parquet"
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("tracks.csv", "\ufeffframe,camera,id,x1,y1,x2,y2\n2,door,7,1,2,3,4\n"),
+        ("tracks.txt", "\ufeff2,7,1,2,2,2,1,-1,-1,-1\n"),
+    ],
+)
+def test_what_spreadsheets_add_is_passed_over(tmp_path: Path, name: str, text: str) -> None:
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    read = read_tracks(path, fps=25)
+    assert (read.rows.frames.tolist(), read.rows.ids.tolist()) == ([2], [7])
+    assert read.rows.xyxy.tolist() == [[1, 2, 3, 4]]
+
+
 def test_times_of_the_file_go_before_the_frame_rate(tmp_path: Path) -> None:
     with CsvSink(tmp_path / "tracks.csv") as sink:
         sink.write(1, None, one(5, 200), 0.0)
