@@ -239,7 +239,8 @@ class _Sender:
         self._condition = threading.Condition()
         self._lines: list[str] = []
         if self._unsent.exists():
-            self._lines = self._unsent.read_text(encoding="utf-8").splitlines()
+            # Names may hold what splitlines() takes for the end of a line.
+            self._lines = [line for line in self._unsent.read_text(encoding="utf-8").split("\n") if line]
         self._stopping = self._idle = False
         self._problem = ""
         self._refused = 0
@@ -284,7 +285,7 @@ class _Sender:
                 line = self._lines[0]
             try:
                 self._receiver.send(json.loads(line))
-            except Refused as error:
+            except (Refused, json.JSONDecodeError) as error:  # what is no event would hold up all others
                 self._refuse(line, str(error))
             except Exception as error:  # also what a foreign package may raise: it must not end the thread
                 self._problem = str(error) or type(error).__name__

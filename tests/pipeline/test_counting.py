@@ -142,6 +142,22 @@ def test_what_cannot_be_sent_is_kept_told_and_sent_by_the_next_run(
     assert not (tmp_path / "webhook.events.unsent.jsonl").exists()
 
 
+def test_what_is_kept_may_hold_any_letter_and_what_is_no_event_holds_up_nothing(
+    tmp_path: Path, hook: tuple[str, type[Hook]]
+) -> None:
+    url, handler = hook
+    handler.fail[:] = [500] * 50
+    log = EventLog(tmp_path, [WebhookReceiver(url)], patience=0.2)
+    log.write({"id": "late", "place": "a\u2028b\u0085c"})
+    log.close()
+    handler.fail[:] = []
+    kept = tmp_path / "webhook.events.unsent.jsonl"
+    kept.write_text('{"id": "torn\n' + kept.read_text(encoding="utf-8"), encoding="utf-8")
+    log = EventLog(tmp_path, [WebhookReceiver(url)])
+    assert ["1 events were refused" in line for line in log.close()] == [True]
+    assert [(entry["id"], entry["place"]) for entry in handler.got] == [("late", "a\u2028b\u0085c")]
+
+
 def test_a_refused_event_does_not_hold_up_the_others(tmp_path: Path, hook: tuple[str, type[Hook]]) -> None:
     url, handler = hook
     handler.fail[:] = [400]
