@@ -66,6 +66,7 @@ def open_source(
     """
     selection = Selection(start, stop, stride)
     check_fps(fps, live=is_live(source))
+    fps = None if fps is None else float(fps)  # a fraction has no place in JSON
     if is_live(source):
         source = str(source)
         if "://" not in source:

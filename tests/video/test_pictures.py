@@ -1,3 +1,4 @@
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -299,3 +300,10 @@ def test_a_folder_without_pictures_says_where_some_are(tmp_path: Path) -> None:
     save(tmp_path / "img1" / "1.png")
     with pytest.raises(SourceError, match="; there are pictures in img1"):
         open_source(tmp_path)
+
+
+def test_a_rate_may_be_a_fraction(tmp_path: Path) -> None:
+    sequence(tmp_path / "s", [1, 2])
+    with open_source(tmp_path / "s", fps=Fraction(30000, 1001)) as source:
+        assert type(source.info.fps) is float
+        assert [type(frame.time) for frame in source] == [float, float]
