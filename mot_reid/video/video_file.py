@@ -95,7 +95,8 @@ class VideoSource(Source):
             )
             self.endless &= not self._known_size
             self._any_size = live and clock is not None
-            self._is_file, self._unread_parts = kind == "video", 0
+            # What comes through a pipe is there once: whoever else opened it would take parts away.
+            self._is_file, self._unread_parts = kind == "video" and Path(url).is_file(), 0
             self._unread = Unread()
             self._index = frame_places(self._container, self._stream)
             self._jpeg = "perhaps" if self._stream.codec_context.name == "mjpeg" else ""
@@ -105,7 +106,7 @@ class VideoSource(Source):
             self._pixels = PixelReader(self._stream.sample_aspect_ratio, _told_to(self))
             self._clock = StampClock(self._fps, by_rate=fps is not None)
             self._skipped = Skipped()
-            if kind == "video" and selection.start > WORTH:
+            if self._is_file and selection.start > WORTH:
                 self._skipped = skippable(url, label, selection.start, self._fps)
                 for place, stamp in enumerate(self._skipped.stamps):
                     self._clock.at(place + 1, stamp)
@@ -122,7 +123,7 @@ class VideoSource(Source):
             raise
         self._fitter = Fitter(width, height, _told_to(self))
         self._begin = (*self._skipped.stamps, self._seconds(first[1].pts) or 0.0)[0]
-        self._sounds = kind == "video" and fps is None
+        self._sounds = self._is_file and fps is None
         self._decoded: Iterator[tuple[int, VideoFrame]] = chain([first], decoder)
         self._count, seconds = self._length
         if self._count is None and seconds is not None:
@@ -154,7 +155,7 @@ class VideoSource(Source):
         self._decoded, self._packets = iter(()), iter(())
 
     def sound(self) -> Sound | None:
-        """The file's sound; None for streams, and where a frame rate is given, which sound does not keep."""
+        """The file's sound; None for streams, pipes, and where a rate is given, which it does not keep."""
         if not self._sounds or not self._container.streams.audio:
             return None
         try:
@@ -304,7 +305,7 @@ class VideoSource(Source):
         return (self._container.size or 0) > 0  # PyAV 19 gives None where FFmpeg gives an error's number
 
     def _is_cut(self) -> bool:
-        if self.info.kind != "video":
+        if not self._is_file:
             return True  # a stream that ends early has lost its connection
         try:
             return is_cut(Path(self._url))

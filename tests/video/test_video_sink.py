@@ -1,6 +1,8 @@
 import itertools
+import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -11,7 +13,7 @@ import numpy as np
 import pytest
 
 from mot_reid.structures import Tracks
-from mot_reid.video import VideoSink, open_source
+from mot_reid.video import VideoSink, open_source, video_file
 from mot_reid.video.sound import Sound
 
 NONE = Tracks.empty()
@@ -267,3 +269,20 @@ def test_a_source_without_sound_makes_a_video_without(tmp_path: Path, video: Pat
     with open_source(video) as source:
         assert source.sound() is None
     assert len(film(tmp_path / "out.mp4", [0.0, 1.0], sound=Sound(str(video), 0.0))) == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names")
+@pytest.mark.parametrize("start", [1, 40])
+def test_a_pipe_is_read_once(tmp_path: Path, start: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever opened it a second time, for the sound say, would take parts away."""
+    monkeypatch.setattr(video_file, "WORTH", 10)
+    whole, pipe = with_sound(tmp_path / "in.mkv", "aac", "stereo"), tmp_path / "pipe.mkv"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_bytes(whole.read_bytes()), daemon=True)
+    writer.start()
+    with open_source(whole, start) as source:
+        numbers = [frame.number for frame in source]
+    with open_source(pipe, start) as source:
+        assert source.sound() is None
+        assert [frame.number for frame in source] == numbers
+    writer.join()
