@@ -81,13 +81,18 @@ class Runs:
         Raises:
             typer.Exit: interrupted; what there was is written.
         """
-        stop = threading.Event()
+        stop, opened = threading.Event(), list[Source]()
         detector = SharedDetector(self.tracker.detector, jobs)
         embedder = None if self.tracker.embedder is None else SharedEmbedder(self.tracker.embedder)
 
+        def on_open(source: Source) -> None:
+            opened.append(source)
+            if stop.is_set():
+                source.stop()
+
         def work(name: str, folder: Path) -> str | None:
             tracker = Tracker(detector, embedder, config=self.tracker.config)
-            return self._try(name, folder, tracker, progress, stop.is_set)
+            return self._try(name, folder, tracker, progress, stop.is_set, on_open)
 
         with RunProgress(self.quiet) as progress, ThreadPoolExecutor(jobs) as pool:
             futures: list[Future[str | None]] = []
@@ -97,6 +102,8 @@ class Runs:
                     pass
             except KeyboardInterrupt:  # it reaches this thread only
                 stop.set()
+                for source in opened:  # one may wait for a connection, and ask for nothing meanwhile
+                    source.stop()
                 for future in futures:
                     future.cancel()
                 wait(futures)
@@ -112,6 +119,7 @@ class Runs:
         tracker: Tracker,
         progress: RunProgress,
         cancelled: Callable[[], bool] = lambda: False,
+        on_open: Callable[[Source], None] = lambda source: None,
     ) -> str | None:
         """Runs one source; a closing line, or None where it failed: the others shall have their turn."""
         wanted = self.selection
@@ -123,6 +131,7 @@ class Runs:
                 source = stack.enter_context(
                     open_source(name, *frames, fps=self.fps, stretch=self.stretch, reconnect=self.reconnect)
                 )
+                on_open(source)
                 window = _window(source.info.name, stack) if self.show else None
                 summary = run_source(
                     source,

@@ -62,7 +62,7 @@ class LiveSource(Source):
         self._about = cast("Connection", first)
         self._label = self._about.label
         self.info = replace(first.info, frame_count=selection.count(selection.stop))
-        self._number, self._lost = 0, 0
+        self._number, self._lost, self._told = 0, 0, 0
         self._fitter = Fitter(first.info.width, first.info.height, self.tell)
 
     def __iter__(self) -> Iterator[Frame]:
@@ -71,6 +71,7 @@ class LiveSource(Source):
             try:
                 for frame in source:
                     self._number, self.damaged = before + frame.number, lost + source.damaged
+                    self._take_notes(source)
                     if self._number in self._selection:
                         yield replace(
                             frame, number=self._number, image=self._fitter.fit(self._number, frame.image)
@@ -97,8 +98,13 @@ class LiveSource(Source):
 
     def _let_go(self, source: Source) -> None:
         source.close()
-        self.notes += source.notes
-        self._source = None
+        self._take_notes(source)
+        self._source, self._told = None, 0
+
+    def _take_notes(self, source: Source) -> None:
+        """Takes over what a connection has told since the last time; it may never come to an end."""
+        self.notes += source.notes[self._told :]
+        self._told = len(source.notes)
 
     def _again(self, failure: str) -> None:
         """Makes a new connection.
