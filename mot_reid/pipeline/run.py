@@ -166,7 +166,14 @@ def _run(
         stack.callback(_note_failures, summary, alone)
         formats = chosen_formats(output.formats)
         about = SinkInfo(
-            fps, names, source.info.name, source.info.width, source.info.height, output.crf, source.sound
+            fps,
+            names,
+            source.info.name,
+            source.info.width,
+            source.info.height,
+            output.crf,
+            source.sound,
+            stride,
         )
         sinks = open_sinks(formats, folder, about, stack)
         alone.extend(sink for _, sink in sinks if isinstance(sink, FailsAlone))
@@ -214,6 +221,8 @@ def _run(
             del step, frame, found, tracked  # or its picture would be held while the next one is waited for
             if closed or cancelled():
                 raise KeyboardInterrupt
+        if source.info.live and cancelled():  # it was stopped while a frame was waited for
+            raise KeyboardInterrupt
     for sink in alone:
         if isinstance(sink.failure, OSError):
             raise sink.failure

@@ -106,7 +106,7 @@ class CocoSink(_DocumentSink):
         info = self.info
         names = dict(info.class_names)
         frames = array("q")
-        file.write('{"videos": ' + json.dumps([{"id": 1, "name": info.source, "fps": info.fps}]))
+        file.write('{"videos": ' + json.dumps([{"id": 1, "name": info.source, "fps": info.numbers_a_second}]))
         file.write(', "annotations": [')
         for number, row in enumerate(self._read(), start=1):
             if not frames or frames[-1] != row["frame"]:
@@ -133,7 +133,7 @@ class CvatSink(_DocumentSink):
     """CVAT's XML for videos, version 1.1: a track for each id; frames count from 0.
 
     A box that is predicted is marked ``occluded``; after a track's last box, and where it was not seen for a
-    while, stands one that is ``outside``.
+    while, stands one that is ``outside``. Where each n-th frame was tracked, boxes go on in between.
     """
 
     def _document(self, file: IO[str]) -> None:
@@ -147,8 +147,8 @@ class CvatSink(_DocumentSink):
             for row, after in _with_next(rows):
                 file.write(self._box(row, row["frame"] - 1, outside=False))
                 gone = row["frame"] < self._last_frame and after is None
-                if gone or (after is not None and after["frame"] > row["frame"] + 1):
-                    file.write(self._box(row, row["frame"], outside=True))
+                if gone or (after is not None and after["frame"] > row["frame"] + info.stride):
+                    file.write(self._box(row, row["frame"] - 1 + info.stride, outside=True))
             file.write("  </track>\n")
         file.write("</annotations>\n")
 
@@ -182,11 +182,11 @@ class LabelStudioSink(_DocumentSink):
         )
         for place, (track_id, rows) in enumerate(self._tracks()):
             keys = [
-                self._key(row, after is not None and after["frame"] == row["frame"] + 1)
+                self._key(row, after is not None and after["frame"] <= row["frame"] + self.info.stride)
                 for row, after in _with_next(rows)
             ]
             value: dict[str, Any] = {"labels": [self._name(rows[-1])], "framesCount": count}
-            value |= {"duration": round(count / self.info.fps, 3), "sequence": keys}
+            value |= {"duration": round(count / self.info.numbers_a_second, 3), "sequence": keys}
             entry: dict[str, Any] = {
                 "id": f"track-{track_id}",
                 "type": "videorectangle",
@@ -200,7 +200,7 @@ class LabelStudioSink(_DocumentSink):
     def _key(self, row: Mapping[str, Any], goes_on: bool) -> dict[str, Any]:
         width, height = self.info.width, self.info.height
         x1, y1, x2, y2 = _inside([row[corner] for corner in ("x1", "y1", "x2", "y2")], self.info)
-        seconds = row["time"] if row["time"] is not None else (row["frame"] - 1) / self.info.fps
+        seconds = row["time"] if row["time"] is not None else (row["frame"] - 1) / self.info.numbers_a_second
         return {
             "frame": row["frame"],
             "enabled": goes_on,  # whether it is drawn up to the next key frame

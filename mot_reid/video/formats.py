@@ -32,6 +32,7 @@ class SinkInfo:
         height: of every frame, pixels; 0 where it is not known.
         crf: quality of videos, H.264's constant rate factor.
         sound: opens what shall be heard in videos; None where there is nothing.
+        stride: by how much the numbers of frames ascend.
     """
 
     fps: float = 30.0
@@ -41,6 +42,12 @@ class SinkInfo:
     height: int = 0
     crf: int = 23
     sound: Callable[[], Sound | None] = lambda: None
+    stride: int = 1
+
+    @property
+    def numbers_a_second(self) -> float:
+        """By how much the numbers of frames ascend in a second: the source's own rate."""
+        return self.fps * self.stride
 
 
 @dataclass(frozen=True)
