@@ -67,7 +67,10 @@ def convert(
             raise UsageError(f"{tracks}: has a frame {max(read.tracks)}; yolo makes a file for each frame")
         folder = prepare_output_folder(output)
         for entry in chosen.values():
-            if any(same_file(folder / entry.file, read_from) for read_from in (tracks, source or tracks)):
+            written = [folder / name for name in (entry.file, *entry.also)]
+            if any(
+                same_file(path, read_from) for path in written for read_from in (tracks, source or tracks)
+            ):
                 raise UsageError(f"{tracks}: would be overwritten by the results; choose another --output")
     nobody, all_frames = Tracks.empty(), range(1, max(read.tracks, default=0) + 1)
     if not read.tracks:
@@ -78,5 +81,7 @@ def convert(
                 sink = entry.open(folder / entry.file, info)
             with sink:
                 for number in all_frames if entry.every_frame else read.tracks:
-                    sink.write(number, None, read.tracks.get(number, nobody), read.times.get(number))
+                    seen_at = read.times.get(number), read.wall_clocks.get(number)
+                    who = read.identities.get(number)
+                    sink.write(number, None, read.tracks.get(number, nobody), *seen_at, who)
             typer.echo(f"written: {folder / entry.file}")

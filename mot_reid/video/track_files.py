@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from mot_reid.structures import Tracks
+from mot_reid.typing import Ints
 
 __all__ = ["TrackFile", "read_tracks"]
 
@@ -26,11 +27,15 @@ class TrackFile:
         tracks: of each frame number, from 1; frames in which nobody is seen are left out.
         times: the time of each frame in seconds, where the file has it.
         class_names: the name of each class number, where the file has it.
+        wall_clocks: when each frame came, seconds since 1970, where the file has it.
+        identities: ``(N,)`` int64 of each frame's tracks, 0 where not known, where the file has any.
     """
 
     tracks: dict[int, Tracks]
     times: dict[int, float] = field(default_factory=dict)
     class_names: dict[int, str] = field(default_factory=dict)
+    wall_clocks: dict[int, float] = field(default_factory=dict)
+    identities: dict[int, Ints] = field(default_factory=dict)
 
 
 _BROKEN = (ElementTree.ParseError, csv.Error)
@@ -71,8 +76,11 @@ def _text(path: Path) -> Iterator[_Row]:
             if not line.strip():
                 continue
             entries = line.split(",") if "," in line else line.split()
+            is_kitti = "," not in line and len(entries) > 16
+            if is_kitti and entries[2] == "DontCare":  # a region, of nobody's track
+                continue
             try:
-                yield _of_kitti(entries) if "," not in line and len(entries) > 16 else _of_mot(entries)
+                yield _of_kitti(entries) if is_kitti else _of_mot(entries)
             except (ValueError, IndexError):
                 raise ValueError(
                     f"{path}: line {number}: expected frame, id, left, top, width, height, score, "
@@ -121,14 +129,14 @@ def _lines(path: Path) -> Iterator[_Row]:
                 raise ValueError(f"{path}: line {number}: {error}") from None
 
 
+_REST: tuple[tuple[str, Callable[[Any], float]], ...] = (
+    *(("score", float), ("class_id", int), ("detection_index", int), ("id_confidence", float)),
+    *(("time", float), ("wall_clock", float), ("identity", lambda value: int(float(value)))),
+)
+
+
 def _of_columns(row: Mapping[str, Any]) -> _Row:
-    rest: dict[str, Any] = {
-        name: kind(row[name])
-        for name, kind in (("score", float), ("class_id", int), ("detection_index", int), ("time", float))
-        if row.get(name) not in (None, "")
-    }
-    if row.get("id_confidence") not in (None, ""):
-        rest["id_confidence"] = float(row["id_confidence"])
+    rest: dict[str, Any] = {name: kind(row[name]) for name, kind in _REST if row.get(name) not in (None, "")}
     if row.get("class_name"):
         rest["class_name"] = str(row["class_name"])
     return _row(*(row[name] for name in ("frame", "id", "x1", "y1", "x2", "y2")), **rest)
@@ -190,9 +198,17 @@ def _gathered(path: Path, rows: list[_Row]) -> TrackFile:
             row["class_id"] = numbers.setdefault(row["class_name"], len(numbers))
             names[row["class_id"]] = row["class_name"]
         by_frame.setdefault(row["frame"], []).append(row)
-    times = {row["frame"]: row["time"] for row in rows if "time" in row}
+    times, clocks = (
+        {row["frame"]: row[name] for row in rows if name in row} for name in ("time", "wall_clock")
+    )
     tracks = {number: _tracks(by_frame[number]) for number in sorted(by_frame)}
-    return TrackFile(tracks, times, {number: name for number, name in names.items() if name})
+    identities = {
+        number: np.array([row.get("identity", 0) for row in own], np.int64)
+        for number, own in by_frame.items()
+        if any("identity" in row for row in own)
+    }
+    named = {number: name for number, name in names.items() if name}
+    return TrackFile(tracks, times, named, clocks, identities)
 
 
 def _tracks(rows: list[_Row]) -> Tracks:

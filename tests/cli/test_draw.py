@@ -252,3 +252,22 @@ def test_a_sequence_with_gaps_has_all_frames_of_its_tracks(
     (sequence / "seqinfo.ini").write_text("[Sequence]\nimExt=.png\n")
     done = run("draw", sequence, scene[1], "-o", tmp_path / "d.mp4", "-q")
     assert (done.code, done.err) == (0, "")
+
+
+def test_convert_does_not_remove_what_a_killed_run_left(
+    scene: tuple[Path, Path], tmp_path: Path, run: Run
+) -> None:
+    assert run("convert", scene[1], "--to", "jsonl", "-o", tmp_path).code == 0
+    spool = (tmp_path / "tracks.jsonl").rename(tmp_path / "tracks_coco.spool.jsonl")
+    done = run("convert", spool, "--to", "coco", "-o", tmp_path)
+    assert (done.code, "would be overwritten" in done.err, spool.is_file()) == (2, True, True)
+    assert run("convert", spool, "--to", "coco", "-o", tmp_path / "whole").code == 0
+
+
+def test_convert_keeps_clocks_and_identities(tmp_path: Path, run: Run) -> None:
+    row = (
+        '{"frame": 3, "id": 1, "x1": 1, "y1": 2, "x2": 3, "y2": 4, "wall_clock": 1750000000.5, "identity": 6}'
+    )
+    (tmp_path / "tracks.jsonl").write_text(row)
+    assert run("convert", tmp_path / "tracks.jsonl", "--to", "csv", "-o", tmp_path / "csv").code == 0
+    assert (tmp_path / "csv" / "tracks.csv").read_text().splitlines()[1].endswith(",1750000000.5,6")

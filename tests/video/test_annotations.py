@@ -1,6 +1,7 @@
 """Formats of annotation tools and data sets: written, read back, and as their tools expect them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -165,3 +166,43 @@ def test_labels_end_at_the_edge_of_the_picture(tmp_path: Path) -> None:
         [90, 50, 10, 50],
         [100, 0, 0, 40],
     ]
+
+
+def test_each_second_frame_is_no_gap(tmp_path: Path) -> None:
+    """Of a run with a stride: frame numbers and times are the source's, and nobody goes in between."""
+    info, paths = replace(INFO, fps=12.5, stride=2), {}
+    for name in ("cvat", "coco", "labelstudio"):
+        paths[name] = tmp_path / FORMATS[name].file
+        with FORMATS[name].open(paths[name], info) as sink:
+            for number in (1, 3, 5, 9, 11):
+                tracks = Tracks.empty() if number == 11 else FRAMES[1]
+                sink.write(number, None, tracks, (number - 1) / 25)
+    boxes = ElementTree.parse(paths["cvat"]).getroot().findall("track/box")
+    shown = [(int(box.attrib["frame"]), box.attrib["outside"] == "1") for box in boxes]
+    assert shown == [(0, False), (2, False), (4, False), (6, True), (8, False), (10, True)]
+    assert json.loads(paths["coco"].read_text())["videos"][0]["fps"] == 25
+    value = json.loads(paths["labelstudio"].read_text())[0]["predictions"][0]["result"][0]["value"]
+    assert value["duration"] == pytest.approx(value["framesCount"] / 25)
+    assert [key["enabled"] for key in value["sequence"]] == [True, True, False, False]
+
+
+def test_regions_of_kitti_that_nobody_cares_for_are_no_tracks(tmp_path: Path) -> None:
+    rest = "-1000 -1000 -1000 -10 -1 -1 -1"
+    path = tmp_path / "0000.txt"
+    path.write_text(
+        f"0 -1 DontCare -1 -1 -10 219.3 188.4 245.5 218.5 {rest}\n"
+        f"0 2 Pedestrian 0 0 -2.5 1106.1 166.5 1204.4 323.8 1.7 0.7 0.9 6.3 1.6 8.4 -1.9\n"
+    )
+    read = read_tracks(path)
+    assert (list(read.tracks), read.tracks[1].ids.tolist()) == ([1], [2])
+
+
+@pytest.mark.parametrize("name", ["csv", "jsonl"])
+def test_clocks_and_identities_are_read_back(name: str, tmp_path: Path) -> None:
+    path = tmp_path / FORMATS[name].file
+    with FORMATS[name].open(path, INFO) as sink:
+        sink.write(2, None, FRAMES[2], 0.04, 1.75e9, np.array([0, 7]))
+        sink.write(4, None, FRAMES[4], 0.12, None, np.array([0]))
+    read = read_tracks(path)
+    assert read.wall_clocks == {2: 1.75e9}
+    assert {number: found.tolist() for number, found in read.identities.items()} == {2: [0, 7]}
