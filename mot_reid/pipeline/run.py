@@ -145,6 +145,14 @@ class _Given:
     ahead: FoundAhead | None
 
 
+def _sink_info(source: Source, names: Mapping[int, str], crf: int, stride: int) -> SinkInfo:
+    """What the sinks of a run are told before its first frame."""
+    seen = source.info
+    return SinkInfo(
+        seen.fps / stride, names, seen.name, seen.width, seen.height, crf, source.sound, stride=stride
+    )
+
+
 def _run(
     source: Source,
     tracker: Tracker,
@@ -159,22 +167,12 @@ def _run(
 ) -> None:
     watch, output, detections = tracker.stopwatch, tracker.config.output, given.instead
     names = {0: "person"} if detections is not None else tracker.class_names
-    fps = source.info.fps / stride
     start = time.perf_counter()
     alone: list[FailsAlone] = []
     with ExitStack() as stack:
         stack.callback(_note_failures, summary, alone)
         formats = chosen_formats(output.formats)
-        about = SinkInfo(
-            fps,
-            names,
-            source.info.name,
-            source.info.width,
-            source.info.height,
-            output.crf,
-            source.sound,
-            stride,
-        )
+        about = _sink_info(source, names, output.crf, stride)
         sinks = open_sinks(formats, folder, about, stack)
         alone.extend(sink for _, sink in sinks if isinstance(sink, FailsAlone))
         if output.analytics:
