@@ -16,6 +16,7 @@ __all__ = [
     "IDENTITIES",
     "forget_records",
     "keep_correction",
+    "keep_identities",
     "older_records",
     "read_corrections",
 ]
@@ -57,13 +58,32 @@ def read_corrections(store: Store) -> dict[tuple[str, str], str]:
 def forget_records(store: Store, records: Sequence[str]) -> int:
     """Removes records and all that is said of them for good; says how many there were."""
     gone = set(records)
+    _say_nothing_of(store, gone)
+    number = store.remove(list(records))
+    _say_nothing_of(store, gone)  # somebody may have read them just before
+    return number
+
+
+def keep_identities(store: Store, text: str, records: Sequence[str]) -> None:
+    """Keeps what `mot_reid.gallery.identifying.Identities.to_csv` gave, but of who was forgotten meanwhile.
+
+    Args:
+        store: of the gallery.
+        text: the identities.
+        records: names of those that were identified.
+    """
+    with store.changing():
+        gone = set(records) - set(store.table().record.tolist())
+        store.write_document(IDENTITIES, _identities_without(text, gone) if gone else text)
+
+
+def _say_nothing_of(store: Store, gone: set[str]) -> None:
     with store.changing():
         for name, without in ((IDENTITIES, _identities_without), (CORRECTIONS, _corrections_without)):
             text = store.read_document(name)
             left = without(text, gone) if text else text
             if left is not None and left != text:
                 store.write_document(name, left)
-    return store.remove(list(records))
 
 
 def _identities_without(text: str, gone: set[str]) -> str:

@@ -17,6 +17,7 @@ from mot_reid.gallery.documents import (
     IDENTITIES,
     forget_records,
     keep_correction,
+    keep_identities,
     older_records,
     read_corrections,
 )
@@ -368,12 +369,11 @@ class Gallery:
             corrected: what was corrected on the tracks of sources, by run (`Tracklet.run`) or camera.
             online: numbers that records got while they ran, by name: they stay where that can be.
         """
-        chosen = replace(settings or IdentifySettings(), false_links=false_links)
+        chosen, kept = replace(settings or IdentifySettings(), false_links=false_links), self.corrections()
         before, table = dict(online or {}) | self.identities(), self.table()
         said = by_hand(self.store, corrected, lambda: self.embedder, table) if corrected else None
-        kept = self.corrections()
         found = identify_records(self.store, table, self.calibration, kept, before, times, chosen, said)
-        self.store.write_document(IDENTITIES, found.to_csv())
+        keep_identities(self.store, found.to_csv(), table.record.tolist())
         self.store.write_document(VIEWS, views_text(found.views))
         return found
 

@@ -10,6 +10,7 @@ import pytest
 
 from mot_reid.gallery.folder_store import FolderStore
 from mot_reid.gallery.gallery import Gallery
+from mot_reid.gallery.identifying import identify_records
 
 from .conftest import D, Made, tracklet
 
@@ -99,3 +100,22 @@ def test_a_part_that_another_process_finishes_is_no_trouble(
     monkeypatch.setattr(Path, "stat", late)
     gallery.store.compact()
     assert len(gallery.table()) == 1
+
+
+def test_who_is_forgotten_while_others_are_identified_stays_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gallery = Gallery(tmp_path / "shop", Made())
+    gallery.add([tracklet(np.eye(D)[place], track_id=place) for place in range(3)])
+    gone = str(gallery.table().record[1])
+
+    def slow(*given: object) -> object:
+        found = identify_records(*given)  # type: ignore[arg-type]
+        Gallery(tmp_path / "shop").forget([gone])
+        return found
+
+    monkeypatch.setattr("mot_reid.gallery.gallery.identify_records", slow)
+    found = gallery.identify()
+    assert gallery.identities() == {name: number for name, number in found if name != gone}
+    content = b"".join(p.read_bytes() for p in (tmp_path / "shop").rglob("*") if p.is_file())
+    assert gone.encode() not in content
