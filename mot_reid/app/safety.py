@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
-from http.cookies import SimpleCookie
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote, unquote
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -72,7 +71,7 @@ class Guard:
             await _answer(guarded, *refusal)
             return
         if self._token and self._enters_with(scope, headers):
-            cookie = f"{COOKIE}={self._token}; HttpOnly; SameSite=Strict; Path=/"
+            cookie = f"{COOKIE}={quote(self._token, safe='')}; HttpOnly; SameSite=Strict; Path=/"
             await _answer(guarded, 303, "", [(b"location", b"/"), (b"set-cookie", cookie.encode())])
             return
         await self._app(scope, receive, guarded)
@@ -102,17 +101,15 @@ class Guard:
         return scope["path"] == "/" and "token" in parse_qs(scope["query_string"].decode("latin-1"))
 
     def _may_enter(self, scope: Scope, headers: dict[bytes, str]) -> bool:
-        offered = []
+        offered = [headers.get(b"authorization", "").removeprefix("Bearer ").encode("latin-1")]
         if scope["path"] == "/":
-            offered += parse_qs(scope["query_string"].decode("latin-1")).get("token", [])
-        offered.append(headers.get(b"authorization", "").removeprefix("Bearer "))
-        try:
-            cookie = SimpleCookie(headers.get(b"cookie", "")).get(COOKIE)
-        except Exception:  # a cookie that is none
-            cookie = None
-        if cookie is not None:
-            offered.append(cookie.value)
-        return any(hmac.compare_digest(entry.encode(), self._token.encode()) for entry in offered)
+            tokens = parse_qs(scope["query_string"].decode("latin-1")).get("token", [])
+            offered += [token.encode() for token in tokens]
+        for entry in headers.get(b"cookie", "").split(";"):  # others on this machine may be of any form
+            name, _, value = entry.strip().partition("=")
+            if name == COOKIE:
+                offered.append(unquote(value).encode())
+        return any(hmac.compare_digest(entry, self._token.encode()) for entry in offered)
 
 
 async def _answer(

@@ -1,0 +1,34 @@
+"""Who may ask the server: tokens of any letters, beside cookies of any form."""
+
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from starlette.testclient import TestClient
+
+from mot_reid.app.runs import runs_in
+from mot_reid.app.server import make_app
+
+from .conftest import make_run
+
+
+@pytest.mark.parametrize("token", ["my secret", "gr\u00fcn", "a;b", 'a"b', "a+b%20c", "p,l a\\in"])
+def test_a_token_of_any_letters_lets_in_by_its_cookie(tmp_path: Path, token: str) -> None:
+    app = make_app(runs_in([make_run(tmp_path / "yard")]), token=token)
+    stranger = TestClient(app, base_url="http://127.0.0.1")
+    entered = stranger.get(f"/?token={quote(token)}", follow_redirects=False)
+    assert entered.status_code == 303
+    kept = entered.headers["set-cookie"].partition(";")[0]  # as a browser sends it back
+    assert stranger.get("/api/runs", headers={"cookie": kept}).status_code == 200
+    bearer = f"Bearer {token}".encode()
+    assert stranger.get("/api/runs", headers={b"authorization": bearer}).status_code == 200
+    assert TestClient(app, base_url="http://127.0.0.1").get("/api/runs").status_code == 401
+
+
+@pytest.mark.parametrize("other", ['seen={"x": 1}', "two words=1", "", "=", "mot_reid_token=old"])
+def test_cookies_of_other_servers_on_the_machine_do_not_lock_out(tmp_path: Path, other: str) -> None:
+    app = make_app(runs_in([make_run(tmp_path / "yard")]), token="secret")
+    client = TestClient(app, base_url="http://127.0.0.1")
+    for cookies in (f"{other}; mot_reid_token=secret", f"mot_reid_token=secret; {other}"):
+        assert client.get("/api/runs", headers={"cookie": cookies}).status_code == 200
+    assert client.get("/api/runs", headers={"cookie": other}).status_code == 401
