@@ -83,7 +83,7 @@ class Export:
             for entry in self._formats:
                 self._working, self._share = entry.file, 0.0
                 self._done.append(self._write(entry))
-        except (OSError, ValueError) as error:
+        except Exception as error:  # whatever a format's package raises: who waits is told
             self._failed = " ".join(str(error).split()) or type(error).__name__
         finally:
             self._working = ""

@@ -41,7 +41,7 @@ def _rows(run: Run, request: Request, body: Any) -> Response:
 
 def _frame(run: Run, request: Request, body: Any) -> Response:
     reader = run.reader()
-    width = min(max(int(request.query_params.get("width", "0") or 0), 0), 4096)
+    width = min(_whole(request, "width"), 4096) if request.query_params.get("width") else 0
     try:
         data = None if reader is None else reader.jpeg(request.path_params["number"], width)
     except StillReading as error:
@@ -101,7 +101,8 @@ def _export(run: Run, request: Request, body: Any) -> Any:
     names = body.get("formats", []) if isinstance(body, dict) else []
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ValueError("formats: expected a list of names")
-    run.export = Export(run, names)
+    with run.exporting:  # who asks at the same time finds that it goes on
+        run.export = Export(run, names)
     run.export.wait(_AT_ONCE)
     return run.export.state()
 
@@ -131,7 +132,7 @@ def _delete(run: Run, request: Request, body: Any) -> Any:
 def _whole(request: Request, name: str) -> int:
     text = request.query_params.get(name, "")
     if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise ValueError(f"{name}: expected a frame number, got {text[:20]!r}")
+        raise ValueError(f"{name}: expected a whole number, got {text[:20]!r}")
     return int(text)
 
 

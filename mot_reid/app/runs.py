@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import threading
 import time
@@ -13,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from mot_reid.analytics import Analytics, Event, scene_from_mapping
 from mot_reid.app.beginning import Beginning, beginning_of
@@ -21,7 +19,7 @@ from mot_reid.app.columns import CACHE, Columns, cached_columns, keep
 from mot_reid.app.crops import crops
 from mot_reid.app.exporting import CORRECTED, Export
 from mot_reid.app.frames import FrameReader
-from mot_reid.files import atomic
+from mot_reid.app.kept_files import append_line, listed, read_run_scene, write_run_scene
 from mot_reid.offline.corrections import (
     CORRECTIONS,
     Corrected,
@@ -36,7 +34,6 @@ from mot_reid.pipeline.outputs import OUTPUT_FILES
 from mot_reid.pipeline.track_files import TrackColumns, about_tracks, read_columns, track_file_of
 from mot_reid.video.formats import FORMATS
 from mot_reid.video.frames import SourceError
-from mot_reid.yaml_text import read_yaml
 
 __all__ = ["CORRECTIONS", "SCENE", "Run", "runs_in"]
 
@@ -60,6 +57,7 @@ class Run:
         name: short name of the source.
         truth: ground truth that was given for it, or None.
         export: what was exported last, or is being exported.
+        exporting: held while an export begins.
         no_pictures: why there are no pictures; empty where there are, as far as is known.
     """
 
@@ -77,6 +75,7 @@ class Run:
         self.no_pictures = ""
         self._crops: dict[tuple[int, int], bytes | None] = {}
         self.export: Export | None = None
+        self.exporting = threading.Lock()
         self.truth: Path | None = None
         self.name = folder.name
 
@@ -248,8 +247,7 @@ class Run:
         Raises:
             ValueError: something in the scene is wrong.
         """
-        classes = {name: number for number, name in self.file.class_names.items()}
-        wanted = scene_from_mapping(scene, classes).for_size(*self.size())
+        wanted = scene_from_mapping(scene, _numbers(self.file)).for_size(*self.size())
         columns = self.columns
         analytics, events = Analytics(wanted, source=self.name), []
         for rows in columns.observations(self.fps):
@@ -258,12 +256,18 @@ class Run:
         return analytics, sorted(events, key=lambda event: (event.time, event.kind, event.place, event.track))
 
     def scene(self) -> dict[str, Any]:
-        """The scene that was drawn for this run."""
-        try:
-            content = read_yaml((self.folder / SCENE).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        """The scene that was drawn for this run, in its pixels.
+
+        Raises:
+            ValueError: something in its file is wrong; the message names it.
+        """
+        path = self.folder / SCENE
+        if not path.is_file():
             return {}
-        return content if isinstance(content, dict) else {}
+        try:  # a long run's first frames may not know all classes
+            return read_run_scene(path, _numbers(self.about), self.about.size or self.size())
+        except ValueError:
+            return read_run_scene(path, _numbers(self.file), self.size())
 
     def keep_scene(self, scene: Any) -> None:
         """Keeps a scene beside the results.
@@ -272,10 +276,7 @@ class Run:
             ValueError: something in it is wrong.
             OSError: it cannot be written.
         """
-        classes = {name: number for number, name in self.file.class_names.items()}
-        checked_scene = scene_from_mapping(scene, classes)
-        with atomic(self.folder / SCENE) as part:
-            part.write_text(yaml.safe_dump(checked_scene.to_mapping(), sort_keys=False), encoding="utf-8")
+        write_run_scene(self.folder / SCENE, scene, _numbers(self.file))
 
     def correct(self, entry: Any) -> None:
         """Adds a correction to the log.
@@ -295,12 +296,10 @@ class Run:
             if clean["kind"] == "redo" and not undone:
                 raise ValueError("there is nothing to redo")
             if clean["kind"] == "split":
-                clean["new"] = clean.get("new") or next_id(state.rows)
+                clean["new"] = clean.get("new") or max(next_id(state.rows), 1 + max(state.names, default=0))
             again = clean["kind"] in ("undo", "redo")
             new = replay(self.found.to_rows(), [*self._log, clean]) if again else apply(state, clean)
-            line = json.dumps(clean | {"at": round(time.time(), 3)}, ensure_ascii=False)
-            with open(self.folder / CORRECTIONS, "a", encoding="utf-8") as file:
-                file.write(line + "\n")
+            append_line(self.folder / CORRECTIONS, clean | {"at": round(time.time(), 3)})
             self._log.append(clean)
             if not active(self._log)[0]:
                 self._show(None)
@@ -311,8 +310,8 @@ class Run:
 
     def crop(self, track: int) -> bytes | None:
         """The best picture of a track as JPEG; None where there is none."""
+        key = track, len(self.log)
         columns, reader = self.columns, self.reader()
-        key = track, len(self._log)
         with self._lock:
             if key in self._crops:
                 return self._crops[key]
@@ -327,16 +326,7 @@ class Run:
 
     def kept(self) -> list[dict[str, Any]]:
         """What lies in the run's folder: names, bytes, and days since it was written."""
-        now = time.time()
-        entries = []
-        for name in (*OUTPUT_FILES, CORRECTIONS, SCENE, CORRECTED, CACHE):
-            path = self.folder / name
-            if path.exists():
-                files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
-                size = sum(file.stat().st_size for file in files)
-                age = (now - path.stat().st_mtime) / 86400
-                entries.append({"name": name, "bytes": size, "days": round(age, 2)})
-        return entries
+        return listed(self.folder, (*OUTPUT_FILES, CORRECTIONS, SCENE, CORRECTED, CACHE))
 
     def delete(self, name: str) -> None:
         """Deletes one of the `kept`.
@@ -355,6 +345,7 @@ class Run:
                 path.unlink()
             if name == CORRECTIONS:
                 self._log = []
+                self._crops.clear()  # which are known by the length of the log
                 self._show(None)
             if self._reader is not None and self._reader.path == path:
                 self._reader.close()
@@ -366,6 +357,10 @@ class Run:
             if self._reader is not None:
                 self._reader.close()
                 self._reader = None
+
+
+def _numbers(file: TrackColumns) -> dict[str, int]:
+    return {name: number for number, name in file.class_names.items()}
 
 
 def runs_in(
