@@ -67,9 +67,18 @@ class Columns:
         """The boxes of a file that have an id.
 
         Raises:
-            ValueError: a box is not finite or has no area, or an id is twice in a frame; the file is named.
+            ValueError: a box is not finite or has no area, an id is twice in a frame, or a number is larger
+                than is held here; the file is named.
         """
         columns = file.columns
+        for name, kind in (("frame", np.int32), ("id", np.int32), ("class_id", np.int16)):
+            values, limits = columns.get(name, np.zeros(0)), np.iinfo(kind)
+            if len(values) and not (limits.min <= values.min() and values.max() <= limits.max):
+                row = int(np.flatnonzero(~((values >= limits.min) & (values <= limits.max)))[0])
+                raise ValueError(
+                    f"{file.path}: row {row + 1}: {name} {values[row]:.0f} is larger than {limits.max}, the "
+                    "most that the page and reports hold"
+                )
         frames = columns["frame"].astype(np.int32)
         if (np.diff(frames) < 0).any():
             order = np.argsort(frames, kind="stable")
@@ -142,6 +151,11 @@ class Columns:
             np.sqrt((x2 - x1) * (y2 - y1)) * np.where(inside, 1.0, 0.4) * np.clip(self.scores[mine], 0.1, 1)
         )
         worth *= np.where(self.predicted[mine], 0.05, 1.0)
+        across, down = (
+            np.minimum(x2, size[0]) - np.maximum(x1, 0),
+            np.minimum(y2, size[1]) - np.maximum(y1, 0),
+        )
+        worth *= np.where((across >= 2) & (down >= 2), 1.0, 1e-3)  # of those outside there is no picture
         promising = mine[np.argsort(-worth, kind="stable")[:8]]
         if not len(promising):
             return TrackRows.empty()
@@ -185,10 +199,12 @@ class Columns:
         return list(found.values())
 
     def when(self, frames: NDArray[Any], fps: float) -> NDArray[np.float64]:
-        """Seconds of frames ``(N,)``; between frames whose times are known on a straight line."""
+        """Seconds of frames ``(N,)``; between frames whose times are known on a line, beyond by fps."""
+        frames = np.asarray(frames, np.float64)
         if not len(self.numbers):
-            return (np.asarray(frames, np.float64) - 1) / fps
-        return np.interp(frames, self.numbers, self.times)
+            return (frames - 1) / fps
+        beyond = np.minimum(frames - self.numbers[0], 0) + np.maximum(frames - self.numbers[-1], 0)
+        return np.interp(frames, self.numbers, self.times) + beyond / fps
 
     def observations(self, fps: float) -> Iterator[Observations]:
         """All of it as analytics take it, a piece of whole frames after the other."""

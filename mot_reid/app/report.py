@@ -205,8 +205,10 @@ def _heat(run: Run, analytics: Analytics) -> str:
     picture = cv2.cvtColor(ground, cv2.COLOR_GRAY2BGR)
     parts = []
     for name, values in (("presence", analytics.heat.presence), ("dwell", analytics.heat.seconds)):
-        top = float(np.percentile(values[values > 0], 99))
-        warm = np.clip(np.sqrt(values / top), 0, 1)
+        warmest = values[values > 0]
+        if not warmest.size:  # nobody was seen twice, so that nothing took time
+            continue
+        warm = np.clip(np.sqrt(values / float(np.percentile(warmest, 99))), 0, 1)
         cells = cv2.resize(warm.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
         coloured = cv2.applyColorMap((cells * 255).astype(np.uint8), cv2.COLORMAP_TURBO)
         share = (0.65 * (cells > 0.02))[..., None]

@@ -58,6 +58,29 @@ def test_an_id_twice_in_a_frame_is_named(tmp_path: Path) -> None:
         Columns.of_file(read_columns(path, 25.0), 25.0)
 
 
+@pytest.mark.parametrize(("frame", "track"), [(3, 2**32 + 7), (2**40, 7), (3, 2**31)])
+def test_numbers_that_are_too_large_are_named_and_not_wrapped(tmp_path: Path, frame: int, track: int) -> None:
+    path = tmp_path / "tracks.txt"
+    path.write_text(f"1,7,0,0,5,9,1,-1,-1,-1\n{frame},{track},1,0,5,9,1,-1,-1,-1\n")
+    with pytest.raises(ValueError, match=r"tracks\.txt: row 2: (id|frame) \d+ is larger than 2147483647"):
+        Columns.of_file(read_columns(path, 25.0), 25.0)
+
+
+def test_frames_before_and_behind_those_with_known_times_have_times_by_fps(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "yard")
+    head, *lines = (folder / "tracks.csv").read_text().splitlines(keepends=True)
+    (folder / "tracks.csv").write_text(head + "".join(lines[20:60]))  # frames 11 to 30 of 60
+    found = runs_in([folder])[0].found
+    frames = np.arange(1, FRAMES + 1)
+    np.testing.assert_allclose(found.when(frames, 25.0), (frames - 1) / 25)
+
+
+def test_the_best_picture_is_none_outside_of_the_picture() -> None:
+    boxes = np.array([[-400.0, -50, -20, 300], [-30, 20, 1, 200], [20, 20, 40, 70]])
+    rows = TrackRows.from_arrays(np.array([1, 2, 3]), np.array([7, 7, 7]), boxes)
+    assert Columns.of_rows(rows, None, 25.0).best_rows(7, (320, 240)).frames.tolist() == [3]
+
+
 def test_long_runs_are_kept_and_read_again_when_their_file_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

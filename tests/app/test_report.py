@@ -62,6 +62,15 @@ def test_the_best_box_is_large_whole_and_in_front() -> None:
     assert len(columns.best_rows(9, (200, 200))) == 0
 
 
+def test_a_run_of_one_frame_has_a_report(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "yard")
+    lines = (folder / "tracks.csv").read_text().splitlines(keepends=True)
+    (folder / "tracks.csv").write_text("".join(lines[:3]))
+    found = report(runs_in([folder]))
+    assert "heat map of presence" in found
+    assert "heat map of dwell" not in found  # nothing took time
+
+
 @pytest.mark.parametrize("width", [1280, 400])
 def test_it_opens_from_the_disk(browser: Any, run: Callable[..., Any], tmp_path: Path, width: int) -> None:
     folder, page = make_run(tmp_path / "yard"), tmp_path / "report.html"
