@@ -34,6 +34,7 @@ __all__ = ["Camera", "CameraSettings", "LiveFile", "read_cameras"]
 
 _WAITS = (1.0, 2.0, 5.0, 10.0, 30.0)  # seconds before a camera that is gone is tried again
 _EVENTS, _PEOPLE = 200, 300  # kept of each camera, the newest
+_LONGEST = 1e9  # seconds, 30 years
 _CROP = 96  # pixels, height of a person's picture
 _WIDEST = 960  # pixels of the newest picture
 
@@ -87,8 +88,10 @@ def _camera(path: Path, name: str, entry: Any) -> CameraSettings:
         if key not in known:
             raise ValueError(f"{path}: camera {name}: {key} does not exist; known: {', '.join(known)}")
     keep = entry.get("keep", 86400.0)
-    if isinstance(keep, bool) or not isinstance(keep, int | float) or not keep > 0:
-        raise ValueError(f"{path}: camera {name}: keep: expected seconds, got {keep!r}")
+    if isinstance(keep, bool) or not isinstance(keep, int | float) or not 0 < keep <= _LONGEST:
+        raise ValueError(
+            f"{path}: camera {name}: keep: expected seconds up to {_LONGEST:g}, got {keep!r:.40}"
+        )
     scene = (
         None if entry.get("scene") is None else read_scene(path.parent / str(entry["scene"]), {"person": 0})
     )

@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from mot_reid.app.live import Camera
 from mot_reid.app.live_people import LivePeople
+from mot_reid.gallery.store import GalleryError
 
 __all__ = ["live_routes"]
 
@@ -58,7 +59,10 @@ def live_routes(cameras: Sequence[Camera], people: LivePeople | None = None) -> 
     def today(request: Request) -> Response:
         if people is None:
             raise HTTPException(404, "there is no gallery")
-        return JSONResponse(people.today())
+        try:
+            return JSONResponse(people.today())
+        except GalleryError as error:
+            raise HTTPException(422, str(error)) from None
 
     def face(request: Request) -> Response:
         return _jpeg(None if people is None else people.crop(request.path_params["row"]))

@@ -32,7 +32,7 @@ def people_routes(people: People) -> list[Route]:
         return people.gallery
 
     async def everybody(request: Request) -> Response:
-        return await answered(people.found)
+        return await answered(lambda: _plain(people.found))
 
     async def fits(request: Request) -> Response:
         body = await json_body(request)
@@ -46,7 +46,7 @@ def people_routes(people: People) -> list[Route]:
         return await answered(lambda: _plain(people.identify))
 
     async def kept(request: Request) -> Response:
-        return await answered(lambda: _kept(gallery()))
+        return await answered(lambda: _plain(lambda: _kept(gallery())))
 
     async def forget(request: Request) -> Response:
         body = await json_body(request)

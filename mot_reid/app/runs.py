@@ -136,6 +136,7 @@ class Run:
         """Lets go of the tracks; they are read again when they are needed."""
         with self._lock:
             self._file = self._found = self._shown = self._state = None
+            self._crops.clear()
             self._start, self._begun = None, False
 
     def _show(self, state: Corrected | None) -> None:

@@ -63,9 +63,12 @@ def search_routes(gallery: Gallery, runs: Sequence[Run]) -> list[Route]:
     async def crop(request: Request) -> Response:
         def work() -> Response:
             row = request.path_params["row"]
-            if not 0 <= row < len(gallery.table()):
-                raise HTTPException(404, "no such record")
-            pictures = gallery.tracklets([row])[0].crops
+            try:
+                if not 0 <= row < len(gallery.table()):
+                    raise HTTPException(404, "no such record")
+                pictures = gallery.tracklets([row])[0].crops
+            except GalleryError as error:
+                raise ValueError(str(error)) from None
             if not pictures:
                 raise HTTPException(404, "it has no picture")
             best = max(pictures, key=lambda one: one.quality)
@@ -88,7 +91,10 @@ class _Boxed:
 
 
 def _picture(data: bytes) -> Any:
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    except cv2.error:  # more pixels than OpenCV takes
+        raise ValueError("the picture is too large") from None
     if image is None:
         raise ValueError("the picture cannot be read")
     if image.size > 3 * _MOST_PIXELS:

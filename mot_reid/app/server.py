@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from starlette.applications import Starlette
@@ -58,7 +59,8 @@ def make_app(
         recent[run.key] = run
         recent.move_to_end(run.key)
         while len(recent) > _OPEN:
-            recent.popitem(last=False)[1].release()
+            # In a thread: one that is still being read lets go only then, and nobody waits for it.
+            Thread(target=recent.popitem(last=False)[1].release, daemon=True).start()
         return run
 
     async def overview(request: Request) -> Response:

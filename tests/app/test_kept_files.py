@@ -75,6 +75,30 @@ def test_pictures_are_those_of_the_tracks_after_corrections_were_deleted(
     assert mine == Run("r1", folder).crop(1) != other
 
 
+def test_a_run_that_is_still_being_read_holds_up_no_other(tmp_path: Path) -> None:
+    runs = runs_in([make_run(tmp_path / f"yard{number}") for number in range(5)])
+    client = TestClient(make_app(runs), base_url="http://127.0.0.1")
+    held, done = threading.Event(), threading.Event()
+
+    def read() -> None:
+        with runs[0]._lock:
+            held.set()
+            done.wait(20)
+
+    threading.Thread(target=read, daemon=True).start()
+    held.wait(20)
+    answered = threading.Event()
+
+    def look() -> None:  # of the first one no more than its folder is asked for; the fifth pushes it out
+        for run in runs:
+            client.get(f"/api/runs/{run.key}/export")
+        answered.set()
+
+    threading.Thread(target=look, daemon=True).start()
+    assert answered.wait(10)
+    done.set()
+
+
 def test_exports_that_are_asked_for_at_once_are_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     export = next(answer for path, method, answer in RUN_ROUTES if (path, method) == ("/export", "POST"))
     run, ready = Run("r0", folder), threading.Event()

@@ -129,6 +129,8 @@ def test_a_cameras_file_is_read_and_what_is_wrong_is_named(tmp_path: Path, scene
         ("cameras: {a: {}}", "camera a: source is missing"),
         ("cameras: {a: {source: x, scen: y}}", "scen does not exist"),
         ("cameras: {a: {source: x, keep: -1}}", "keep: expected seconds"),
+        ("cameras: {a: {source: x, keep: .inf}}", "keep: expected seconds up to 1e[+]09"),
+        (f"cameras: {{a: {{source: x, keep: 1{'0' * 400}}}}}", "keep: expected seconds up to"),
         ("cameras: {a: {source: x, scene: nowhere.yaml}}", "scene file not found"),
     ):
         path.write_text(text)

@@ -17,6 +17,7 @@ from mot_reid.app.server import make_app
 from mot_reid.gallery.calibration import Calibration
 from mot_reid.gallery.gallery import Gallery
 from mot_reid.gallery.records import Tracklet
+from mot_reid.gallery.store import GalleryError
 
 from .conftest import FRAMES, HEIGHT, WIDTH, make_run, walkers
 from .pages import Page
@@ -120,6 +121,33 @@ def test_a_gallery_joins_and_describes_and_obeys_corrections(client: TestClient)
     assert where(found)["Eve"] == {("r0", 2), ("r1", 2)}
     assert found["people_in_all"] == 2
     assert client.post("/api/people/fits", json={"describe": "green hat"}).status_code == 422
+
+
+def test_who_is_forgotten_leaves_what_others_look_like_as_it_was(
+    client: TestClient, gallery: Gallery
+) -> None:
+    def looks() -> dict[str, list[str]]:
+        return {
+            person["label"]: person["attributes"] for person in client.get("/api/people").json()["people"]
+        }
+
+    before = looks()
+    assert before["door:2"] == ["upper_colour=blue"]
+    gallery.forget([str(gallery.table().record[0])])
+    assert looks() == before | {"door:1": []}
+
+
+def test_what_is_wrong_with_a_gallery_is_told_in_one_line(
+    client: TestClient, gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaged() -> Any:
+        raise GalleryError("shop: its records cannot be read")
+
+    monkeypatch.setattr(gallery, "table", damaged)
+    quiet = TestClient(client.app, base_url="http://127.0.0.1", raise_server_exceptions=False)
+    for path in ("people", "gallery", "search/crops/0"):
+        answer = quiet.get(f"/api/{path}")
+        assert (answer.status_code, answer.json()) == (422, {"error": "shop: its records cannot be read"})
 
 
 def test_a_gallery_knows_a_run_whose_video_has_moved(

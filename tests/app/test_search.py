@@ -1,6 +1,8 @@
 """The search on the page: what it asks a gallery, and what it shows of the answer."""
 
 import base64
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -78,6 +80,17 @@ def test_what_cannot_be_looked_for_is_refused(app: Any, body: Any) -> None:
     client = TestClient(app, base_url="http://127.0.0.1")
     assert client.post("/api/search", json=body).status_code == 422
     assert client.post("/api/search/picture", content=b"no picture").status_code == 422
+
+
+def test_a_picture_of_more_pixels_than_can_be_read_is_refused(app: Any) -> None:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
+    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(bytes(999)))
+    client = TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False)
+    answer = client.post("/api/search/picture", content=data + chunk(b"IEND", b""))
+    assert (answer.status_code, answer.json()["error"]) == (422, "the picture is too large")
 
 
 @pytest.mark.parametrize("width", [1280, 400])
