@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -51,6 +52,7 @@ def make_app(
     """
     by_key = {run.key: run for run in runs}
     recent: OrderedDict[str, Run] = OrderedDict()
+    session = secrets.token_hex(4)  # tells browsers this server's pictures from an earlier one's
 
     def run_of(request: Request) -> Run:
         run = by_key.get(request.path_params["run"])
@@ -66,7 +68,8 @@ def make_app(
     async def overview(request: Request) -> Response:
         entries = [{"key": run.key, "name": run.folder.name} for run in runs]
         formats = {name: FORMATS[name].help for name in EXPORTS}
-        return JSONResponse({"runs": entries, "features": list(features), "formats": formats})
+        found = {"runs": entries, "features": list(features), "formats": formats, "session": session}
+        return JSONResponse(found)
 
     def on_run(path: str, method: str, answer: Answer) -> Route:
         async def endpoint(request: Request) -> Response:

@@ -150,6 +150,17 @@ def test_what_is_wrong_with_a_gallery_is_told_in_one_line(
         assert (answer.status_code, answer.json()) == (422, {"error": "shop: its records cannot be read"})
 
 
+def test_an_empty_number_of_days_forgets_nobody(
+    browser: Any, client: TestClient, serve: Callable[[Any], str]
+) -> None:
+    shown = Page(browser, serve(client.app), 1280)
+    shown.click("#tab-data")
+    shown.until(lambda: "tracklets" in shown.text("#gallery-told"), "what the gallery keeps")
+    shown.set("#forget-days", "", "input")
+    shown.click("#forget-now")
+    assert not shown.js("return document.getElementById('confirm').open")
+
+
 def test_a_gallery_knows_a_run_whose_video_has_moved(
     runs: list[Any], gallery: Gallery, tmp_path: Path
 ) -> None:

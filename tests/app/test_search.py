@@ -93,6 +93,17 @@ def test_a_picture_of_more_pixels_than_can_be_read_is_refused(app: Any) -> None:
     assert (answer.status_code, answer.json()["error"]) == (422, "the picture is too large")
 
 
+def test_a_track_of_a_camera_with_blanks_in_its_name_is_looked_for(
+    browser: Any, app: Any, gallery: Any, serve: Callable[[Any], str]
+) -> None:
+    shown = Page(browser, serve(app), 1280)
+    shown.click("#tab-search")
+    shown.write("#panel-search input[type=text]", "front door:17")
+    shown.click("#panel-search > button")
+    shown.until(lambda: "93 %" in shown.text("#panel-search"), "the hits")
+    assert gallery.search.call_args.args[0] == "front door:17"
+
+
 @pytest.mark.parametrize("width", [1280, 400])
 def test_looking_for_somebody(
     browser: Any, app: Any, gallery: Any, serve: Callable[[Any], str], width: int

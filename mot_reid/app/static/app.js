@@ -78,7 +78,10 @@ async function readOn(key) {
   document.body.dataset.whole = 'yes';
 }
 
+let opened = 0; // how many runs were asked for: an answer for one before the last is late
+
 async function open(key) {
+  const asked = ++opened;
   say('');
   pause();
   stage.bitmap = null;
@@ -86,8 +89,12 @@ async function open(key) {
   state.chosen = 0;
   state.zoneVisitors = {};
   const slow = setTimeout(() => say('Reading the tracks …'), 300);
-  const [run, scene] = await Promise.all([ask(`/api/runs/${key}`), ask(`/api/runs/${key}/scene`)]).finally(() => clearTimeout(slow));
-  say('');
+  let wrong = ''; // with its scene: the run is shown all the same
+  const [run, scene] = await Promise.all([ask(`/api/runs/${key}`),
+    ask(`/api/runs/${key}/scene`).catch((error) => { wrong = error.message; return {}; })]).finally(() => clearTimeout(slow));
+  if (asked !== opened) return;
+  stage.bitmap = null; // one of the run before may have come meanwhile
+  say(wrong);
   state.scene = { ...scene, lines: scene.lines || {}, zones: scene.zones || {} };
   get('filter').value = '';
   take(run);
@@ -137,8 +144,9 @@ async function picture() {
   try {
     while (stage.bitmapFrame !== wanted || !stage.bitmap) {
       const frame = wanted;
+      const { key } = state.run;
       const width = Math.min(state.run.width, Math.ceil(stage.canvas.width / 160) * 160);
-      const answer = await fetch(`/api/runs/${state.run.key}/frames/${frame}?width=${width}`);
+      const answer = await fetch(`/api/runs/${key}/frames/${frame}?width=${width}&of=${state.session}`);
       if (answer.status === 202) { // a long video is still read through: what was asked for comes in a while
         reading = true;
         say((await answer.json()).told);
@@ -147,6 +155,7 @@ async function picture() {
       }
       if (reading) say('');
       reading = false;
+      if (key !== state.run.key) continue; // another run is shown by now
       if (!answer.ok) {
         stage.bitmap = null;
         const { error } = await answer.json().catch(() => ({}));
@@ -154,7 +163,9 @@ async function picture() {
         if (frame === wanted) break;
         continue;
       }
-      stage.bitmap = await createImageBitmap(await answer.blob());
+      const bitmap = await createImageBitmap(await answer.blob());
+      if (key !== state.run.key) continue;
+      stage.bitmap = bitmap;
       stage.bitmapFrame = frame;
       stage.draw();
     }
@@ -247,7 +258,11 @@ async function showGallery() {
 }
 
 get('forget-now').addEventListener('click', async () => {
-  const days = Number(get('forget-days').value);
+  const days = get('forget-days').valueAsNumber;
+  if (!(days >= 0)) { // an empty field is no 0
+    get('forget-days').focus();
+    return;
+  }
   if (!await sure(`Forget for good who was seen more than ${days} days ago?`)) return;
   const { forgotten } = await ask('/api/gallery/forget', 'POST', { days });
   say(`${forgotten} tracklets forgotten.`);
@@ -258,15 +273,19 @@ get('forget-now').addEventListener('click', async () => {
 async function showKept() {
   showGallery().catch(report);
   if (!state.run.key) return;
-  const kept = await ask(`/api/runs/${state.run.key}/kept`);
+  const { key } = state.run;
+  const kept = await ask(`/api/runs/${key}/kept`);
   get('folder').textContent = `Folder: ${kept.folder}`;
   get('kept').replaceChildren(...kept.files.map((file) => {
     const days = file.days < 1 ? 'today' : `${Math.floor(file.days)} days ago`;
     const button = element('button', { type: 'button', textContent: 'Delete', 'aria-label': `Delete ${file.name}` });
     button.addEventListener('click', async () => {
       if (!await sure(`Delete ${file.name} for good?`)) return;
-      await ask(`/api/runs/${state.run.key}/kept/${encodeURIComponent(file.name)}`, 'DELETE').catch(report);
+      await ask(`/api/runs/${key}/kept/${encodeURIComponent(file.name)}`, 'DELETE').catch(report);
       showKept().catch(report);
+      if (file.name !== 'corrections.jsonl' || key !== state.run.key) return;
+      take(await ask(`/api/runs/${key}`)); // the tracks are again as they were found
+      document.dispatchEvent(new CustomEvent('corrected'));
     });
     return element('li', {}, element('span', { textContent: `${file.name}: ${(file.bytes / 1e6).toFixed(2)} MB, written ${days}` }), button);
   }));
@@ -376,7 +395,8 @@ document.addEventListener('keydown', (event) => {
 window.addEventListener('unhandledrejection', (event) => { event.preventDefault(); report(event.reason); });
 
 async function begin() {
-  const { runs, features, formats } = await ask('/api/runs');
+  const { runs, features, formats, session } = await ask('/api/runs');
+  state.session = session; // pictures that the browser keeps are not those of another server's run
   get('formats').append(...Object.entries(formats).map(([value, textContent]) => element('option', { value, textContent })));
   state.gallery = features.includes('search');
   for (const id of ['looks-label', 'identify']) get(id).hidden = !state.gallery;

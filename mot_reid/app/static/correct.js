@@ -95,8 +95,10 @@ export class Correct {
     try {
       const entry = make();
       const run = await ask(`/api/runs/${this.state.run.key}/corrections`, 'POST', entry);
-      this.state.say('');
-      this.state.take(run);
+      if (run.key === this.state.run.key) { // else another one is shown by now
+        this.state.say('');
+        this.state.take(run);
+      }
       document.dispatchEvent(new CustomEvent('corrected'));
     } catch (error) {
       this.state.say(error.message);

@@ -28,8 +28,8 @@ export function begin(state, stage) {
 
   const byPicture = (picture) => run(async () => {
     const answer = await fetch('/api/search/picture', { method: 'POST', headers: { 'content-type': 'application/octet-stream' }, body: picture });
-    const found = await answer.json();
-    if (!answer.ok) throw new Error(found.error);
+    const found = await answer.json().catch(() => ({}));
+    if (!answer.ok) throw new Error(found.error || (answer.status === 413 ? 'the picture is too large' : `the server answered ${answer.status}`));
     return found;
   });
   const byBox = (box, frame) => run(() => ask('/api/search', 'POST', { run: state.run.key, frame, box }));
@@ -62,7 +62,7 @@ export function begin(state, stage) {
   });
   const text = () => {
     const value = words.value.trim();
-    if (value) run(() => ask('/api/search', 'POST', /^[^\s:]+:\d+(\.\d+)?$/.test(value) ? { track: value } : { describe: value }));
+    if (value) run(() => ask('/api/search', 'POST', /^\S.*:\d+(\.\d+)?$/.test(value) ? { track: value } : { describe: value }));
   };
   look.addEventListener('click', text);
   words.addEventListener('keydown', (event) => event.key === 'Enter' && text());
