@@ -225,11 +225,14 @@ def _last_frame(ground_truth: Path) -> int:
     last = 0
     text = ground_truth.read_text(encoding="utf-8-sig", errors="replace")
     for line, row in enumerate(text.splitlines(), start=1):
-        number = row.split(",", 1)[0].strip()
-        if number.isascii() and number.isdigit():
-            last = max(last, int(number[:20]))
-            if last > _MOST_FRAMES:
-                raise ValueError(f"{ground_truth}:{line}: the frame must be at most {_MOST_FRAMES}")
+        try:
+            number = float(row.split(",", 1)[0].split()[0].replace("_", "?"))
+        except (ValueError, IndexError):
+            continue
+        if number > _MOST_FRAMES:
+            raise ValueError(f"{ground_truth}:{line}: the frame must be at most {_MOST_FRAMES}")
+        if number >= 1 and number % 1 == 0:
+            last = max(last, int(number))
     if not last:
         raise ValueError(f"{ground_truth}: no row of it starts with a frame number")
     return last

@@ -81,6 +81,12 @@ def test_without_seqinfo_the_last_frame_of_ground_truth_counts(make: Make) -> No
     assert (found.length, found.fps, found.name) == (12, 30.0, "A")
 
 
+@pytest.mark.parametrize("row", ["1.2e+01,1.0,1,1,5,5,1,1,1", "12.0,1,1,1,5,5,1,1,1", "12 1 1 1 5 5 1 1 1"])
+def test_frame_numbers_in_whatever_form_they_are_read_give_the_length(make: Make, row: str) -> None:
+    (found,) = find_sequences(make("A", None, f"{row}\n1_000,1,1,1,5,5,1,1,1\n2.5,1,1,1,5,5,1,1,1\n"))
+    assert found.length == 12
+
+
 @pytest.mark.parametrize(
     ("truth", "message"),
     [
