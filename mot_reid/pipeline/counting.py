@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mot_reid.analytics import Analytics, Observations, Scene, scene_from_mapping
+from mot_reid.analytics import Analytics, Event, Observations, Scene, scene_from_mapping
 from mot_reid.config import Config
 from mot_reid.files import atomic
 from mot_reid.pipeline.event_log import EventLog, Receiver, make_receivers, standard_output
@@ -109,6 +109,7 @@ class AnalyticsSink(Sink):
         (folder / SUMMARY).unlink(missing_ok=True)
         self._closed = False
         self._time = 0.0
+        self._since: float | None = None  # the wall clock at time 0, by the last frame
         self.problems: list[str] = []
 
     def put(self, frame: TrackedFrame) -> None:
@@ -117,12 +118,16 @@ class AnalyticsSink(Sink):
         if self._analytics is None:
             run = f"{frame.wall_clock:.3f}" if self._live and frame.wall_clock is not None else ""
             self._analytics = Analytics(self._scene, source=self._source, run=run)
-        now, seen = frame.wall_clock, Observations.of_frame(frame.number, seconds, frame.tracks)
+        self._since = None if frame.wall_clock is None else frame.wall_clock - seconds
+        seen = Observations.of_frame(frame.number, seconds, frame.tracks)
         for event in self._analytics.update(seen, seconds):
-            record = event.to_dict()
-            if now is not None:
-                record["wall_clock"] = round(now - (seconds - event.time), 3)
-            self._log.write(record)
+            self._write(event)
+
+    def _write(self, event: Event) -> None:
+        record = event.to_dict()
+        if self._since is not None:
+            record["wall_clock"] = round(self._since + event.time, 3)
+        self._log.write(record)
 
     def close(self) -> None:
         """Ends what goes on, writes the summary, and waits a moment for receivers."""
@@ -132,7 +137,7 @@ class AnalyticsSink(Sink):
         analytics = self._analytics or Analytics(self._scene, source=self._source)
         try:
             for event in analytics.finish():
-                self._log.write(event.to_dict())
+                self._write(event)
         finally:
             self.problems += self._log.close()
             write_summary(self._folder / SUMMARY, analytics, self.problems)

@@ -64,8 +64,10 @@ class WebhookReceiver(Receiver):
     """
 
     def __init__(self, url: str, headers: Mapping[str, str] | None = None, timeout: float = 5.0) -> None:
-        if not url.startswith(("http://", "https://")):
+        if not isinstance(url, str) or not url.startswith(("http://", "https://")):
             raise ValueError(f"events: webhook: url: expected http:// or https://, got {url!r}")
+        if not isinstance(headers, Mapping | None):
+            raise ValueError(f"events: webhook: headers: expected names and values, got {headers!r}")
         self.name = "webhook"
         self._url, self._headers, self._timeout = url, dict(headers or {}), timeout
 

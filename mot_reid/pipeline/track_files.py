@@ -325,7 +325,8 @@ def _json_lines(path: Path) -> tuple[dict[str, NDArray[Any]], dict[int, str]]:
             try:
                 entry = json.loads(line)
                 rows.append(tuple(entry.get(name) for name in wanted))
-                named.setdefault(entry.get("class_id") or 0, entry.get("class_name") or "")
+                if name := entry.get("class_name"):
+                    named.setdefault(entry.get("class_id") or 0, name)
             except (ValueError, AttributeError):
                 raise ValueError(f"{path}:{number}: not a line of JSON with {', '.join(_NEEDED)}") from None
     try:

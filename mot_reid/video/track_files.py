@@ -123,6 +123,8 @@ def _table(path: Path) -> Iterator[_Row]:
 def _lines(path: Path) -> Iterator[_Row]:
     with path.open(encoding="utf-8") as file:
         for number, line in enumerate(file, start=1):
+            if not line.strip():
+                continue
             try:
                 yield _of_columns(json.loads(line))
             except (TypeError, ValueError, AttributeError) as error:

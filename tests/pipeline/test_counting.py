@@ -103,6 +103,18 @@ def test_a_live_source_has_other_ids_each_run(tmp_path: Path) -> None:
     assert len(ids[0]) == len(ids[1]) == len({*ids[0], *ids[1]}) / 2
 
 
+def test_events_of_a_live_source_have_its_clock_up_to_the_end(tmp_path: Path) -> None:
+    scene = tmp_path / "shop.yaml"
+    scene.write_text(SCENE)
+    with AnalyticsSink(scene, tmp_path, SinkInfo(10, {0: "person"}, "cam", 400, 400), live=True) as sink:
+        walk_into(sink, 15)
+    events = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
+    assert events[-1]["reason"] == "end"
+    assert [event["wall_clock"] - event["time"] for event in events] == pytest.approx(
+        [1e9 + 0.1] * len(events)
+    )
+
+
 def test_times_that_jump_back_do_not_end_the_run(tmp_path: Path) -> None:
     scene = tmp_path / "shop.yaml"
     scene.write_text(SCENE)
@@ -220,6 +232,8 @@ def test_refused_is_no_oserror() -> None:
         ({"webhok": "http://a"}, "webhok does not exist"),
         ({"webhook": "ftp://a"}, "expected http"),
         ({"webhook": {"address": "http://a"}}, "webhook"),
+        ({"webhook": {"url": 80}}, "webhook: url: expected http"),
+        ({"webhook": {"url": "http://a", "headers": "x"}}, "webhook: headers: expected names and values"),
         ({"mqtt": {"port": 3}}, "mqtt"),
         ([1], "expected names and values"),
     ],
@@ -286,6 +300,12 @@ def test_what_spreadsheets_add_is_passed_over(tmp_path: Path, name: str, text: s
     read = read_tracks(path, fps=25)
     assert (read.rows.frames.tolist(), read.rows.ids.tolist()) == ([2], [7])
     assert read.rows.xyxy.tolist() == [[1, 2, 3, 4]]
+
+
+def test_lines_without_names_of_classes_are_of_people(tmp_path: Path) -> None:
+    path = tmp_path / "tracks.jsonl"
+    path.write_text('{"frame": 1, "id": 1, "x1": 0, "y1": 0, "x2": 5, "y2": 5}\n')
+    assert read_tracks(path, fps=25).class_names == {0: "person"}
 
 
 def test_times_of_the_file_go_before_the_frame_rate(tmp_path: Path) -> None:

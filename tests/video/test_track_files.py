@@ -42,3 +42,9 @@ def test_a_broken_file_is_named_in_one_short_line(tmp_path: Path, name: str) -> 
     assert str(caught.value).startswith(str(path))
     assert len(str(caught.value)) < len(str(path)) + 300
     assert "\n" not in str(caught.value)
+
+
+def test_blank_lines_are_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "tracks.jsonl"
+    path.write_text('\n{"frame": 2, "id": 1, "x1": 0, "y1": 0, "x2": 5, "y2": 5}\n\n')
+    assert list(read_tracks(path).tracks) == [2]
