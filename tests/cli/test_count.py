@@ -148,3 +148,13 @@ def test_names_in_brackets_are_shown(run: Callable[..., Any], tracks: Path, tmp_
     assert outcome.code == 0, outcome.err
     assert "gate [/a]" in outcome.out
     assert "[in]" in outcome.out
+
+
+def test_a_report_makes_its_folder(run: Callable[..., Any], tracks: Path, tmp_path: Path) -> None:
+    (tmp_path / "yard").mkdir()
+    tracks.rename(tmp_path / "yard" / "tracks.txt")
+    source = {"name": "yard", "fps": 10, "width": 320, "height": 240}
+    (tmp_path / "yard" / "summary.json").write_text(json.dumps({"source": source, "last_frame": 40}))
+    outcome = run("report", tmp_path / "yard", "-o", tmp_path / "new" / "report.html")
+    assert outcome.code == 0, outcome.err
+    assert (tmp_path / "new" / "report.html").is_file()
