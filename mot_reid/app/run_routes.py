@@ -79,6 +79,11 @@ def _count(run: Run, request: Request, body: Any) -> Any:
             "presence": analytics.heat.presence.tolist(),
             "seconds": analytics.heat.seconds.round(2).tolist(),
         }
+    visitors: dict[str, dict[int, None]] = {}
+    for event in events:
+        if event.kind == "enter":
+            visitors.setdefault(event.place, {})[event.track] = None
+    found["visitors"] = {zone: list(tracks) for zone, tracks in visitors.items()}
     told = [event.to_dict() for event in events[:_MOST_EVENTS]]
     return found | {"events": told, "events_in_all": len(events)}
 

@@ -162,6 +162,16 @@ def test_who_is_told_of_events_stays_in_a_scene_file(client: TestClient, folder:
     assert read_scene(folder / SCENE).events == events
 
 
+def test_all_visitors_of_a_zone_are_told_however_many_events_there_are(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mot_reid.app.run_routes._MOST_EVENTS", 1)
+    zone = {"polygon": [[100, 0], [220, 0], [220, 240], [100, 240]]}
+    found = client.post("/api/runs/r0/count", json={"zones": {"middle": zone}}).json()
+    assert (len(found["events"]), found["events_in_all"]) == (1, 4)
+    assert sorted(found["visitors"]["middle"]) == [1, 2]
+
+
 @pytest.mark.parametrize("text", ["made: 2024-01-01", "memory: .inf", "lines: [", "- 1", "cell: .nan"])
 def test_a_scene_file_that_is_none_is_named(client: TestClient, folder: Path, text: str) -> None:
     (folder / SCENE).write_text(text)

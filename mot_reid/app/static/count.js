@@ -2,6 +2,7 @@
 import { ask, clock, element } from './api.js';
 
 const get = (id) => document.getElementById(id);
+const MOST_EVENTS = 300; // in the list
 const MOST_ROWS = 600; // of the counts over time
 const text = (points) => points.map(([x, y]) => `${x},${y}`).join(' ');
 
@@ -96,16 +97,15 @@ export class Count {
     if (!Object.keys(lines).length && !Object.keys(zones).length && !get('heat').value) {
       get('counts').replaceChildren();
       get('events').replaceChildren();
+      get('events-told').textContent = '';
+      this.state.zoneVisitors = {};
       return;
     }
     const slow = setTimeout(() => { if (asked === this.asked) get('counts').textContent = 'Counting …'; }, 400);
     const found = await ask(`/api/runs/${this.state.run.key}/count`, 'POST', this.state.scene).finally(() => clearTimeout(slow));
     if (asked !== this.asked) return; // something newer was asked meanwhile
     this.last = found;
-    this.state.zoneVisitors = {};
-    for (const event of found.events) {
-      if (event.kind === 'enter') (this.state.zoneVisitors[event.place] ||= new Set()).add(event.track);
-    }
+    this.state.zoneVisitors = Object.fromEntries(Object.entries(found.visitors).map(([zone, tracks]) => [zone, new Set(tracks)]));
     this.table(found);
     this.heat();
   }
@@ -143,7 +143,9 @@ export class Count {
       shown.at(-1).addEventListener('toggle', (event) => { this.unfolded = event.target.open; });
     }
     get('counts').replaceChildren(...shown);
-    get('events').replaceChildren(...found.events.slice(0, 300).map((event) => {
+    const listed = found.events.slice(0, MOST_EVENTS);
+    get('events-told').textContent = found.events_in_all > listed.length ? `The first ${listed.length} of ${found.events_in_all}.` : '';
+    get('events').replaceChildren(...listed.map((event) => {
       const what = event.direction ? `${event.place}: ${event.direction}` : `${event.place}: ${event.kind}`;
       const button = element('button', { type: 'button', textContent: `${clock(event.time)} ${what}, ${this.state.label(event.track)}` });
       button.addEventListener('click', () => this.state.visit(this.state.run.key, event.track, event.frame));
