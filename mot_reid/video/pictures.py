@@ -112,7 +112,7 @@ class PictureSource(Source):
             if self._closed:
                 return
             try:
-                image = self._depth.to_8_bits(read_pixels(path))
+                image = self._depth.to_8_bits(read_pixels(path), path.name)
             except SourceError as error:
                 self._leave_out(path, error)
                 continue
@@ -179,11 +179,13 @@ class _Depth:
     def __init__(self, stretch: bool, tell: Callable[[str], None]) -> None:
         self._stretch, self._tell = stretch, tell
         self._low, self._high = 0.0, 65535.0
+        self._learnt = False
 
     def learn(self, pixels: NDArray[Any], name: str) -> None:
-        """Looks at the first picture."""
+        """Looks at the first picture, or at the first of more than 8 bits."""
         if pixels.dtype == np.uint8:
             return
+        self._learnt = True
         kind = "16 bits" if pixels.dtype == np.uint16 else "32 bits"
         brightest, darkest = float(pixels.max(initial=0)), float(pixels.min(initial=0))
         whole = 65535.0 if pixels.dtype == np.uint16 else 1.0 if brightest <= 1 else 255.0
@@ -198,10 +200,12 @@ class _Depth:
                 "(stretch=True or --stretch uses all of the range)"
             )
 
-    def to_8_bits(self, pixels: NDArray[Any]) -> Image:
-        """A picture as uint8."""
+    def to_8_bits(self, pixels: NDArray[Any], name: str) -> Image:
+        """A picture as uint8; ``name`` is its file's."""
         if pixels.dtype == np.uint8:
             return pixels
+        if not self._learnt:  # those before had 8 bits
+            self.learn(pixels, name)
         if pixels.dtype == np.uint16 and (self._low, self._high) == (0, 65535):
             return (pixels >> 8).astype(np.uint8)
         scaled = (pixels.astype(np.float32) - self._low) * np.float32(255 / (self._high - self._low))
@@ -314,7 +318,7 @@ def read_picture(path: Path) -> Image:
     """
     pixels, depth = read_pixels(path), _Depth(stretch=False, tell=lambda _: None)
     depth.learn(pixels, path.name)
-    return depth.to_8_bits(pixels)
+    return depth.to_8_bits(pixels, path.name)
 
 
 def read_pixels(path: Path) -> NDArray[Any]:

@@ -307,3 +307,14 @@ def test_a_rate_may_be_a_fraction(tmp_path: Path) -> None:
     with open_source(tmp_path / "s", fps=Fraction(30000, 1001)) as source:
         assert type(source.info.fps) is float
         assert [type(frame.time) for frame in source] == [float, float]
+
+
+def test_pictures_of_more_bits_behind_one_of_eight(tmp_path: Path) -> None:
+    save(tmp_path / "1.png", 100)
+    cv2.imwrite(str(tmp_path / "2.tif"), np.full((12, 16, 3), 0.5, np.float32))
+    with open_source(tmp_path) as source:
+        means = [frame.image.mean() for frame in source]
+    assert means == pytest.approx([100, 127.5], abs=1)
+    cv2.imwrite(str(tmp_path / "2.tif"), np.tile(np.linspace(0, 4000, 16, dtype=np.uint16), (12, 1)))
+    with open_source(tmp_path, stretch=True) as source:
+        assert [frame.image.max() > 90 for frame in source] == [True, True]
