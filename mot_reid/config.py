@@ -119,7 +119,7 @@ class ConfidentConfig(Settings):
         high=2,
     )
     stranger_iou: float = setting(
-        0.4, "overlap below which a match is loose: appearance may refuse", low=0, high=1
+        0.6, "overlap below which a match is loose: appearance may refuse", low=0, high=1
     )
     lost_cost: float = setting(0.4, "what a match with a lost track costs more at the end of its time", low=0)
 

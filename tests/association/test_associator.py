@@ -390,7 +390,8 @@ def test_a_stranger_does_not_inherit_an_identity() -> None:
     [
         (20, RED, True),  # IoU 20 / 60: loose, but it is the same person
         (20, BLUE, False),  # as loose, and somebody else
-        (14, BLUE, True),  # IoU 26 / 54: close enough for a look to change (light, a turn)
+        (14, BLUE, False),  # IoU 26 / 54: still loose
+        (9, BLUE, True),  # IoU 31 / 49: close enough for a look to change (light, a turn)
         (20, None, True),  # nobody looked
     ],
 )
