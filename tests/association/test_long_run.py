@@ -42,5 +42,5 @@ def test_memory_does_not_grow_with_the_run() -> None:
     finally:
         tracemalloc.stop()
     assert highest[-1] > 3 * highest[0] > 100  # ids go on and on
-    # 400 frames apart; numpy keeps a few small arrays of every size that it has ever seen, most of them early.
+    # 400 frames apart; numpy keeps a few small arrays of every size that it has ever seen, most early.
     assert used[-1] < used[-2] + 400 * 8, "a number a frame is kept"
