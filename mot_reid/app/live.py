@@ -164,9 +164,7 @@ class Camera:
         self._stop = threading.Event()
         self._state, self._told = "stopped", ""
         self._picture: bytes | None = None
-        self._seen_at = 0.0
-        self._rate = 0.0
-        self._in_view = 0
+        self._seen_at, self._rate, self._in_view = 0.0, 0.0, 0
         self._analytics: Analytics | None = None
         self._summary: dict[str, Any] = {}
         self._events: deque[dict[str, Any]] = deque(maxlen=_EVENTS)
@@ -175,13 +173,15 @@ class Camera:
         self._reached = (0, 0, 0.0)
 
     def start(self) -> None:
-        """Starts it, if it is not running."""
+        """Starts it, if it is not running; one that is still being stopped begins when it has ended."""
         with self._lock:
-            if self._thread is not None and self._thread.is_alive():
+            before = self._thread
+            if before is not None and before.is_alive() and not self._stop.is_set():
                 return
-            self._stop.clear()
+            self._stop = threading.Event()
             self._state, self._told = "starting", ""
-            self._thread = threading.Thread(target=self._run, name=self.settings.name, daemon=True)
+            work = self._run, self.settings.name, (before, self._stop)
+            self._thread = threading.Thread(None, *work, daemon=True)
             self._thread.start()
 
     def stop(self, wait: float = 10.0) -> None:
@@ -236,7 +236,10 @@ class Camera:
             self._events.clear()
             self._picture = None
 
-    def _run(self) -> None:
+    def _run(self, earlier: threading.Thread | None, stop: threading.Event) -> None:
+        if earlier is not None:
+            earlier.join()
+            self._say("starting", "")
         failures = 0
         tracker: Tracker | None = None
         log = None
@@ -244,11 +247,11 @@ class Camera:
             if self.settings.output is not None:
                 receivers = self.settings.scene.receivers()[0] if self.settings.scene else []
                 log = EventLog(prepare_output_folder(self.settings.output), receivers)
-            while not self._stop.is_set():
+            while not stop.is_set():
                 before = self.number
                 try:
                     tracker = tracker or self._make_tracker()
-                    self._follow(tracker, log)
+                    self._follow(tracker, log, stop)
                     if not self.settings.loop:
                         self._say("ended", "the source has ended")
                         return
@@ -259,7 +262,7 @@ class Camera:
                 except Exception as error:  # whatever is wrong with one camera, the others go on
                     self._say("gone", " ".join(str(error).split()) or type(error).__name__)
                 failures = 0 if self.number > before else failures + 1
-                self._stop.wait(_WAITS[min(failures, len(_WAITS) - 1)])
+                stop.wait(_WAITS[min(failures, len(_WAITS) - 1)])
             self._say("stopped", "")
         except Exception as error:
             self._say("failed", " ".join(str(error).split()) or type(error).__name__)
@@ -268,7 +271,7 @@ class Camera:
                 for problem in log.close():
                     self._say(self._state, problem)
 
-    def _follow(self, tracker: Tracker, log: EventLog | None) -> None:
+    def _follow(self, tracker: Tracker, log: EventLog | None, stop: threading.Event) -> None:
         """Tracks the source to its end."""
         with ExitStack() as stack:
             opened = stack.enter_context(open_source(self.settings.source))
@@ -285,7 +288,7 @@ class Camera:
                 stack.callback(recorder.close)
             last = time.monotonic()
             for frame, tracks in track(source, tracker=tracker):
-                if self._stop.is_set():
+                if stop.is_set():
                     source.close()
                     raise _Stopped
                 moved = replace_ids(tracks, self._offsets[0])

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -116,6 +117,27 @@ def test_a_camera_that_is_gone_says_so_and_comes_back_with_other_ids(pictures: P
     assert camera.status()["state"] == "stopped"
     ids = [one["id"] for one in camera.people()]
     assert len(ids) == len(set(ids))
+
+
+def test_a_camera_that_is_started_while_it_is_being_stopped_runs(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connected = threading.Event()
+
+    def connect(source: str) -> Any:
+        connected.wait(20)
+        return open_source(source)
+
+    monkeypatch.setattr("mot_reid.app.live.open_source", connect)
+    camera = Camera(CameraSettings("yard", str(pictures), loop=True), make_tracker)
+    camera.start()
+    camera.stop(0.05)  # it waits for its connection for longer
+    camera.start()
+    connected.set()
+    until(lambda: camera.number > 2)
+    assert camera.status()["state"] == "live"
+    camera.stop()
+    until(lambda: camera.status()["state"] == "stopped")
 
 
 def test_a_cameras_file_is_read_and_what_is_wrong_is_named(tmp_path: Path, scene: Path) -> None:
