@@ -68,11 +68,9 @@ def test_a_late_run_is_not_shown_for_the_one_chosen_since(shown: Page) -> None:
 
 
 def test_pictures_are_asked_for_under_an_address_of_this_server_alone(shown: Page) -> None:
-    shown.until(lambda: colour(shown) < 240, "the picture")
     script = "return performance.getEntriesByType('resource').map((entry) => entry.name)"
-    asked = [name for name in shown.js(script) if "/frames/" in name]
+    asked = shown.until(lambda: [name for name in shown.js(script) if "/frames/" in name], "the picture")
     session = shown.js("return fetch('/api/runs').then((answer) => answer.json())")["session"]
-    assert asked
     assert all(name.endswith(f"&of={session}") for name in asked)
 
 
