@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mot_reid.gallery.presence import origins
+from mot_reid.gallery.standing import VIEWS, read_views, views_of, views_text
 from mot_reid.gallery.store import GalleryError, RecordTable, Store
 
 __all__ = [
@@ -61,7 +63,22 @@ def forget_records(store: Store, records: Sequence[str]) -> int:
     _say_nothing_of(store, gone)
     number = store.remove(list(records))
     _say_nothing_of(store, gone)  # somebody may have read them just before
+    _forget_views(store)
     return number
+
+
+def _forget_views(store: Store) -> None:
+    """Takes the sources that no record is of any more out of what was learnt of cameras' floors."""
+    with store.changing():
+        text = store.read_document(VIEWS)
+        if not text:
+            return
+        try:
+            left = views_of(read_views(text, str(store.place)), set(origins(store.table()).tolist()))
+        except GalleryError:  # broken, and may name who is to be forgotten
+            left = {}
+        if views_text(left) != text:
+            store.write_document(VIEWS, views_text(left))
 
 
 def keep_identities(store: Store, text: str, records: Sequence[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -24,6 +24,7 @@ __all__ = [
     "common_clock",
     "place_evidence",
     "read_views",
+    "views_of",
     "views_text",
     "with_views",
 ]
@@ -180,6 +181,16 @@ def place_evidence(
         values = view_evidence(view, moments, *((mine, others[near]) if forward else (others[near], mine)))
         found[near] = np.where(np.abs(values) > np.abs(found[near]), values, found[near])
     return found
+
+
+def views_of(views: Views, known: Collection[str]) -> Views:
+    """What is said of these runs and sources alone, by the names of `mot_reid.gallery.presence.origins`."""
+    left = {}
+    for pair, floor in views.items():
+        sources = frozenset(two for two in floor.sources if two[0] in known and two[1] in known)
+        if sources:
+            left[pair] = floor if sources == floor.sources else replace(floor, sources=sources)
+    return left
 
 
 def views_text(views: Views) -> str:

@@ -17,6 +17,9 @@ from mot_reid.gallery.folder_store import FolderStore
 from mot_reid.gallery.gallery import Gallery
 from mot_reid.gallery.lance_store import LanceStore
 from mot_reid.gallery.opening import open_store
+from mot_reid.gallery.presence import origins
+from mot_reid.gallery.shared_view import SharedView
+from mot_reid.gallery.standing import VIEWS, Floor, read_views, views_text
 from mot_reid.gallery.store import GalleryError, GalleryInfo
 
 from .conftest import D, Made, people, tracklet, unit
@@ -338,3 +341,25 @@ def test_what_is_no_gallery(tmp_path: Path) -> None:
     (tmp_path / "torn" / "gallery.json").write_text(json.dumps(later))
     with pytest.raises(GalleryError, match="format 99"):
         open_store(tmp_path / "torn")
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_forgetting_a_video_leaves_nothing_of_it_in_what_was_learnt_of_floors(
+    broken: bool, make_gallery: Make
+) -> None:
+    gallery = make_gallery()
+    for place, source in enumerate(("door.mp4", "yard.mp4", "secret.mp4")):
+        gallery.add([tracklet(np.eye(D)[place], track_id=place, source=source, record=f"r{place}")])
+    door, yard, secret = origins(gallery.table()).tolist()
+    view = SharedView(np.eye(3), (1.0, 0.1), (0.0, 1.0), 1.0, 5.0, 0)
+    both = Floor(view, frozenset({(door, yard), (door, secret)}))
+    text = views_text({("door", "yard"): both, ("door", "shed"): Floor(view, frozenset({(door, secret)}))})
+    gallery.store.write_document(VIEWS, text + "]" * broken)
+    gallery.forget(["r2"])
+    left = gallery.store.read_document(VIEWS)
+    assert left is not None
+    assert "secret" not in left
+    found = read_views(left, "shop")
+    assert {pair: floor.sources for pair, floor in found.items()} == (
+        {} if broken else {("door", "yard"): {(door, yard)}}
+    )
