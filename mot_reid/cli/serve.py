@@ -4,6 +4,7 @@ import secrets
 import threading
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
@@ -76,6 +77,8 @@ def serve(
         places = dict(place_of("--video", entry) for entry in video or [])
         truths = dict(place_of("--truth", entry) for entry in truth or [])
         shown = runs_in(runs or [], places, truths)
+        if token is not None and not token.strip():
+            raise UsageError("--token: expected a word that is not empty; without --token one is made")
         if token is None and not is_loopback(host):
             token = secrets.token_urlsafe(24)
         names = frozenset({"localhost", "127.0.0.1", "[::1]", host.lower()})
@@ -131,7 +134,8 @@ def _serve(app: Any, shown: list[Any], watched: list[Any], host: str, port: int,
     socket = served.bind_socket()
     socket.listen(128)  # who comes at once waits, and is not refused
     place = f"http://{'localhost' if is_loopback(host) else host}:{socket.getsockname()[1]}/"
-    typer.echo(f"{place}{f'?token={token}' if token else ''}  (Ctrl-C ends)")
+    asked = f"?token={quote(token, safe='')}" if token else ""
+    typer.echo(f"{place}{asked}  (Ctrl-C ends)")
     for camera in watched:
         camera.start()
     if shown:  # read while the browser opens; what is wrong with it the page will tell

@@ -8,6 +8,8 @@ from starlette.testclient import TestClient
 
 from mot_reid.app.runs import runs_in
 from mot_reid.app.server import make_app
+from mot_reid.cli.errors import UsageError
+from mot_reid.cli.serve import serve
 
 from .conftest import make_run
 
@@ -32,3 +34,11 @@ def test_cookies_of_other_servers_on_the_machine_do_not_lock_out(tmp_path: Path,
     for cookies in (f"{other}; mot_reid_token=secret", f"mot_reid_token=secret; {other}"):
         assert client.get("/api/runs", headers={"cookie": cookies}).status_code == 200
     assert client.get("/api/runs", headers={"cookie": other}).status_code == 401
+
+
+@pytest.mark.parametrize("token", ["", " "])
+def test_an_empty_token_is_refused(token: str, tmp_path: Path) -> None:
+    """A variable of the shell that is not set must not open the server to everybody."""
+    run = make_run(tmp_path / "yard")
+    with pytest.raises(UsageError, match="--token: expected a word that is not empty"):
+        serve([run], host="0.0.0.0", token=token)
