@@ -30,9 +30,8 @@ class WholeBoxes(KeepsAttributes):
     """
 
     def __init__(self) -> None:
-        self._shapes: Mapping[
-            int, tuple[int, float, float]
-        ] = {}  # boxes, sum and sum of squares of logarithms
+        # Of each class: boxes, sum and sum of squares of logarithms.
+        self._shapes: Mapping[int, tuple[int, float, float]] = {}
 
     def completed(
         self, xyxy: NDArray[np.float64], classes: NDArray[np.int64], sides: NDArray[np.int8]

@@ -193,9 +193,9 @@ class FolderStore(Store):
                     pictures = crops_of(pq.read_table(part.folder / "crops.parquet").take(where).to_pydict())
             except FileNotFoundError:
                 store, places = self._moved(part, where)
-                for place, there in zip(inside.tolist(), places.tolist(), strict=True):
-                    if there >= 0:
-                        (found[place],) = store.tracklets(np.array([there], np.intp), crops)
+                there = np.flatnonzero(places >= 0)
+                for place, record in zip(inside[there], store.tracklets(places[there], crops), strict=True):
+                    found[place] = record
                 continue
             looks = [
                 part.medoids[part.bounds[row] : part.bounds[row + 1]].astype(np.float32)
