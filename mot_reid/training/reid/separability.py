@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import rankdata
 
+from mot_reid.appearance.crops import crop_batch
+from mot_reid.boxes import clip, tlwh_to_xyxy
 from mot_reid.training.reid.crops import CropSet
 from mot_reid.training.reid.evaluation import Embed, embed_crops
 from mot_reid.training.reid.exclusions import Exclusion
@@ -131,8 +133,6 @@ def sequence_crops(
         FileNotFoundError: there is no ground truth, or there are no frames.
         ValueError: a file of it is broken, or shows nobody.
     """
-    import cv2
-
     folder = Path(folder)
     rate = frame_rate(folder, read_seqinfo(folder))
     truth = read_truth(folder)
@@ -149,18 +149,16 @@ def sequence_crops(
         boxes = truth[here]
         boxes = boxes[(_hidden(boxes[:, 2:6]) <= hidden) & kept[here]]
         cut = boxes[:, 2:6] if shifted is None else shift_boxes(boxes[:, 2:6], rng)
-        for identity, box in zip(boxes[:, 1], cut, strict=True):
-            # MOTChallenge counts pixels from 1.
-            left, top, right, bottom = np.maximum([*box[:2], *(box[:2] + box[2:])], 1) - 1
-            crop = frame[round(top) : round(bottom), round(left) : round(right)]
-            if crop.size:
-                resized = cv2.resize(crop, size[::-1], interpolation=cv2.INTER_LINEAR)
-                images.append(resized[..., ::-1])
-                labels.append((int(identity), number))
+        # MOTChallenge counts pixels from 1. Who has none is left out, and is also where the boxes are shifted.
+        height, width = frame.shape[:2]
+        corners = clip(np.rint(tlwh_to_xyxy(boxes[:, 2:6]) - 1), width, height)
+        inside = (corners[:, 2:] > corners[:, :2]).all(axis=1)
+        images.append(crop_batch(frame, tlwh_to_xyxy(cut[inside]) - 1, size)[..., ::-1])
+        labels += [(int(identity), number) for identity in boxes[inside, 1]]
     if not labels:
         raise ValueError(f"{folder}: no crop of anybody in its frames")
     identities, frames = np.array(labels, np.int64).reshape(-1, 2).T
-    return CropSet(np.array(images, np.uint8), identities, frames), rate
+    return CropSet(np.concatenate(images), identities, frames), rate
 
 
 def _hidden(boxes: Floats) -> Floats:

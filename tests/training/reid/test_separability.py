@@ -101,6 +101,25 @@ def test_perturbed_people_are_compared_with_clean_ones(sequence: Path) -> None:
     assert scores["all"].auc < 1
 
 
+def test_shifted_boxes_show_the_same_people_as_clean_ones(sequence: Path) -> None:
+    # At the picture's edge: 5 has two of her pixels in it, 6 none, but boxes that miss may have others.
+    rows = [
+        f"{number},{who},{left},11,20,40,1,-1,-1,-1"
+        for number in (1, 2, 3)
+        for who, left in ((5, 199), (6, 202))
+    ]
+    with (sequence / "gt" / "gt.txt").open("a") as file:
+        file.write("\n" + "\n".join(rows))
+    clean, _ = sequence_crops(sequence, (96, 48), every=0.5)
+    assert 5 in clean.identities
+    assert 6 not in clean.identities
+    for seed in range(10):
+        shifted, _ = sequence_crops(sequence, (96, 48), every=0.5, shifted=seed)
+        assert shifted.identities.tolist() == clean.identities.tolist()
+        assert shifted.cameras.tolist() == clean.cameras.tolist()
+    assess_sequence(lambda images: images.mean(axis=(1, 2)) + np.float32(1), (96, 48), sequence, 0.5, 0.5)
+
+
 def test_a_sequence_without_frames_is_named(sequence: Path) -> None:
     for path in (sequence / "img1").iterdir():
         path.unlink()
