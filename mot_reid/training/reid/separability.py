@@ -149,7 +149,7 @@ def sequence_crops(
         boxes = truth[here]
         boxes = boxes[(_hidden(boxes[:, 2:6]) <= hidden) & kept[here]]
         cut = boxes[:, 2:6] if shifted is None else shift_boxes(boxes[:, 2:6], rng)
-        # MOTChallenge counts pixels from 1. Who has none is left out, and is also where the boxes are shifted.
+        # MOTChallenge counts pixels from 1. Who has none here is left out, shifted or not.
         height, width = frame.shape[:2]
         corners = clip(np.rint(tlwh_to_xyxy(boxes[:, 2:6]) - 1), width, height)
         inside = (corners[:, 2:] > corners[:, :2]).all(axis=1)
