@@ -65,6 +65,8 @@ def read_truth(folder: Path) -> Floats:
 def sequence_frames(folder: Path, wanted: Container[int]) -> Iterator[tuple[int, Path | Image]]:
     """The wanted frames of a sequence, in order.
 
+    Where the pictures count from 0, each frame's number is one more than its picture's, as in a run.
+
     Args:
         folder: with numbered pictures in ``img1`` (or where ``seqinfo.ini`` says), or one video.
         wanted: the numbers of frames, from 1.
@@ -82,8 +84,10 @@ def sequence_frames(folder: Path, wanted: Container[int]) -> Iterator[tuple[int,
         for path in paths:
             if not path.stem.isdecimal():
                 raise ValueError(f"{path}: expected a frame's number as the name, such as 000001.jpg")
-            if int(path.stem) in wanted:
-                yield int(path.stem), path
+        numbered = {int(path.stem): path for path in paths}
+        for number, path in sorted(numbered.items()):
+            if (frame := number + (0 in numbered)) in wanted:
+                yield frame, path
         return
     videos = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in _VIDEO_SUFFIXES]
     if len(videos) != 1:

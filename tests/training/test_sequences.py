@@ -68,6 +68,13 @@ def test_frames_by_their_numbers(sequence: Path) -> None:
         list(sequence_frames(sequence, {2}))
 
 
+def test_pictures_that_count_from_0_are_frames_from_1(sequence: Path) -> None:
+    for number in (1, 2):
+        (sequence / "pics" / f"{number:06d}.png").rename(sequence / "pics" / f"{number - 1:06d}.png")
+    found = list(sequence_frames(sequence, {1, 2}))
+    assert [(number, path.name) for number, path in found] == [(1, "000000.png"), (2, "000001.png")]
+
+
 def test_boxes_beyond_the_picture_are_cut(sequence: Path) -> None:
     outside = "1,3,-60,10,40,40,1,-1,-1,-1\n1,4,-10,-10,30,30,1,-1,-1,-1\n"
     (sequence / "gt" / "gt.txt").write_text(TRUTH + outside)
