@@ -6,13 +6,23 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from mot_reid.training.reid.crops import CropSet
 from mot_reid.typing import Crops, Ints, Mask
 
-__all__ = ["PARTS", "PATTERNS", "CropFiles", "list_crops", "list_unlabelled", "read_crops", "read_pictures"]
+__all__ = [
+    "PARTS",
+    "PATTERNS",
+    "CropFiles",
+    "list_crops",
+    "list_parts",
+    "list_unlabelled",
+    "read_crops",
+    "read_pictures",
+]
 
 PATTERNS = {
     "market1501": r"(?P<identity>-1|\d+)_c(?P<camera>\d+)s\d+_\d+_\d+",  # 0002_c1s1_000451_03
@@ -74,16 +84,39 @@ def list_crops(folder: Path | str, part: str = "train", pattern: str | None = No
         FileNotFoundError: the folder, or a file that a list names, does not exist.
         ValueError: the part is empty, or a file's name does not fit; it is named.
     """
+    return list_parts(folder, (part,), pattern)[0]
+
+
+def list_parts(folder: Path | str, parts: Sequence[str], pattern: str | None = None) -> list[CropFiles]:
+    """As `list_crops`, of several parts: a label that is no number has the same number in all of them."""
     folder = Path(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"no such folder: {folder}")
-    if part not in PARTS:
-        raise ValueError(f"part must be one of {', '.join(PARTS)}; got {part!r}")
-    found = _find(folder, part, pattern)
-    return found if part != "train" else found.select(found.identities >= 0)
+    for part in parts:
+        if part not in PARTS:
+            raise ValueError(f"part must be one of {', '.join(PARTS)}; got {part!r}")
+    found = [_find(folder, part, pattern) for part in parts]
+    counts = [len(labelled.paths) for labelled in found]
+    numbers = (
+        np.split(_numbers([label for labels in column for label in labels]), np.cumsum(counts)[:-1])
+        for column in ([one.identities for one in found], [one.cameras for one in found])
+    )
+    files = [CropFiles(one.paths, *labels) for one, *labels in zip(found, *numbers, strict=True)]
+    return [
+        one if part != "train" else one.select(one.identities >= 0)
+        for part, one in zip(parts, files, strict=True)
+    ]
 
 
-def _find(folder: Path, part: str, pattern: str | None) -> CropFiles:
+class _Labelled(NamedTuple):
+    """Files of crops with the texts of their labels."""
+
+    paths: tuple[Path, ...]
+    identities: list[str]
+    cameras: list[str]
+
+
+def _find(folder: Path, part: str, pattern: str | None) -> _Labelled:
     if pattern is None and (lists := _msmt17_lists(folder, part)):
         return _read_lists(*lists)
     place = folder / PARTS[part][0]
@@ -134,7 +167,7 @@ def _known(path: Path) -> re.Pattern[str]:
     )
 
 
-def _labelled(paths: Sequence[Path], expression: re.Pattern[str]) -> CropFiles:
+def _labelled(paths: Sequence[Path], expression: re.Pattern[str]) -> _Labelled:
     identities, cameras = [], []
     for path in paths:
         match = expression.fullmatch(path.stem)
@@ -142,12 +175,12 @@ def _labelled(paths: Sequence[Path], expression: re.Pattern[str]) -> CropFiles:
             raise ValueError(f"{path}: its name does not fit {expression.pattern}")
         identities.append(match["identity"])
         cameras.append(match["camera"])
-    return CropFiles(tuple(paths), _numbers(identities), _numbers(cameras))
+    return _Labelled(tuple(paths), identities, cameras)
 
 
 def _numbers(labels: Sequence[str]) -> Ints:
     """Labels that are numbers as they are, others numbered in their order."""
-    if all(re.fullmatch(r"-?\d+", label) for label in labels):
+    if all(re.fullmatch(r"-?\d{1,18}", label) for label in labels):  # longer ones, such as dates, are names
         return np.array([int(label) for label in labels], np.int64)
     return np.unique(np.array(labels), return_inverse=True)[1].astype(np.int64) + 1
 
@@ -165,7 +198,7 @@ def _msmt17_lists(folder: Path, part: str) -> tuple[list[Path], Path] | None:
     return None
 
 
-def _read_lists(lists: Sequence[Path], pictures: Path) -> CropFiles:
+def _read_lists(lists: Sequence[Path], pictures: Path) -> _Labelled:
     paths, identities, cameras = [], [], []
     expression = re.compile(PATTERNS["msmt17"])
     for file in lists:
@@ -179,11 +212,11 @@ def _read_lists(lists: Sequence[Path], pictures: Path) -> CropFiles:
             if not (pictures / name).is_file():
                 raise FileNotFoundError(f"{file}:{number}: no such picture: {pictures / name}")
             paths.append(pictures / name)
-            identities.append(int(identity))
-            cameras.append(int(match["camera"]))
+            identities.append(identity)
+            cameras.append(match["camera"])
     if not paths:
         raise ValueError(f"{lists[0]}: an empty list")
-    return CropFiles(tuple(paths), np.array(identities, np.int64), np.array(cameras, np.int64))
+    return _Labelled(tuple(paths), identities, cameras)
 
 
 def read_crops(

@@ -13,7 +13,7 @@ from mot_reid.appearance.backends import Backend
 from mot_reid.appearance.checkpoints import EmbeddingNetwork
 from mot_reid.training.reid.augmentation import normalise
 from mot_reid.training.reid.crops import CropSet, hold_out, split_query
-from mot_reid.training.reid.datasets import PARTS, CropFiles, list_crops, read_crops
+from mot_reid.training.reid.datasets import PARTS, CropFiles, list_crops, list_parts, read_crops
 from mot_reid.training.reid.retrieval import Retrieval, score_retrieval
 from mot_reid.typing import Crops, Embeddings, Floats32
 
@@ -132,7 +132,7 @@ def list_trial(
     """
     lists = [folder / PARTS["query"][1][0], *folder.glob(f"MSMT17_V*/{PARTS['query'][1][0]}")]
     if (folder / PARTS["query"][0]).is_dir() or any(path.is_file() for path in lists):
-        query, gallery = (list_crops(folder, part, pattern) for part in ("query", "gallery"))
+        query, gallery = list_parts(folder, ("query", "gallery"), pattern)
         return query, gallery.select(gallery.identities >= 0), "its query and gallery"
     files = list_crops(folder, "train", pattern)
     if held_out:

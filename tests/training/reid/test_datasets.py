@@ -89,6 +89,14 @@ def test_any_pattern(tmp_path: Path) -> None:
         list_crops(tmp_path, pattern="(")
 
 
+def test_labels_too_long_for_a_number_are_names(tmp_path: Path) -> None:
+    put(tmp_path, "20261201080000000001_1.jpg", "20261201080000000002_1.jpg")
+    assert [row[1:] for row in found(tmp_path, pattern=r"(?P<identity>\d+)_(?P<camera>\d)")] == [
+        (1, 1),
+        (2, 1),
+    ]
+
+
 def test_folders_that_cannot_be_used(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no such folder: .*nowhere"):
         list_crops(tmp_path / "nowhere")

@@ -78,3 +78,20 @@ def test_trial_by_the_sets_own_query_and_gallery(tmp_path: Path) -> None:
     )
     query, gallery, _ = list_trial(tmp_path)
     assert (query.identities.tolist(), gallery.identities.tolist()) == ([3], [0, 3])
+
+
+def test_names_mean_one_person_in_query_and_gallery(tmp_path: Path) -> None:
+    put(tmp_path / "query", "anna_east_1.jpg", "bob_east_1.jpg")
+    put(tmp_path / "bounding_box_test", "aaron_west_1.jpg", "anna_west_1.jpg", "bob_west_1.jpg")
+    query, gallery, _ = list_trial(tmp_path, r"(?P<identity>[a-z]+)_(?P<camera>[a-z]+)_\d+")
+    assert query.identities.tolist() == [2, 3]
+    assert gallery.identities.tolist() == [1, 2, 3]
+    assert query.cameras.tolist() == [1, 1]
+    assert gallery.cameras.tolist() == [2, 2, 2]
+
+
+def test_numbers_of_a_query_are_those_of_a_gallery_with_a_name(tmp_path: Path) -> None:
+    put(tmp_path / "query", "5_c1.jpg", "7_c1.jpg")
+    put(tmp_path / "bounding_box_test", "5_c2.jpg", "7_c2.jpg", "nobody_c2.jpg")
+    query, gallery, _ = list_trial(tmp_path, r"(?P<identity>.+)_c(?P<camera>\d+)")
+    assert query.identities.tolist() == gallery.identities[:2].tolist()
