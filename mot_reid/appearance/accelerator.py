@@ -74,7 +74,8 @@ class AcceleratedNetwork:
         with torch.inference_mode(), self._turn:
             workspace = self._workspace(len(frames), frames[0].shape)
             for place, frame in zip(workspace.frames, frames, strict=False):
-                place.copy_(torch.from_numpy(frame))
+                usable = np.require(frame, requirements=["C", "W"])  # torch takes no flipped view
+                place.copy_(torch.from_numpy(usable))
             parts = [self._embed(workspace, part) for part in torch.split(places, self._batch_size)]
             return np.asarray(torch.cat(parts).cpu().numpy(), np.float32)
 

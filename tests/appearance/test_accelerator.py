@@ -158,3 +158,13 @@ def test_the_embedder_takes_this_way_on_an_accelerator(
         assert rows.shape == theirs.shape
         assert (rows * theirs).sum(axis=1).min(initial=1) > 0.99
     assert [rows.shape for rows in embedder.embed_batch(FRAMES, [BOXES[:0]] * 2)] == [(0, 0)] * 2
+
+
+@pytest.mark.filterwarnings("error")
+def test_views_and_frames_that_cannot_be_written(checkpoint: Path) -> None:
+    network = AcceleratedNetwork(checkpoint, "cpu")
+    kept = FRAMES[0].copy()
+    kept.flags.writeable = False
+    for frame in (FRAMES[0][..., ::-1], FRAMES[0][:, ::-1], FRAMES[0][::2, ::2], kept):
+        expected = network([frame.copy()], [BOXES])
+        np.testing.assert_array_equal(network([frame], [BOXES]), expected)
