@@ -8,7 +8,9 @@ import typer
 from mot_reid.cli.errors import usage_errors
 from mot_reid.cli.options import QuietOption, print_table
 from mot_reid.cli.progress import WorkProgress
+from mot_reid.files import same_file
 from mot_reid.provenance import provenance
+from mot_reid.video.files import prepare_output_folder
 
 if TYPE_CHECKING:
     from mot_reid.evaluation.tables import Table
@@ -65,8 +67,15 @@ def train_attributes(
         from mot_reid.training.reid.evaluation import backend_embed
 
         path = find_weights(weights, (".safetensors", ".onnx"))
+        where = output or path.with_name(f"{path.stem}_attributes.safetensors")
+        if same_file(where, path) or same_file(where, attributes):
+            raise ValueError(f"--output {where}: that is what is read")
+        if where.suffix != ".safetensors":
+            raise ValueError(f"--output {where}: expected a name that ends in .safetensors")
         backend = load_backend(path, "cpu")
         table = read_attribute_table(attributes)
+        for folder in (where.parent, *([tables] if tables is not None else ())):
+            prepare_output_folder(folder)
     with WorkProgress(quiet) as progress, usage_errors():
         found = read_attributes_of_people(
             backend_embed(backend),
@@ -78,7 +87,6 @@ def train_attributes(
             origin=weights_fingerprint(path),
             told=progress,
         )
-    where = output or path.with_name(f"{path.stem}_attributes.safetensors")
     save_attributes(where, found.head)
     if found.scores:
         report = _table(found, path.stem)

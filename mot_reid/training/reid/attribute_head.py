@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -45,7 +46,7 @@ class AttributeScore(NamedTuple):
 
     Attributes:
         name: of the attribute.
-        accuracy: share of entries whose likeliest value is right.
+        accuracy: share of entries whose likeliest value is right; NaN without any, as the next three.
         balanced: the mean of that share over the values that occur.
         commonest: the accuracy of always saying the commonest value.
         calibration: expected calibration error, in ten bins of the likeliest value's probability.
@@ -146,6 +147,9 @@ def score_attributes(probabilities: Floats32, head: AttributeHead, truth: Ints) 
     for column, (name, values) in enumerate(zip(head.names, head.values, strict=True)):
         part, start = probabilities[:, start : start + len(values)], start + len(values)
         known = truth[:, column] >= 0
+        if not known.any():
+            scores.append(AttributeScore(name, math.nan, math.nan, math.nan, math.nan, 0))
+            continue
         right, said = truth[known, column], part[known].argmax(axis=1)
         hit, sure = right == said, part[known].max(axis=1)
         occurring, counts = np.unique(right, return_counts=True)

@@ -73,14 +73,14 @@ def read_attributes_of_people(
     files = list_crops(folder)
     if held_out:
         files = files.select(~hold_out(files.identities, held_out, seed))
+    trial = read_camera_trial(folder, size, held_out=held_out, seed=seed) if held_out else None
     count = len(files.paths)
     crops = read_crops(files, size, lambda done: told("reading crops", done, count))
     embeddings = embed_crops(embed, crops.images, on_embed=lambda done: told("embedding crops", done, count))
     head = fit_attributes(embeddings, crops.identities, table, origin)
     people = len(np.unique(crops.identities))
-    if not held_out:
+    if trial is None:
         return AttributeReading(head, (), people, 0)
-    trial = read_camera_trial(folder, size, held_out=held_out, seed=seed)
     total = len(trial.crops)
     found = embed_crops(embed, trial.crops.images, on_embed=lambda done: told("scoring", done, total))
     means, first = tracklet_means(found, trial.tracklets)

@@ -82,3 +82,15 @@ def test_broken_tables(tmp_path: Path, text: str, message: str) -> None:
         read_attribute_table(path)
     with pytest.raises(FileNotFoundError, match="no such attributes"):
         read_attribute_table(tmp_path / "none.csv")
+
+
+def test_an_attribute_that_nobody_scored_has_leaves_the_others(table) -> None:
+    rng = np.random.default_rng(0)
+    head = fit_attributes(*crops(table, range(1, 41), rng), table)
+    x, people = crops(table, range(41, 61), rng)
+    truth = table.of(people)
+    truth[:, 0] = -1
+    backpack, top = score_attributes(head.predict(x), head, truth)
+    assert backpack.entries == 0
+    assert np.isnan([backpack.accuracy, backpack.balanced, backpack.commonest, backpack.calibration]).all()
+    assert top == score_attributes(head.predict(x), head, table.of(people))[1]

@@ -10,7 +10,8 @@ import pytest
 from mot_reid.appearance.attributes import load_attributes
 from mot_reid.gallery.fingerprint import weights_fingerprint
 from mot_reid.resources import find_weights
-from mot_reid.training.reid.attribute_training import tracklet_means
+from mot_reid.training.reid.attribute_head import read_attribute_table
+from mot_reid.training.reid.attribute_training import read_attributes_of_people, tracklet_means
 
 EMBEDDER = "mgn_osnet_lct_x0_5.safetensors"
 COLOURS = {"red": (40, 40, 200), "blue": (200, 60, 30)}
@@ -60,6 +61,12 @@ def test_a_head_reads_the_clothes_of_people_it_never_saw(people: Path, run, tmp_
     [
         (("--attributes", "nowhere.csv"), "no such attributes: nowhere.csv"),
         (("--held-out", 23, "--attributes", "{table}"), "held_out must be 0 to 22 of 24 identities; got 23"),
+        (("-o", "{table}", "--attributes", "{table}"), "attributes.csv: that is what is read"),
+        (("-o", "x.txt", "--attributes", "{table}"), "x.txt: expected a name that ends in .safetensors"),
+        (
+            ("-o", "{table}/x.safetensors", "--attributes", "{table}"),
+            "attributes.csv: cannot write to output",
+        ),
     ],
 )
 def test_what_cannot_be_learnt_is_told(people: Path, run, arguments: tuple, message: str) -> None:
@@ -68,6 +75,26 @@ def test_what_cannot_be_learnt_is_told(people: Path, run, arguments: tuple, mess
     done = run("train-attributes", people, EMBEDDER, *given, "--quiet")
     assert done.code == 2
     assert message in done.err
+
+
+def test_an_embedder_is_not_written_over(people: Path, run, tmp_path: Path) -> None:
+    own = tmp_path / "own.safetensors"
+    content = find_weights(EMBEDDER, ()).read_bytes()
+    own.write_bytes(content)
+    done = run("train-attributes", people, own, "--attributes", people / "attributes.csv", "-o", own, "-q")
+    assert done.code == 2
+    assert "own.safetensors: that is what is read" in done.err
+    assert own.read_bytes() == content
+
+
+def test_another_layout_is_told_before_the_work(people: Path) -> None:
+    table = read_attribute_table(people / "attributes.csv")
+
+    def embed(images: np.ndarray) -> np.ndarray:
+        raise AssertionError("the work began")
+
+    with pytest.raises(ValueError, match="expected PERSON/CAMERA_NUMBER"):
+        read_attributes_of_people(embed, (96, 48), people / "bounding_box_train", table, held_out=8)
 
 
 def test_means_of_tracklets_by_hand() -> None:
