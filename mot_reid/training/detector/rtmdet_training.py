@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -16,7 +15,8 @@ from mot_reid.detection.rtmdet import RtmDet
 from mot_reid.detection.rtmdet_export import export_rtmdet
 from mot_reid.detection.rtmdet_weights import from_openmmlab, load_rtmdet, read_notes, save_rtmdet
 from mot_reid.detection.yolo import YoloDetector
-from mot_reid.files import atomic
+from mot_reid.extras import require
+from mot_reid.files import atomic, same_file
 from mot_reid.training.detector.calibration import Line, calibrated, fit_line, hits
 from mot_reid.training.detector.crowds import Scene
 from mot_reid.training.detector.cutouts import load_cutouts, save_cutouts
@@ -25,6 +25,7 @@ from mot_reid.training.detector.learning import STATE, Learner, blended
 from mot_reid.training.detector.pictures import MotFrames, convert_mot, convert_yolo, labelled_pictures
 from mot_reid.training.detector.scores import PictureResult, read_results
 from mot_reid.training.detector.settings import DetectorTraining
+from mot_reid.training.detector.work_folder import keep_settings, kept_settings, require_own
 from mot_reid.video.pictures import read_picture
 
 __all__ = ["calibrate", "read_start", "train_rtmdet"]
@@ -33,7 +34,7 @@ OnStep = Callable[[str, int, int], None]
 """Told what is being done, how many steps of it are done, and of how many."""
 
 _CALIBRATED_AT, _LEAST_CALIBRATED = 640, 0.02
-_PICTURES, _CUTOUTS, _SETTINGS = "pictures", "cutouts.npz", "settings.json"  # in the work folder
+_PICTURES, _CUTOUTS = "pictures", "cutouts.npz"  # in the work folder
 
 
 def read_start(path: Path) -> RtmDet:
@@ -81,17 +82,24 @@ def train_rtmdet(
 
     Raises:
         FileNotFoundError: there is no start, or nothing to resume.
-        ValueError: the start is no RTMDet-nano, or there is nothing to learn from.
+        ImportError: the package ``onnx``, which the export needs, is not installed.
+        ValueError: the start is no RTMDet-nano, or would be written over; there is nothing to learn from; or
+            ``work`` holds what no training of an RTMDet has put there.
         KeyboardInterrupt: as it came; the moving average of the last whole epoch is saved before.
     """
     settings = settings or DetectorTraining()
     work = work or out.with_suffix(".work")
+    require("onnx", f"{out}: to write its export")
+    if same_file(start, out) or same_file(start, out.with_suffix(".onnx")):
+        raise ValueError(f"{start}: would be written over; choose another output than {out}")
     first = read_start(start)
     if resume and not (work / STATE).is_file():
         raise FileNotFoundError(f"nothing to resume: no {work / STATE}")
     if resume:
-        settings = DetectorTraining(**json.loads((work / _SETTINGS).read_text()))
+        settings = kept_settings(work, DetectorTraining)
     else:
+        read = (start, *pictures, *(frames.sequence for frames in sequences), *calibration)
+        require_own(work, DetectorTraining, read)
         _gather(pictures, sequences, settings, work, on_step)
     learner = Learner(first, _material(work), settings, work, device, resume)
     try:
@@ -152,10 +160,11 @@ def _gather(
     """Gathers in ``work`` all that is learnt from, and forgets what was there."""
     if not (pictures or sequences):
         raise ValueError("pictures, sequences: nothing to learn from, both are empty")
+    for file in (STATE, "log.csv", _CUTOUTS):
+        (work / file).unlink(missing_ok=True)
+    keep_settings(work, settings)
     for part in (_PICTURES, "mot"):
         shutil.rmtree(work / part, ignore_errors=True)
-    for file in (STATE, "log.csv", _CUTOUTS, _SETTINGS):
-        (work / file).unlink(missing_ok=True)
     for folder in pictures:
         convert_yolo(folder, work / _PICTURES)
     for number, frames in enumerate(sequences):
@@ -170,7 +179,6 @@ def _gather(
             raise ValueError("crowds: nobody in the pictures can be cut out; use --crowds 0")
         with atomic(work / _CUTOUTS) as part_:
             save_cutouts(found, part_)
-    (work / _SETTINGS).write_text(json.dumps(asdict(settings)))
 
 
 def _material(work: Path) -> Material:

@@ -10,7 +10,6 @@ what one happens to get wrong another does not (model soups, Wortsman et al., IC
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -25,6 +24,7 @@ import torch
 import yaml
 
 from mot_reid.detection.yolo import import_ultralytics, keep_torch_threads, load_ultralytics
+from mot_reid.files import same_file
 from mot_reid.pickles import require_data_only
 from mot_reid.training.detector.crowds import Scene
 from mot_reid.training.detector.cutouts import load_cutouts, read_cutouts, save_cutouts
@@ -38,6 +38,7 @@ from mot_reid.training.detector.pictures import (
 )
 from mot_reid.training.detector.settings import FineTuning
 from mot_reid.training.detector.weights import average, blend, person_only, save_checkpoint
+from mot_reid.training.detector.work_folder import keep_settings, kept_settings, require_own
 from mot_reid.video.pictures import read_picture
 
 __all__ = ["last_epoch", "train_detector", "work_folder"]
@@ -46,7 +47,6 @@ OnStep = Callable[[str, int, int], None]
 """Told what is being done, how many steps of it are done, and of how many."""
 
 _PICTURES, _SEQUENCES, _CUTOUTS = "pictures", "sequences", "cutouts-{}.npz"  # in the work folder
-_SETTINGS = "settings.json"
 _BACKBONE = 11  # first modules of YOLO11 and YOLO26
 _AVERAGE = 0.998  # decay of the moving average a step; Ultralytics' grows to it only over many thousand steps
 
@@ -81,7 +81,8 @@ def train_detector(
 
     Raises:
         FileNotFoundError: there is no start, or nothing to resume.
-        ValueError: the start is no detector, or there is nothing to learn from.
+        ValueError: the start is no detector, or would be written over; there is nothing to learn from; or
+            ``work`` holds what no training of a YOLO has put there.
         KeyboardInterrupt: as it came; what the finished runs gave is saved before, or the last whole epoch of
             the first.
     """
@@ -90,16 +91,17 @@ def train_detector(
     work = work_folder(out, work)
     if not Path(start).is_file():
         raise FileNotFoundError(f"no detector weights at {start}")
+    if same_file(Path(start), out):
+        raise ValueError(f"{start}: would be written over; choose another output")
     if resume and not last_epoch(work).is_file():
         raise FileNotFoundError(f"nothing to resume: no {last_epoch(work)}")
     first = person_only(load_ultralytics(Path(start)).model)
     if resume:
-        settings = FineTuning(**json.loads((work / _SETTINGS).read_text()))
+        settings = kept_settings(work, FineTuning)
     else:
+        folders = (*pictures, *(frames.sequence for frames in sequences), *([people] if people else ()))
+        require_own(work, FineTuning, (Path(start), *folders))
         _gather(pictures, sequences, people, settings, work, on_step)
-        (work / _SETTINGS).write_text(json.dumps(asdict(settings)))
-        for last in work.glob("run-*/weights/last.pt"):
-            last.unlink()
     finished: list[torch.nn.Module] = []
     try:
         for number in range(settings.runs):
@@ -145,6 +147,9 @@ def _gather(
     """Gathers in ``work`` all that is learnt from."""
     if not (pictures or sequences):
         raise ValueError("pictures, sequences: nothing to learn from, both are empty")
+    for last in work.glob("run-*/weights/last.pt"):
+        last.unlink()
+    keep_settings(work, settings)
     for part in (_PICTURES, _SEQUENCES, "mot"):
         shutil.rmtree(work / part, ignore_errors=True)
     for cutouts in work.glob(_CUTOUTS.format("*")):

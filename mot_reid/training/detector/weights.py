@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+from mot_reid.files import atomic
+
 __all__ = ["average", "blend", "fold_normalisation", "person_only", "save_checkpoint"]
 
 
@@ -86,7 +88,7 @@ def save_checkpoint(model: torch.nn.Module, path: Path, settings: Mapping[str, A
 
     Args:
         model: an Ultralytics ``DetectionModel``.
-        path: the ``.pt`` file to write.
+        path: the ``.pt`` file to write; it appears only when it is whole.
         settings: how it was trained, kept beside the weights.
     """
     bare: Any = deepcopy(model).float().eval().requires_grad_(False)
@@ -97,4 +99,5 @@ def save_checkpoint(model: torch.nn.Module, path: Path, settings: Mapping[str, A
     path.parent.mkdir(parents=True, exist_ok=True)
     licence = "AGPL-3.0 (https://ultralytics.com/license)"
     about = {"train_args": dict(bare.args), "settings": dict(settings), "license": licence}
-    torch.save({"model": bare, **about}, path)
+    with atomic(path) as part:
+        torch.save({"model": bare, **about}, part)
