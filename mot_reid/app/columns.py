@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 from mot_reid.analytics import Observations
 from mot_reid.boxes import covered_fraction
 from mot_reid.offline.rows import TrackRows
-from mot_reid.pipeline.track_files import TrackColumns
+from mot_reid.pipeline.track_files import TrackColumns, about_tracks
 
 __all__ = ["CACHE", "Columns", "cached_columns", "keep"]
 
 CACHE = "page-cache"
-_VERSION = 1
+_VERSION = 2
 _PIECE = 200_000  # boxes that are counted at once
 _WORTH = 500_000  # boxes from which on a cache is worth its files
 
@@ -220,8 +220,12 @@ class Columns:
             low = high
 
 
-def cached_columns(folder: Path, file: Path) -> tuple[Columns, dict[int, str]] | None:
-    """What `keep` has left of this file, and the names of its classes; None where the file is another now."""
+def cached_columns(folder: Path, file: Path) -> tuple[Columns, TrackColumns] | None:
+    """What `keep` has left of this file, and what is known of it; None where the file is another now.
+
+    Raises:
+        ValueError: the run's summary is damaged; the message names it and the entry.
+    """
     place = folder / CACHE
     try:
         kept = json.loads((place / "file.json").read_text(encoding="utf-8"))
@@ -231,9 +235,11 @@ def cached_columns(folder: Path, file: Path) -> tuple[Columns, dict[int, str]] |
             field.name: np.load(place / f"{field.name}.npy", mmap_mode="r", allow_pickle=False)
             for field in fields(Columns)
         }
-        return Columns(**loaded), {int(number): str(name) for number, name in kept["names"].items()}
+        names = {int(number): str(name) for number, name in kept["names"].items()}
+        end = None if kept["end"] is None else float(kept["end"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+    return Columns(**loaded), replace(about_tracks(file), class_names=names, end=end)
 
 
 def keep(columns: Columns, folder: Path, file: TrackColumns) -> Columns:
@@ -245,7 +251,8 @@ def keep(columns: Columns, folder: Path, file: TrackColumns) -> Columns:
         part.mkdir()
         for field in fields(columns):
             np.save(part / f"{field.name}.npy", getattr(columns, field.name))
-        about = {"stamp": _stamp(file.path), "names": {str(k): v for k, v in file.class_names.items()}}
+        names = {str(number): name for number, name in file.class_names.items()}
+        about = {"stamp": _stamp(file.path), "names": names, "end": file.end}
         (part / "file.json").write_text(json.dumps(about), encoding="utf-8")
         shutil.rmtree(place, ignore_errors=True)
         part.rename(place)

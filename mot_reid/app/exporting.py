@@ -55,7 +55,8 @@ class Export:
         self._folder.mkdir(exist_ok=True)
         for left in self._folder.glob(".part-*"):  # by a server that was killed
             shutil.rmtree(left, ignore_errors=True)
-        self._info = SinkInfo(run.fps, run.file.class_names, run.name, *run.size())
+        classes, stride = run.file.class_names, int(run.file.summary.get("stride") or 1)
+        self._info = SinkInfo(run.fps / stride, classes, run.name, *run.size(), stride=stride)
         self._columns, self._last = run.columns, run.frames()
         self._done: list[dict[str, Any]] = []
         self._working, self._share, self._failed = self._formats[0].file, 0.0, ""
@@ -93,9 +94,10 @@ class Export:
         with tempfile.TemporaryDirectory(prefix=".part-", dir=self._folder) as part:
             made = Path(part) / entry.file
             with entry.open(made, self._info) as sink:
-                for number, tracks, when in _frames(self._columns, self._last, self._info.fps):
+                frames = _frames(self._columns, self._last, self._info)
+                for count, (number, tracks, when) in enumerate(frames):
                     sink.write(number, None, tracks, when)
-                    if number % _TOLD == 0:
+                    if count % _TOLD == 0:
                         self._share = number / max(self._last, 1)
             if made.is_dir():
                 shutil.rmtree(place, ignore_errors=True)
@@ -103,11 +105,14 @@ class Export:
         return {"name": entry.file, "folder": place.is_dir()}
 
 
-def _frames(columns: Columns, last: int, fps: float) -> Iterator[tuple[int, Tracks, float]]:
-    """Each frame's number, tracks by their ids, and time."""
-    numbers = np.arange(1, max(last, *columns.frames[-1:].tolist(), 0) + 1)
-    starts = np.searchsorted(columns.frames, np.append(numbers, len(numbers) + 1)).tolist()
-    times = columns.when(numbers, fps).tolist()
+def _frames(columns: Columns, last: int, info: SinkInfo) -> Iterator[tuple[int, Tracks, float]]:
+    """Each tracked frame's number, tracks by their ids, and time."""
+    last = max(last, *columns.frames[-1:].tolist(), 0)
+    numbers = np.arange(1, last + 1)
+    if info.stride > 1:  # frames that were passed over are not frames without anybody
+        numbers = np.union1d(numbers[(last - numbers) % info.stride == 0], columns.frames)
+    starts = np.searchsorted(columns.frames, np.append(numbers, last + 1)).tolist()
+    times = columns.when(numbers, info.numbers_a_second).tolist()
     for number, low, high, when in zip(numbers.tolist(), starts, starts[1:], times, strict=False):
         rows = low + np.argsort(columns.ids[low:high], kind="stable")
         tracks = Tracks(

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from mot_reid.analytics import Analytics, Event, scene_from_mapping
+from mot_reid.analytics import Analytics, Event, Observations, scene_from_mapping
 from mot_reid.app.beginning import Beginning, beginning_of
 from mot_reid.app.columns import CACHE, Columns, cached_columns, keep
 from mot_reid.app.crops import crops
@@ -31,7 +31,7 @@ from mot_reid.offline.corrections import (
     replay,
 )
 from mot_reid.pipeline.outputs import OUTPUT_FILES
-from mot_reid.pipeline.track_files import TrackColumns, about_tracks, read_columns, track_file_of
+from mot_reid.pipeline.track_files import TrackColumns, read_columns, track_file_of
 from mot_reid.video.formats import FORMATS
 from mot_reid.video.frames import SourceError
 
@@ -92,8 +92,7 @@ class Run:
         path = track_file_of(self.folder)
         kept = None if path is None else cached_columns(self.folder, path)
         if path is not None and kept is not None:
-            file = replace(about_tracks(path), class_names=kept[1])
-            self._found = kept[0]
+            self._found, file = kept
         else:
             read = read_columns(self.folder)
             file = replace(read, columns={})
@@ -243,16 +242,18 @@ class Run:
         return None if place is None else place.absolute()
 
     def count(self, scene: Any) -> tuple[Analytics, list[Event]]:
-        """Counts at lines and zones, on the corrected tracks.
+        """Counts at lines and zones up to the run's end, on the corrected tracks.
 
         Raises:
             ValueError: something in the scene is wrong.
         """
         wanted = scene_from_mapping(scene, _numbers(self.file)).for_size(*self.size())
-        columns = self.columns
-        analytics, events = Analytics(wanted, source=self.name), []
-        for rows in columns.observations(self.fps):
+        analytics, events, end = Analytics(wanted, source=self.name), [], self.file.end
+        for rows in self.columns.observations(self.fps):
             events += analytics.update(rows)
+            end = None if end is None else max(end, float(rows.times[-1]))
+        if end is not None:
+            events += analytics.update(Observations.empty(), end)
         events += analytics.finish()
         return analytics, sorted(events, key=lambda event: (event.time, event.kind, event.place, event.track))
 

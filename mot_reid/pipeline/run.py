@@ -98,7 +98,7 @@ def track_source(
     folder = prepare_output_folder(folder)
     tracker.reset(source.info.fps)
     tracker.stopwatch = Stopwatch()
-    summary = Summary(source.info, stages=tracker.stopwatch.seconds)
+    summary = Summary(source.info, stride=stride, stages=tracker.stopwatch.seconds)
     given = _Given(None if detections is None else matched_to_frames(detections, source), found_ahead)
     if detections is not None:
         summary.detections = detections_from or "given"

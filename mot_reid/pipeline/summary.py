@@ -30,6 +30,7 @@ class Summary:
         frames: how many frames were tracked and written.
         last_frame: the source's number of the last of them, 0 before the first.
         last_time: its time, seconds of the source since its first frame.
+        stride: every how many frames one was tracked.
         rows: boxes of tracks in all frames.
         tracks: how many tracks there were; ids count from 1, so it is the highest.
         people_in_view: tracks seen in the last frame.
@@ -57,6 +58,7 @@ class Summary:
     frames: int = 0
     last_frame: int = 0
     last_time: float = 0.0
+    stride: int = 1
     rows: int = 0
     tracks: int = 0
     people_in_view: int = 0
@@ -107,6 +109,7 @@ class Summary:
             "frames": self.frames,
             "last_frame": self.last_frame,
             "last_time": round(self.last_time, 3),
+            "stride": self.stride,
             "frames_looked_at": self.looked,
             "frames_dropped": self.dropped,
             "frames_damaged": self.damaged,

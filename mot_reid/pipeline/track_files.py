@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid.analytics import Observations
+from mot_reid.pipeline.summary_file import read_summary
 from mot_reid.video.sinks import import_pyarrow
 
 __all__ = ["TrackColumns", "TrackFile", "about_tracks", "read_columns", "read_tracks", "track_file_of"]
@@ -88,8 +89,12 @@ def track_file_of(folder: Path) -> Path | None:
 
 
 def about_tracks(path: Path, fps: float | None = None) -> TrackColumns:
-    """What is known of a file of tracks from the summary beside it, without its rows."""
-    summary = _summary(path.with_name("summary.json"))
+    """What is known of a file of tracks from the summary beside it, without its rows.
+
+    Raises:
+        ValueError: the summary is damaged; the message names it and the entry.
+    """
+    summary = read_summary(path.with_name("summary.json"))
     source = summary.get("source") or {}
     width, height = source.get("width"), source.get("height")
     return TrackColumns(
@@ -186,14 +191,6 @@ def read_tracks(path: str | Path, fps: float | None = None) -> TrackFile:
         found.summary,
         found.end,
     )
-
-
-def _summary(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
 
 
 def _mot(path: Path) -> tuple[dict[str, NDArray[Any]], dict[int, str]]:

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import cv2
 import numpy as np
@@ -12,6 +13,8 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+from mot_reid.analytics import analyse
+from mot_reid.app.exporting import Export
 from mot_reid.app.frames import FrameReader
 from mot_reid.app.live import Camera, CameraSettings
 from mot_reid.app.live_routes import live_routes
@@ -22,6 +25,7 @@ from mot_reid.app.server import make_app
 from mot_reid.app.summaries import summary_of
 from mot_reid.gallery.gallery import Gallery
 from mot_reid.gallery.records import Tracklet
+from mot_reid.pipeline.track_files import read_tracks
 from mot_reid.video.formats import FORMATS
 from mot_reid.video.video_sink import VideoSink
 
@@ -373,3 +377,62 @@ def test_folders_of_runs_are_found(tmp_path: Path) -> None:
     assert [run.folder.name for run in runs_in([tmp_path / "all"])] == ["a", "b"]
     with pytest.raises(FileNotFoundError, match="no tracks"):
         runs_in([tmp_path / "b-pictures"])
+
+
+def test_counts_go_on_to_the_end_of_the_run(tmp_path: Path) -> None:
+    """Who was not seen in the last minutes has left, and has not stayed until his last box."""
+    folder = make_run(tmp_path / "yard")
+    summary = json.loads((folder / "summary.json").read_text())
+    (folder / "summary.json").write_text(json.dumps(summary | {"last_frame": 2000, "last_time": 80.0}))
+    zone = {"polygon": [[0, 0], [320, 0], [320, 240], [0, 240]], "patience": 2.0}
+    run = runs_in([folder])[0]
+    analytics, events = run.count({"zones": {"all": zone}})
+    assert analytics.summary()["seconds"] == 80
+    assert analytics.summary()["zones"]["all"]["inside_now"] == 0
+    file = read_tracks(folder)
+    expected = analyse(analytics.scene, file.rows, source="yard", now=file.end)
+    assert (analytics.summary(), events) == (expected[0].summary(), expected[1])
+
+
+def test_exports_of_each_fourth_frame_hold_those_frames(tmp_path: Path) -> None:
+    """Nobody goes between two frames that were tracked, and those between are not empty frames."""
+    folder = make_run(tmp_path / "yard")
+    head, *lines = (folder / "tracks.csv").read_text().splitlines(keepends=True)
+    kept = [line for line in lines if int(line.split(",")[0]) % 4 == 3 and not line.startswith("31,")]
+    (folder / "tracks.csv").write_text(head + "".join(kept))  # frames 3, 7, ... 59, with nobody in 31
+    summary = json.loads((folder / "summary.json").read_text())
+    (folder / "summary.json").write_text(json.dumps(summary | {"last_frame": 59, "stride": 4}))
+    run = runs_in([folder])[0]
+    export = Export(run, ["cvat", "yolo", "labelstudio"])
+    export.wait()
+    assert export.state()["failed"] == ""
+    boxes = ElementTree.parse(folder / "corrected" / "tracks_cvat.xml").getroot().findall("track")[0]
+    outside = [int(box.attrib["frame"]) for box in boxes.iter("box") if box.attrib["outside"] == "1"]
+    assert outside == [30]  # which is frame 31
+    labels = sorted(path.name for path in (folder / "corrected" / "tracks_yolo").iterdir())
+    assert labels == [f"{number:06d}.txt" for number in range(3, 60, 4)]
+    task = json.loads((folder / "corrected" / "tracks_labelstudio.json").read_text())
+    assert task[0]["predictions"][0]["result"][0]["value"]["duration"] == round(59 / 25, 3)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ('{"source": "yard.mp4"}', "source: expected names and values, got 'yard.mp4'"),
+        ('{"source": {"fps": "25"}}', "source.fps: expected frames a second, above 0, got '25'"),
+        ('{"source": {"fps": NaN}}', "source.fps: expected frames a second, above 0, got 'nan'"),
+        ('{"source": {"width": [3], "height": 2}}', "source.width: expected a number of pixels"),
+        ('{"last_frame": "many"}', "last_frame: expected a frame's number, got 'many'"),
+        ('{"source": {"na', "not a run's summary"),
+        ("[]", "expected names and values, got list"),
+    ],
+)
+def test_a_damaged_summary_is_named(folder: Path, content: str, told: str) -> None:
+    (folder / "summary.json").write_text(content)
+    client = TestClient(make_app(runs_in([folder])), base_url="http://127.0.0.1")
+    for path in ("", "?whole", "/rows?from=1&to=2", "/frames/1", "/tracks/1/crop", "/kept"):
+        answer = client.get(f"/api/runs/r0{path}")
+        assert answer.status_code in (200, 404, 422), path
+        if answer.status_code == 422:
+            assert answer.json()["error"].startswith(f"{folder / 'summary.json'}: {told}"), path
+    assert client.get("/api/runs/r0").status_code == 422
