@@ -30,7 +30,7 @@ BoxOption = Annotated[
 PersonOption = Annotated[
     int | None, typer.Option(help="Which of the people in the picture, from 1 at the left.", min=1)
 ]
-TrackOption = Annotated[str | None, typer.Option(help="A track of the gallery, CAMERA:ID, instead.")]
+TrackOption = Annotated[str | None, typer.Option(help="A track of the gallery, CAMERA:ID, instead; CAMERA:ID@RUN if several runs have it.")]
 DescribeOption = Annotated[
     str | None, typer.Option(help="A description instead, such as 'red top, backpack'.")
 ]
@@ -132,7 +132,7 @@ def search(
             raise UsageError(_numbered(error)) from None
     hits[:] = [hit for hit in hits if hit.probability >= least]
     asked = describe or track or ", ".join(path.name for path in pictures or ())
-    _show(gallery, hits, asked)
+    _show(gallery, hits, asked, dict(zip(table.record.tolist(), table.labels(), strict=True)))
     for line in gallery.store.damaged:
         typer.echo(f"warning: {line}", err=True)
     if output is not None:
@@ -194,7 +194,7 @@ def _numbered(error: Any) -> str:
     return f"{error}" + (f" with --person N ({listed})" if listed else "")
 
 
-def _show(gallery: Any, hits: Any, asked: str) -> None:
+def _show(gallery: Any, hits: Any, asked: str, labels: dict[str, str]) -> None:
     from mot_reid.evaluation.tables import Column, Table
     from mot_reid.gallery.sheet import clock
 
@@ -203,7 +203,7 @@ def _show(gallery: Any, hits: Any, asked: str) -> None:
         {
             "identity": hit.identity,
             "rank": rank[hit.record],
-            "track": hit.label,
+            "track": labels.get(hit.record, hit.label),
             "from": clock(hit.start, hit.epoch),
             "to": clock(hit.end, hit.epoch),
             "probability": hit.probability,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -86,7 +87,7 @@ def _time(column: str, value: float, relation: str) -> str:
 
 
 def rows_of_track(table: RecordTable, label: str, place: str) -> NDArray[np.intp]:
-    """The rows that ``camera:track`` or ``camera:track.part`` means.
+    """The rows that ``camera:track``, ``camera:track.part`` or either with ``@run`` behind it means.
 
     Args:
         table: all records.
@@ -95,13 +96,27 @@ def rows_of_track(table: RecordTable, label: str, place: str) -> NDArray[np.intp
 
     Raises:
         ValueError: the label is none.
-        GalleryError: there is no such record.
+        GalleryError: there is no such record, or several runs have one.
     """
-    camera, track, part = parse_track(label)
+    camera, track, part, run = parse_track(label)
     chosen = (table.camera == camera) & (table.track_id == track)
     if part is not None:
         chosen &= table.part == part
+    if run:
+        chosen &= np.array([name.startswith(run) for name in table.run.tolist()], bool)
     if not chosen.any():
         cameras = ", ".join(sorted(set(table.camera.tolist()))) or "none"
         raise GalleryError(f"{place}: no track {label} in it (cameras: {cameras})")
-    return np.flatnonzero(chosen)
+    rows = np.flatnonzero(chosen)
+    runs = dict(zip(table.run[rows].tolist(), rows.tolist(), strict=True))
+    if len(runs) > 1:  # an id is one track within a run only
+        plain = label.partition("@")[0] if run else label
+        found = ", ".join(f"{plain}@{name} ({_seen(table, row)})" for name, row in runs.items())
+        raise GalleryError(f"{place}: track {label}: {len(runs)} runs have one; say which: {found}")
+    return rows
+
+
+def _seen(table: RecordTable, row: int) -> str:
+    """When, or in what, a record was seen."""
+    source, when = str(table.source[row]), float(table.epoch[row]) + float(table.start[row])
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(when)) if np.isfinite(when) else source

@@ -203,13 +203,13 @@ class Gallery:
         return self.store.tracklets(np.asarray(rows, np.intp), crops)
 
     def find(self, label: str, table: RecordTable | None = None) -> NDArray[np.intp]:
-        """The rows of `table` that ``camera:track`` or ``camera:track.part`` means.
+        """The rows of `table` that ``camera:track``, or ``camera:track.part``, means.
 
-        A track id is one track within a run only; if several runs of the camera have it, all are meant.
+        A track id is one track within a run only: ``camera:track@run`` names that, or its name's beginning.
 
         Raises:
             ValueError: the label is none.
-            GalleryError: there is no such record.
+            GalleryError: there is no such record, or several runs have one.
         """
         return rows_of_track(self.table() if table is None else table, label, str(self.place))
 

@@ -115,14 +115,16 @@ class Tracklet:
         return f"{self.camera}:{self.track_id}" + (f".{self.part}" if self.part else "")
 
 
-def parse_track(text: str) -> tuple[str, int, int | None]:
-    """Camera, track id and part (or None for all) of ``camera:track`` or ``camera:track.part``.
+def parse_track(text: str) -> tuple[str, int, int | None, str]:
+    """Camera, track id, part (or None for all) and run (or ``""``) of ``camera:track.part@run``.
+
+    Part and run may be left out; of a run's name its beginning is enough.
 
     Raises:
-        ValueError: it is neither.
+        ValueError: it is none.
     """
-    found = re.fullmatch(r"(.+):(\d+)(?:\.(\d+))?", text)
+    found = re.fullmatch(r"(.+):(\d+)(?:\.(\d+))?(?:@([^:@]+))?", text)
     if found is None:
-        raise ValueError(f"track {text!r}: expected CAMERA:ID, such as cam1:17")
+        raise ValueError(f"track {text!r}: expected CAMERA:ID, such as cam1:17, or CAMERA:ID@RUN")
     part = found.group(3)
-    return found.group(1), int(found.group(2)), None if part is None else int(part)
+    return found.group(1), int(found.group(2)), None if part is None else int(part), found.group(4) or ""

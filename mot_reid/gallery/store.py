@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, fields
@@ -119,9 +120,13 @@ class RecordTable:
         )
 
     def labels(self) -> list[str]:
-        """``camera:track`` or ``camera:track.part`` of each."""
-        columns = zip(self.camera.tolist(), self.track_id.tolist(), self.part.tolist(), strict=True)
-        return [f"{camera}:{track}" + (f".{part}" if part else "") for camera, track, part in columns]
+        """``camera:track`` or ``camera:track.part`` of each; with ``@run`` where several runs have the track."""
+        tracks, runs = list(zip(self.camera.tolist(), self.track_id.tolist(), strict=True)), self.run.tolist()
+        several = Counter(track for track, _ in set(zip(tracks, runs, strict=True)))
+        return [
+            f"{track[0]}:{track[1]}" + (f".{part}" if part else "") + (f"@{run}" if several[track] > 1 else "")
+            for track, part, run in zip(tracks, self.part.tolist(), runs, strict=True)
+        ]
 
 
 def _dtype(annotation: Any) -> Any:

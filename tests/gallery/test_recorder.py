@@ -209,7 +209,8 @@ def test_splitting_by_hand() -> None:
 
 
 def test_names_of_tracks() -> None:
-    assert parse_track("a:b:17") == ("a:b", 17, None)
-    assert parse_track("a:17.2") == ("a", 17, 2)
+    assert parse_track("a:b:17") == ("a:b", 17, None, "")
+    assert parse_track("a:17.2") == ("a", 17, 2, "")
+    assert parse_track("user@a:17.2@3f") == ("user@a", 17, 2, "3f")
     with pytest.raises(ValueError, match="expected CAMERA:ID"):
         parse_track("a17")

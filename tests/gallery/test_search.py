@@ -56,6 +56,22 @@ def test_who_is_seen_beside_somebody_is_somebody_else(tmp_path: Path) -> None:
     assert {hit.track_id for hit in gallery.search("a:1")} == {3, 4}
 
 
+def test_a_track_that_several_runs_have_is_asked_for_by_run(tmp_path: Path) -> None:
+    """Ids count anew in each run: two people were taken for one."""
+    gallery = Gallery(tmp_path / "shop", Made())
+    one, two = np.eye(D)[:2]
+    gallery.add([tracklet(one, run="monday"), tracklet(two, run="tuesday", epoch=1e9, end=2)])
+    gallery.add([tracklet(one, camera="b", run="hall"), tracklet(two, camera="b", track_id=2, run="hall")])
+    gallery.calibrate(CALIBRATION)
+    with pytest.raises(GalleryError, match=r"track a:1: 2 runs have one; say which: a:1@monday \(/videos"):
+        gallery.search("a:1")
+    assert gallery.search("a:1@tuesday")[0].label == "b:2"
+    assert gallery.search("a:1@mon")[0].label == "b:1"
+    assert gallery.table().labels() == ["a:1@monday", "a:1@tuesday", "b:1", "b:2"]
+    with pytest.raises(GalleryError, match="no track a:1@friday in it"):
+        gallery.find("a:1@friday")
+
+
 def test_filters(gallery: Gallery) -> None:
     assert {hit.camera for hit in gallery.search("a:5", cameras=["c"])} == {"c"}
     times = [(hit.start, hit.end) for hit in gallery.search("a:5", top=50, after=60, before=80)]

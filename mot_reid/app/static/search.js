@@ -62,7 +62,7 @@ export function begin(state, stage) {
   });
   const text = () => {
     const value = words.value.trim();
-    if (value) run(() => ask('/api/search', 'POST', /^\S.*:\d+(\.\d+)?$/.test(value) ? { track: value } : { describe: value }));
+    if (value) run(() => ask('/api/search', 'POST', /^\S.*:\d+(\.\d+)?(@[^:@]+)?$/.test(value) ? { track: value } : { describe: value }));
   };
   look.addEventListener('click', text);
   words.addEventListener('keydown', (event) => event.key === 'Enter' && text());
