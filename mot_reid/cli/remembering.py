@@ -69,7 +69,7 @@ StartedOption = Annotated[
 ]
 ReplaceOption = Annotated[
     bool,
-    typer.Option("--replace", help="Forget what the gallery has of these files.", rich_help_panel=GALLERY),
+    typer.Option("--replace", help="Replace what the gallery has of these files.", rich_help_panel=GALLERY),
 ]
 IdentifyOption = Annotated[
     bool,
@@ -132,7 +132,7 @@ def to_replace(gallery: Gallery, source: str, replace: bool) -> list[str]:
     if there and not replace:
         raise UsageError(
             f"--gallery {gallery.place}: has {len(there)} tracklets of {source} already;"
-            " --replace forgets those first"
+            " --replace puts others in their place"
         )
     return there
 
@@ -146,6 +146,7 @@ class Remembering:
         cameras: name of each source's camera, by the source's output folder.
         epoch: seconds since 1970 at the start of files, or NaN. Live sources start now.
         class_names: of class numbers.
+        earlier: names of the records that the gallery had of each source, to be replaced.
         online: says who is who meanwhile; None where nobody shall be identified.
         recorders: that were made.
     """
@@ -154,6 +155,7 @@ class Remembering:
     cameras: Mapping[Path, str]
     epoch: float
     class_names: Mapping[int, str]
+    earlier: Mapping[str, Sequence[str]] = field(default_factory=dict)
     online: OnlineIdentities | None = None
     recorders: list[Recorder] = field(default_factory=list)
 
@@ -172,6 +174,11 @@ class Remembering:
         )
         self.recorders.append(recorder)
         return recorder
+
+    def done(self, source: str) -> None:
+        """Forgets what the gallery had of a source before, now that the new tracklets are there."""
+        if earlier := self.earlier.get(source):
+            self.gallery.forget(earlier)
 
 
 def remembering(
@@ -192,7 +199,7 @@ def remembering(
         cameras: name of each source's camera, by the source's output folder.
         sources: all of them.
         started: date and time at the start of files, if known. Live sources start now.
-        replace: forget first what the gallery has of them.
+        replace: what the gallery has of them goes when the new tracklets are there.
         store: kind of a new gallery.
         events: file for what becomes known of identities meanwhile; None where nobody shall be identified.
 
@@ -204,17 +211,16 @@ def remembering(
             raise UsageError(f"--camera: {len(cameras)} different names for {len(sources)} sources")
         epoch = float("nan") if started is None else clock_time(started)
         gallery = open_gallery(place, tracker, store)
-        for source in sources:
-            if there := to_replace(gallery, source, replace):
-                gallery.forget(there)
+        earlier = {source: to_replace(gallery, source, replace) for source in sources}
     online = None
     if events is not None:
         from mot_reid.gallery.live import online_identities
 
         events.parent.mkdir(parents=True, exist_ok=True)
         events.write_text("", encoding="utf-8")
-        online = online_identities(gallery, tell=lambda event: _append(events, event.to_dict()))
-    return Remembering(gallery, cameras, epoch, tracker.class_names, online)
+        gone = [name for names in earlier.values() for name in names]
+        online = online_identities(gallery, tell=lambda event: _append(events, event.to_dict()), without=gone)
+    return Remembering(gallery, cameras, epoch, tracker.class_names, earlier, online)
 
 
 def _append(path: Path, event: Mapping[str, object]) -> None:

@@ -12,6 +12,7 @@ import typer
 
 from mot_reid.cli.errors import INTERRUPTED, debugging, one_line
 from mot_reid.cli.progress import RunProgress
+from mot_reid.cli.remembering import Remembering
 from mot_reid.gallery.recorder import Recorder
 from mot_reid.pipeline.remarks import other_frames, why_nothing
 from mot_reid.pipeline.run import track_source
@@ -37,8 +38,8 @@ class Runs:
         detections_file: where they come from.
         quiet: no progress and no closing lines.
         fps: frames a second of the sources; None for what they say.
-        remember: makes what takes in a source's tracks for a gallery: of the source, its folder and the
-            tracker; None where nothing shall be remembered.
+        remember: makes what takes in a source's tracks for a gallery; None where nothing shall be
+            remembered.
         stretch: let pictures of 16 bits use all of their range.
         reconnect: how often in a row a live source that breaks off is opened again.
         show: show each source in a window while it is tracked, one after the other.
@@ -50,7 +51,7 @@ class Runs:
     detections_file: Path | None = None
     quiet: bool = False
     fps: float | None = None
-    remember: Callable[[str, Path, Tracker], Recorder] | None = None
+    remember: Remembering | None = None
     stretch: bool = False
     reconnect: int = DEFAULT_RECONNECT
     show: bool = False
@@ -69,7 +70,7 @@ class Runs:
             with RunProgress(self.quiet) as progress:
                 line = self._try(name, folder, self.tracker, progress)
             failed += line is None
-            self._tell([line])
+            self._tell([(name, line)])
         return failed
 
     def side_by_side(self, sources: Sequence[tuple[str, Path]], jobs: int) -> int:
@@ -109,7 +110,7 @@ class Runs:
                 wait(futures)
                 raise typer.Exit(INTERRUPTED) from None
             lines = [future.result() for future in futures]
-        self._tell(lines)
+        self._tell([(name, line) for (name, _), line in zip(sources, lines, strict=True)])
         return lines.count(None)
 
     def _try(
@@ -161,8 +162,11 @@ class Runs:
             return None
         return closing_line(summary, folder)
 
-    def _tell(self, lines: Sequence[str | None]) -> None:
-        for line in lines:
+    def _tell(self, ended: Sequence[tuple[str, str | None]]) -> None:
+        """Says how sources ended, by their closing lines, None of those that failed."""
+        for source, line in ended:
+            if line is not None and self.remember is not None:
+                self.remember.done(source)
             if line is not None and not self.quiet:
                 typer.echo(line)
 

@@ -30,7 +30,10 @@ BoxOption = Annotated[
 PersonOption = Annotated[
     int | None, typer.Option(help="Which of the people in the picture, from 1 at the left.", min=1)
 ]
-TrackOption = Annotated[str | None, typer.Option(help="A track of the gallery, CAMERA:ID, instead; CAMERA:ID@RUN if several runs have it.")]
+TrackOption = Annotated[
+    str | None,
+    typer.Option(help="A track of the gallery, CAMERA:ID, instead; CAMERA:ID@RUN if several runs have it."),
+]
 DescribeOption = Annotated[
     str | None, typer.Option(help="A description instead, such as 'red top, backpack'.")
 ]

@@ -7,7 +7,7 @@ import json
 import logging
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache, partial
@@ -168,8 +168,9 @@ def track_whole(job: Job, cores: int, pieces: tuple[Piece, ...] = ()) -> dict[st
         tracker = _tracker(job.config, cores)
         ahead = PieceReader(pieces, read_piece, partial(_tell, job)) if pieces else None
         with fetched(job.video.source) as path, open_source(path) as source:
-            memory = _memory(job, tracker)
+            memory, forget_earlier = _memory(job, tracker)
             summary = track_source(source, tracker, folder, memory=memory, found_ahead=ahead)
+        forget_earlier()  # not until the others are there
         published = _publish(job, folder, job.place, summary, pieces_ahead=len(read))
     if pieces:
         remove(join(job.out, PIECES, job.video.name))
@@ -238,14 +239,14 @@ def _tracker(config: Config, cores: int) -> Tracker:
     return tracker
 
 
-def _memory(job: Job, tracker: Tracker) -> Recorder | None:
-    """What remembers the tracklets of a video; what an earlier try left in the gallery is forgotten first.
+def _memory(job: Job, tracker: Tracker) -> tuple[Recorder | None, Callable[[], object]]:
+    """What remembers the tracklets of a video, and what forgets those that the gallery had of it before.
 
     Raises:
         GalleryError: the gallery is another embedder's, or nothing embeds.
     """
     if job.gallery is None:
-        return None
+        return None, lambda: None
     from mot_reid.gallery.gallery import Gallery  # takes a moment to load
     from mot_reid.gallery.queries import crop_embedder
     from mot_reid.gallery.sources import records_of, source_label
@@ -255,12 +256,11 @@ def _memory(job: Job, tracker: Tracker) -> Recorder | None:
     if embedder is None:
         raise GalleryError(f"gallery {job.gallery}: needs an embedder")
     gallery = Gallery(job.gallery, embedder)
-    if earlier := records_of(gallery, job.video.source):
-        gallery.forget(earlier)
-    label = source_label(job.video.source)
-    return gallery.recorder(
+    earlier, label = records_of(gallery, job.video.source), source_label(job.video.source)
+    recorder = gallery.recorder(
         job.video.camera, label, embed=crop_embedder(embedder), class_names=tracker.class_names
     )
+    return recorder, lambda: gallery.forget(earlier) if earlier else None
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -19,6 +19,7 @@ def online_identities(
     false_links: float = 0.05,
     tell: Callable[[IdentityEvent], None] = lambda event: None,
     settings: OnlineSettings | None = None,
+    without: Sequence[str] = (),
 ) -> OnlineIdentities:
     """What says who is who while sources run; it knows those whom the gallery has identified.
 
@@ -27,6 +28,7 @@ def online_identities(
         false_links: largest probability of being wrong at which an identity is committed or two are merged.
         tell: called with each event, in the thread of the source that showed it.
         settings: all others.
+        without: names of records that are not to be compared with.
 
     Example:
         >>> online = online_identities(gallery, tell=print)  # doctest: +SKIP
@@ -43,7 +45,8 @@ def online_identities(
     known, table = gallery.identities(), gallery.table()
     # Also of those who are not compared with: nobody new gets the number of one of them.
     online = OnlineIdentities(gallery.calibration, chosen, tell, max(known.values(), default=0) + 1)
-    rows = np.flatnonzero(np.isin(table.record.astype(str), list(known)))[-chosen.remembered :]
+    compared = list(known.keys() - set(without))
+    rows = np.flatnonzero(np.isin(table.record.astype(str), compared))[-chosen.remembered :]
     for row, mean in zip(rows.tolist(), gallery.store.means(rows), strict=True):
         name = str(table.record[row])
         span = float(table.start[row]), float(table.end[row])

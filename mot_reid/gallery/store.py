@@ -124,7 +124,9 @@ class RecordTable:
         tracks, runs = list(zip(self.camera.tolist(), self.track_id.tolist(), strict=True)), self.run.tolist()
         several = Counter(track for track, _ in set(zip(tracks, runs, strict=True)))
         return [
-            f"{track[0]}:{track[1]}" + (f".{part}" if part else "") + (f"@{run}" if several[track] > 1 else "")
+            f"{track[0]}:{track[1]}"
+            + (f".{part}" if part else "")
+            + (f"@{run}" if several[track] > 1 else "")
             for track, part, run in zip(tracks, self.part.tolist(), runs, strict=True)
         ]
 

@@ -29,6 +29,11 @@ def test_the_whole_way(run: Any, scene: Any, place: Path) -> None:
     assert again.code == 2
     assert "has 2 tracklets of" in again.err
     assert run("track", other, *options, "-o", out / "yard", "--replace").code == 0
+    video = other.read_bytes()
+    other.write_bytes(video[:200])  # nothing came in their place: they stay
+    torn = run("track", other, *options, "-o", out / "torn", "--replace")
+    assert (torn.code, "4 tracklets of 2 cameras" in run("gallery", shop).out) == (1, True)
+    other.write_bytes(video)
 
     listed = run("gallery", shop)
     assert "4 tracklets of 2 cameras" in listed.out

@@ -8,8 +8,9 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Hashable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,6 +25,9 @@ from mot_reid.cluster.work import DONE, Job
 from mot_reid.cluster.work import detect_piece as detect_ahead
 from mot_reid.cluster.work import track_whole as track_video
 from mot_reid.config import Config, OutputConfig, load_config
+from mot_reid.gallery.gallery import Gallery
+from mot_reid.pipeline.summary import Summary
+from mot_reid.video.frames import SourceInfo
 
 TEXT_ONLY = Config(output=OutputConfig(formats=("mot",)))
 LOST = Report(error="the worker process died", lost=True)
@@ -317,12 +321,37 @@ def test_what_others_detected_ahead_gives_the_same_bytes(
     assert detect_ahead(job, pieces[1], 1) == {"frames": 0}  # it comes too late
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_tracklets_of_an_earlier_try_go_when_others_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: bool
+) -> None:
+    happened: list[str] = []
+
+    def track_source(*given: Any, **rest: Any) -> Summary:
+        happened.append("tracked")
+        if fails:
+            raise OSError("no space left")
+        return Summary(SourceInfo("door", "video", 8, 8, 25.0, None))
+
+    monkeypatch.setattr("mot_reid.cluster.work.track_source", track_source)
+    embeds = SimpleNamespace(embedder=SimpleNamespace(name="made"), class_names={})
+    monkeypatch.setattr("mot_reid.cluster.work._tracker", lambda *given: embeds)
+    monkeypatch.setattr("mot_reid.cluster.work.open_source", lambda path: nullcontext())
+    monkeypatch.setattr("mot_reid.gallery.queries.crop_embedder", lambda embedder: embedder)
+    monkeypatch.setattr("mot_reid.gallery.sources.records_of", lambda gallery, source: ["earlier"])
+    monkeypatch.setattr(Gallery, "forget", lambda gallery, names: happened.extend(names))
+    (tmp_path / "door.mp4").write_bytes(b"")
+    video = Video(str(tmp_path / "door.mp4"), "door", "door")
+    job = Job(video, str(tmp_path / "out"), TEXT_ONLY, "x", gallery=str(tmp_path / "g"))
+    with pytest.raises(OSError, match="no space") if fails else nullcontext():
+        track_video(job, 1)
+    assert happened == (["tracked"] if fails else ["tracked", "earlier"])
+
+
 @pytest.mark.data
 @pytest.mark.long
 def test_a_gallery_remembers_each_video_once(clips: Path, tmp_path: Path, run: Callable[..., Any]) -> None:
     """Two workers add to one gallery; a video that is done again replaces what it left there."""
-    from mot_reid.gallery.gallery import Gallery
-
     counts = []
     for again in (False, True):
         if again:
