@@ -16,10 +16,11 @@ import typer
 import mot_reid
 from mot_reid.association.assignment import assign
 from mot_reid.boxes import areas, clip, iou, tlwh_to_xyxy
-from mot_reid.cli.errors import usage_errors
+from mot_reid.cli.errors import UsageError, usage_errors
 from mot_reid.cli.options import build_config, setting_option
 from mot_reid.cli.progress import RunProgress
 from mot_reid.cli.runs import closing_line, run_source
+from mot_reid.files import same_file
 from mot_reid.pipeline.steps import network_threads
 from mot_reid.structures import Tracks
 from mot_reid.tracker import Tracker
@@ -72,11 +73,13 @@ def demo(
 
     with usage_errors():
         config = build_config(None, {"device": device, "output.formats": ["mot", "csv", "video"]}, [])
+        clip_path = output / "clip.mp4"
+        if clip_path.exists() and not _is_of_demo(clip_path):
+            raise UsageError(f"{clip_path}: would be overwritten; choose another --output folder")
         tracker = Tracker(config=config, threads=network_threads(config, live=False, detects=True))
         tracker.load()
     folder = prepare_output_folder(output)
     wall, people = hang_photographs(tracker)
-    clip_path = folder / "clip.mp4"
     views = camera_views(wall.shape[1] / _WALL_HEIGHT)
     film(wall, views, clip_path)
     with open_source(clip_path) as source, RunProgress(quiet) as progress:
@@ -90,6 +93,16 @@ def demo(
     kept = sum(len(given) == 1 for given, _ in ids)
     typer.echo(f"{kept} of {len(ids)} people kept one id from start to end")
     typer.echo(f"clip: {clip_path}  tracked: {folder / 'tracks.mp4'}  tracks: {folder / 'tracks.txt'}")
+
+
+def _is_of_demo(clip_path: Path) -> bool:
+    """Whether an earlier demo has left this clip, by the summary beside it and its size and length."""
+    from mot_reid.pipeline.summary_file import read_summary
+
+    source = read_summary(clip_path.with_name("summary.json")).get("source") or {}
+    if [source.get(name) for name in ("name", "width", "height", "fps")] != ["clip", _WIDTH, _HEIGHT, _FPS]:
+        return False
+    return same_file(clip_path, source.get("location") or "")
 
 
 def hang_photographs(tracker: Tracker) -> tuple[Image, Floats]:

@@ -10,6 +10,7 @@ import typer
 
 from mot_reid.cli.errors import UsageError, usage_errors
 from mot_reid.cli.options import print_table
+from mot_reid.cli.progress import WorkProgress
 from mot_reid.cli.remembering import clock_time, to_replace
 
 __all__ = ["gallery"]
@@ -52,6 +53,9 @@ def gallery(
         float | None,
         typer.Option(help="forget: all that was seen more than so many days ago.", min=0),
     ] = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="add: no progress bar and no closing line.")
+    ] = False,
 ) -> None:
     r"""Show what is in a gallery, or change it: pictures and embeddings of people lie in it.
 
@@ -81,15 +85,15 @@ def gallery(
             count is None and not given and keep_days is None and camera is None
         ):
             raise UsageError(f"gallery GALLERY {action}: expected {expected or 'nothing more'}")
-        if embedder is not None and action != "add":
-            raise UsageError("--embedder: is for add")
+        if action != "add" and (embedder is not None or quiet):
+            raise UsageError(f"{'--quiet' if quiet else '--embedder'}: is for add")
     kept = Gallery(place, None if embedder is None else _embedder(embedder))
     if action == "list":
         _list(kept)
     elif action == "tracks":
         _tracks(kept, camera)
     elif action == "add":
-        _add(kept, given[0], Path(given[1]), camera, started, replace)
+        _add(kept, given[0], Path(given[1]), camera, started, replace, quiet)
     elif action == "merge":
         typer.echo(f"{kept.merge(Gallery(given[0]))} tracklets taken in from {given[0]}")
     elif action == "forget":
@@ -198,7 +202,13 @@ def _say(kept: Any, kind: str, given: list[str]) -> None:
 
 
 def _add(
-    kept: Any, video: str, results: Path, camera: str | None, started: str | None, replace: bool
+    kept: Any,
+    video: str,
+    results: Path,
+    camera: str | None,
+    started: str | None,
+    replace: bool,
+    quiet: bool,
 ) -> None:
     from mot_reid.gallery.results import record_results
     from mot_reid.gallery.sources import source_label
@@ -208,12 +218,16 @@ def _add(
         epoch = float("nan") if started is None else clock_time(started)
         kept.embedder  # noqa: B018  # a gallery of another embedder is refused before the work
         before = to_replace(kept, video, replace)
-    with open_source(video) as source:
+    with open_source(video) as source, WorkProgress(quiet) as progress:
         recorder = kept.recorder(camera or source_name(video), source_label(video), epoch=epoch)
+        total = source.info.frame_count or 0
         with recorder:
-            missing = record_results(source, results, recorder, kept.embedder)
+            missing = record_results(
+                *(source, results, recorder, kept.embedder), lambda done: progress("looking", done, total)
+            )
     if before:  # not until the others are there
         kept.forget(before)
-    typer.echo(f"{recorder.written} tracklets of {video} added to {kept.place}")
+    if not quiet:
+        typer.echo(f"{recorder.written} tracklets of {video} added to {kept.place}")
     if missing:
         typer.echo(f"warning: {missing} rows of {results} are of frames that {video} does not have", err=True)

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,10 +13,11 @@ import typer
 from mot_reid.cli.errors import UsageError, usage_errors
 from mot_reid.cli.options import print_table
 from mot_reid.cli.remembering import clock_time
-from mot_reid.files import atomic, spreadsheet_row
+from mot_reid.files import atomic, same_file, spreadsheet_row
 
 __all__ = ["moment", "search"]
 
+_FILES = ("search.json", "search.csv", "search.png")
 WHERE, OUTPUTS = "Where to look", "Outputs"
 
 
@@ -115,6 +117,7 @@ def search(
         chosen = None if box is None else _box(box)
         images = [_read(path) for path in pictures or ()]
         if output is not None:
+            _keep_pictures(pictures or (), output)
             prepare_output_folder(output)
     gallery = Gallery(place)
     table = gallery.table()
@@ -168,6 +171,13 @@ def _box(text: str) -> list[float]:
     if len(values) != 4 or values[2] <= values[0] or values[3] <= values[1]:
         raise ValueError(f"--box {text!r}: expected x1,y1,x2,y2 with x1 < x2 and y1 < y2")
     return values
+
+
+def _keep_pictures(pictures: Sequence[Path], output: Path) -> None:
+    """Refuses a folder in which the results would write over what is asked for."""
+    for picture in pictures:
+        if any(same_file(picture, output / name) for name in _FILES):
+            raise UsageError(f"{picture}: would be overwritten by the results; choose another --output")
 
 
 def _read(path: Path) -> Any:
@@ -254,7 +264,7 @@ def _save(
             for group in hits.by_identity()
         ],
     }
-    written = [output / "search.json", output / "search.csv", output / "search.png"]
+    written = [output / name for name in _FILES]
     with atomic(written[0]) as part:
         part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     text = io.StringIO()

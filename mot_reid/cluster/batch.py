@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from mot_reid.cluster.engines import Engine, Report
 from mot_reid.cluster.lookahead import Lookahead
-from mot_reid.cluster.manifest import Video
+from mot_reid.cluster.manifest import BATCH_FILE, LOGS, Video
 from mot_reid.cluster.pieces import Piece, cut
 from mot_reid.cluster.places import PARTIAL, is_remote, join, plain, remote, remove
 from mot_reid.cluster.work import (
@@ -36,7 +36,6 @@ from mot_reid.provenance import versions
 
 __all__ = ["BATCH_FILE", "LOGS", "Batch", "Plan", "VideoState"]
 
-BATCH_FILE, LOGS = "batch.json", "logs"
 
 # Losses of whole machines are nobody's fault, but one video cannot use up a cluster for ever either.
 _MOST_BLAMELESS = 100

@@ -14,13 +14,15 @@ from typing import Any
 from mot_reid.cluster.places import is_remote, plain, read_text, remote
 from mot_reid.video.sources import safe_name
 
-__all__ = ["VIDEO_SUFFIXES", "Video", "read_manifest"]
+__all__ = ["BATCH_FILE", "LOGS", "VIDEO_SUFFIXES", "Video", "read_manifest"]
 
 _ENDINGS = (
     *("3gp", "asf", "avi", "flv", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts", "ogv", "ts"),
     *("vob", "webm", "wmv"),
 )
 VIDEO_SUFFIXES = frozenset(f".{ending}" for ending in _ENDINGS)
+LOGS, BATCH_FILE = "logs", "batch.json"
+"""What lies beside the folders of the videos, so that none of them is called so."""
 _COLUMNS = ("source", "name", "camera", "group")
 
 
@@ -185,6 +187,11 @@ def _unique(origin: str, videos: list[Video]) -> list[Video]:
             raise ValueError(
                 f"{origin}: camera {video.camera} is in group {group_of[video.camera]!r} "
                 f"and in {video.group!r}"
+            )
+        if video.name.lower() in (LOGS, BATCH_FILE):  # on some disks capitals are the same
+            raise ValueError(
+                f"{origin}: {video.source} would be called {video.name}, as what lies beside the results; "
+                "give it another name (a column name in a CSV manifest)"
             )
         other = first.setdefault(video.name, video)
         if other is not video:

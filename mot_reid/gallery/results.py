@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,21 @@ _LOOK_EVERY = 0.2  # seconds between two embeddings of one track
 _HIDDEN = 0.5  # a box hidden more than that teaches nothing
 
 
-def record_results(source: Source, path: str | Path, recorder: Recorder, embedder: Embedder) -> int:
+def record_results(
+    source: Source,
+    path: str | Path,
+    recorder: Recorder,
+    embedder: Embedder,
+    on_frame: Callable[[int], None] = lambda done: None,
+) -> int:
     """Goes through a video with its results, any file that `read_tracks` takes, and records their tracklets.
+
+    Args:
+        source: the video, read from its beginning.
+        path: of the results.
+        recorder: takes in the tracks; it is not closed here.
+        embedder: looks at them.
+        on_frame: called before each frame with how many are done.
 
     Returns:
         How many rows of the results are of frames that the video does not have.
@@ -30,14 +44,21 @@ def record_results(source: Source, path: str | Path, recorder: Recorder, embedde
         FileNotFoundError, ValueError: as `read_tracks`.
         SourceError: the video breaks off.
     """
-    return record_tracks(source, read_tracks(path).tracks, recorder, embedder)
+    return record_tracks(source, read_tracks(path).tracks, recorder, embedder, on_frame)
 
 
-def record_tracks(source: Source, tracks: dict[int, Tracks], recorder: Recorder, embedder: Embedder) -> int:
+def record_tracks(
+    source: Source,
+    tracks: dict[int, Tracks],
+    recorder: Recorder,
+    embedder: Embedder,
+    on_frame: Callable[[int], None] = lambda done: None,
+) -> int:
     """As `record_results`, with tracks by frame number."""
     left = {number: _usable(found) for number, found in tracks.items()}
     due: dict[int, float] = {}
-    for frame in source:
+    for done, frame in enumerate(source):
+        on_frame(done)
         time = (frame.number - 1) / source.info.fps if frame.time is None else frame.time
         found = left.pop(frame.number, None)
         if found is None:

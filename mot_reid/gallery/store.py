@@ -120,7 +120,7 @@ class RecordTable:
         )
 
     def labels(self) -> list[str]:
-        """``camera:track`` or ``camera:track.part`` of each; with ``@run`` where several runs have the track."""
+        """``camera:track`` or ``camera:track.part``, and ``@run`` where several runs have the track."""
         tracks, runs = list(zip(self.camera.tolist(), self.track_id.tolist(), strict=True)), self.run.tolist()
         several = Counter(track for track, _ in set(zip(tracks, runs, strict=True)))
         return [

@@ -26,11 +26,22 @@ def test_everybody_is_hidden_or_leaves_and_keeps_the_identity(
     assert written == {"clip.mp4", "tracks.mp4", "tracks.txt", "tracks.csv", "summary.json"}
     summary = json.loads((tmp_path / "demo" / "summary.json").read_text())
     assert summary["complete"] is True
+    assert demo._is_of_demo(tmp_path / "demo" / "clip.mp4")
     assert summary["frames"] == 250
     rows = np.loadtxt(tmp_path / "demo" / "tracks.txt", delimiter=",")
     for track_id in (1, 2, 3):
         frames = rows[rows[:, 1] == track_id, 0]
         assert np.diff(frames).max() > 10  # out of sight in between
+
+
+def test_a_clip_of_the_users_own_stays(run: Callable[..., Any], tmp_path: Path) -> None:
+    clip = tmp_path / "clip.mp4"
+    clip.write_bytes(b"holidays")
+    for summary in ("{}", json.dumps({"source": {"name": "clip", "location": str(clip), "width": 640}})):
+        (tmp_path / "summary.json").write_text(summary)
+        refused = run("demo", "-o", tmp_path)
+        assert (refused.code, clip.read_bytes()) == (2, b"holidays")
+        assert "clip.mp4: would be overwritten" in refused.err
 
 
 def test_the_camera_stays_on_the_wall_and_leaves_the_astronaut() -> None:

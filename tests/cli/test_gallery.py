@@ -137,6 +137,10 @@ def test_tracks_of_others_are_remembered(run: Any, scene: Any, tmp_path: Path) -
     found = run("search", tmp_path / "shop", tmp_path / "frame.png", "--box", box, "--top", "1")
     assert found.code == 0, found.err
     assert "door:1" in found.out
+    (tmp_path / "search.png").write_bytes((tmp_path / "frame.png").read_bytes())
+    kept = run("search", tmp_path / "shop", tmp_path / "search.png", "--box", box, "-o", tmp_path)
+    assert (kept.code, "search.png: would be overwritten" in kept.err) == (2, True)
+    assert (tmp_path / "search.png").read_bytes() == (tmp_path / "frame.png").read_bytes()
     nobody = run("search", tmp_path / "shop", tmp_path / "frame.png")
     assert nobody.code == 2
     assert "nobody is found in it" in nobody.err or "people are in it" in nobody.err
@@ -144,8 +148,9 @@ def test_tracks_of_others_are_remembered(run: Any, scene: Any, tmp_path: Path) -
     assert broken.code in (1, 2)
     assert "tracks not found" in broken.err
     assert "2 tracklets of 1 cameras" in run("gallery", tmp_path / "shop").out  # nothing came in their place
-    again = run("gallery", tmp_path / "shop", "add", scene.video, tmp_path / "tracks.txt", "--replace")
-    assert again.code == 0, again.err
+    again = run("gallery", tmp_path / "shop", "add", scene.video, tmp_path / "tracks.txt", "--replace", "-q")
+    assert (again.code, again.out, again.err) == (0, "", "")
+    assert run("gallery", tmp_path / "shop", "tracks", "-q").code == 2
     listed = run("gallery", tmp_path / "shop").out
     assert ("2 tracklets of 1 cameras" in listed, "door" in listed) == (True, False)
 

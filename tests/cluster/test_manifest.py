@@ -86,6 +86,15 @@ def test_folder_takes_videos_and_sequences_below_it(tmp_path: Path) -> None:
     }
 
 
+def test_no_video_is_called_as_what_lies_beside_the_results(tmp_path: Path) -> None:
+    """The results of logs.mp4 were moved over the logs of all others."""
+    touch(tmp_path / "Logs.mp4", tmp_path / "b.mp4")
+    with pytest.raises(ValueError, match=r"Logs\.mp4 would be called Logs, as what lies beside the results"):
+        read_manifest(str(tmp_path))
+    (tmp_path / "all.csv").write_text("source,name\nLogs.mp4,yard\n")
+    assert [video.name for video in read_manifest(str(tmp_path / "all.csv"))] == ["yard"]
+
+
 def test_pattern(tmp_path: Path) -> None:
     touch(tmp_path / "a.mp4", tmp_path / "b.mp4", tmp_path / "c.avi")
     assert [video.name for video in read_manifest(str(tmp_path / "*.mp4"))] == ["a", "b"]
