@@ -21,8 +21,11 @@ __all__ = ["append_line", "listed", "read_run_scene", "write_run_scene"]
 _LINE = 1 << 16  # bytes in which a log's last line must lie
 
 
-def append_line(path: Path, entry: Mapping[str, Any]) -> None:
+def append_line(path: Path, entry: Mapping[str, Any]) -> int:
     """Adds a line of JSON to a log, all of it or nothing; a torn last line, which counts for nothing, goes.
+
+    Returns:
+        The log's size, bytes, if nobody else adds to it at the same time.
 
     Raises:
         OSError: it cannot be written; the log is as before.
@@ -44,6 +47,7 @@ def append_line(path: Path, entry: Mapping[str, Any]) -> None:
         except OSError:
             file.truncate(size)
             raise
+    return size + len(data)
 
 
 def listed(folder: Path, names: Sequence[str]) -> list[dict[str, Any]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -16,20 +15,12 @@ import numpy as np
 from mot_reid.analytics import Analytics, Event, Observations, scene_from_mapping
 from mot_reid.app.beginning import Beginning, beginning_of
 from mot_reid.app.columns import CACHE, Columns, cached_columns, keep
+from mot_reid.app.correction_log import CorrectionLog
 from mot_reid.app.crops import crops
 from mot_reid.app.exporting import CORRECTED, Export
 from mot_reid.app.frames import FrameReader
-from mot_reid.app.kept_files import append_line, listed, read_run_scene, write_run_scene
-from mot_reid.offline.corrections import (
-    CORRECTIONS,
-    Corrected,
-    active,
-    apply,
-    checked,
-    next_id,
-    read_log,
-    replay,
-)
+from mot_reid.app.kept_files import listed, read_run_scene, write_run_scene
+from mot_reid.offline.corrections import CORRECTIONS, Corrected, active, checked, replay
 from mot_reid.pipeline.outputs import OUTPUT_FILES
 from mot_reid.pipeline.track_files import TrackColumns, read_columns, track_file_of
 from mot_reid.video.formats import FORMATS
@@ -40,7 +31,6 @@ __all__ = ["CORRECTIONS", "SCENE", "Run", "runs_in"]
 SCENE = "scene.yaml"
 _MOST_CROPS = 4000  # kept in memory, of a few KB each
 _FIRST = np.zeros(1, np.intp)
-_MOST_CORRECTIONS = 100_000
 
 
 class Run:
@@ -70,7 +60,7 @@ class Run:
         self._found: Columns | None = None
         self._shown: Columns | None = None
         self._state: Corrected | None = None
-        self._log: list[dict[str, Any]] = []
+        self._log = CorrectionLog(folder / CORRECTIONS)
         self._reader: FrameReader | None = None
         self.no_pictures = ""
         self._crops: dict[tuple[int, int], bytes | None] = {}
@@ -85,6 +75,8 @@ class Run:
         with self._lock:
             if self._file is None:
                 self._read()
+            elif self._log.is_stale():  # by another server, say
+                self._replay()
             assert self._file is not None
             return self._file
 
@@ -97,10 +89,16 @@ class Run:
             read = read_columns(self.folder)
             file = replace(read, columns={})
             self._found = keep(Columns.of_file(read, file.fps or 25.0), self.folder, file)
-        log = read_log(self.folder / CORRECTIONS)
-        self._file, self._log, self.name = file, log, file.source
-        self._show(replay(self._found.to_rows(), log) if log else None)
+        self._file, self.name = file, file.source
+        self._replay()
         self._start = None
+
+    def _replay(self) -> None:
+        """Reads the corrections and shows the tracks with them."""
+        assert self._found is not None
+        log = self._log.read()
+        self._crops.clear()  # which are known by the length of the log
+        self._show(replay(self._found.to_rows(), log) if log else None)
 
     def beginning(self) -> Beginning | None:
         """A long run's first frames, while all of its tracks are being read, which this begins.
@@ -179,7 +177,7 @@ class Run:
         """The corrections' log, with what was undone."""
         with self._lock:
             _ = self.file
-            return list(self._log)
+            return list(self._log.entries)
 
     @property
     def refused(self) -> list[str]:
@@ -194,6 +192,11 @@ class Run:
         with self._lock:
             _ = self.file
             return {} if self._state is None else self._state.names
+
+    def next_id(self) -> int:
+        """An id that no track has, nor had before corrections."""
+        ids = (int(columns.spans[:, 0].max(initial=0)) for columns in (self.found, self.columns))
+        return 1 + max(*ids, self._log.largest_id())
 
     @property
     def fps(self) -> float:
@@ -290,20 +293,9 @@ class Run:
         clean = checked(entry)
         with self._lock:
             state = self.state
-            if len(self._log) >= _MOST_CORRECTIONS:
-                raise ValueError(f"there are {_MOST_CORRECTIONS} corrections already")
-            held, undone = active(self._log)
-            if clean["kind"] == "undo" and not held:
-                raise ValueError("there is nothing to undo")
-            if clean["kind"] == "redo" and not undone:
-                raise ValueError("there is nothing to redo")
-            if clean["kind"] == "split":
-                clean["new"] = clean.get("new") or max(next_id(state.rows), 1 + max(state.names, default=0))
-            again = clean["kind"] in ("undo", "redo")
-            new = replay(self.found.to_rows(), [*self._log, clean]) if again else apply(state, clean)
-            append_line(self.folder / CORRECTIONS, clean | {"at": round(time.time(), 3)})
-            self._log.append(clean)
-            if not active(self._log)[0]:
+            clean, new = self._log.applied(clean, state, self.found.to_rows, self.next_id())
+            self._log.add(clean)
+            if not active(self._log.entries)[0]:
                 self._show(None)
             elif new.rows is state.rows:  # a name: the boxes are those that are shown
                 self._state = new
@@ -345,10 +337,8 @@ class Run:
                 shutil.rmtree(path)
             else:
                 path.unlink()
-            if name == CORRECTIONS:
-                self._log = []
-                self._crops.clear()  # which are known by the length of the log
-                self._show(None)
+            if name == CORRECTIONS and self._found is not None:
+                self._replay()
             if self._reader is not None and self._reader.path == path:
                 self._reader.close()
                 self._reader, self.no_pictures = None, "the video was deleted"

@@ -48,9 +48,7 @@ def summary_of(run: Run, whole: bool = True) -> dict[str, Any]:
         "held": len(held),
         "can_redo": len(undone),
         "refused": [] if start is not None else run.refused,
-        "next_id": 0
-        if start is not None
-        else 1 + max([*(lane["id"] for lane in lanes), *run.names], default=0),
+        "next_id": 0 if start is not None else run.next_id(),
         "run": {key: file.summary.get(key) for key in ("complete", "error", "seconds", "models")},
         "truth": truth_of(run) is not None,
     }

@@ -132,12 +132,12 @@ def read_log(path: Path) -> list[dict[str, Any]]:
     if not path.is_file():
         return []
     log = []
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = path.read_bytes().splitlines()  # of bytes: the last one may end within a letter
     for number, line in enumerate(lines, start=1):
         try:
-            log.append(checked(json.loads(line)))
-        except ValueError as error:
-            if number == len(lines) and not line.endswith("}"):
+            log.append(checked(json.loads(line.decode())))
+        except (ValueError, RecursionError) as error:
+            if number == len(lines) and not line.endswith(b"}"):
                 continue
             raise ValueError(f"{path}:{number}: {error}") from None
     return log
@@ -210,6 +210,8 @@ def apply(state: Corrected, entry: Entry) -> Corrected:
         if not gone.any():
             raise ValueError(f"id {entry['id']} has no box in these frames")
         rows = rows[~gone]
+        if not (rows.ids == entry["id"]).any():
+            names.pop(entry["id"], None)
     else:
         rows = _with_box(rows, entry["id"], entry["frame"], entry["xyxy"], bool(entry.get("fill")))
     return replace(state, rows=rows, names=names, applied=state.applied + 1)

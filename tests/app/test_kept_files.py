@@ -59,8 +59,27 @@ def test_a_new_track_does_not_inherit_the_name_of_a_deleted_one(client: TestClie
     for entry in ({"kind": "rename", "id": 2, "name": "Ann"}, {"kind": "delete", "id": 2}):
         summary = client.post("/api/runs/r0/corrections", json=entry).json()
     assert summary["next_id"] == 3
+    assert summary["names"] == {}
     summary = client.post("/api/runs/r0/corrections", json={"kind": "split", "id": 1, "frame": 30}).json()
     assert [lane["id"] for lane in summary["tracks"]] == [1, 3]
+
+
+def test_what_another_server_corrects_is_seen(folder: Path) -> None:
+    """Two servers show one folder: each knew its own corrections alone until it was started again."""
+    here, there = (TestClient(make_app(runs_in([folder])), base_url="http://127.0.0.1") for _ in range(2))
+    assert [lane["id"] for lane in here.get("/api/runs/r0").json()["tracks"]] == [1, 2]
+    for entry in (
+        {"kind": "rename", "id": 2, "name": "Ann"},
+        {"kind": "split", "id": 1, "frame": 30},
+    ):
+        assert there.post("/api/runs/r0/corrections", json=entry).status_code == 200
+    shown = here.get("/api/runs/r0").json()
+    assert ([lane["id"] for lane in shown["tracks"]], shown["names"]) == ([1, 2, 3], {"2": "Ann"})
+    shown = here.post("/api/runs/r0/corrections", json={"kind": "split", "id": 2, "frame": 40}).json()
+    assert [lane["id"] for lane in shown["tracks"]] == [1, 2, 3, 4]
+    assert there.get("/api/runs/r0").json()["held"] == 3
+    (folder / CORRECTIONS).unlink()
+    assert there.get("/api/runs/r0").json()["held"] == here.get("/api/runs/r0").json()["held"] == 0
 
 
 def test_pictures_are_those_of_the_tracks_after_corrections_were_deleted(

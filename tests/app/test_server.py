@@ -129,6 +129,11 @@ def test_a_torn_log_is_read_up_to_the_tear_and_a_wrong_one_names_its_line(folder
     log = folder / "corrections.jsonl"
     log.write_text('{"kind": "delete", "id": 1}\n{"kind": "de')
     assert summary_of(runs_in([folder])[0])["held"] == 1
+    log.write_bytes('{"kind": "delete", "id": 1}\n{"kind": "rename", "id": 2, "name": "Zoë'.encode()[:-1])
+    assert summary_of(runs_in([folder])[0])["held"] == 1
+    log.write_bytes(b'{"kind": "rename", "id": 2, "name": "Zo\xc3"}\n')
+    with pytest.raises(ValueError, match=r"corrections\.jsonl:1: .* can't decode"):
+        summary_of(runs_in([folder])[0])
     log.write_text('{"kind": "delete"}\n{"kind": "delete", "id": 1}\n')
     with pytest.raises(ValueError, match=r"corrections\.jsonl:1: delete: id is missing"):
         summary_of(runs_in([folder])[0])

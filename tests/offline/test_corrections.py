@@ -62,6 +62,9 @@ def test_names_stay_with_their_people() -> None:
 def test_delete_takes_a_track_or_some_of_its_boxes() -> None:
     assert frames_of(replay(ROWS, [{"kind": "delete", "id": 1}]).rows, 1) == []
     some = replay(ROWS, [{"kind": "delete", "id": 1, "frame": 3, "until": 9}])
+    named = [{"kind": "rename", "id": 1, "name": "Ann"}, {"kind": "delete", "id": 1, "frame": 3}]
+    assert replay(ROWS, named).names == {1: "Ann"}
+    assert replay(ROWS, [*named, {"kind": "delete", "id": 1}]).names == {}  # with the last box
     assert frames_of(some.rows, 1) == [1, 2, 9, 10]
 
 
