@@ -18,6 +18,7 @@ from mot_reid.app.bodies import answered, json_body, read_body
 from mot_reid.app.runs import Run
 from mot_reid.gallery.gallery import Gallery
 from mot_reid.gallery.store import GalleryError
+from mot_reid.video.picture_size import picture_size
 
 __all__ = ["search_routes"]
 
@@ -91,6 +92,9 @@ class _Boxed:
 
 
 def _picture(data: bytes) -> Any:
+    width, height = picture_size(data) or (0, 0)
+    if width * height > _MOST_PIXELS:  # found out before it takes gigabytes
+        raise ValueError("the picture is too large")
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
     except cv2.error:  # more pixels than OpenCV takes

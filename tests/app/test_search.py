@@ -82,11 +82,17 @@ def test_what_cannot_be_looked_for_is_refused(app: Any, body: Any) -> None:
     assert client.post("/api/search/picture", content=b"no picture").status_code == 422
 
 
-def test_a_picture_of_more_pixels_than_can_be_read_is_refused(app: Any) -> None:
+@pytest.mark.parametrize("side", [50_000, 32_000])
+def test_a_picture_of_more_pixels_than_can_be_read_is_refused(
+    app: Any, side: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before it is decoded, which of 32,000 x 32,000 pixels took three gigabytes."""
+    monkeypatch.setattr("cv2.imdecode", None)
+
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    head = struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
+    head = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(bytes(999)))
     client = TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False)
     answer = client.post("/api/search/picture", content=data + chunk(b"IEND", b""))
