@@ -108,9 +108,7 @@ class Export:
 def _frames(columns: Columns, last: int, info: SinkInfo) -> Iterator[tuple[int, Tracks, float]]:
     """Each tracked frame's number, tracks by their ids, and time."""
     last = max(last, *columns.frames[-1:].tolist(), 0)
-    numbers = np.arange(1, last + 1)
-    if info.stride > 1:  # frames that were passed over are not frames without anybody
-        numbers = np.union1d(numbers[(last - numbers) % info.stride == 0], columns.frames)
+    numbers = np.array(info.numbers(last, columns.frames.tolist()), np.int64)
     starts = np.searchsorted(columns.frames, np.append(numbers, last + 1)).tolist()
     times = columns.when(numbers, info.numbers_a_second).tolist()
     for number, low, high, when in zip(numbers.tolist(), starts, starts[1:], times, strict=False):

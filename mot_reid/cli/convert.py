@@ -46,6 +46,7 @@ def convert(
     """
     from mot_reid.files import same_file
     from mot_reid.pipeline.outputs import sole_writer
+    from mot_reid.pipeline.summary_file import read_summary
     from mot_reid.structures import Tracks
     from mot_reid.video.files import prepare_output_folder
     from mot_reid.video.formats import FORMATS, SinkInfo, chosen_formats
@@ -59,10 +60,12 @@ def convert(
             raise UsageError(f"--to {to}: expected some of {', '.join(texts)}; `mot-reid draw` makes videos")
         read = read_tracks(tracks)
         info = SinkInfo(class_names=read.class_names or {0: "person"}, source=tracks.stem)
+        stride = int(read_summary(tracks.with_name("summary.json")).get("stride") or 1)
         if source is not None:
             with open_source(source) as opened:
                 seen = opened.info
                 info = replace(info, fps=seen.fps, source=source, width=seen.width, height=seen.height)
+        info = replace(info, fps=info.fps / stride, stride=stride)
         if max(read.tracks, default=0) > _MOST_FRAMES and any(entry.every_frame for entry in chosen.values()):
             raise UsageError(f"{tracks}: has a frame {max(read.tracks)}; yolo makes a file for each frame")
         folder = prepare_output_folder(output)
@@ -72,7 +75,7 @@ def convert(
                 same_file(path, read_from) for path in written for read_from in (tracks, source or tracks)
             ):
                 raise UsageError(f"{tracks}: would be overwritten by the results; choose another --output")
-    nobody, all_frames = Tracks.empty(), range(1, max(read.tracks, default=0) + 1)
+    nobody, all_frames = Tracks.empty(), info.numbers(max(read.tracks, default=0), read.tracks)
     if not read.tracks:
         typer.echo(f"{tracks}: there is no track in it", err=True)
     with sole_writer(folder):

@@ -189,6 +189,7 @@ def remembering(
     started: str | None,
     replace: bool,
     store: StoreKind | None,
+    class_names: Mapping[int, str],
     events: Path | None = None,
 ) -> Remembering:
     """What makes the recorder of each source.
@@ -201,6 +202,7 @@ def remembering(
         started: date and time at the start of files, if known. Live sources start now.
         replace: what the gallery has of them goes when the new tracklets are there.
         store: kind of a new gallery.
+        class_names: of class numbers.
         events: file for what becomes known of identities meanwhile; None where nobody shall be identified.
 
     Raises:
@@ -220,7 +222,7 @@ def remembering(
         events.write_text("", encoding="utf-8")
         gone = [name for names in earlier.values() for name in names]
         online = online_identities(gallery, tell=lambda event: _append(events, event.to_dict()), without=gone)
-    return Remembering(gallery, cameras, epoch, tracker.class_names, earlier, online)
+    return Remembering(gallery, cameras, epoch, class_names, earlier, online)
 
 
 def _append(path: Path, event: Mapping[str, object]) -> None:

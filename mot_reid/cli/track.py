@@ -189,10 +189,11 @@ def track(given: TrackOptions) -> None:
         tracker = _tracker(given, live=live, at_once=at_once)
         detections = None if given.detections is None else read_detections(given.detections)
         _load(tracker, detects=detections is None, quiet=given.quiet)
-        check_scene(tracker.config, {0: "person"} if detections is not None else tracker.class_names)
+        names = {0: "person"} if detections is not None else tracker.class_names
+        check_scene(tracker.config, names)
     folders = _folders(given)
     _keep_inputs(folders, _read_by(given, tracker.config))
-    memory = _remember(given, tracker, folders)
+    memory = _remember(given, tracker, folders, names)
     runs = Runs(
         tracker,
         selection,
@@ -269,7 +270,9 @@ def _read_by(given: TrackOptions, settings: Config) -> list[str | Path]:
     return [*given.sources, *(path for path in files if path)]
 
 
-def _remember(given: TrackOptions, tracker: Tracker, folders: list[Path]) -> Remembering | None:
+def _remember(
+    given: TrackOptions, tracker: Tracker, folders: list[Path], names: Mapping[int, str]
+) -> Remembering | None:
     """What makes the recorder of each source, where there is a gallery."""
     if given.gallery is None:
         if given.identify:
@@ -279,7 +282,9 @@ def _remember(given: TrackOptions, tracker: Tracker, folders: list[Path]) -> Rem
     cameras = dict(zip(folders, names, strict=False))
     events = given.output / EVENTS_FILE if given.identify else None
     return remembering(
-        given.gallery, tracker, cameras, given.sources, given.started, given.replace, given.store, events
+        *(given.gallery, tracker, cameras, given.sources, given.started, given.replace, given.store),
+        class_names=names,
+        events=events,
     )
 
 

@@ -6,7 +6,7 @@ and what a run replaces in its folder all come from here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,6 +48,17 @@ class SinkInfo:
     def numbers_a_second(self) -> float:
         """By how much the numbers of frames ascend in a second: the source's own rate."""
         return self.fps * self.stride
+
+    def numbers(self, last: int, seen: Iterable[int]) -> Sequence[int]:
+        """The frames that were tracked, ascending: what was passed over is no frame without anybody.
+
+        Args:
+            last: the last of them.
+            seen: those in which somebody is seen.
+        """
+        if self.stride == 1:
+            return range(1, last + 1)
+        return sorted({*range(last, 0, -self.stride), *seen})
 
 
 @dataclass(frozen=True)

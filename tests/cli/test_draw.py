@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
+from mot_reid.video.formats import SinkInfo
 from mot_reid.video.hiding import hide
 from mot_reid.video.sources import open_source
 from mot_reid.video.window import require_display
@@ -136,6 +138,18 @@ def test_wrong_options_of_convert(
     done = run("convert", scene[1], *arguments, "-o", tmp_path / "converted")
     assert done.code == 2
     assert message in done.err
+
+
+def test_convert_knows_the_stride_of_a_run(tmp_path: Path, run: Run) -> None:
+    """Of each third frame; its summary lies beside the tracks."""
+    lines = [f"{frame},1,10,20,30,40,1,-1,-1,-1\n" for frame in (2, 5, 8, 14)]
+    (tmp_path / "tracks.txt").write_text("".join(lines))
+    (tmp_path / "summary.json").write_text('{"stride": 3}')
+    done = run("convert", tmp_path / "tracks.txt", "--to", "cvat", "-o", tmp_path / "out")
+    assert done.code == 0, done.err
+    text = (tmp_path / "out" / "tracks_cvat.xml").read_text()
+    assert re.findall(r'frame="(\d+)" outside="1"', text) == ["10"]
+    assert list(SinkInfo(stride=3).numbers(14, [2, 5, 8, 9])) == [2, 5, 8, 9, 11, 14]
 
 
 def test_convert_does_not_write_over_what_it_reads(scene: tuple[Path, Path], run: Run) -> None:
