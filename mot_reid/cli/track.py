@@ -271,7 +271,7 @@ def _read_by(given: TrackOptions, settings: Config) -> list[str | Path]:
 
 
 def _remember(
-    given: TrackOptions, tracker: Tracker, folders: list[Path], names: Mapping[int, str]
+    given: TrackOptions, tracker: Tracker, folders: list[Path], class_names: Mapping[int, str]
 ) -> Remembering | None:
     """What makes the recorder of each source, where there is a gallery."""
     if given.gallery is None:
@@ -283,7 +283,7 @@ def _remember(
     events = given.output / EVENTS_FILE if given.identify else None
     return remembering(
         *(given.gallery, tracker, cameras, given.sources, given.started, given.replace, given.store),
-        class_names=names,
+        class_names=class_names,
         events=events,
     )
 
