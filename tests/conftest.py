@@ -34,8 +34,13 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Those that take long come first: at the end, one of them would keep all the others' cores waiting."""
-    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+    """Those that take long come early: at the end, one of them would keep all the others' cores waiting."""
+    places = {"first": 0, "long": 1, "last": 3}
+
+    def place(item: pytest.Item) -> int:
+        return next((places[mark.name] for mark in item.iter_markers() if mark.name in places), 2)
+
+    items.sort(key=place)
 
 
 def pytest_collection_finish() -> None:

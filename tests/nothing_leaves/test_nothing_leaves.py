@@ -1,13 +1,16 @@
 """A minute of work in a fresh home: nothing is sent, and nothing is left behind but the output and our cache.
 
 It sleeps nearly all of the time: ONNX Runtime's telemetry, where it is on, looks for its host 10, 15 and 23
-seconds after its start and keeps trying; the recorder has seen that.
+seconds after its start and keeps trying; the recorder has seen that. So it begins with the first test of
+all and goes on behind the others, and the last test looks at what came of it.
 """
 
 import os
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +19,7 @@ HERE = Path(__file__).parent
 SECONDS = 62
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def recorder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A library that refuses and notes every way out, for `LD_PRELOAD`."""
     compiler = shutil.which("cc")
@@ -42,6 +45,47 @@ def environment(folder: Path, recorder: Path) -> dict[str, str]:
     }
 
 
+@pytest.fixture(scope="session")
+def work(recorder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of the work, which is going on; one for all workers of a run."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "nothing-leaves"
+    try:
+        folder.mkdir()
+    except FileExistsError:  # another worker has begun it
+        yield folder
+        return
+    command = (sys.executable, HERE / "work.py", pictures_in(folder), folder / "out", str(SECONDS))
+    shell = ("sh", "-c", '"$@" >../said 2>&1; echo $? >../code', "sh")
+    with subprocess.Popen((*shell, *command), env=environment(folder, recorder), cwd=folder / "here"):
+        yield folder
+
+
+def pictures_in(folder: Path) -> Path:
+    """A folder with three pictures of people."""
+    import cv2
+
+    from mot_reid.detection.yolo import import_ultralytics
+
+    pictures = folder / "pictures"
+    pictures.mkdir()
+    photograph = cv2.imread(str(Path(import_ultralytics().__path__[0]) / "assets" / "bus.jpg"))
+    for number in range(1, 4):
+        cv2.imwrite(str(pictures / f"{number}.jpg"), cv2.resize(photograph, (405, 540)))
+    return pictures
+
+
+def ended(code: Path, timeout: float = 500) -> str:
+    """The exit code that the file holds, once it is there."""
+    end = time.monotonic() + timeout
+    while not (code.exists() and code.read_text()):
+        assert time.monotonic() < end, "the work does not end"
+        time.sleep(0.2)
+    return code.read_text().strip()
+
+
+@pytest.mark.first
+@pytest.mark.usefixtures("work")
 def test_the_recorder_refuses_and_records(recorder: Path, tmp_path: Path) -> None:
     script = """
 import socket, urllib.request
@@ -64,31 +108,13 @@ socket.create_connection(listening.getsockname())
     assert tries == ["look up example.com", "connect 192.0.2.1", "connect 2001:db8::1", "sendto 192.0.2.2"]
 
 
-@pytest.mark.long
-def test_nothing_is_sent_and_nothing_is_left_behind(recorder: Path, tmp_path: Path) -> None:
-    import cv2
-
-    from mot_reid.detection.yolo import import_ultralytics
-
-    pictures = tmp_path / "pictures"
-    pictures.mkdir()
-    photograph = cv2.imread(str(Path(import_ultralytics().__path__[0]) / "assets" / "bus.jpg"))
-    for number in range(1, 4):
-        cv2.imwrite(str(pictures / f"{number}.jpg"), cv2.resize(photograph, (405, 540)))
-    out = tmp_path / "out"
-    done = subprocess.run(
-        [sys.executable, HERE / "work.py", pictures, out, str(SECONDS)],
-        env=environment(tmp_path, recorder),
-        cwd=tmp_path / "here",
-        capture_output=True,
-        text=True,
-        timeout=500,
-    )
-    assert done.returncode == 0, done.stderr
-    assert (out / "torch" / "tracks.mp4").stat().st_size > 0
-    refused = tmp_path / "refused"
+@pytest.mark.last
+def test_nothing_is_sent_and_nothing_is_left_behind(work: Path) -> None:
+    assert ended(work / "code") == "0", (work / "said").read_text()
+    assert (work / "out" / "torch" / "tracks.mp4").stat().st_size > 0
+    refused = work / "refused"
     assert not refused.exists(), refused.read_text()
-    written = [path for name in ("home", "here", "temporary") for path in (tmp_path / name).rglob("*")]
-    cache = tmp_path / "home" / ".cache" / "mot_reid"
+    written = [path for name in ("home", "here", "temporary") for path in (work / name).rglob("*")]
+    cache = work / "home" / ".cache" / "mot_reid"
     others = [str(path) for path in written if path.is_file() and not path.is_relative_to(cache)]
     assert others == []
