@@ -40,6 +40,10 @@ def cut_out(crop: Image) -> Cutout | None:
     """The person in a crop ``(H, W, 3)`` BGR, or None where the outline found looks like nobody's."""
     height, width = crop.shape[:2]
     mask = _guess(height, width)
+    if (
+        len({bool(value & 1) for value in np.unique(mask)}) < 2
+    ):  # GrabCut needs some of both: odd is the person
+        return None  # a crop of a few pixels
     models = np.zeros((1, 65)), np.zeros((1, 65))
     cv2.grabCut(crop, mask, (0, 0, 0, 0), *models, _ROUNDS, cv2.GC_INIT_WITH_MASK)
     person = np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)

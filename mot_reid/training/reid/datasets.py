@@ -12,6 +12,8 @@ import numpy as np
 
 from mot_reid.training.reid.crops import CropSet
 from mot_reid.typing import Crops, Ints, Mask
+from mot_reid.video.frames import SourceError
+from mot_reid.video.pictures import read_picture
 
 __all__ = [
     "PARTS",
@@ -240,15 +242,16 @@ def read_pictures(
         (N, h, w, 3) uint8, RGB.
 
     Raises:
-        ValueError: a file is not a readable picture; it is named.
+        ValueError: a file is not a readable picture, or not all of one; it is named.
     """
     import cv2
 
     images = np.empty((len(paths), *size, 3), np.uint8)
     for row, path in enumerate(paths):
-        picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
-        if picture is None:
-            raise ValueError(f"{path}: not a readable picture")
+        try:
+            picture = read_picture(path)
+        except SourceError as error:
+            raise ValueError(str(error)) from None
         images[row] = cv2.resize(picture, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)[..., ::-1]
         if on_read is not None and (row % 256 == 255 or row == len(paths) - 1):
             on_read(row + 1)

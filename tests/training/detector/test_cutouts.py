@@ -38,6 +38,11 @@ def test_where_nobody_is_nobody_is_cut_out() -> None:
     assert cut_out(crop(person=False)) is None
 
 
+@pytest.mark.parametrize("size", [(1, 1), (5, 1), (1, 5), (2, 2), (3, 3), (12, 6)])
+def test_nobody_is_cut_out_of_a_few_pixels(size: tuple[int, int]) -> None:
+    assert cut_out(np.zeros((*size, 3), np.uint8)) is None
+
+
 def test_cutouts_of_a_folder_are_kept_and_read_again(tmp_path: Path) -> None:
     for number in range(3):
         cv2.imwrite(str(tmp_path / f"{number}.png"), crop(person=number < 2))

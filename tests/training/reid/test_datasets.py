@@ -126,5 +126,10 @@ def test_pictures_are_read_as_rgb(tmp_path: Path) -> None:
     assert crops.images[0, 5, 5].tolist() == [255, 0, 0]
     assert told == [1]
     (tmp_path / "0008_c2s1_000451_03.jpg").write_bytes(b"no picture")
-    with pytest.raises(ValueError, match=r"0008_c2s1_000451_03\.jpg: not a readable picture"):
+    with pytest.raises(ValueError, match=r"0008_c2s1_000451_03\.jpg: not a picture, or damaged"):
+        read_crops(list_crops(tmp_path), (96, 48))
+    noise = np.random.default_rng(0).integers(0, 256, (128, 64, 3), dtype=np.uint8)
+    whole = cv2.imencode(".jpg", noise)[1].tobytes()
+    (tmp_path / "0008_c2s1_000451_03.jpg").write_bytes(whole[: len(whole) // 2])  # the rest would be grey
+    with pytest.raises(ValueError, match=r"0008_c2s1_000451_03\.jpg: not a picture, or damaged"):
         read_crops(list_crops(tmp_path), (96, 48))
