@@ -8,9 +8,8 @@ a person.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,11 +104,19 @@ def load_attributes(path: Path | str) -> AttributeHead:
         with safe_open(str(path), "numpy") as file:
             metadata = file.metadata() or {}
             weight, bias = (np.asarray(file.get_tensor(name), np.float32) for name in ("weight", "bias"))
-        names: Sequence[str] = json.loads(metadata["names"])
-        values: Sequence[Sequence[str]] = json.loads(metadata["values"])
-    except (KeyError, SafetensorError, json.JSONDecodeError) as error:
+        names = _texts(json.loads(metadata["names"]))
+        values = tuple(map(_texts, json.loads(metadata["values"])))
+    except (KeyError, SafetensorError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: no head for attributes: {error}") from error
     rows = sum(len(entries) for entries in values)
+    if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
+        raise ValueError(f"{path}: its layer holds values that are not finite")
     if len(names) != len(values) or weight.ndim != 2 or weight.shape[0] != rows or bias.shape != (rows,):
         raise ValueError(f"{path}: {rows} values of {len(names)} attributes, but a layer of {weight.shape}")
-    return AttributeHead(tuple(names), tuple(map(tuple, values)), weight, bias, metadata.get("origin", ""))
+    return AttributeHead(names, values, weight, bias, metadata.get("origin", ""))
+
+
+def _texts(entries: Any) -> tuple[str, ...]:
+    if not isinstance(entries, list) or not all(isinstance(entry, str) for entry in entries):
+        raise ValueError(f"expected a list of texts, got {entries!r:.100}")
+    return tuple(entries)

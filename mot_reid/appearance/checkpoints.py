@@ -132,8 +132,9 @@ def _load_own(metadata: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Emb
         height, width = (int(size) for size in metadata["input_size"])
         mean, std = _rgb(metadata["mean"]), _rgb(metadata["std"])
         network = EmbeddingNetwork(model.eval(), (height, width), mean, std, model.dim)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ValueError(f"the checkpoint's metadata cannot be used: {error}") from error
+    except (KeyError, OverflowError, TypeError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).splitlines()[:1])  # torch goes on with where in its code it was
+        raise ValueError(f"the checkpoint's metadata cannot be used: {reason[:300]}") from error
     require_fit(model.state_dict(), tensors)
     model.load_state_dict(tensors, assign=True)
     return network

@@ -18,7 +18,7 @@ def require_fit(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> 
         found: the file's.
 
     Raises:
-        ValueError: naming what is missing, unexpected, of another shape, or not finite.
+        ValueError: naming what is missing, unexpected, of another shape or type, or not finite.
     """
     faults = {
         "missing": [name for name in expected if name not in found],
@@ -27,6 +27,11 @@ def require_fit(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> 
             f"{name} {tuple(found[name].shape)} for {tuple(expected[name].shape)}"
             for name in expected
             if name in found and found[name].shape != expected[name].shape
+        ],
+        "of another type": [
+            f"{name} {str(found[name].dtype).removeprefix('torch.')}"
+            for name in expected
+            if name in found and expected[name].is_floating_point() > found[name].is_floating_point()
         ],
         "not finite": not_finite(found),
     }

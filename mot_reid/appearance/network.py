@@ -11,6 +11,8 @@ from mot_reid.appearance.mgn import MGN, check_height
 
 __all__ = ["EmbeddingNetwork"]
 
+_LARGEST = 4096  # side of a crop, pixels: more is a damaged file
+
 
 @dataclass(frozen=True)
 class EmbeddingNetwork:
@@ -37,8 +39,8 @@ class EmbeddingNetwork:
         height, width = self.input_size
         if isinstance(self.module, MGN):
             check_height(height)
-        if min(height, width) < 1:
-            raise ValueError(f"the input size must be positive; got {height}x{width}")
+        if not (1 <= height <= _LARGEST and 1 <= width <= _LARGEST):
+            raise ValueError(f"the input size must be 1 to {_LARGEST} pixels; got {height}x{width}")
         usable = len(self.mean) == len(self.std) == 3 and all(map(math.isfinite, (*self.mean, *self.std)))
         if not usable or min(self.std) <= 0:
             raise ValueError(f"mean {self.mean} and deviation {self.std} cannot normalise an image")

@@ -99,6 +99,8 @@ def load_rtmdet(path: Path) -> RtmDet:
     if not path.is_file():
         raise FileNotFoundError(f"no detector weights at {path}")
     _, tensors = _read(path)
+    if broken := [name for name, tensor in tensors.items() if not bool(torch.isfinite(tensor).all())]:
+        raise ValueError(f"{path}: values that are not finite in {', '.join(broken[:3])}")
     network = RtmDet()
     try:
         network.load_state_dict(tensors)  # copies: what safetensors gives is mapped onto the file
@@ -110,7 +112,8 @@ def load_rtmdet(path: Path) -> RtmDet:
 
 def read_notes(path: Path) -> dict[str, Any]:
     """What `save_rtmdet` kept beside the weights; it raises what `load_rtmdet` does."""
-    return dict(_read(path)[0].get("notes") or {})
+    notes = _read(path)[0].get("notes")
+    return notes if isinstance(notes, dict) else {}
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:

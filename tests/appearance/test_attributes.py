@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from mot_reid.appearance.attributes import AttributeHead, load_attributes, save_attributes
 
@@ -47,4 +48,30 @@ def test_a_head_is_written_and_read(head: AttributeHead, tmp_path: Path) -> None
         load_attributes(path)
     save_attributes(path, head._replace(values=(("no", "yes"), ("blue", "green", "red"))))
     with pytest.raises(ValueError, match="5 values of 2 attributes"):
+        load_attributes(path)
+
+
+@pytest.mark.parametrize(
+    ("names", "values"),
+    [
+        ("null", "null"),
+        ('["a"]', "[1]"),
+        ('["a"]', '["xy"]'),
+        ('["a"]', "[[1, 2]]"),
+        ('{"a": 1}', '[["x", "y"]]'),
+        ("[", "]"),
+    ],
+)
+def test_names_that_are_none_are_refused(tmp_path: Path, names: str, values: str) -> None:
+    path = tmp_path / "head.safetensors"
+    layer = {"weight": np.zeros((2, 3), np.float32), "bias": np.zeros(2, np.float32)}
+    save_file(layer, str(path), {"names": names, "values": values})
+    with pytest.raises(ValueError, match=r"head\.safetensors: no head for attributes: "):
+        load_attributes(path)
+
+
+def test_a_layer_that_is_not_finite_is_refused(head: AttributeHead, tmp_path: Path) -> None:
+    path = tmp_path / "head.safetensors"
+    save_attributes(path, head._replace(bias=np.array([0, np.nan, 0, 0], np.float32)))
+    with pytest.raises(ValueError, match=r"head\.safetensors: its layer holds values that are not finite"):
         load_attributes(path)

@@ -187,6 +187,8 @@ def test_tensors_that_do_not_fit_are_named(path: Path) -> None:
         ("input_size", [100, 48]),
         ("input_size", [96]),
         ("input_size", [96, 0]),
+        ("input_size", [float("inf"), 48]),
+        ("input_size", [96 * 10**9, 48]),
         ("mean", [0.5, 0.5]),
         ("mean", ["a", "b", "c"]),
         ("std", [0.0, 0.1, 0.1]),
@@ -195,8 +197,27 @@ def test_tensors_that_do_not_fit_are_named(path: Path) -> None:
 )
 def test_metadata_that_cannot_be_used(path: Path, key: str, value: object) -> None:
     rewrite(path, lambda _, metadata: metadata.update({key: value}))
-    with pytest.raises(ValueError, match=r"model\.safetensors: the checkpoint's metadata cannot be used"):
+    with pytest.raises(
+        ValueError, match=r"model\.safetensors: the checkpoint's metadata cannot be used"
+    ) as told:
         load_checkpoint(path)
+    assert len(str(told.value)) < 500 + len(str(path))
+
+
+@pytest.mark.parametrize("kind", [torch.int64, torch.bool, torch.complex64])
+def test_tensors_of_another_type_are_named(path: Path, kind: torch.dtype) -> None:
+    name = "reductions.0.0.weight"
+    rewrite(path, lambda tensors, _: tensors.update({name: tensors[name].to(kind)}))
+    with pytest.raises(ValueError, match=rf"of another type: {name} {str(kind)[6:]}"):
+        load_checkpoint(path)
+
+
+def test_counts_of_an_average_may_have_decimals(path: Path) -> None:
+    def average(tensors: dict[str, torch.Tensor], _: dict[str, Any]) -> None:
+        tensors.update({name: t.float() for name, t in tensors.items() if name.endswith("tracked")})
+
+    rewrite(path, average)
+    load_checkpoint(path)
 
 
 def test_metadata_that_lack_a_field(path: Path) -> None:

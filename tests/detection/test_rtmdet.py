@@ -116,6 +116,33 @@ def test_weights_that_are_not_finite_are_not_saved(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_weights_that_are_not_finite_are_not_loaded(tmp_path: Path) -> None:
+    from safetensors import safe_open
+    from safetensors.torch import save_file
+
+    path = tmp_path / "a.safetensors"
+    save_rtmdet(a_network(), path)
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata()
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+    tensors["heads.0.score.bias"].fill_(float("nan"))
+    save_file(tensors, path, metadata)
+    with pytest.raises(
+        ValueError, match=r"a\.safetensors: values that are not finite in heads\.0\.score\.bias"
+    ):
+        load_rtmdet(path)
+
+
+@pytest.mark.parametrize("notes", ['"text"', "3", "[1]", "null"])
+def test_notes_that_are_none(tmp_path: Path, notes: str) -> None:
+    from safetensors.torch import save_file
+
+    path = tmp_path / "a.safetensors"
+    metadata = f'{{"format": 1, "architecture": "rtmdet_nano", "notes": {notes}}}'
+    save_file({"a": torch.zeros(1)}, path, {"mot_reid": metadata})
+    assert read_notes(path) == {}
+
+
 def test_files_of_others_are_refused_by_name(tmp_path: Path) -> None:
     from safetensors.torch import save_file
 
@@ -205,6 +232,18 @@ def test_an_export_of_other_numbers_is_not_kept(
     right = _Lean.forward
     monkeypatch.setattr(_Lean, "forward", lambda self, pictures: right(self, pictures) + 0.01)
     with pytest.raises(ValueError, match="the export's scores are"):
+        export_rtmdet(weights, tmp_path / "wrong.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_export_of_no_numbers_is_not_kept(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mot_reid.detection.rtmdet_export import _Lean
+
+    right = _Lean.forward
+    monkeypatch.setattr(_Lean, "forward", lambda self, pictures: right(self, pictures) * float("nan"))
+    with pytest.raises(ValueError, match="the export's scores are nan off"):
         export_rtmdet(weights, tmp_path / "wrong.onnx")
     assert not list(tmp_path.iterdir())
 
