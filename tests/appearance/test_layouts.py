@@ -176,7 +176,8 @@ def test_a_normalisation_that_cannot_be_used_is_refused(value: torch.Tensor, tmp
 
 
 @pytest.mark.parametrize(
-    ("size", "message"), [((256, 128), "multiple of 96"), ((96, 0), "must be 1 to 4096 pixels"), ((-96, 96), "96")]
+    ("size", "message"),
+    [((256, 128), "multiple of 96"), ((96, 0), "must be 1 to 4096 pixels"), ((-96, 96), "96")],
 )
 def test_input_sizes_are_checked(size: tuple[int, int], message: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=message):

@@ -102,3 +102,16 @@ def test_labels_in_another_form(row: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "labels" / "a.txt").write_text(row + "\n")
     with pytest.raises(ValueError, match=message):
         list(labelled_pictures(tmp_path))
+
+
+def test_labels_that_are_not_found_are_told(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    cv2.imwrite(str(tmp_path / "images" / "a.png"), np.zeros((10, 10, 3), np.uint8))
+    with pytest.raises(FileNotFoundError, match=r"no folder .*labels; an empty one says"):
+        list(labelled_pictures(tmp_path))
+    (tmp_path / "labels").mkdir()
+    ((_, people, _),) = labelled_pictures(tmp_path)
+    assert not len(people)
+    (tmp_path / "labels" / "a.png.txt").write_text("0 .5 .5 .1 .1\n")
+    with pytest.raises(ValueError, match=r"no label is named as a picture, such as a\.txt"):
+        list(labelled_pictures(tmp_path))

@@ -63,20 +63,27 @@ def labelled_pictures(folder: Path) -> Iterator[tuple[Path, Boxes, Boxes]]:
     Args:
         folder: holds ``images/``, ``labels/`` (rows ``class cx cy w h``, relative; class 0 is person) and
             perhaps ``ignore/`` (the same rows: areas neither to be learnt nor scored). A picture without a
-            label file has no people.
+            label file has no people; where none has one, an empty folder ``labels/`` says so.
 
     Yields:
         The picture's path, and boxes ``(N, 4)`` xyxy relative to the picture's sides: people, ignored.
 
     Raises:
-        FileNotFoundError: there are no pictures.
-        ValueError: a row is something else; the message names the file and the line.
+        FileNotFoundError: there are no pictures, or no ``labels/``.
+        ValueError: a row is something else (the message names the file and the line), or no label is named as
+            a picture.
     """
     pictures = sorted(
         path for path in (folder / "images").glob("*") if path.suffix.lower() in PICTURE_SUFFIXES
     )
     if not pictures:
         raise FileNotFoundError(f"no pictures in {folder / 'images'}")
+    labels = folder / "labels"
+    if not labels.is_dir():
+        raise FileNotFoundError(f"no folder {labels}; an empty one says that the pictures show nobody")
+    stems = {path.stem for path in labels.glob("*.txt")} - {"classes"}  # which some tools write beside them
+    if stems and stems.isdisjoint(path.stem for path in pictures):
+        raise ValueError(f"{labels}: no label is named as a picture, such as {pictures[0].stem}.txt")
     for path in pictures:
         people, ignored = (
             _read_relative(folder / part / f"{path.stem}.txt") for part in ("labels", "ignore")
