@@ -157,10 +157,10 @@ def _run(given: TrainOptions, settings: TrainingSettings) -> None:
             result = trainer.run()
         except KeyboardInterrupt:
             if group.leads:
-                kept = (output / STATE).exists()
-                hint = (
-                    "the same command goes on after the last whole epoch" if kept else "nothing was written"
-                )
+                hint = "nothing was written"
+                if (output / STATE).exists():
+                    without = "" if given.resume else " without --no-resume"
+                    hint = f"the same command{without} goes on after the last whole epoch"
                 typer.echo(f"interrupted; {hint}", err=True)
             raise typer.Exit(INTERRUPTED) from None
     if group.leads:

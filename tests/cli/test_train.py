@@ -122,6 +122,8 @@ def test_interruption_says_what_is_kept(
     outcome = run("train", market, "-o", tmp_path, *TINY, "--held-out", 0)
     assert outcome.code == 130
     assert "interrupted; the same command goes on after the last whole epoch" in outcome.err
+    outcome = run("train", market, "-o", tmp_path, *TINY, "--held-out", 0, "--no-resume")
+    assert "the same command without --no-resume goes on after the last whole epoch" in outcome.err
     monkeypatch.setattr(Trainer, "run", interrupted)
     outcome = run("train", market, "-o", tmp_path / "other", *TINY, "--held-out", 0)
     assert "interrupted; nothing was written" in outcome.err

@@ -30,6 +30,7 @@ from mot_reid.training.detector.examples import Examples, Material, make_example
 from mot_reid.training.detector.gradients import with_quick_gradients
 from mot_reid.training.detector.losses import detection_loss, forgetting
 from mot_reid.training.detector.settings import DetectorTraining
+from mot_reid.training.saved import read_state
 
 __all__ = ["STATE", "Learner", "blended"]
 
@@ -72,7 +73,7 @@ class Learner:
         resume: go on from ``last.pt``.
 
     Raises:
-        ValueError: settings contradict each other, or ``last.pt`` was written with other ones.
+        ValueError: settings contradict each other, or ``last.pt`` is damaged or was written with other ones.
     """
 
     def __init__(
@@ -221,7 +222,7 @@ class Learner:
 
     def _resume(self) -> None:
         path = self.work / STATE
-        state: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
+        state = read_state(path, ("settings", "step", "network", "average", "optimiser"), self.device)
         if state["settings"] != asdict(self.settings):
             raise ValueError(f"{path}: written by a training with other settings")
         self.network.load_state_dict(state["network"])

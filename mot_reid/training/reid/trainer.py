@@ -6,7 +6,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -30,13 +30,15 @@ from mot_reid.training.reid.optimisation import autocast_type, build_optimiser, 
 from mot_reid.training.reid.sampling import balanced_batches
 from mot_reid.training.reid.schedule import learning_rate
 from mot_reid.training.reid.settings import AugmentationSettings, TrainingSettings
-from mot_reid.training.reid.state import differences, portable
+from mot_reid.training.reid.state import data_key, differences, portable
 from mot_reid.training.reid.warm_start import backbone_state, blend_backbone, start_from
+from mot_reid.training.saved import read_state
 from mot_reid.typing import Ints
 
 __all__ = ["Trainer", "TrainingResult"]
 
 STATE = "last.pt"
+_ENTRIES = ("settings", "trainee", "average", "start", "optimiser", "scaler", "history")
 _PLAIN = AugmentationSettings(brightness=0, contrast=0, saturation=0, gamma=1, coarse=0)
 
 
@@ -66,8 +68,8 @@ class Trainer:
 
     Raises:
         FileNotFoundError: the initial weights are missing.
-        ValueError: settings contradict each other, the data or the machine, or `last.pt` was written with
-            other ones.
+        ValueError: settings contradict each other, the data or the machine, or `last.pt` is damaged or was
+            written with other ones, or other data.
     """
 
     def __init__(
@@ -244,6 +246,7 @@ class Trainer:
     def _save(self, path: Path) -> None:
         state = {
             "settings": portable(self.settings),
+            "data": data_key(self.data),
             "trainee": self.trainee.state_dict(),
             "average": self.average.state_dict(),
             "start": self.start,
@@ -255,11 +258,15 @@ class Trainer:
             torch.save(state, part)
 
     def _resume(self, path: Path) -> None:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        state = read_state(path, _ENTRIES)
         if different := differences(state["settings"], portable(self.settings)):
             raise ValueError(
                 f"{path} was written with other settings: {', '.join(different)}; "
                 "choose another output folder, or do not resume"
+            )
+        if state.get("data", data_key(self.data)) != data_key(self.data):  # which older states lack
+            raise ValueError(
+                f"{path} was written with other crops or labels; choose another output folder or do not resume"
             )
         try:
             self.trainee.load_state_dict(state["trainee"])

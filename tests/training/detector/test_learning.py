@@ -122,6 +122,10 @@ def test_a_training_that_is_resumed_gives_the_same(tmp_path: Path, reuse: int) -
     with pytest.raises(ValueError, match=r"last\.pt: written by a training with other settings"):
         Learner(a_start(), a_material(), SMALL, tmp_path / "halves", resume=True)
     assert (tmp_path / "halves" / STATE).is_file()
+    whole_state = (tmp_path / "halves" / STATE).read_bytes()
+    (tmp_path / "halves" / STATE).write_bytes(whole_state[: len(whole_state) // 2])
+    with pytest.raises(ValueError, match=r"last\.pt: damaged, so that no training goes on from it"):
+        Learner(a_start(), a_material(), settings, tmp_path / "halves", resume=True)
 
 
 def test_pictures_are_used_again_only_where_the_backbone_is_frozen(tmp_path: Path) -> None:

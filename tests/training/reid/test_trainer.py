@@ -262,6 +262,29 @@ def test_interrupted_training_ends_as_an_uninterrupted_one(few: CropSet, tmp_pat
     assert not again.history
 
 
+def test_other_data_are_no_training_to_go_on_with(few: CropSet, tmp_path: Path) -> None:
+    settings = changed(schedule={"epochs": 0})
+    Trainer(select_training_data(few, settings), tmp_path, settings).run()
+    swapped = replace(few, identities=np.roll(few.identities, 1))
+    for crops in (swapped, few[1:]):  # as many people, other labels or fewer crops
+        with pytest.raises(ValueError, match=r"last\.pt was written with other crops or labels"):
+            Trainer(select_training_data(crops, settings), tmp_path, settings)
+    state = torch.load(tmp_path / "last.pt")
+    del state["data"]  # as states were until now
+    torch.save(state, tmp_path / "last.pt")
+    assert Trainer(select_training_data(few, settings), tmp_path, settings).history
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", {"a": 1}, [1]])
+def test_a_state_that_is_none_is_named(data: TrainingData, tmp_path: Path, content: object) -> None:
+    if isinstance(content, bytes):
+        (tmp_path / "last.pt").write_bytes(content)
+    else:
+        torch.save(content, tmp_path / "last.pt")
+    with pytest.raises(ValueError, match=r"last\.pt: (damaged|not of such a training)"):
+        Trainer(data, tmp_path, TINY)
+
+
 def as_changes(settings: TrainingSettings) -> dict[str, Any]:
     return {name: vars(getattr(settings, name)) for name in ("data", "batch", "optimiser", "schedule")}
 
