@@ -266,7 +266,7 @@ class Trainer:
             )
         if state.get("data", data_key(self.data)) != data_key(self.data):  # which older states lack
             raise ValueError(
-                f"{path} was written with other crops or labels; choose another output folder or do not resume"
+                f"{path} was written with other crops or labels; choose another folder, or do not resume"
             )
         try:
             self.trainee.load_state_dict(state["trainee"])
