@@ -49,7 +49,7 @@ def changed(**parts: Any) -> TrainingSettings:
 
 
 class FewLayers(torch.nn.Module):
-    """A backbone of OSNet's parts: copying and saving one of its five hundred tensors is all that takes long."""
+    """A backbone of OSNet's parts: to copy and save one of its five hundred tensors is what takes long."""
 
     def __init__(self) -> None:
         super().__init__()
