@@ -45,7 +45,10 @@ def detections_from_supervision(detections: Any) -> Detections:
 
 def detections_from_rows(rows: Any) -> Detections:
     """See `Detections.from_rows`."""
-    table = np.asarray(rows.detach().cpu().float() if hasattr(rows, "detach") else rows, np.float32)
+    try:
+        table = np.asarray(rows.detach().cpu().float() if hasattr(rows, "detach") else rows, np.float32)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"rows: expected numbers in rows of one length: {error}") from None
     if not table.size and table.ndim <= 2:
         return Detections.empty()
     if table.ndim != 2 or table.shape[1] not in (5, 6):

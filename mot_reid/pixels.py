@@ -1,13 +1,13 @@
-"""What a frame must be to follow the ones before it."""
+"""What a frame must be, and to follow the ones before it."""
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
-from mot_reid.structures import checked_frame
 from mot_reid.typing import Image
 
-__all__ = ["usable_frame"]
+__all__ = ["checked_frame", "usable_frame"]
 
 
 def usable_frame(frame: NDArray[Any] | None, shape: tuple[int, ...] | None, needed: bool) -> Image | None:
@@ -32,3 +32,19 @@ def usable_frame(frame: NDArray[Any] | None, shape: tuple[int, ...] | None, need
             f"frame: expected shape {shape} as before, got {frame.shape}; reset() for a new video"
         )
     return frame
+
+
+def checked_frame(frame: NDArray[Any]) -> Image:
+    """Checks that a frame is one; makes it contiguous, for OpenCV does not take a flipped view, say.
+
+    Raises:
+        TypeError: it is not an array.
+        ValueError: its shape is not ``(H, W, 3)``, or it is not uint8.
+    """
+    if not isinstance(frame, np.ndarray):
+        raise TypeError(f"frame: expected a numpy array, got {type(frame).__name__}")
+    if frame.ndim != 3 or frame.shape[2] != 3 or not frame.size:
+        raise ValueError(f"frame: expected shape (H, W, 3), BGR, got {frame.shape}")
+    if frame.dtype != np.uint8:
+        raise ValueError(f"frame: expected dtype uint8, got {frame.dtype}")
+    return np.ascontiguousarray(frame)

@@ -10,9 +10,9 @@ from typing import Any, ClassVar, Literal, NamedTuple, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mot_reid.typing import Boxes, Embeddings, Floats32, Image, Ints
+from mot_reid.typing import Boxes, Embeddings, Floats32, Ints
 
-__all__ = ["Detections", "TrackRow", "Tracks", "checked_frame", "unit_rows"]
+__all__ = ["Detections", "TrackRow", "Tracks", "unit_rows"]
 
 # How far an embedding's length may be from 1 before it counts as not normalised and is normalised here.
 _UNIT_LENGTH_TOLERANCE = 1e-3
@@ -42,14 +42,7 @@ def _boxes(value: ArrayLike, argument: str) -> Boxes:
 
 def _numbers(value: ArrayLike, argument: str, dtype: type[Any]) -> NDArray[Any]:
     """Converts to a contiguous array of ``dtype``; numbers only, integers without loss."""
-    tensor: Any = value  # torch's, perhaps on an accelerator, in bfloat16 or with a gradient
-    if hasattr(tensor, "detach") and hasattr(tensor, "cpu"):
-        tensor = tensor.detach().cpu()
-        value = tensor.float() if tensor.is_floating_point() else tensor
-    try:
-        array = np.asarray(value)
-    except ValueError:
-        raise ValueError(f"{argument}: expected rows of one length") from None
+    array = _plain(value, argument)
     if array.size and array.dtype.kind not in "biuf":
         raise TypeError(f"{argument}: expected numbers, got dtype {array.dtype}")
     if np.issubdtype(dtype, np.integer) and array.dtype.kind in "uf":
@@ -61,6 +54,18 @@ def _numbers(value: ArrayLike, argument: str, dtype: type[Any]) -> NDArray[Any]:
         return np.ascontiguousarray(array, dtype=dtype)
 
 
+def _plain(value: ArrayLike, argument: str) -> NDArray[Any]:
+    """The array of whatever holds one."""
+    tensor: Any = value  # torch's, perhaps on an accelerator, in bfloat16 or with a gradient
+    if hasattr(tensor, "detach") and hasattr(tensor, "cpu"):
+        tensor = tensor.detach().cpu()
+        value = tensor.float() if tensor.is_floating_point() else tensor
+    try:
+        return np.asarray(value)
+    except ValueError:
+        raise ValueError(f"{argument}: expected rows of one length") from None
+
+
 _Columns = tuple[ArrayLike, ArrayLike | None, ArrayLike | None, ArrayLike | None]
 
 
@@ -69,15 +74,16 @@ def _valid_rows(
 ) -> tuple[_Columns, int]:
     """The rows that `Detections` takes, and how many it would not; wrong shapes stay for its own checks."""
     boxes = _numbers(xyxy, "xyxy", np.float32)
-    if boxes.ndim != 2 or boxes.shape[1:] != (4,):
+    count = len(boxes)
+    if boxes.ndim != 2 or boxes.shape[1:] != (4,) or not count:
         return (xyxy, scores, classes, embeddings), 0
     good = np.isfinite(boxes).all(axis=1) & (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
-    mended = np.zeros(len(boxes), bool)
+    mended = np.zeros(count, bool)
     columns: list[Any] = [boxes]
     for value, argument in ((scores, "scores"), (classes, "classes"), (embeddings, "embeddings")):
-        column = None if value is None else np.asarray(value)
-        if column is not None and len(column) == len(boxes):
-            rows = column.reshape(len(boxes), -1).astype(np.float64)
+        column = None if value is None else _plain(value, argument)
+        if column is not None and column.dtype.kind in "biuf" and column.shape[:1] == (count,):
+            rows = column.reshape(count, -1).astype(np.float64)
             good &= np.isfinite(rows).all(axis=1)
             if argument == "scores" and column.ndim == 1:
                 mended = (column < 0) | (column > 1)
@@ -86,8 +92,7 @@ def _valid_rows(
             if argument == "embeddings":
                 good &= (rows != 0).any(axis=1)
         columns.append(column)
-    count = len(boxes)
-    kept = [c[good] if c is not None and len(c) == count else c for c in columns]
+    kept = [c[good] if c is not None and c.shape[:1] == (count,) else c for c in columns]
     return (kept[0], kept[1], kept[2], kept[3]), int((~good | mended).sum())
 
 
@@ -382,19 +387,3 @@ class Tracks(_Rows):
         """No track at all."""
         none = np.zeros(0, np.int64)
         return cls(none, np.zeros((0, 4), np.float32), np.zeros(0, np.float32), none, none)
-
-
-def checked_frame(frame: NDArray[Any]) -> Image:
-    """Checks that a frame is one; makes it contiguous, for OpenCV does not take a flipped view, say.
-
-    Raises:
-        TypeError: it is not an array.
-        ValueError: its shape is not ``(H, W, 3)``, or it is not uint8.
-    """
-    if not isinstance(frame, np.ndarray):
-        raise TypeError(f"frame: expected a numpy array, got {type(frame).__name__}")
-    if frame.ndim != 3 or frame.shape[2] != 3 or not frame.size:
-        raise ValueError(f"frame: expected shape (H, W, 3), BGR, got {frame.shape}")
-    if frame.dtype != np.uint8:
-        raise ValueError(f"frame: expected dtype uint8, got {frame.dtype}")
-    return np.ascontiguousarray(frame)

@@ -24,9 +24,9 @@ from mot_reid.config import Config, load_config
 from mot_reid.detection.base import Detector, as_detector, checked_answer
 from mot_reid.motion.camera import load_camera_motion
 from mot_reid.notices import Notices
-from mot_reid.pixels import usable_frame
+from mot_reid.pixels import checked_frame, usable_frame
 from mot_reid.rollback import unchanged_on_failure
-from mot_reid.structures import Detections, Tracks, checked_frame, unit_rows
+from mot_reid.structures import Detections, Tracks, unit_rows
 from mot_reid.timing import Stopwatch
 from mot_reid.typing import Affine, Embeddings, Image, Indices
 
@@ -302,10 +302,10 @@ class Tracker:
             raise TypeError(f"detections: expected Detections, got {type(detections).__name__}")
         if detections is not None:
             self.notices.of_boxes(detections, self._shape if frame is None else frame.shape, number)
-        self.last_embeddings = None
+        embedded: list[tuple[Indices, Embeddings]] = []
         if detections is not None and detections.embeddings is not None and len(detections):
-            self.last_embeddings = np.arange(len(detections)), detections.embeddings
-        embed = self._embed_callable(frame, detections)
+            embedded.append((np.arange(len(detections)), detections.embeddings))
+        embed = self._embed_callable(frame, detections, embedded)
         moving = self._last_boxes if detections is None else detections.xyxy
         camera, affine = self._camera, None
         with unchanged_on_failure(camera):
@@ -318,6 +318,7 @@ class Tracker:
         self._last_boxes, self._updates = tracks.xyxy, self._updates + 1
         self._shape = self._shape if frame is None else frame.shape
         self.id_changes = self._associator.id_changes
+        self.last_embeddings = embedded[-1] if embedded else None
         self.notices.of_crowd(self._associator.left_out, MOST_ON_A_SPOT, number)
         return tracks
 
@@ -358,8 +359,10 @@ class Tracker:
             for found, embeddings in zip(detections, rows, strict=True)
         ]
 
-    def _embed_callable(self, frame: Image | None, detections: Detections | None) -> Embed | None:
-        """What the associator asks for embeddings; None where detections carry them, or nobody embeds."""
+    def _embed_callable(
+        self, frame: Image | None, detections: Detections | None, told: list[tuple[Indices, Embeddings]]
+    ) -> Embed | None:
+        """What gives embeddings, and tells them; None where detections carry them, or nobody embeds."""
         if not self._has_embedder or not detections or detections.embeddings is not None:
             return None
         if frame is None:
@@ -369,7 +372,7 @@ class Tracker:
         def embed(rows: Indices) -> Embeddings:
             with self.stopwatch("embed"):
                 found = unit_rows(embedder.embed(pixels, detections.xyxy[rows]), len(rows))
-            self.last_embeddings = rows, found
+            told.append((rows, found))
             return found
 
         return embed

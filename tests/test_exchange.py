@@ -112,6 +112,8 @@ def test_rows_with_and_without_classes(columns: int) -> None:
     assert len(Detections.from_rows([])) == len(Detections.from_rows(np.zeros((0, 6)))) == 0
     with pytest.raises(ValueError, match=r"expected shape \(N, 5\) or \(N, 6\).*got \(3, 4\)"):
         Detections.from_rows(table[:, :4])
+    with pytest.raises(TypeError, match="rows: expected numbers in rows of one length"):
+        Detections.from_rows([[1, 2, 3, 4, 0.5], [1]])
 
 
 def test_tensors_pass_for_arrays() -> None:

@@ -43,6 +43,20 @@ def test_embeddings_that_are_none() -> None:
     assert found.embeddings.tolist() == [pytest.approx([0.6, 0.8])]
 
 
+def test_a_frame_without_detections() -> None:
+    """As detectors give it: arrays of no rows, which were an error."""
+    nothing = np.zeros((0, 4)), np.zeros(0), np.zeros(0), np.zeros((0, 8))
+    found = Detections(*nothing, invalid="drop")
+    assert (len(found), found.invalid_rows) == (0, 0)
+
+
+def test_tensors() -> None:
+    torch = pytest.importorskip("torch")
+    boxes = torch.tensor([GOOD, [5, 5, 5, 9]], requires_grad=True)
+    found = Detections(boxes, torch.tensor([0.5, 0.5]).bfloat16(), invalid="drop")
+    assert (len(found), found.invalid_rows) == (1, 1)
+
+
 def test_nothing_wrong_and_nothing_left() -> None:
     assert Detections([GOOD], [0.5], invalid="drop").invalid_rows == 0
     assert Detections([GOOD], [0.5]).invalid_rows == 0
@@ -57,5 +71,7 @@ def test_wrong_shapes_and_types_stay_errors() -> None:
         Detections([[1, 2, 3]], invalid="drop")
     with pytest.raises(ValueError, match=r"scores: expected shape \(1,\)"):
         Detections([GOOD], [0.5, 0.6], invalid="drop")
+    with pytest.raises(TypeError, match="scores: expected numbers"):
+        Detections([GOOD], ["high"], invalid="drop")
     with pytest.raises(ValueError, match="invalid: expected raise or drop, got 'mend'"):
         Detections([GOOD], invalid="mend")  # type: ignore[arg-type]

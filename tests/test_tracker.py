@@ -359,6 +359,7 @@ def test_what_fails_leaves_no_trace(camera: str, tmp_path: Path) -> None:
             with pytest.raises((RuntimeError, TypeError, ValueError)):
                 troubled.update(moving_frame(number + 3))
         parts[1].wrong = None
+        np.testing.assert_equal(troubled.last_embeddings, clean.last_embeddings)
         expected, found = clean.update(moving_frame(number)), troubled.update(moving_frame(number))
         for name in ("ids", "xyxy", "scores", "classes", "detection_index", "id_confidence"):
             np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), err_msg=name)
