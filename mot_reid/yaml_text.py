@@ -8,13 +8,15 @@ __all__ = ["read_yaml"]
 
 _DEEPEST = 20
 _MOST_VALUES = 100_000
+_MERGE = "tag:yaml.org,2002:merge"
 
 
 def read_yaml(text: str) -> Any:
     """What a YAML text says; plain values only.
 
     Raises:
-        ValueError: it is not YAML, is nested deeper than 20 levels, or stands for more than 100,000 values.
+        ValueError: it is not YAML, is nested deeper than 20 levels, stands for more than 100,000 values, or a
+            name is twice in one place: the first would be lost.
     """
     try:
         depth = 0
@@ -37,6 +39,17 @@ def _deep(place: Any) -> str:
     return f"nested deeper than {_DEEPEST} levels in line {place.start_mark.line + 1}"
 
 
+def _require_different(node: yaml.MappingNode) -> None:
+    """Refuses a name that comes twice, of which YAML keeps the last alone."""
+    known: dict[tuple[str, str], int] = {}
+    for key, _ in node.value:
+        if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE:
+            name, line = (key.tag, key.value), key.start_mark.line + 1
+            if name in known:
+                raise ValueError(f"{key.value[:80]} is twice, in line {known[name]} and in line {line}")
+            known[name] = line
+
+
 def _measured(node: yaml.Node, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
     """How many values a node stands for and how deep they go, aliases written out.
 
@@ -51,6 +64,7 @@ def _measured(node: yaml.Node, known: dict[int, tuple[int, int]]) -> tuple[int, 
         parts = node.value
     elif isinstance(node, yaml.MappingNode):
         parts = [part for pair in node.value for part in pair]
+        _require_different(node)
     sizes = [_measured(part, known) for part in parts]
     count = 1 + sum(size for size, _ in sizes)
     depth = 1 + max((deep for _, deep in sizes), default=0)

@@ -82,3 +82,14 @@ def test_messages_are_short_whatever_the_value(text: str, tmp_path: Path) -> Non
 )
 def test_honest_files_are_read(text: str, content: Any) -> None:
     assert read_yaml(text) == content
+
+
+def test_a_name_that_comes_twice_is_named(tmp_path: Path) -> None:
+    """YAML keeps the last one: settings of the first were lost without a word."""
+    path = tmp_path / "run.yaml"
+    path.write_text("association:\n  low_score: 0.2\ndevice: cpu\nassociation:\n  reentry: new\n")
+    with pytest.raises(ValueError, match=r"run\.yaml: .*: association is twice, in line 1 and in line 4"):
+        load_config(path)
+    with pytest.raises(ValueError, match="a is twice"):
+        read_yaml("{a: 1, a: 1}")
+    assert read_yaml("a: &a {b: 1}\nc: {<<: *a, d: 2}\ne: {b: 3}\n1: x\n'1': y\n")["c"] == {"b": 1, "d": 2}

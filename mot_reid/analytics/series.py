@@ -67,8 +67,11 @@ class Series:
     def _row(self, place: int) -> dict[str, float]:
         if place not in self._counts:
             self._counts[place] = {}
-            while len(self._counts) > _MOST:
-                del self._counts[min(self._counts)]
+            if len(self._counts) > _MOST:
+                oldest = min(self._counts)
+                row = self._counts.pop(oldest)
+                if oldest == place:  # before all that are kept
+                    return row
         return self._counts[place]
 
     def _add(self, place: int, name: str, value: float) -> None:

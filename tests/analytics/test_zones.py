@@ -1,5 +1,6 @@
 """Zones: who enters, who leaves, how long each stays."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -221,3 +222,17 @@ def test_pieces_of_any_length_give_the_same(
     assert pieces[0].heat is not None
     np.testing.assert_array_equal(whole[0].heat.presence, pieces[0].heat.presence)
     np.testing.assert_allclose(whole[0].heat.seconds, pieces[0].heat.seconds, atol=1e-9)
+
+
+def test_counts_over_time_keep_the_latest_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More intervals than are kept, and two zones: the second one began with an interval that had gone."""
+    monkeypatch.setattr("mot_reid.analytics.series._MOST", 3)
+    rows = walk({1: dict.fromkeys(range(1, 81), (200.0, 200.0))})
+    scene = Scene(zones={"room": ROOM, "hall": replace(ROOM, name="hall")}, interval=1.0)
+    found = [counted.series.rows() for counted in (analyse(scene, rows)[0], in_pieces(scene, rows)[0])]
+    assert [row["start"] for row in found[0]] == [6, 7, 8]
+    assert found[0][-1].keys() == {"start", "room.seconds", "room.most", "hall.seconds", "hall.most"} | {
+        "room.left",
+        "hall.left",
+    }
+    assert found[0] == found[1]
