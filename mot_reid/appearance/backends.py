@@ -166,6 +166,6 @@ def normalisation(session: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:
 def _channels(metadata: str | None, default: tuple[float, ...]) -> tuple[float, ...]:
     """Three numbers that an export's metadata hold as a JSON list."""
     values = default if metadata is None else tuple(float(value) for value in json.loads(metadata))
-    if len(values) != 3:
+    if len(values) != 3 or not np.isfinite(values).all():
         raise ValueError(f"mean and std: expected three numbers each, got {metadata}")
     return values

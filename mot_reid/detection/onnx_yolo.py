@@ -65,14 +65,14 @@ class OnnxYolo:
         if task != "detect":
             raise ValueError(f"{path}: not a detector (task {task})")
         self.class_names: Mapping[int, str] = _class_names(metadata, path)
-        self._stride = int(metadata.get("stride", _STRIDE))
+        self._stride = _stride(metadata, path)
         entry = self._session.get_inputs()[0]
         if len(entry.shape) != 4 or entry.shape[1] != 3:
             raise ValueError(f"{path}: expected an input (N, 3, height, width), got {entry.shape}")
         self._input = entry.name
         self._dtype = np.float16 if entry.type == "tensor(float16)" else np.float32
-        sides = entry.shape[2:]
-        self._fixed = (sides[0], sides[1]) if all(isinstance(side, int) for side in sides) else None
+        height, width = (side if isinstance(side, int) else None for side in entry.shape[2:])
+        self._fixed = None if height is None and width is None else (height, width)
 
     def __call__(self, frames: Sequence[Image], size: int, keep: Suppression) -> list[Rows]:
         """The boxes of each frame, best first, cut at the frame's borders.
@@ -81,7 +81,7 @@ class OnnxYolo:
 
         Args:
             frames: ``(H, W, 3)`` uint8 BGR.
-            size: longer side of the input, pixels; an export of fixed size has its own.
+            size: longer side of the input, pixels; a side that the export fixes has its own.
             keep: which boxes to keep.
         """
         return [self._detect(frame, size, keep) for frame in frames]
@@ -91,7 +91,8 @@ class OnnxYolo:
         if self._fixed is None:
             fitted = Letterbox.fit(shape, (size, size), self._stride)
         else:
-            fitted = Letterbox.fit(shape, self._fixed)
+            height, width = self._fixed
+            fitted = Letterbox.fit(shape, (height or size, width or size))
         blob = fitted.blob(frame).astype(self._dtype, copy=False)
         output = np.asarray(self._session.run(None, {self._input: blob})[0], np.float32)
         suppresses_itself = output.shape[2] == 6
@@ -104,6 +105,14 @@ class OnnxYolo:
         rows = rows[: keep.most] if suppresses_itself else suppress(rows, keep.iou, keep.most)
         rows[:, :4] = fitted.boxes(rows[:, :4])
         return rows
+
+
+def _stride(metadata: Mapping[str, str], path: Path) -> int:
+    """The entry ``stride``, of which the sides of an input are multiples."""
+    text = metadata.get("stride", str(_STRIDE))
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise ValueError(f"{path}: its metadata's stride: expected a whole number from 1, got {text[:100]!r}")
+    return int(text)
 
 
 def _class_names(metadata: Mapping[str, str], path: Path) -> dict[int, str]:

@@ -143,3 +143,10 @@ def test_several_frames_in_one_call_equal_frame_after_frame(checkpoint: Path) ->
     for rows, frame, own in zip(found, frames, boxes, strict=True):
         if len(own):
             np.testing.assert_allclose(rows, embedder.embed(frame, own), atol=1e-5)
+
+
+@pytest.mark.parametrize("std", ["[NaN, 1, 1]", "[0, 1, 1]", "[1, 1]", "{}", "["])
+def test_a_normalisation_that_is_none_is_told(tmp_path: Path, std: str) -> None:
+    path = export_mean_colour(tmp_path / "mean.onnx", std=std)
+    with pytest.raises(ValueError, match=r"mean\.onnx: cannot embed two crops"):
+        NetworkEmbedder(EmbedderConfig(weights=str(path)))

@@ -120,3 +120,24 @@ def test_exports_that_do_not_fit_are_named(tmp_path: Path) -> None:
         YoloDetector(DetectorConfig(weights=str(path), runtime="torch"))
     with pytest.raises(ValueError, match=r"detector.runtime 'tensorrt' is not known; known: auto, torch"):
         YoloDetector(DetectorConfig(runtime="tensorrt"))
+
+
+@pytest.mark.parametrize("stride", ["[8, 16]", "0", "x", "-32"])
+def test_a_stride_that_is_none_is_named(tmp_path: Path, stride: str) -> None:
+    sides = ("height", "width")
+    path = write_yolo(tmp_path / "a.onnx", np.zeros((1, 5, 9)), sides, names="{0: 'person'}", stride=stride)
+    with pytest.raises(ValueError, match=r"a\.onnx: its metadata's stride: expected a whole number from 1"):
+        OnnxYolo(path)
+
+
+@pytest.mark.parametrize("sides", [(64, "width"), ("height", 64)])
+def test_an_export_may_fix_one_side(tmp_path: Path, sides: tuple[object, object]) -> None:
+    output = np.zeros((1, 5, 9))
+    height, width = (64 if side == 64 else 128 for side in sides)
+    output[0, :, 0] = (width / 2, height / 2, 10, 20, 0.9)
+    path = write_yolo(tmp_path / "a.onnx", output, sides, names="{0: 'person'}")
+    detector = OnnxYolo(path)
+    for frame in (np.zeros((120, 160, 3), np.uint8), np.zeros((160, 120, 3), np.uint8)):
+        (rows,) = detector([frame], 128, EVERYTHING)
+        centre = (rows[0, :2] + rows[0, 2:4]) / 2
+        np.testing.assert_allclose(centre, (frame.shape[1] / 2, frame.shape[0] / 2), atol=1)
