@@ -159,17 +159,20 @@ def evaluate_reid(given: EvaluateReidOptions) -> None:
         )
         _check_folders(given.sequence or [], given.cameras or [])
         excluded = {stem: _excluded(folder, given.without) for stem, folder in sequences.items()}
-        if given.output is not None:
-            prepare_output_folder(given.output)
+        for place in (given.output, given.figure and given.figure.parent):
+            if place is not None:
+                prepare_output_folder(place)
     tables: dict[str, Table] = {}
-    with WorkProgress(given.quiet) as progress:
-        if given.data is not None:
-            tables[given.name] = _retrieval(embedders, given.data, given, progress)
-        for stem, folder in crossings.items():
-            tables[stem] = _across_cameras(embedders, folder, given, progress)
-        for stem, folder in sequences.items():
-            tables[stem] = _separability(embedders, folder, given, excluded[stem], progress)
-    _report(tables, given.output, given.figure)
+    try:
+        with WorkProgress(given.quiet) as progress:
+            if given.data is not None:
+                tables[given.name] = _retrieval(embedders, given.data, given, progress)
+            for stem, folder in crossings.items():
+                tables[stem] = _across_cameras(embedders, folder, given, progress)
+            for stem, folder in sequences.items():
+                tables[stem] = _separability(embedders, folder, given, excluded[stem], progress)
+    finally:  # an error in one folder, or Ctrl-C, does not cost what was scored before
+        _report(tables, given.output, given.figure if given.name in tables else None)
 
 
 def _check_figure(given: EvaluateReidOptions) -> None:
@@ -294,7 +297,6 @@ def _draw(path: Path, trial: Any, similarity: Any, queries: int, top: int) -> No
     precisions = score_retrieval(similarity, *labels).average_precisions
     rows = choose_queries(precisions, queries)
     picture = draw_galleries(query, gallery, similarity, rows, precisions, top)
-    path.parent.mkdir(parents=True, exist_ok=True)
     if not cv2.imwrite(str(path), picture):
         raise OSError(f"{path}: cannot be written")
 

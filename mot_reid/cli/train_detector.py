@@ -257,7 +257,6 @@ def evaluate_detector(
     mot-reid evaluate-detector yolo11n.pt person_yolo11n.pt --yolo pictures/check --mot mot17=MOT17-02:1-8
     """
     from mot_reid.devices import resolve_device
-    from mot_reid.evaluation.tables import Column, Table
     from mot_reid.training.detector import scores as detection_scores
     from mot_reid.training.detector.pictures import MotFrames, convert_mot
 
@@ -279,21 +278,30 @@ def evaluate_detector(
             if output is not None:
                 prepare_output_folder(output)
         rows: list[dict[str, Any]] = []
-        with WorkProgress(quiet) as progress:
-            paths = dict.fromkeys(weights)
-            for stem, path in zip(short_names(paths), paths, strict=True):
+        try:
+            with WorkProgress(quiet) as progress:
+                paths = dict.fromkeys(weights)
+                for stem, path in zip(short_names(paths), paths, strict=True):
 
-                def report(done: int, total: int, stem: str = stem) -> None:
-                    progress(stem, done, total)
+                    def report(done: int, total: int, stem: str = stem) -> None:
+                        progress(stem, done, total)
 
-                with usage_errors():
-                    scores = detection_scores.evaluate_detector(
-                        path, sets, lengths, low_score, runtime or "auto", where, report
-                    )
-                rows += [
-                    {"weights": stem, "size": size, "set": label, **vars(score)}
-                    for (label, size), score in scores.items()
-                ]
+                    with usage_errors():
+                        scores = detection_scores.evaluate_detector(
+                            path, sets, lengths, low_score, runtime or "auto", where, report
+                        )
+                    rows += [
+                        {"weights": stem, "size": size, "set": label, **vars(score)}
+                        for (label, size), score in scores.items()
+                    ]
+        finally:  # a file that cannot be run, or Ctrl-C, does not cost what was scored before
+            if rows:
+                _print_scores(rows, low_score, output, name)
+
+
+def _print_scores(rows: list[dict[str, Any]], low_score: float, output: Path | None, name: str) -> None:
+    from mot_reid.evaluation.tables import Column, Table
+
     columns = [Column(key) for key in ("weights", "size", "set", "pictures", "people")]
     columns += [Column("ap50", 3), Column("recall", 3), Column("milliseconds", 1)]
     title = f"Detectors: AP50, recall of boxes with score >= {low_score}, milliseconds a picture"

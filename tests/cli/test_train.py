@@ -112,6 +112,28 @@ def test_exports_that_take_one_crop_are_evaluated_too(run: Run, tmp_path: Path) 
     assert scores[:6] == scores[6:]
 
 
+def test_what_was_scored_before_an_error_is_told(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "small.onnx"
+    save_embedder(path, StripNetwork("osnet_x0_25", 1, 4).eval(), (96, 48), {})
+    whole, broken = sequence(tmp_path / "SEQ-01"), sequence(tmp_path / "SEQ-02")
+    (broken / "gt" / "gt.txt").write_text("1,2\n")
+    options = ("--gap", 1, "--every", 1, "-o", tmp_path / "out")
+    outcome = run("evaluate-reid", path, "--sequence", whole, "--sequence", broken, *options)
+    assert outcome.code != 0
+    assert "gt.txt:1: expected 9 or 10 numbers" in outcome.err
+    assert "SEQ-01: 6 crops" in outcome.out
+    assert (tmp_path / "out" / "reid-SEQ-01.json").is_file()
+
+
+def test_a_figure_that_cannot_be_written_is_told_first(run: Run, market: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    figure = tmp_path / "file" / "galleries.png"
+    outcome = run("evaluate-reid", "mgn_osnet_lct_x0_5.onnx", "--data", market, "--figure", figure)
+    assert outcome.code == 2
+    assert "file: cannot write to output folder" in outcome.err
+    assert "reading crops" not in outcome.err
+
+
 def test_interruption_says_what_is_kept(
     run: Run, market: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

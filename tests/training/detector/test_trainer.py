@@ -374,6 +374,18 @@ def test_detectors_are_compared_in_a_table(run: Callable[..., Any], tmp_path: Pa
     assert {(row["pictures"], row["people"]) for row in rows} == {(2, 1)}
 
 
+def test_what_was_scored_before_an_error_is_told(run: Callable[..., Any], tmp_path: Path) -> None:
+    sequence = write_sequence(tmp_path / "sequence", "1,1,20,10,40,80,1,1,1\n", frames=2)
+    (tmp_path / "broken.onnx").write_bytes(b"no weights")
+    weights = (DetectorConfig().weights, tmp_path / "broken.onnx")
+    options = ("--mot", f"made={sequence}", "--sizes", "64", "-o", tmp_path / "out")
+    result = run("evaluate-detector", *weights, *options)
+    assert result.code == 2
+    assert "broken.onnx: ONNX Runtime cannot load it" in result.err
+    rows = json.loads((tmp_path / "out" / "detectors.json").read_text())["rows"]
+    assert [row["weights"] for row in rows] == [DetectorConfig().weights]
+
+
 @pytest.mark.data
 @pytest.mark.parametrize("name", ["yolo11n_coco.pt", "yolo26n_coco.pt"])
 def test_the_start_finds_people_as_the_coco_model_does(data: Path, tmp_path: Path, name: str) -> None:
