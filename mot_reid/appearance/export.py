@@ -31,7 +31,7 @@ def export_safetensors(checkpoint: Path, path: Path, untold: Untold | None = Non
 
     Args:
         checkpoint: a file that `load_checkpoint` reads.
-        path: the file to write.
+        path: the file to write; it appears only when it is whole.
         untold: what the checkpoint does not tell.
 
     Raises:
@@ -41,7 +41,10 @@ def export_safetensors(checkpoint: Path, path: Path, untold: Untold | None = Non
     """
     network = load_checkpoint(checkpoint, untold=untold)
     assert isinstance(network.module, MGN | OSNet)
-    save_checkpoint(path, network.module, input_size=network.input_size, mean=network.mean, std=network.std)
+    with atomic(path) as part:
+        save_checkpoint(
+            part, network.module, input_size=network.input_size, mean=network.mean, std=network.std
+        )
 
 
 def export_onnx(checkpoint: Path, path: Path, untold: Untold | None = None) -> None:

@@ -1,5 +1,6 @@
 """Exports, and which of checkpoint and export is run."""
 
+import errno
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ from mot_reid import Detections, Tracker
 from mot_reid.appearance.backends import OnnxBackend, TorchBackend, load_backend
 from mot_reid.appearance.checkpoints import save_checkpoint
 from mot_reid.appearance.embedder import NetworkEmbedder
-from mot_reid.appearance.export import export_onnx
+from mot_reid.appearance.export import export_onnx, export_safetensors
 from mot_reid.appearance.mgn import MGN
 from mot_reid.appearance.osnet import OSNet
 from mot_reid.config import EmbedderConfig
@@ -138,6 +139,24 @@ def test_what_ships_is_an_export_of_what_ships() -> None:
     ours = TorchBackend(folder / "mgn_osnet_lct_x0_5.safetensors", "cpu")(crops)
     theirs = OnnxBackend(folder / "mgn_osnet_lct_x0_5.onnx")(crops)
     assert cosines(ours, theirs).min() > 1 - 1e-4
+
+
+def test_a_disk_that_is_full_leaves_what_was_there(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "ours.safetensors"
+    out.write_bytes(b"what was there")
+
+    def full(path: Path, content: bytes) -> int:
+        with path.open("wb") as file:
+            file.write(content[:100])
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space left"):
+        export_safetensors(checkpoint, out)
+    assert out.read_bytes() == b"what was there"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["ours.safetensors", "small.safetensors"]
 
 
 def test_unknown_runtimes_are_named() -> None:
