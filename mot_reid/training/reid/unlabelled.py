@@ -43,6 +43,8 @@ def file_source(paths: Sequence[Path]) -> CropSource:
     key = hashlib.sha256()
     for path in paths:
         key.update(f"{path.name} {path.stat().st_size}\n".encode())
+        if path.suffix.lower() == ".bmp":  # without compression, size says nothing of what is in it
+            key.update(path.read_bytes())
 
     def blocks(size: tuple[int, int]) -> Iterator[Crops]:
         for start in range(0, len(paths), _BLOCK):

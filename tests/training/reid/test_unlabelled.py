@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mot_reid.training.reid.unlabelled import unlabelled_source
+from mot_reid.training.reid.unlabelled import file_source, unlabelled_source
 
 
 @pytest.fixture
@@ -40,3 +40,11 @@ def test_other_folders_hold_crops(pictures: Path) -> None:
     assert source.read((20, 10)).shape == (2, 20, 10, 3)
     with pytest.raises(FileNotFoundError, match="no such folder"):
         unlabelled_source(pictures / "nothing")
+
+
+def test_other_pictures_of_one_name_and_size_have_another_key(tmp_path: Path) -> None:
+    path, keys = tmp_path / "1.bmp", set()
+    for grey in (10, 200):
+        cv2.imwrite(str(path), np.full((8, 4, 3), grey, np.uint8))
+        keys.add(file_source([path]).key)
+    assert len(keys) == 2
