@@ -22,6 +22,7 @@ from mot_reid.typing import Floats, Mask
 __all__ = ["Line", "calibrated", "calibration_error", "fit_line", "hits"]
 
 _HALF_IGNORED = 0.5
+_LEAST_SURE = 1e-6
 
 
 class Line(NamedTuple):
@@ -48,7 +49,7 @@ def fit_line(scores: Floats, right: Mask) -> Line:
     """The line under which the detections are most likely.
 
     Args:
-        scores: ``(N,)`` in (0, 1).
+        scores: ``(N,)`` in [0, 1]; 0 and 1, to which sure ones are rounded, count as a millionth less.
         right: ``(N,)`` which detections are right.
 
     Raises:
@@ -56,6 +57,7 @@ def fit_line(scores: Floats, right: Mask) -> Line:
     """
     if right.all() or not right.any():
         raise ValueError("calibration needs detections of both kinds, right ones and wrong ones")
+    scores = scores.clip(_LEAST_SURE, 1 - _LEAST_SURE)
     logits = np.log(scores / (1 - scores))
     signs = np.where(right, 1.0, -1.0)
 

@@ -54,7 +54,10 @@ class MotFrames:
         if found is None:
             raise ValueError("expected FOLDER, FOLDER:FIRST-LAST or FOLDER:FIRST-LAST:STEP, got nothing")
         folder, first, last, step = found.groups()
-        return cls(Path(folder), int(first or 1), int(last) if last else None, int(step or 1))
+        frames = cls(Path(folder), int(first or 1), int(last) if last else None, int(step or 1))
+        if not (1 <= frames.first <= (frames.last or frames.first) and frames.step >= 1):
+            raise ValueError(f"{text}: expected FIRST and STEP from 1, and LAST not before FIRST")
+        return frames
 
 
 def labelled_pictures(folder: Path) -> Iterator[tuple[Path, Boxes, Boxes]]:

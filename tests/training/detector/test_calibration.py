@@ -18,6 +18,15 @@ def test_the_line_that_made_the_scores_is_found() -> None:
     assert calibration_error(better, right) < 0.01 < 0.1 < calibration_error(scores, right)
 
 
+def test_scores_that_are_rounded_to_0_or_1_are_fitted_too() -> None:
+    scores = np.array([0, 0.1, 0.2, 0.4, 0.9, 0.95, 1, 1])
+    right = np.array([False, False, True, False, True, True, True, False])
+    line = fit_line(scores, right)
+    assert np.isfinite(line).all()
+    assert line == pytest.approx(fit_line(scores.clip(1e-6, 1 - 1e-6), right))
+    assert line.slope < 0.9  # a sure one is wrong
+
+
 def test_the_error_by_hand() -> None:
     scores = np.array([0.25, 0.25, 0.85, 0.05])  # the last is too low to count
     right = np.array([True, False, True, True])

@@ -92,6 +92,9 @@ def test_a_spec_without_its_parts() -> None:
     assert MotFrames.parse(r"C:\a:1-30") == MotFrames(Path(r"C:\a"), 1, 30, 1)
     with pytest.raises(ValueError, match="expected FOLDER"):
         MotFrames.parse("")
+    for wrong in ("a:1-5:0", "a:0-5", "a:9-5"):
+        with pytest.raises(ValueError, match=f"{wrong}: expected FIRST and STEP from 1, and LAST not before"):
+            MotFrames.parse(wrong)
 
 
 def test_ignored_areas_are_painted_except_people(tmp_path: Path) -> None:
