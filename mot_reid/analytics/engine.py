@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -25,6 +25,7 @@ _SPEED_BINS = np.linspace(0, 5, 51)  # of a histogram: metres, or heights of the
 
 _MOVES = 0.2  # metres, or heights of the box, a second from which on somebody goes somewhere
 _HEADINGS = 8
+_PIECE = 200_000  # rows
 
 
 class Analytics:
@@ -200,7 +201,7 @@ def analyse(
     identities: Mapping[int, int] | None = None,
     now: float | None = None,
 ) -> tuple[Analytics, list[Event]]:
-    """Analyses finished tracks in one go.
+    """Analyses finished tracks, so many rows at a time that what is counted with takes no memory to speak of.
 
     Args:
         scene: in the pixels of the video.
@@ -212,10 +213,23 @@ def analyse(
     Returns:
         The counters, and all events in the order of time.
     """
-    analytics = Analytics(scene, source=source, identities=identities)
-    events = analytics.update(rows, now)
+    analytics, events = Analytics(scene, source=source, identities=identities), list[Event]()
+    for piece in _pieces(rows):
+        events += analytics.update(piece)
+    if now is not None:
+        events += analytics.update(Observations.empty(), now)
     events += analytics.finish()
     return analytics, sorted(events, key=lambda event: (event.time, event.kind, event.place, event.track))
+
+
+def _pieces(rows: Observations) -> Iterator[Observations]:
+    """All rows, whole frames of them at a time."""
+    low = 0
+    while low < len(rows):
+        last = rows.frames[min(low + _PIECE, len(rows)) - 1]
+        high = int(rows.frames.searchsorted(last, side="right"))
+        yield rows[low:high]
+        low = high
 
 
 def _line_summary(line: LineCounter) -> dict[str, Any]:
