@@ -233,23 +233,30 @@ def _require_known(name: Any, part: Any, what: str, prefix: str = "") -> None:
     known = [item.name for item in fields(part)]
     if name not in known:
         name = str(name)[:80]
-        close = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {prefix}{close[0]}?" if close else f"known: {', '.join(known)}"
+        deeper = [below for below in _flat(part, "") if below.rpartition(".")[2] == name]
+        close = deeper[:3] or difflib.get_close_matches(name, known, n=1)
+        hint = (
+            f"did you mean {' or '.join(prefix + entry for entry in close)}?"
+            if close
+            else f"known: {', '.join(known)}"
+        )
         raise ValueError(f"{what} {prefix}{name} does not exist; {hint}")
 
 
 def changed_settings(config: SettingsTree) -> dict[str, Any]:
     """The settings that are not at their default, such as ``{"association.tentative.min_hits": 3}``."""
 
-    def flat(part: Any, prefix: str) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for item in fields(part):
-            value, name = getattr(part, item.name), f"{prefix}{item.name}"
-            found |= flat(value, f"{name}.") if isinstance(value, Settings) else {name: value}
-        return found
+    defaults = _flat(type(config)(), "")
+    return {name: value for name, value in _flat(config, "").items() if value != defaults[name]}
 
-    defaults = flat(type(config)(), "")
-    return {name: value for name, value in flat(config, "").items() if value != defaults[name]}
+
+def _flat(part: Any, prefix: str) -> dict[str, Any]:
+    """The values of all settings of a part, by names that begin with ``prefix``."""
+    found: dict[str, Any] = {}
+    for item in fields(part):
+        value, name = getattr(part, item.name), f"{prefix}{item.name}"
+        found |= _flat(value, f"{name}.") if isinstance(value, Settings) else {name: value}
+    return found
 
 
 def dump_settings(config: SettingsTree) -> str:

@@ -104,10 +104,9 @@ def track(
         output: a folder for the results.
         tracker: what tracks; it is reset first. By default one is made of the settings below.
         detections: of each frame number, or a file in MOTChallenge's format, instead of the detector.
-        start: first frame wanted, from 1.
+        start: first frame wanted, from 1. An open source brings its own selection, as of ``stop`` and ``fps``.
         stop: last frame wanted, included; None for all there are.
-        stride: take each ``stride``-th frame; an open source brings its own selection, so that here it says
-            what that was.
+        stride: take each ``stride``-th frame; with an open source it says what that one's is.
         fps: frames a second: of a folder of pictures, or where a video says them wrong.
         formats: what is written, such as ``["mot", "csv"]``; by default ``output.formats`` of the settings.
         settings: ``detector``, ``embedder``, ``camera_motion``, ``config`` and ``device``, as `Tracker`
@@ -127,8 +126,8 @@ def track(
         raise TypeError(f"{', '.join(names)}: the tracker brings its own; give either it or these")
     if formats is not None and output is None:
         raise TypeError("formats: they are written to a folder; give output=")
-    if fps is not None and isinstance(source, Source):
-        raise TypeError("fps: an open source has its own; give it to open_source")
+    if isinstance(source, Source) and (fps is not None or (start, stop) != (1, None)):
+        raise TypeError("start, stop, fps: an open source has its own; give them to open_source")
     given, detections_from = _given(detections, output)
     frames: Iterator[tuple[Frame, Tracks]] | None = None
     opened = (

@@ -46,6 +46,12 @@ def test_an_empty_file_leaves_the_defaults(tmp_path: Path) -> None:
             ValueError,
             "association.tentative.min_hit does not exist; did you mean association.tentative.min_hits",
         ),
+        ("low_score=3", ValueError, "low_score does not exist; did you mean association.low_score?"),
+        (
+            "association.lost_time=3",
+            ValueError,
+            "did you mean association.weak.lost_time or association.revive.lost_time or association.lifecycle",
+        ),
         ("associations.low_score=3", ValueError, "associations does not exist; did you mean association"),
         ("xyz=3", ValueError, "xyz does not exist; known: device, detector"),
         ("association=3", ValueError, "association: expected settings below it"),

@@ -95,6 +95,9 @@ def test_who_leaves_the_loop_closes_the_source_but_not_one_that_is_the_callers(c
     next(frames)
     frames.close()
     with open_source(clip) as source:
+        for chosen in ({"start": 5}, {"stop": 9}, {"fps": 10}):  # which the source was not asked for
+            with pytest.raises(TypeError, match="start, stop, fps: an open source has its own"):
+                mot_reid.track(source, tracker=plain(), **chosen)  # type: ignore[arg-type]
         for _, _ in mot_reid.track(source, tracker=plain()):
             break
         assert source.info.width == 160
