@@ -245,7 +245,6 @@ def _require_known(name: Any, part: Any, what: str, prefix: str = "") -> None:
 
 def changed_settings(config: SettingsTree) -> dict[str, Any]:
     """The settings that are not at their default, such as ``{"association.tentative.min_hits": 3}``."""
-
     defaults = _flat(type(config)(), "")
     return {name: value for name, value in _flat(config, "").items() if value != defaults[name]}
 

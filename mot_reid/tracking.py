@@ -104,7 +104,7 @@ def track(
         output: a folder for the results.
         tracker: what tracks; it is reset first. By default one is made of the settings below.
         detections: of each frame number, or a file in MOTChallenge's format, instead of the detector.
-        start: first frame wanted, from 1. An open source brings its own selection, as of ``stop`` and ``fps``.
+        start: first frame wanted, from 1. An open source brings its own, and ``stop`` and ``fps``, too.
         stop: last frame wanted, included; None for all there are.
         stride: take each ``stride``-th frame; with an open source it says what that one's is.
         fps: frames a second: of a folder of pictures, or where a video says them wrong.

@@ -50,7 +50,7 @@ def test_an_empty_file_leaves_the_defaults(tmp_path: Path) -> None:
         (
             "association.lost_time=3",
             ValueError,
-            "did you mean association.weak.lost_time or association.revive.lost_time or association.lifecycle",
+            "did you mean association.weak.lost_time or association.revive.lost_time or association.life",
         ),
         ("associations.low_score=3", ValueError, "associations does not exist; did you mean association"),
         ("xyz=3", ValueError, "xyz does not exist; known: device, detector"),
