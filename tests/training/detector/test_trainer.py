@@ -153,6 +153,18 @@ def coco_like(name: str = "yolo11n.yaml") -> torch.nn.Module:
     return DetectionModel(name, verbose=False).eval()
 
 
+def few_layers() -> torch.nn.Module:
+    """An untrained model of few layers: a tiny training copies and saves most of the time."""
+    import_ultralytics()
+    from ultralytics.nn.tasks import DetectionModel
+
+    convolutions = [[-1, 1, "Conv", [8 * 2**layer, 3, 2]] for layer in range(5)]  # the last three are seen
+    nothing = [[-1, 1, "nn.Identity", []]] * 6  # eleven layers are the backbone, as in YOLO11
+    layers = {"nc": 80, "backbone": [*convolutions, *nothing], "head": [[[2, 3, 4], 1, "Detect", ["nc"]]]}
+    torch.manual_seed(0)
+    return DetectionModel(layers, verbose=False).eval()
+
+
 @pytest.mark.parametrize("name", ["yolo11n.yaml", "yolo26n.yaml"])
 def test_person_only_keeps_boxes_and_person_scores(name: str) -> None:
     model = coco_like(name)
@@ -197,12 +209,14 @@ def test_folded_normalisation_changes_nothing_but_where_it_is() -> None:
         assert all(torch.equal(a, b) for a, b in same), "what is fused is no longer in half precision"
 
 
-@pytest.mark.parametrize("bf16", [False, True])
-def test_training_makes_a_small_one_class_checkpoint(tmp_path: Path, bf16: bool, torch_threads: int) -> None:
+@pytest.mark.parametrize(("bf16", "model"), [(False, coco_like), (True, few_layers)])
+def test_training_makes_a_small_one_class_checkpoint(
+    tmp_path: Path, bf16: bool, model: Callable[[], torch.nn.Module], torch_threads: int
+) -> None:
     """And it computes with the threads it was given."""
     truth = "".join(f"{frame},1,20,10,40,80,1,1,1\n" for frame in range(1, 5))
     sequence = write_sequence(tmp_path / "sequence", truth)
-    save_checkpoint(coco_like(), tmp_path / "start.pt", {})
+    save_checkpoint(model(), tmp_path / "start.pt", {})
     settings = FineTuning(
         epochs=1, runs=1, pictures=4, image_size=64, image_height=64, batch=2, backbone_rate=0, bf16=bf16
     )
@@ -215,21 +229,21 @@ def test_training_makes_a_small_one_class_checkpoint(tmp_path: Path, bf16: bool,
         on_step=lambda *step: steps.append((*step, torch.get_num_threads())),
     )
     assert steps == [("training", 1, 2, torch_threads), ("training", 2, 2, torch_threads)]
-    model = load_ultralytics(out)
-    assert model.names == {0: "person"}
+    learnt = load_ultralytics(out)
+    assert learnt.names == {0: "person"}
     assert out.stat().st_size <= 6_000_000
     assert str(tmp_path).encode() not in out.read_bytes(), "a path of this machine"
     start = person_only(load_ultralytics(tmp_path / "start.pt").model)
     changed = [
         name
-        for (name, value), old in zip(model.model.named_parameters(), start.parameters(), strict=True)
+        for (name, value), old in zip(learnt.model.named_parameters(), start.parameters(), strict=True)
         if not torch.equal(value.float(), old.half().float())
     ]
     assert changed
     assert all(int(name.split(".")[1]) >= 11 for name in changed), "the backbone moved"
     assert all(
         torch.equal(value.float(), old.half().float())
-        for value, old in zip(model.model.buffers(), start.buffers(), strict=True)
+        for value, old in zip(learnt.model.buffers(), start.buffers(), strict=True)
     ), "normalisation moved"
     convert_mot(MotFrames(sequence), tmp_path / "test")
     scores = evaluate_detector(out, {"made": tmp_path / "test"}, sizes=[64])
@@ -242,7 +256,7 @@ def test_what_is_interrupted_is_kept_and_resumed(
     """Through the command line: Ctrl-C in the second of three epochs, and on from there."""
     truth = "".join(f"{frame},1,20,10,40,80,1,1,1\n" for frame in range(1, 5))
     sequence = write_sequence(tmp_path / "sequence", truth)
-    save_checkpoint(coco_like(), tmp_path / "start.pt", {})
+    save_checkpoint(few_layers(), tmp_path / "start.pt", {})
     out = tmp_path / "out.pt"
     options = ["--start", tmp_path / "start.pt", "--epochs", 3, "--runs", 1, "--pictures", 4, "--batch", 2]
     options += ["--image-size", 64, "--image-height", 64]
@@ -271,7 +285,7 @@ def weights_of(path: Path) -> dict[str, torch.Tensor]:
 def test_runs_are_averaged_and_the_finished_ones_kept(tmp_path: Path) -> None:
     sequence = write_sequence(tmp_path / "sequence", "1,1,20,10,40,80,1,1,1\n")
     start, out = tmp_path / "start.pt", tmp_path / "out.pt"
-    save_checkpoint(coco_like(), start, {})
+    save_checkpoint(few_layers(), start, {})
     settings = FineTuning(
         epochs=1, runs=2, pictures=2, image_size=64, image_height=64, batch=2, tuned_share=1
     )
@@ -309,7 +323,7 @@ def test_an_average_weighs_all_alike() -> None:
 
 def test_each_run_pastes_people_of_its_own(tmp_path: Path) -> None:
     sequence = write_sequence(tmp_path / "sequence", "1,1,20,10,40,80,1,1,1\n")
-    save_checkpoint(coco_like(), tmp_path / "start.pt", {})
+    save_checkpoint(few_layers(), tmp_path / "start.pt", {})
     (tmp_path / "people").mkdir()
     noise = np.random.default_rng(0).integers(0, 8, (128, 64, 3), np.uint8)
     for number in range(6):  # so many widths

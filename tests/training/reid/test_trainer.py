@@ -49,7 +49,7 @@ def changed(**parts: Any) -> TrainingSettings:
 
 
 class FewLayers(torch.nn.Module):
-    """A backbone of OSNet's parts: to copy and save one of its five hundred tensors is what takes long."""
+    """Of OSNet's parts, but few: a tiny training copies and saves tensors most of the time."""
 
     def __init__(self) -> None:
         super().__init__()
