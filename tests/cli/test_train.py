@@ -1,5 +1,6 @@
 import csv
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import few_layers
 import numpy as np
 import onnx
 import pytest
@@ -18,6 +20,7 @@ from mot_reid.training.reid.trainer import Trainer
 
 Run = Callable[..., Any]
 TINY = ["--height", 96, "--width", 32, "--reduced-dim", 4, "--people", 4, "--images", 3, "--epochs", 1]
+FEW_LAYERS = ["--backbone", few_layers.NAME]
 
 
 @pytest.fixture(scope="module")
@@ -201,11 +204,16 @@ def test_settings_of_a_training_are_printed_and_read_back(run: Run, tmp_path: Pa
 
 @pytest.mark.long
 def test_two_processes_share_a_training(market: Path, tmp_path: Path) -> None:
-    program = "from mot_reid.cli import main; main()"
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--no-python"]
-    command = [sys.executable, *torchrun, sys.executable, "-c", program, "train", market, "-o", tmp_path]
-    options = [*TINY, "--held-out", 0, "--threads", 1, "--device", "cpu"]
-    done = subprocess.run(list(map(str, [*command, *options])), capture_output=True, text=True, timeout=500)
+    command = [sys.executable, *torchrun, sys.executable, few_layers.__file__, "train", market]
+    options = ["-o", tmp_path, *TINY, *FEW_LAYERS, "--held-out", 0, "--threads", 1, "--device", "cpu"]
+    done = subprocess.run(
+        list(map(str, [*command, *options])),
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])},
+        capture_output=True,
+        text=True,
+        timeout=500,
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("written:") == 1
     assert (tmp_path / "embedder.safetensors").exists()

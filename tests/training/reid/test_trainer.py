@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import few_layers
 import numpy as np
 import pytest
 import torch
@@ -12,7 +13,7 @@ import torch
 from mot_reid.appearance import backbones
 from mot_reid.appearance.checkpoints import load_checkpoint, save_checkpoint
 from mot_reid.appearance.mgn import MGN
-from mot_reid.appearance.osnet import ConvLayer, LightConv, OSNet
+from mot_reid.appearance.osnet import OSNet
 from mot_reid.settings import with_settings
 from mot_reid.training.reid.attributes import Attributes
 from mot_reid.training.reid.crops import CropSet
@@ -36,7 +37,7 @@ from mot_reid.training.reid.trainer import Trainer, TrainingResult
 TINY = TrainingSettings(
     device="cpu",
     data=DataSettings(height=96, width=32, held_out=0),
-    network=NetworkSettings(backbone="few_layers", reduced_dim=8),
+    network=NetworkSettings(backbone=few_layers.NAME, reduced_dim=8),
     batch=BatchSettings(people=6, images=2, unlabelled=2),
     optimiser=OptimiserSettings(learning_rate=1e-2, ema=0.5),
     schedule=ScheduleSettings(epochs=2),
@@ -48,22 +49,10 @@ def changed(**parts: Any) -> TrainingSettings:
     return with_settings(TINY, parts)
 
 
-class FewLayers(torch.nn.Module):
-    """Of OSNet's parts, but few: a tiny training copies and saves tensors most of the time."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.stem = torch.nn.Sequential(ConvLayer(3, 16, kernel=7, stride=4), torch.nn.MaxPool2d(4))
-        self.rest = torch.nn.Sequential(LightConv(16), ConvLayer(16, 32))
-
-    def split(self) -> backbones.BackboneSplit:
-        return backbones.BackboneSplit(self.stem, self.rest, 32)
-
-
 @pytest.fixture(scope="module", autouse=True)
-def few_layers() -> Iterator[None]:
+def backbone() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(backbones._BACKBONES, "few_layers", (FewLayers, FewLayers.split))
+        patch.setitem(backbones._BACKBONES, few_layers.NAME, few_layers.PARTS)
         yield
 
 
