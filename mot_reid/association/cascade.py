@@ -160,7 +160,8 @@ class Stage:
         if len(pairs):
             made = frame.match(pairs, self.cost(frame, pairs))
             if self.revives:
-                frame.revived = pairs[made]
+                before = frame.revived
+                frame.revived = pairs[made] if before is None else before.joined(pairs[made])
 
 
 CASCADE = (

@@ -65,7 +65,7 @@ class FrameState:
         track_of: ``(M,)`` the tracklet of each detection so far, or `UNMATCHED`.
         free_tracks: ``(T,)`` tracklets without a detection so far.
         free_detections: ``(M,)`` detections without a tracklet so far.
-        revived: the pairs that a reviving stage matched, or None.
+        revived: the pairs that reviving stages matched, or None.
     """
 
     settings: AssociationConfig
@@ -200,6 +200,16 @@ class Pairs:
             None if distances is None else distances[chosen],
             None if margins is None else margins[chosen],
         )
+
+    def joined(self, others: Self) -> Self:
+        """These pairs and, behind them, others of the same frame."""
+        overlaps, distances, margins = (
+            np.concatenate([getattr(self, name), getattr(others, name)])
+            for name in ("overlaps", "distances", "margins")
+        )
+        rows = np.concatenate([self.tracks, others.tracks])
+        columns = np.concatenate([self.detections, others.detections])
+        return type(self)(self._frame, rows, columns, overlaps, distances, margins)
 
     @property
     def overlaps(self) -> NDArray[np.float64]:

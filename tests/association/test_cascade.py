@@ -77,6 +77,30 @@ def test_stages_can_be_left_out_and_added() -> None:
         assert blind.step(boxes((0, 0), (300, 0))).ids.tolist() == [1]
 
 
+def test_two_stages_may_bring_tracks_back() -> None:
+    """What the first one brought back was forgotten for what the second one did."""
+
+    def first_track(frame: FrameState, pairs: Pairs) -> np.ndarray:
+        return np.asarray(frame.tracklets.rows["id"][pairs.tracks] == 1)
+
+    def found(*positions: tuple[float, float]) -> Detections:
+        looks = np.array([RED, GREEN])[: len(positions)]
+        return Detections(boxes(*positions).xyxy, embeddings=looks.reshape(-1, 8))
+
+    revive = next(stage for stage in CASCADE if stage.revives)
+    one = replace(revive, name="revive the first", gates=(*revive.gates, first_track))
+    place = CASCADE.index(revive)
+    tracker = Associator(cascade=(*CASCADE[:place], one, *CASCADE[place:]))
+    for number in range(20):
+        tracker.step(found((100 + 4 * number, 100), (100 + 4 * number, 400)))
+    for _ in range(5):
+        tracker.step(found())
+    tracks = tracker.step(found((100, 100), (100, 400)))
+    assert tracks.ids.tolist() == [1, 2]
+    assert (tracks.id_confidence < 1).all()
+    assert (tracks.velocity == 0).all()
+
+
 @pytest.mark.parametrize(
     ("gates", "costs", "message"),
     [
