@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from mot_reid.appearance.base import as_embedder
+from mot_reid.association.assignment import assign
 from mot_reid.detection.base import as_detector
 from mot_reid.structures import Detections
 from mot_reid.typing import Boxes, Image
@@ -154,9 +155,11 @@ def _require_near(xyxy: Boxes, frame: Image) -> None:
 
 def _require_same(a: Detections, b: Detections, message: str) -> None:
     _require(len(a) == len(b), f"detect: {message} ({len(b)} instead of {len(a)})")
-    if len(a):
-        first, second = (rows[np.lexsort((*rows.xyxy.T, -rows.scores))] for rows in (a, b))
-        _require(np.abs(first.xyxy - second.xyxy).max() <= _SAME, f"detect: {message}")
+    apart = np.abs(a.xyxy[:, None] - b.xyxy).max(axis=2)
+    same = (apart <= _SAME) & (np.abs(a.scores[:, None] - b.scores) <= _SAME / 100)
+    same &= a.classes[:, None] == b.classes
+    found, _ = assign(apart, same, limit=_SAME + 1)  # of equal ones the order may be another
+    _require(len(found) == len(a), f"detect: {message}")
 
 
 def _embedded(embed: Callable[[Image, Boxes], Any], frame: Image, xyxy: Boxes) -> Any:

@@ -1,6 +1,6 @@
 """The checks that people run on detectors and embedders of their own."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -98,6 +98,26 @@ def test_what_is_wrong_with_a_detector_is_said_in_one_line(members: dict[str, An
     with pytest.raises(AssertionError, match=message) as caught:
         check_detector(wrong_detector(**members))
     assert "\n" not in str(caught.value)
+
+
+def test_scores_and_classes_are_compared_and_the_order_is_not() -> None:
+    """In a batch of frames a detector may differ by rounding, which turns the order of equal scores."""
+
+    def detector(change: Callable[[np.ndarray, np.ndarray], tuple[Any, Any]]) -> object:
+        def detect(self: Bright, frames: Sequence[np.ndarray]) -> list[Detections]:
+            boxes = np.array([[0, 0, 20, 40], [60, 9, 80, 50], [9, 80, 30, 120]], np.float32)
+            scores, classes = np.array([0.5, 0.5 + 1e-6, 0.9]), np.zeros(3, int)
+            if len(frames) > 1:
+                scores, classes = change(scores, classes)
+            order = np.argsort(-scores)
+            return [Detections(boxes[order], scores[order], classes[order]) for _ in frames]
+
+        return wrong_detector(detect=detect, class_names={0: "person", 1: "car"})
+
+    check_detector(detector(lambda scores, classes: (scores[[1, 0, 2]], classes)))
+    for change in (lambda s, c: (s[[0, 2, 1]], c), lambda s, c: (s, 1 - c)):
+        with pytest.raises(AssertionError, match="in a batch of frames it gives other detections"):
+            check_detector(detector(change))
 
 
 def test_a_detector_that_gives_each_call_something_else_is_told() -> None:
