@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 import tempfile
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -51,7 +52,9 @@ def find_weights(name: str | Path, suffixes: tuple[str, ...]) -> Path:
         FileNotFoundError: it is neither.
     """
     name = _SHORT.get(str(name), name)
-    path = Path(name).expanduser()
+    path = Path(name)
+    with suppress(RuntimeError):  # ~somebody whom this machine does not know
+        path = path.expanduser()
     ours = shipped("weights") / path.name
     if str(name) == path.name and ours.suffix in _WEIGHTS and ours.is_file():
         if path.exists() and not path.samefile(ours):
@@ -59,7 +62,12 @@ def find_weights(name: str | Path, suffixes: tuple[str, ...]) -> Path:
         return ours
     if str(name) and path.exists():
         return path
-    known = sorted(entry.name for entry in shipped("weights").glob("*") if entry.suffix in suffixes)
+    known = sorted(
+        entry.name
+        for entry in shipped("weights").glob("*")
+        if entry.suffix in suffixes
+        and not entry.stem.endswith("_attributes")  # which are read by their embedder
+    )
     raise FileNotFoundError(
         f"weights not found: {name} (nothing is downloaded; shipped: {', '.join(known) or 'none'})"
     )

@@ -143,3 +143,15 @@ def test_a_bare_name_means_the_shipped_weights(
     assert find_weights(f"./{name}", suffixes).read_bytes() == b"somebody else's"
     Path("mine.pt").touch()
     assert find_weights("mine.pt", suffixes) == Path("mine.pt")
+
+
+def test_a_home_that_nobody_has_is_a_name_that_is_not_found() -> None:
+    with pytest.raises(FileNotFoundError, match=r"weights not found: ~nobody-of-this-name/x\.pt"):
+        find_weights("~nobody-of-this-name/x.pt", (".pt",))
+
+
+def test_layers_for_attributes_are_not_listed_as_weights() -> None:
+    with pytest.raises(FileNotFoundError) as told:
+        find_weights("nowhere.safetensors", (".safetensors",))
+    assert "mgn_osnet_lct_x0_5.safetensors" in str(told.value)
+    assert "_attributes" not in str(told.value)

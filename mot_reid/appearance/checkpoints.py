@@ -182,7 +182,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         with torch.serialization.safe_globals(_SCALARS), path.open("rb") as file:
             content = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # whatever a damaged zip or pickle raises
-        reason = " ".join(str(error).split())[:200]
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
         if reason.startswith("Weights only load failed"):  # torch goes on with how to run the code in it
             reason = "it holds more than tensors and plain values, and could run code when it is loaded"
         raise ValueError(f"{path}: not a readable PyTorch file of tensors: {reason}") from error

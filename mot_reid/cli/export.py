@@ -85,6 +85,8 @@ def export(
 
         untold = Untold(pooling, stem_pool, _size(input_size))
         path = find_weights(weights, CHECKPOINTS)
+        if not path.is_file():
+            raise ValueError(f"{path}: not a file")
         target = output or path.with_suffix(".onnx")
         writers = _writers(path, untold)
         if target.suffix not in writers:
@@ -128,9 +130,12 @@ def _of_ultralytics(checkpoint: Path) -> bool:
     """Whether a checkpoint's pickle, which is not unpickled here, names Ultralytics' classes."""
     if not zipfile.is_zipfile(checkpoint):
         return False
-    with zipfile.ZipFile(checkpoint) as archive:
-        pickles = [name for name in archive.namelist() if name.endswith("data.pkl")]
-        return any(b"ultralytics" in archive.read(name) for name in pickles)
+    try:
+        with zipfile.ZipFile(checkpoint) as archive:
+            pickles = [name for name in archive.namelist() if name.endswith("data.pkl")]
+            return any(b"ultralytics" in archive.read(name) for name in pickles)
+    except Exception:  # whatever a damaged zip raises: who loads it says what is wrong
+        return False
 
 
 def _size(text: str | None) -> tuple[int, int] | None:

@@ -2,6 +2,7 @@
 
 import errno
 import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -162,6 +163,20 @@ def test_a_disk_that_is_full_leaves_what_was_there(
 def test_unknown_runtimes_are_named() -> None:
     with pytest.raises(ValueError, match=r"embedder.runtime 'tensorrt' is not known; known: auto, torch"):
         NetworkEmbedder(EmbedderConfig(runtime="tensorrt"))
+
+
+def test_files_that_are_no_weights_are_named(run: Callable[..., Any], tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged.pt"
+    with zipfile.ZipFile(damaged, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a/data.pkl", b"ultralytics" * 100)
+    content = bytearray(damaged.read_bytes())
+    content[40:60] = bytes(20)
+    damaged.write_bytes(content)
+    for path, message in ((damaged, "damaged.pt: not a readable PyTorch file"), (tmp_path, "not a file")):
+        result = run("export", path)
+        assert result.code == 2
+        assert message in result.err
+        assert str(path) in result.err
 
 
 def test_the_command(checkpoint: Path, run: Callable[..., Any], tmp_path: Path) -> None:
