@@ -174,6 +174,11 @@ class Scene:
                 raise ValueError(
                     f"queue {queue.name}: served_by: there is no line or zone {queue.served_by!r}"
                 )
+            if queue.served_by == queue.zone:
+                raise ValueError(
+                    f"queue {queue.name}: served_by: {queue.zone!r} is where it waits; leave it out where "
+                    "leaving is enough"
+                )
         shared = set(self.lines) & set(self.zones)
         if shared:
             raise ValueError(f"{min(shared)!r} names a line and a zone; give one of them another name")

@@ -172,6 +172,13 @@ def test_a_scene_is_read_and_written_alike() -> None:
         ({"zones": {"a": {"polygon": [[0, 0], [1, 0], [1, 1]], "need": "most"}}}, "expected all or any"),
         ({"zones": {"a": {"polygon": [[0, 0], [1, 0], [1, 1]], "patience": 99}}}, "no more than memory"),
         ({"queues": {"q": {"zone": "b"}}}, "there is no zone 'b'"),
+        (
+            {
+                "zones": {"a": {"polygon": [[0, 0], [1, 0], [1, 1]]}},
+                "queues": {"q": {"zone": "a", "served_by": "a"}},
+            },
+            "queue q: served_by: 'a' is where it waits",
+        ),
         ({"units": "feet"}, "expected pixels or relative"),
         ({"size": [0, 5]}, "width and height"),
         ({"interval": 0}, "interval"),
