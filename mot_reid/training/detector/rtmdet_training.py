@@ -84,7 +84,7 @@ def train_rtmdet(
         FileNotFoundError: there is no start, or nothing to resume.
         ImportError: the package ``onnx``, which the export needs, is not installed.
         ValueError: the start is no RTMDet-nano, or would be written over; there is nothing to learn from; or
-            ``work`` holds what no training of an RTMDet has put there.
+            ``work`` holds what no training of an RTMDet has put there, or one that began with another start.
         KeyboardInterrupt: as it came; the moving average of the last whole epoch is saved before.
     """
     settings = settings or DetectorTraining()
@@ -96,11 +96,11 @@ def train_rtmdet(
     if resume and not (work / STATE).is_file():
         raise FileNotFoundError(f"nothing to resume: no {work / STATE}")
     if resume:
-        settings = kept_settings(work, DetectorTraining)
+        settings = kept_settings(work, DetectorTraining, start)
     else:
         read = (start, *pictures, *(frames.sequence for frames in sequences), *calibration)
         require_own(work, DetectorTraining, read)
-        _gather(pictures, sequences, settings, work, on_step)
+        _gather(start, pictures, sequences, settings, work, on_step)
     learner = Learner(first, _material(work), settings, work, device, resume)
     try:
         trained = learner.run(lambda done, total: on_step("training", done, total))
@@ -151,6 +151,7 @@ def _write(network: RtmDet, notes: Mapping[str, Any], out: Path) -> None:
 
 
 def _gather(
+    start: Path,
     pictures: Sequence[Path],
     sequences: Sequence[MotFrames],
     settings: DetectorTraining,
@@ -162,7 +163,7 @@ def _gather(
         raise ValueError("pictures, sequences: nothing to learn from, both are empty")
     for file in (STATE, "log.csv", _CUTOUTS):
         (work / file).unlink(missing_ok=True)
-    keep_settings(work, settings)
+    keep_settings(work, settings, start)
     for part in (_PICTURES, "mot"):
         shutil.rmtree(work / part, ignore_errors=True)
     for folder in pictures:

@@ -82,7 +82,7 @@ def train_detector(
     Raises:
         FileNotFoundError: there is no start, or nothing to resume.
         ValueError: the start is no detector, or would be written over; there is nothing to learn from; or
-            ``work`` holds what no training of a YOLO has put there.
+            ``work`` holds what no training of a YOLO has put there, or one that began with another start.
         KeyboardInterrupt: as it came; what the finished runs gave is saved before, or the last whole epoch of
             the first.
     """
@@ -97,11 +97,11 @@ def train_detector(
         raise FileNotFoundError(f"nothing to resume: no {last_epoch(work)}")
     first = person_only(load_ultralytics(Path(start)).model)
     if resume:
-        settings = kept_settings(work, FineTuning)
+        settings = kept_settings(work, FineTuning, Path(start))
     else:
         folders = (*pictures, *(frames.sequence for frames in sequences), *([people] if people else ()))
         require_own(work, FineTuning, (Path(start), *folders))
-        _gather(pictures, sequences, people, settings, work, on_step)
+        _gather(Path(start), pictures, sequences, people, settings, work, on_step)
     finished: list[torch.nn.Module] = []
     try:
         for number in range(settings.runs):
@@ -137,6 +137,7 @@ def _loaded(checkpoint: Path) -> dict[str, Any]:
 
 
 def _gather(
+    start: Path,
     pictures: Sequence[Path],
     sequences: Sequence[MotFrames],
     people: Path | None,
@@ -149,7 +150,7 @@ def _gather(
         raise ValueError("pictures, sequences: nothing to learn from, both are empty")
     for last in work.glob("run-*/weights/last.pt"):
         last.unlink()
-    keep_settings(work, settings)
+    keep_settings(work, settings, start)
     for part in (_PICTURES, _SEQUENCES, "mot"):
         shutil.rmtree(work / part, ignore_errors=True)
     for cutouts in work.glob(_CUTOUTS.format("*")):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, fields
@@ -15,7 +16,7 @@ __all__ = ["keep_settings", "kept_settings", "require_own"]
 
 SettingsType = TypeVar("SettingsType", DetectorTraining, FineTuning)
 
-_SETTINGS = "settings.json"
+_SETTINGS, _START = "settings.json", "start.sha256"
 _REPLACED = ("pictures", "sequences", "mot")  # folders, removed with all that is in them
 _WRITTEN = ("last.pt", "log.csv", "cutouts*.npz", "data.yaml", "run-*")
 
@@ -43,21 +44,35 @@ def require_own(work: Path, kind: type[Any], read: Iterable[Path]) -> None:
             raise ValueError(f"{found}: not of a training (no {_SETTINGS} beside it); choose another --work")
 
 
-def keep_settings(work: Path, settings: DetectorTraining | FineTuning) -> None:
-    """Writes down what a training is made with, which says whose the folder is; made if need be."""
+def keep_settings(work: Path, settings: DetectorTraining | FineTuning, start: Path) -> None:
+    """Writes down what a training is made with, and what its start holds; the folder is made if need be."""
     work.mkdir(parents=True, exist_ok=True)
-    with atomic(work / _SETTINGS) as part:
-        part.write_text(json.dumps(asdict(settings)))
+    for name, text in ((_SETTINGS, json.dumps(asdict(settings))), (_START, _digest(start))):
+        with atomic(work / name) as part:
+            part.write_text(text)
 
 
-def kept_settings(work: Path, kind: type[SettingsType]) -> SettingsType:
-    """The settings of the training that is in a folder.
+def kept_settings(work: Path, kind: type[SettingsType], start: Path) -> SettingsType:
+    """The settings of the training that is in a folder, to go on with.
+
+    Args:
+        work: the training's folder.
+        kind: of its settings.
+        start: what it started from: its answers count on, and its weights go into the result.
 
     Raises:
         FileNotFoundError: there are none.
-        ValueError: they are of another kind of detector, or damaged.
+        ValueError: they are of another kind of detector, or damaged; or the start is another one.
     """
-    return kind(**_read(work, kind))
+    kept = kind(**_read(work, kind))
+    digest = work / _START  # which older folders lack
+    if digest.is_file() and digest.read_text() != _digest(start):
+        raise ValueError(f"{start}: not what the training in {work} started from")
+    return kept
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _read(work: Path, kind: type[Any]) -> dict[str, Any]:

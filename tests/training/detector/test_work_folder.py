@@ -61,25 +61,25 @@ def test_files_of_somebody_else_are_left_alone(
     assert (work / name).read_text() == "mine"
 
 
-def test_a_folder_belongs_to_one_kind_of_detector(tmp_path: Path) -> None:
-    keep_settings(tmp_path, FineTuning(runs=3))
+def test_a_folder_belongs_to_one_kind_of_detector(start: Path, tmp_path: Path) -> None:
+    keep_settings(tmp_path, FineTuning(runs=3), start)
     (tmp_path / "pictures").mkdir()
     require_own(tmp_path, FineTuning, [])
-    assert kept_settings(tmp_path, FineTuning) == FineTuning(runs=3)
+    assert kept_settings(tmp_path, FineTuning, start) == FineTuning(runs=3)
     for look in (
         lambda: require_own(tmp_path, DetectorTraining, []),
-        lambda: kept_settings(tmp_path, DetectorTraining),
+        lambda: kept_settings(tmp_path, DetectorTraining, start),
     ):
         with pytest.raises(ValueError, match=r"settings\.json: not the settings of such a training"):
             look()
     (tmp_path / "settings.json").write_text("{")
     with pytest.raises(ValueError, match=r"settings\.json: not the settings of a training: "):
-        kept_settings(tmp_path, FineTuning)
+        kept_settings(tmp_path, FineTuning, start)
 
 
-def test_settings_of_before_there_was_one_more_are_read(tmp_path: Path) -> None:
+def test_settings_of_before_there_was_one_more_are_read(start: Path, tmp_path: Path) -> None:
     (tmp_path / "settings.json").write_text('{"epochs": 3, "learning_rate": 0.1}')
-    assert kept_settings(tmp_path, DetectorTraining) == DetectorTraining(epochs=3, learning_rate=0.1)
+    assert kept_settings(tmp_path, DetectorTraining, start) == DetectorTraining(epochs=3, learning_rate=0.1)
 
 
 @pytest.mark.parametrize("name", ["person.safetensors", "person.onnx"])
@@ -94,3 +94,24 @@ def test_a_yolos_start_is_not_written_over(own: Path, tmp_path: Path) -> None:
     (tmp_path / "yolo.pt").write_text("weights")
     with pytest.raises(ValueError, match=r"yolo\.pt: would be written over"):
         train_detector(tmp_path / "yolo.pt", tmp_path / "yolo.pt", [own])
+
+
+def test_a_training_goes_on_with_its_own_start(start: Path, tmp_path: Path) -> None:
+    settings = DetectorTraining(epochs=3)
+    keep_settings(tmp_path / "work", settings, start)
+    shutil.copyfile(start, tmp_path / "copy.safetensors")
+    assert kept_settings(tmp_path / "work", DetectorTraining, tmp_path / "copy.safetensors") == settings
+    (tmp_path / "other.safetensors").write_bytes(b"other weights")
+    with pytest.raises(ValueError, match=r"other\.safetensors: not what the training in .*work started from"):
+        kept_settings(tmp_path / "work", DetectorTraining, tmp_path / "other.safetensors")
+
+
+def test_another_start_is_refused_before_the_result_is_touched(start: Path, tmp_path: Path) -> None:
+    other, work, out = tmp_path / "other.safetensors", tmp_path / "out.work", tmp_path / "out.safetensors"
+    save_rtmdet(RtmDet(), other)
+    keep_settings(work, DetectorTraining(), start)
+    (work / "last.pt").touch()
+    out.write_bytes(b"what was learnt")
+    with pytest.raises(ValueError, match=r"other\.safetensors: not what the training in"):
+        train_rtmdet(other, out, resume=True)
+    assert out.read_bytes() == b"what was learnt"
