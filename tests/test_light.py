@@ -1,5 +1,6 @@
 """What a plain installation does, and how it tells what it lacks."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -53,35 +54,60 @@ def test_tracking_needs_no_extra_and_gives_the_same_bytes(pictures: Path, tmp_pa
         assert (tmp_path / "light" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
-@pytest.mark.parametrize(
-    ("arguments", "extra"),
-    [
-        (("track", ASSETS, "--parquet"), "parquet"),
-        (("track", ASSETS, "--device", "cuda"), "torch"),
-        (("track", ASSETS, "--set", "embedder.runtime=torch"), "torch"),
-        (("track", ASSETS, "--set", "detector.runtime=torch"), "ultralytics"),
-        (("track", ASSETS, "--detector", "yolo11m.pt"), "ultralytics"),
-        (("eval", ASSETS, "--gt", ASSETS), "eval"),
-        (("train", ASSETS), "torch"),
-        (("evaluate-reid", "mgn_osnet_lct_x0_5.onnx", "--data", ASSETS), "torch"),
-        (("export", "mgn_osnet_lct_x0_5.safetensors", "-o", "/tmp/x.onnx"), "torch"),
-    ],
-)
-def test_each_command_names_the_extra_it_lacks_in_one_line(
-    arguments: tuple[object, ...], extra: str, tmp_path: Path
-) -> None:
-    output = ("-o", tmp_path / "out") if arguments[0] in ("track", "train") else ()
-    done = program(*arguments, *output)
-    assert done.returncode in (1, 2)
-    assert f"mot_reid[{extra}]" in done.stderr
-    assert done.stderr.count("\n") == 1
-    assert done.stderr.startswith("error: ")
+IN_TURN = """
+import io, json
+from contextlib import redirect_stderr, redirect_stdout
+from mot_reid.cli import main
+ends = []
+for command in json.loads(sys.argv[1]):
+    sys.argv[1:] = command
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()) as told:
+        try:
+            main()
+        except SystemExit as end:
+            ends.append((end.code, told.getvalue()))
+print(json.dumps(ends))
+"""
 
 
-@pytest.mark.parametrize("command", [("--help",), ("config",)])
-def test_help_and_settings_need_no_extra(command: tuple[str, ...]) -> None:
-    done = program(*command)
-    assert (done.returncode, done.stderr) == (0, "")
+def blocked_in_turn(*commands: tuple[object, ...]) -> list[tuple[int, str]]:
+    """Exit codes and errors of commands, one after the other in one process like that of `program`."""
+    typed = json.dumps([list(map(str, command)) for command in commands])
+    done = subprocess.run(
+        [sys.executable, "-c", BLOCKED + IN_TURN, typed], capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""
+    ends = json.loads(done.stdout)
+    assert len(ends) == len(commands)
+    return [tuple(end) for end in ends]
+
+
+LACKING = {
+    ("track", ASSETS, "--parquet"): "parquet",
+    ("track", ASSETS, "--device", "cuda"): "torch",
+    ("track", ASSETS, "--set", "embedder.runtime=torch"): "torch",
+    ("track", ASSETS, "--set", "detector.runtime=torch"): "ultralytics",
+    ("track", ASSETS, "--detector", "yolo11m.pt"): "ultralytics",
+    ("eval", ASSETS, "--gt", ASSETS): "eval",
+    ("train", ASSETS): "torch",
+    ("evaluate-reid", "mgn_osnet_lct_x0_5.onnx", "--data", ASSETS): "torch",
+    ("export", "mgn_osnet_lct_x0_5.safetensors", "-o", "/tmp/x.onnx"): "torch",
+}
+
+
+def test_each_command_names_the_extra_it_lacks_in_one_line(tmp_path: Path) -> None:
+    output = ("-o", tmp_path / "out")
+    commands = [(*typed, *(output if typed[0] in ("track", "train") else ())) for typed in LACKING]
+    ends = blocked_in_turn(*commands)
+    for (code, told), command, extra in zip(ends, commands, LACKING.values(), strict=True):
+        assert code in (1, 2), command
+        assert f"mot_reid[{extra}]" in told, command
+        assert told.count("\n") == 1, command
+        assert told.startswith("error: "), command
+
+
+def test_help_and_settings_need_no_extra() -> None:
+    assert blocked_in_turn(("--help",), ("config",)) == [(0, ""), (0, "")]
 
 
 def test_other_missing_packages_are_no_matter_of_extras() -> None:
