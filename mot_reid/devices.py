@@ -12,6 +12,7 @@ from mot_reid.extras import installed, require
 __all__ = ["exclusive", "resolve_device"]
 
 _MPS = threading.RLock()
+_LONGEST = 200  # letters of torch's reason
 
 # What the driver of an accelerator that torch can use on Linux shows there: NVIDIA's, its guest in Windows'
 # WSL and in NVIDIA's own boards, AMD's.
@@ -38,7 +39,7 @@ def resolve_device(device: str) -> str:
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0][:_LONGEST]  # torch lists its sixty backends
         raise ValueError(f"device {device!r} cannot be used here: {reason}") from None
     return device
 

@@ -72,3 +72,13 @@ def test_a_start_on_a_cpu_does_without_torch() -> None:
     code = "import sys; from mot_reid import Tracker; Tracker().load(); print('torch' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout == "False\n"
+
+
+def test_torchs_reason_is_no_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise NotImplementedError("Could not run it: " + "a backend, " * 200)
+
+    monkeypatch.setattr(torch, "empty", refused)
+    with pytest.raises(ValueError, match="device 'mps' cannot be used here: Could not run it") as told:
+        resolve_device("mps")
+    assert len(str(told.value)) < 300

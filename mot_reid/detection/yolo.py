@@ -130,7 +130,7 @@ def resolve_classes(wanted: Sequence[str], names: Mapping[int, str]) -> list[int
     for entry in wanted:
         if entry in numbers:
             chosen.append(numbers[entry])
-        elif entry.isdigit() and int(entry) in names:
+        elif entry.isdecimal() and int(entry) in names:
             chosen.append(int(entry))
         else:
             close = difflib.get_close_matches(entry, numbers, n=1)

@@ -106,6 +106,8 @@ def test_classes_by_name_and_number() -> None:
         ValueError, match="class '7' is not one of the detector's 3; known: person, bicycle, car"
     ):
         resolve_classes(("7",), NAMES)
+    with pytest.raises(ValueError, match="class '²' is not one of the detector's 3"):
+        resolve_classes(("²",), NAMES)
 
 
 def test_what_is_no_detector_is_named(tmp_path: Path) -> None:
