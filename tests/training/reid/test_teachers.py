@@ -3,10 +3,12 @@ import sys
 from pathlib import Path
 
 import cv2
+import few_layers
 import numpy as np
 import pytest
 import torch
 
+from mot_reid.appearance import backbones
 from mot_reid.training.reid.networks import StripNetwork, save_embedder
 from mot_reid.training.reid.teachers import cached_embeddings, open_teacher, teacher_embeddings
 from mot_reid.training.reid.unlabelled import file_source
@@ -58,9 +60,10 @@ def test_what_teachers_said_is_kept(
     tmp_path: Path, crops: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch.manual_seed(0)
+    monkeypatch.setitem(backbones._BACKBONES, few_layers.NAME, few_layers.PARTS)
     teachers = [tmp_path / "a.onnx", tmp_path / "b.onnx"]
     for path, dim in zip(teachers, (4, 8), strict=True):
-        save_embedder(path, StripNetwork("osnet_x0_25", 1, dim).eval(), (96, 48), {})
+        save_embedder(path, StripNetwork(few_layers.NAME, 1, dim).eval(), (96, 48), {})
     told: list[tuple[str, int]] = []
     both = cached_embeddings(
         tmp_path / "cache", teachers, file_source(crops), lambda name, done: told.append((name, done))
