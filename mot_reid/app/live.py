@@ -175,19 +175,19 @@ class Camera:
     def start(self) -> None:
         """Starts it, if it is not running; one that is still being stopped begins when it has ended."""
         with self._lock:
-            before = self._thread
+            before, name = self._thread, self.settings.name
             if before is not None and before.is_alive() and not self._stop.is_set():
                 return
             self._stop = threading.Event()
             self._state, self._told = "starting", ""
-            work = self._run, self.settings.name, (before, self._stop)
-            self._thread = threading.Thread(None, *work, daemon=True)
+            self._thread = threading.Thread(None, self._run, name, (before, self._stop), daemon=True)
             self._thread.start()
 
     def stop(self, wait: float = 10.0) -> None:
         """Stops it, and waits so many seconds for its thread at most."""
-        self._stop.set()
-        thread = self._thread
+        with self._lock:  # one that is just being started has begun then
+            self._stop.set()
+            thread = self._thread
         if thread is not None:
             thread.join(wait)
 

@@ -140,6 +140,28 @@ def test_a_camera_that_is_started_while_it_is_being_stopped_runs(
     until(lambda: camera.status()["state"] == "stopped")
 
 
+def test_a_camera_may_be_stopped_while_it_is_being_started(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its thread was there and had not begun: the page was told of a failure, and the camera ran on."""
+    camera = Camera(CameraSettings("yard", str(pictures), loop=True), make_tracker)
+    begin, starting = threading.Thread.start, threading.Event()
+
+    def slowly(thread: threading.Thread) -> None:
+        if thread.name == "yard":
+            starting.set()
+            time.sleep(0.2)
+        begin(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", slowly)
+    other = threading.Thread(target=camera.start)
+    other.start()
+    assert starting.wait(10)
+    camera.stop()
+    assert camera.status()["state"] == "stopped"
+    other.join()
+
+
 def test_a_cameras_file_is_read_and_what_is_wrong_is_named(tmp_path: Path, scene: Path) -> None:
     path = tmp_path / "cameras.yaml"
     path.write_text("cameras: {door: {source: 'rtsp://a/b', scene: scene.yaml}, desk: 0}")
