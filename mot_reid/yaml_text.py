@@ -1,10 +1,11 @@
 """YAML from outside, with bounds: a few hundred bytes of nested aliases can stand for billions of values."""
 
+from pathlib import Path
 from typing import Any
 
 import yaml
 
-__all__ = ["read_yaml"]
+__all__ = ["read_yaml", "read_yaml_file"]
 
 _DEEPEST = 20
 _MOST_VALUES = 100_000
@@ -33,6 +34,20 @@ def read_yaml(text: str) -> Any:
         raise ValueError(f"not a YAML file: {' '.join(str(error).split())}") from None
     except (ValueError, RecursionError, OverflowError) as error:  # of dates and numbers that are none
         raise ValueError(f"not a usable YAML file: {' '.join(str(error).split())[:200]}") from None
+
+
+def read_yaml_file(path: Path) -> Any:
+    """What a YAML file in UTF-8 says; plain values only.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: as `read_yaml`, or it is no text, such as a video that was given in its place.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"not a YAML file: no text in UTF-8 ({error.reason})") from None
+    return read_yaml(text)
 
 
 def _deep(place: Any) -> str:

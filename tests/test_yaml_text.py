@@ -8,7 +8,8 @@ import pytest
 
 from mot_reid.config import load_config
 from mot_reid.evaluation.sweep import read_search
-from mot_reid.yaml_text import read_yaml
+from mot_reid.pipeline.counting import read_scene
+from mot_reid.yaml_text import read_yaml, read_yaml_file
 
 
 def laughs(levels: int, width: int = 9) -> str:
@@ -93,3 +94,12 @@ def test_a_name_that_comes_twice_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="a is twice"):
         read_yaml("{a: 1, a: 1}")
     assert read_yaml("a: &a {b: 1}\nc: {<<: *a, d: 2}\ne: {b: 3}\n1: x\n'1': y\n")["c"] == {"b": 1, "d": 2}
+
+
+def test_a_video_in_place_of_a_file_of_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "clip.mp4").write_bytes(b"\x00\x00\x00\x18ftypmp42\xa8\xff")
+    with pytest.raises(ValueError, match="not a YAML file: no text in UTF-8"):
+        read_yaml_file(tmp_path / "clip.mp4")
+    for read in (load_config, read_search, read_scene):
+        with pytest.raises(ValueError, match=r"clip\.mp4: not a YAML file"):
+            read(tmp_path / "clip.mp4")

@@ -14,7 +14,7 @@ import yaml
 
 from mot_reid.analytics import scene_from_mapping
 from mot_reid.files import atomic
-from mot_reid.yaml_text import read_yaml
+from mot_reid.yaml_text import read_yaml_file
 
 __all__ = ["append_line", "listed", "read_run_scene", "write_run_scene"]
 
@@ -79,7 +79,7 @@ def read_run_scene(
         ValueError: something in it is wrong; the message names the file.
     """
     try:
-        content = read_yaml(path.read_text(encoding="utf-8"))
+        content = read_yaml_file(path)
         if content is None:
             return {}
         if not isinstance(content, dict):
@@ -104,7 +104,7 @@ def write_run_scene(path: Path, scene: Any, classes: Mapping[str, int]) -> None:
     """
     mapping = scene_from_mapping(scene, classes).to_mapping()
     try:
-        before = read_yaml(path.read_text(encoding="utf-8"))
+        before = read_yaml_file(path)
     except (OSError, ValueError):
         before = None
     if isinstance(before, dict) and before.get("events") is not None:

@@ -28,7 +28,7 @@ from mot_reid.video.files import prepare_output_folder
 from mot_reid.video.frames import Frame, Source
 from mot_reid.video.overlay import Overlay
 from mot_reid.video.sources import open_source
-from mot_reid.yaml_text import read_yaml
+from mot_reid.yaml_text import read_yaml_file
 
 __all__ = ["Camera", "CameraSettings", "LiveFile", "read_cameras"]
 
@@ -70,7 +70,7 @@ def read_cameras(path: Path) -> list[CameraSettings]:
     if not path.is_file():
         raise FileNotFoundError(f"cameras file not found: {path}")
     try:
-        content = read_yaml(path.read_text(encoding="utf-8"))
+        content = read_yaml_file(path)
     except (OSError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from None
     cameras = content.get("cameras") if isinstance(content, dict) else None

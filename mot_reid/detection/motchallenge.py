@@ -86,7 +86,7 @@ def _parse(line: str, path: Path, number: int) -> tuple[float, ...]:
         frame, _, *rest = (float(entry) for entry in entries[:_COUNT])
         left, top, width, height, score = rest
     except ValueError:
-        raise ValueError(f"{path}:{number}: expected numbers {_COLUMNS}, got {line.strip()!r}") from None
+        raise ValueError(f"{path}:{number}: expected numbers {_COLUMNS}, got {line.strip()[:80]!r}") from None
     return frame, left, top, width, height, score
 
 

@@ -15,7 +15,7 @@ from mot_reid.evaluation.benchmark import SequenceRun
 from mot_reid.evaluation.metrics import METRICS, Scores, combine
 from mot_reid.evaluation.report import Mode, metric_columns
 from mot_reid.evaluation.tables import Column, Table
-from mot_reid.yaml_text import read_yaml
+from mot_reid.yaml_text import read_yaml_file
 
 __all__ = [
     "LeaveOneOut",
@@ -64,9 +64,7 @@ def read_search(path: Path) -> dict[str, list[str]]:
     if not path.is_file():
         raise FileNotFoundError(f"search file not found: {path}")
     try:
-        content = read_yaml(path.read_text(encoding="utf-8"))
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: not a YAML file: {' '.join(str(error).split())}") from None
+        content = read_yaml_file(path)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     found: dict[str, list[str]] = {}

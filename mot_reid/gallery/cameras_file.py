@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mot_reid.gallery.constraints import Travel, TravelTimes
-from mot_reid.yaml_text import read_yaml
+from mot_reid.yaml_text import read_yaml_file
 
 __all__ = ["read_cameras"]
 
@@ -37,7 +37,7 @@ def read_cameras(path: Path, synchronised: bool = False, tolerance: float = 2.0)
         ValueError: it is broken; the message names it and the entry.
     """
     try:
-        values: Any = read_yaml(path.read_text(encoding="utf-8"))
+        values: Any = read_yaml_file(path)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     if not isinstance(values, dict) or not {"travel", "ground", "groups"} & values.keys():

@@ -15,7 +15,7 @@ from mot_reid.files import atomic
 from mot_reid.pipeline.event_log import EventLog, Receiver, make_receivers, standard_output
 from mot_reid.video.formats import SinkInfo
 from mot_reid.video.sinks import Sink, TrackedFrame
-from mot_reid.yaml_text import read_yaml
+from mot_reid.yaml_text import read_yaml_file
 
 __all__ = ["ANALYTICS_FILES", "AnalyticsSink", "SceneFile", "check_scene", "read_scene", "write_summary"]
 
@@ -54,7 +54,7 @@ def read_scene(path: str | Path, classes: Mapping[str, int] | None = None) -> Sc
     """
     path = Path(path)
     try:
-        content = read_yaml(path.read_text(encoding="utf-8"))
+        content = read_yaml_file(path)
     except FileNotFoundError:
         raise FileNotFoundError(f"scene file not found: {path}") from None
     except OSError as error:

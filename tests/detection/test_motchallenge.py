@@ -31,6 +31,7 @@ def test_an_empty_file_has_no_detections(tmp_path: Path) -> None:
     ("line", "message"),
     [
         ("1,-1,10,20,30,40", "expected numbers frame, id, left"),
+        ("x" * 5000, "score, got 'x{80}'$"),
         ("1,-1,10,20,30,x,0.5", "expected numbers frame, id, left"),
         ("1,-1,10,20,30,nan,0.5", "not finite"),
         ("0,-1,10,20,30,40,0.5", "the frame must be a whole number from 1"),
