@@ -389,4 +389,8 @@ def load_config(
         path = shipped("configs") / f"{name}.yaml"
     elif path is not None and not Path(path).suffix and not Path(path).exists():
         raise FileNotFoundError(f"configuration not found: {path} (known by name: {', '.join(PRESETS)})")
+    elif path is not None and not Path(path).exists() and Path(path).stem in PRESETS:
+        raise FileNotFoundError(
+            f"configuration file not found: {path}; the known method is {Path(path).stem}"
+        )
     return load_settings(base or Config(), path, overrides)

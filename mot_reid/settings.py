@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Self, TypeVar, get_type_hints
 
 import yaml
 
-from mot_reid.yaml_text import read_yaml
+from mot_reid.yaml_text import read_yaml, read_yaml_file
 
 __all__ = [
     "Settings",
@@ -158,19 +158,22 @@ def load_settings(config: Tree, path: str | Path | None = None, overrides: Itera
 
 def _read_yaml(path: Path) -> Mapping[str, Any]:
     try:
-        content = read_yaml(path.read_text(encoding="utf-8"))
+        content = read_yaml_file(path)
     except FileNotFoundError:
         raise FileNotFoundError(f"configuration file not found: {path}") from None
     except OSError as error:
         raise ValueError(f"{path}: cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: not a YAML file: {' '.join(str(error).split())}") from None
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     if content is None:
         return {}
     if not isinstance(content, dict):
         raise ValueError(f"{path}: expected settings such as 'association:', got {type(content).__name__}")
+    if "tracker_type" in content:
+        raise ValueError(
+            f"{path}: settings of a tracker of Ultralytics; --preset (or config=) bytetrack and botsort are "
+            "such trackers here, and docs/coming-from.md says what each setting is called"
+        )
     return content
 
 

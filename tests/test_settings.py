@@ -140,6 +140,7 @@ def has_setting(name: str) -> bool:
             "my.yaml: setting association.new_share has gone",
         ),
         ("\x00\x01", "not a YAML file"),
+        ("tracker_type: bytetrack\ntrack_buffer: 30\n", "of a tracker of Ultralytics; --preset"),
     ],
 )
 def test_wrong_files_are_named(tmp_path: Path, content: str, message: str) -> None:
@@ -162,3 +163,8 @@ def test_settings_survive_the_way_through_yaml(score: float, hits: int, classes:
         association=AssociationConfig(tentative=TentativeConfig(min_hits=hits)),
     )
     assert with_settings(Config(), yaml.safe_load(dump_settings(config))) == config
+
+
+def test_a_known_method_given_as_a_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"bytetrack\.yaml; the known method is bytetrack"):
+        load_config(tmp_path / "bytetrack.yaml")
