@@ -17,6 +17,7 @@ __all__ = [
     "detections_from_rows",
     "detections_from_supervision",
     "detections_from_ultralytics",
+    "require_detections",
     "tracks_to_dataframe",
     "tracks_to_dict",
     "tracks_to_supervision",
@@ -41,6 +42,17 @@ def detections_from_supervision(detections: Any) -> Detections:
     if not all(hasattr(detections, name) for name in ("xyxy", "confidence", "class_id")):
         raise TypeError(f"detections: expected supervision's Detections, got {type(detections).__name__}")
     return Detections(detections.xyxy, detections.confidence, detections.class_id)
+
+
+def require_detections(value: object) -> None:
+    """Refuses what is not `Detections`, and says what makes them.
+
+    Raises:
+        TypeError: it is something else, such as an array of rows.
+    """
+    if not isinstance(value, Detections):
+        makers = "Detections.from_rows, from_ultralytics and from_supervision make them"
+        raise TypeError(f"detections: expected Detections, got {type(value).__name__}; {makers}")
 
 
 def detections_from_rows(rows: Any) -> Detections:

@@ -44,7 +44,8 @@ def checked_frame(frame: NDArray[Any]) -> Image:
     if not isinstance(frame, np.ndarray):
         raise TypeError(f"frame: expected a numpy array, got {type(frame).__name__}")
     if frame.ndim != 3 or frame.shape[2] != 3 or not frame.size:
-        raise ValueError(f"frame: expected shape (H, W, 3), BGR, got {frame.shape}")
+        rows = "; the frame comes first, then detections" if frame.ndim == 2 and frame.shape[1] < 8 else ""
+        raise ValueError(f"frame: expected shape (H, W, 3), BGR, got {frame.shape}{rows}")
     if frame.dtype != np.uint8:
         raise ValueError(f"frame: expected dtype uint8, got {frame.dtype}")
     return np.ascontiguousarray(frame)

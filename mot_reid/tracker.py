@@ -22,6 +22,7 @@ from mot_reid.association.presets import CASCADES
 from mot_reid.association.reentry import IdChange
 from mot_reid.config import Config, load_config
 from mot_reid.detection.base import Detector, as_detector, checked_answer
+from mot_reid.exchange import require_detections
 from mot_reid.motion.camera import load_camera_motion
 from mot_reid.notices import Notices
 from mot_reid.pixels import checked_frame, usable_frame
@@ -298,8 +299,8 @@ class Tracker:
             if frame is None:
                 raise ValueError("frame: the detector needs the pixels; pass frame, or your own detections")
             detections = self.detect(frame)
-        elif detections is not None and not isinstance(detections, Detections):
-            raise TypeError(f"detections: expected Detections, got {type(detections).__name__}")
+        elif detections is not None:
+            require_detections(detections)
         if detections is not None:
             self.notices.of_boxes(detections, self._shape if frame is None else frame.shape, number)
         embedded: list[tuple[Indices, Embeddings]] = []

@@ -29,6 +29,7 @@ __all__ = ["track"]
 
 _log = logging.getLogger(__name__)
 
+_SETTINGS = ("detector", "embedder", "camera_motion", "config", "device")
 Given = Mapping[int, Detections] | str | Path | None
 
 
@@ -110,7 +111,8 @@ def track(
         fps: frames a second: of a folder of pictures, or where a video says them wrong.
         formats: what is written, such as ``["mot", "csv"]``; by default ``output.formats`` of the settings.
         settings: ``detector``, ``embedder``, ``camera_motion``, ``config`` and ``device``, as `Tracker`
-            takes them.
+            takes them. Classes, scores and all else go into ``config``, as in
+            ``load_config(None, ["detector.classes=[person, car]", "detector.image_size=960"])``.
 
     Returns:
         An iterator of frames and their tracks; or, with ``output``, the summary that ``summary.json`` holds.
@@ -122,6 +124,7 @@ def track(
         TypeError: an argument has the wrong type, or settings are given beside a tracker.
         ValueError: a setting is out of range or does not exist.
     """
+    _require_known(settings)
     if tracker is not None and (names := [name for name, value in settings.items() if value is not None]):
         raise TypeError(f"{', '.join(names)}: the tracker brings its own; give either it or these")
     if formats is not None and output is None:
@@ -151,6 +154,15 @@ def track(
     finally:
         if frames is None and opened is not source:
             opened.close()
+
+
+def _require_known(settings: Mapping[str, Any]) -> None:
+    """Refuses what is no setting, such as ``classes``, and says where such settings are given."""
+    if names := [name for name in settings if name not in _SETTINGS]:
+        raise TypeError(
+            f"{', '.join(names)}: not known; settings are {', '.join(_SETTINGS)}, all others as in "
+            "config=mot_reid.load_config(None, ['detector.classes=[person, car]', 'detector.score=0.3'])"
+        )
 
 
 def _name(source: str | Path | int) -> str | Path:
