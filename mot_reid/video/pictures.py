@@ -259,6 +259,8 @@ def open_folder(
     source = PictureSource(numbered, name, "images", fps or DEFAULT_FPS, selection, stretch)
     if others:
         source.tell(f"left out, as pictures of their kind cannot be read: {_listed(others)}")
+    if videos := sorted(path.name for path in _files_in(folder, _VIDEO_SUFFIXES)):
+        source.tell(f"a folder of pictures; left out are its videos: {_listed(videos)}")
     return source
 
 

@@ -133,7 +133,8 @@ def _open_path(path: Path, selection: Selection, fps: float | None, stretch: boo
         if path.stat().st_size == 0 and path.is_file():
             raise SourceError(f"{path}: the file is empty (0 bytes)")
     except FileNotFoundError:
-        raise SourceError(f"{path}: no such file or folder") from None
+        hint = "; patterns are not read: give the folder" if re.search(r"[*?[]|%0?\d*d", str(path)) else ""
+        raise SourceError(f"{path}: no such file or folder{hint}") from None
     except OSError as error:
         raise SourceError(f"{path}: cannot be read ({error.strerror})") from error
     from mot_reid.video.video_file import VideoSource

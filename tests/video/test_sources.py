@@ -125,3 +125,10 @@ def test_a_folder_with_several_videos_or_pictures_beside_one(video: Path) -> Non
     cv2.imwrite(str(video.parent / "1.png"), np.zeros((48, 64, 3), np.uint8))
     with open_source(video.parent) as source:
         assert (source.info.kind, len(list(source))) == ("images", 1)
+        assert source.notes == ("a folder of pictures; left out are its videos: clip.mp4, second.MKV",)
+
+
+@pytest.mark.parametrize("pattern", ["*.png", "frame_%06d.png", "frame_%d.png"])
+def test_a_pattern_is_told_to_be_none_that_is_read(tmp_path: Path, pattern: str) -> None:
+    with pytest.raises(SourceError, match="no such file or folder; patterns are not read: give the folder"):
+        open_source(tmp_path / pattern)
