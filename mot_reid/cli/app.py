@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from mot_reid import __version__
-from mot_reid.cli.errors import FAILED, INTERRUPTED, USAGE, UsageError, debugging, one_line
+from mot_reid.cli.errors import FAILED, INTERRUPTED, USAGE, UsageError, called_elsewhere, debugging, one_line
 from mot_reid.cli.progress import tell_of_compiling
 
 __all__ = ["app", "main"]
@@ -131,7 +131,7 @@ def main() -> None:
     try:
         code = app(standalone_mode=False)
     except typer.exceptions.TyperException as error:
-        code = _report(error.format_message(), error.exit_code)
+        code = _report(_told(error), error.exit_code)
     except UsageError as error:
         if debugging():
             traceback.print_exception(error)
@@ -147,6 +147,16 @@ def main() -> None:
             raise
         code = _report(one_line(error), FAILED)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _told(error: typer.exceptions.TyperException) -> str:
+    """What was wrong with the arguments; options of other trackers' commands with their names here."""
+    context, option = getattr(error, "ctx", None), getattr(error, "option_name", None)
+    if context is not None and hasattr(error, "possibilities"):  # there is no such option
+        parts = context.command.params
+        known = {name for part in parts for name in (*part.opts, part.metavar)}
+        return called_elsewhere(str(option), known) or error.format_message()
+    return error.format_message()
 
 
 def _report(message: str, code: int) -> int:

@@ -2,7 +2,7 @@
 
 import itertools
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
@@ -49,6 +49,7 @@ __all__ = ["track"]
 
 _FILES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".txt", ".csv", ".json", ".jsonl", ".parquet")
 """How the names of files end that somebody may take --output for."""
+_STILLS = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")
 MODELS, FRAMES, OUTPUTS = "Models", "Frames", "Outputs"
 
 
@@ -179,6 +180,7 @@ def track(given: TrackOptions) -> None:
     mot-reid track MOT17-02 --detections det.txt --set association.tentative.min_hits=3
     mot-reid track door.mp4 yard.mp4 --gallery shop/
     """
+    _require_sources(given.sources)
     if given.detections is not None and len(given.sources) > 1:
         raise UsageError(f"--detections: one file cannot serve {len(given.sources)} sources")
     with usage_errors():
@@ -206,7 +208,7 @@ def track(given: TrackOptions) -> None:
         given.reconnect,
         given.show,
     )
-    pairs = list(zip(given.sources, folders, strict=True))
+    pairs = _missing_first(list(zip(given.sources, folders, strict=True)))
     failed = runs.one_by_one(pairs) if at_once == 1 else runs.side_by_side(pairs, at_once)
     if given.identify and memory is not None:
         identify_runs(memory, given.output)
@@ -214,6 +216,33 @@ def track(given: TrackOptions) -> None:
         if len(pairs) > 1:
             typer.echo(f"error: {failed} of {len(pairs)} sources failed", err=True)
         raise typer.Exit(FAILED)
+
+
+def _is_missing(source: str) -> bool:
+    return not is_live(source) and not Path(source).exists()
+
+
+def _missing_first(pairs: list[tuple[str, Path]]) -> list[tuple[str, Path]]:
+    """Sources with their folders, those first that do not exist: not told after hours of the others."""
+    return sorted(pairs, key=lambda pair: not _is_missing(pair[0]))
+
+
+def _require_sources(sources: Sequence[str]) -> None:
+    """Refuses options that are written as Ultralytics' are; tells of pictures given one by one."""
+    for source in filter(_is_missing, sources):
+        name, equals, value = source.partition("=")
+        if equals and name.isidentifier():
+            raise UsageError(
+                f"{source}: no such file or folder; options are given as --name VALUE and a source by "
+                f"itself, as in mot-reid track {value if name == 'source' else 'street.mp4 --show'}"
+            )
+    pictures = [Path(source) for source in sources if Path(source).suffix.lower() in _STILLS]
+    if len(pictures) > 1:
+        typer.echo(
+            f"{len(pictures)} pictures, each a source of one frame; to track through them as one sequence "
+            f"give their folder: mot-reid track {pictures[0].parent}",
+            err=True,
+        )
 
 
 def _require_window(at_once: int) -> None:

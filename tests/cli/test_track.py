@@ -135,6 +135,9 @@ def test_settings_reach_the_tracker(run: Run, scene: Any, tmp_path: Path) -> Non
 # What the command cannot be run with: one line, exit code 2, and nothing is written.
 USAGE_ERRORS = {
     "no such option": (["--nonsense"], "No such option: --nonsense"),
+    "another tracker's option": (["--conf", "0.3"], "No such option: --conf; here it is --score"),
+    "a source as an option": (["--source", "a.mp4"], "--source; sources are given by themselves"),
+    "an option as Ultralytics has it": (["conf=0.3"], "conf=0.3: no such file or folder; options are given"),
     "not a number": (["--stride", "x"], "'--stride': Input should be a valid integer"),
     "stride": (["--stride", "0"], "stride: expected at least 1, got 0"),
     "stop before start": (["--start", "9", "--stop", "3"], "stop: expected at least start = 9, got 3"),
@@ -213,6 +216,25 @@ def test_sources_that_cannot_be_opened(kind: str, run: Run, scene: Any, tmp_path
     assert str(source) in result.err
     assert message in result.err
     assert result.err.count("\n") == 1
+
+
+def test_a_source_that_is_missing_is_told_before_the_others_are_tracked(
+    run: Run, scene: Any, tmp_path: Path
+) -> None:
+    given = ("--embedder", "none", "--camera-motion", "none", "--no-video", "--set", "detector.score=0.9")
+    result = run(
+        "track", scene.video, tmp_path / "nowhere.mp4", "-o", tmp_path / "out", "--stop", "1", *given
+    )
+    assert result.code == 1
+    assert result.err.splitlines()[0].startswith(f"error: {tmp_path}/nowhere.mp4: no such file or folder")
+
+
+def test_pictures_one_by_one_are_told_to_be_sources(run: Run, scene: Any, tmp_path: Path) -> None:
+    folder = scene.folder(tmp_path / "walk")
+    pictures = sorted(folder.iterdir())[:2]
+    result = run("track", *pictures, "--detector", "nowhere.pt", "-o", tmp_path / "out", *NO_MODELS)
+    assert "2 pictures, each a source of one frame; to track" in result.err
+    assert f"mot-reid track {folder}" in result.err
 
 
 def test_what_came_before_a_break_is_kept(run: Run, scene: Any, tmp_path: Path) -> None:
