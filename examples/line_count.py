@@ -27,7 +27,7 @@ def main() -> None:
             [frame.number] * count, [frame.time] * count, tracks.ids, tracks.xyxy, tracks.classes
         )
         for event in counting.update(rows, frame.time):
-            print(f"{event.time:.2f} s: {event.object} goes {event.direction}")
+            print(f"{event.time:.2f} s: id {event.track} goes {event.direction}")
     print(counting.summary()["lines"])
 
 
