@@ -110,9 +110,8 @@ def track(
         stride: take each ``stride``-th frame; with an open source it says what that one's is.
         fps: frames a second: of a folder of pictures, or where a video says them wrong.
         formats: what is written, such as ``["mot", "csv"]``; by default ``output.formats`` of the settings.
-        settings: ``detector``, ``embedder``, ``camera_motion``, ``config`` and ``device``, as `Tracker`
-            takes them. Classes, scores and all else go into ``config``, as in
-            ``load_config(None, ["detector.classes=[person, car]", "detector.image_size=960"])``.
+        settings: ``detector``, ``embedder``, ``camera_motion``, ``config`` and ``device``, as for `Tracker`;
+            all else goes into ``config``, such as ``load_config(None, ["detector.classes=[person, car]"])``.
 
     Returns:
         An iterator of frames and their tracks; or, with ``output``, the summary that ``summary.json`` holds.
