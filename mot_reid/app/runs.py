@@ -20,6 +20,7 @@ from mot_reid.app.crops import crops
 from mot_reid.app.exporting import CORRECTED, Export
 from mot_reid.app.frames import FrameReader
 from mot_reid.app.kept_files import listed, read_run_scene, write_run_scene
+from mot_reid.gallery.global_tracks import GLOBAL_FILE
 from mot_reid.offline.corrections import CORRECTIONS, Corrected, active, checked, replay
 from mot_reid.pipeline.outputs import OUTPUT_FILES
 from mot_reid.pipeline.track_files import TrackColumns, read_columns, track_file_of
@@ -320,7 +321,7 @@ class Run:
 
     def kept(self) -> list[dict[str, Any]]:
         """What lies in the run's folder: names, bytes, and days since it was written."""
-        return listed(self.folder, (*OUTPUT_FILES, CORRECTIONS, SCENE, CORRECTED, CACHE))
+        return listed(self.folder, (*OUTPUT_FILES, GLOBAL_FILE, CORRECTIONS, SCENE, CORRECTED, CACHE))
 
     def delete(self, name: str) -> None:
         """Deletes one of the `kept`.

@@ -20,7 +20,7 @@ _ACTIONS = {
     "tracks": (0, ""),
     "add": (2, "VIDEO TRACKS.txt"),
     "merge": (1, "OTHER"),
-    "forget": (None, "CAMERA:ID ..."),
+    "forget": (None, "CAMERA:ID ..., --identity, --keep-days or --camera"),
     "export": (1, "FOLDER"),
     "one": (2, "CAMERA:ID CAMERA:ID"),
     "two": (2, "CAMERA:ID CAMERA:ID"),
@@ -53,6 +53,10 @@ def gallery(
         float | None,
         typer.Option(help="forget: all that was seen more than so many days ago.", min=0),
     ] = None,
+    identity: Annotated[
+        int | None,
+        typer.Option(help="forget: all tracks of this person, by the number that the last identify gave."),
+    ] = None,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="add: no progress bar and no closing line.")
     ] = False,
@@ -70,6 +74,7 @@ def gallery(
     mot-reid gallery shop/ add door.mp4 tracks.txt
     mot-reid gallery shop/ merge branch/
     mot-reid gallery shop/ forget door:17
+    mot-reid gallery shop/ forget --identity 3
     mot-reid gallery shop/ forget --keep-days 30
     mot-reid gallery shop/ export plain/
     mot-reid gallery shop/ one door:17 yard:4
@@ -78,13 +83,7 @@ def gallery(
 
     given = arguments or []
     with usage_errors():
-        if action not in _ACTIONS:
-            raise UsageError(f"gallery: {action!r} is not known; known: {', '.join(_ACTIONS)}")
-        count, expected = _ACTIONS[action]
-        if (count is not None and len(given) != count) or (
-            count is None and not given and keep_days is None and camera is None
-        ):
-            raise UsageError(f"gallery GALLERY {action}: expected {expected or 'nothing more'}")
+        _require_arguments(action, given, chosen=(keep_days, camera, identity) != (None, None, None))
         if action != "add" and (embedder is not None or quiet):
             raise UsageError(f"{'--quiet' if quiet else '--embedder'}: is for add")
     kept = Gallery(place, None if embedder is None else _embedder(embedder))
@@ -97,7 +96,7 @@ def gallery(
     elif action == "merge":
         typer.echo(f"{kept.merge(Gallery(given[0]))} tracklets taken in from {given[0]}")
     elif action == "forget":
-        _forget(kept, given, keep_days, camera)
+        _forget(kept, given, keep_days, camera, identity)
     elif action == "export":
         for path in kept.export(given[0]):
             typer.echo(f"written: {path}")
@@ -108,6 +107,15 @@ def gallery(
         _say(kept, action, given)
     for line in kept.store.damaged:
         typer.echo(f"warning: {line}", err=True)
+
+
+def _require_arguments(action: str, given: list[str], *, chosen: bool) -> None:
+    """Refuses arguments that the action does not take; ``chosen`` says whether options name some records."""
+    if action not in _ACTIONS:
+        raise UsageError(f"gallery: {action!r} is not known; known: {', '.join(_ACTIONS)}")
+    count, expected = _ACTIONS[action]
+    if len(given) != count if count is not None else not (given or chosen):
+        raise UsageError(f"gallery GALLERY {action}: expected {expected or 'nothing more'}")
 
 
 def _embedder(weights: str) -> Any:
@@ -174,15 +182,24 @@ def _clock(seconds: float, epoch: float) -> str:
     return f"{int(seconds // 3600):02d}:{int(seconds // 60 % 60):02d}:{seconds % 60:04.1f}"
 
 
-def _forget(kept: Any, given: list[str], keep_days: float | None, camera: str | None) -> None:
+def _forget(
+    kept: Any, given: list[str], keep_days: float | None, camera: str | None, identity: int | None
+) -> None:
     from mot_reid.gallery.documents import older_records
 
     table = kept.table()
     rows = [kept.find(label, table) for label in given]
+    if identity is not None:
+        theirs = [record for record, number in kept.identities().items() if number == identity]
+        rows.append(np.flatnonzero(np.isin(table.record.astype(str), theirs)))
+        if not len(rows[-1]):
+            raise UsageError(
+                f"{kept.place}: no identity {identity} in it; `mot-reid identify` says who has which number"
+            )
     if keep_days is not None:
         old = older_records(table, keep_days, time.time())
         rows.append(np.flatnonzero(np.isin(table.record.astype(str), old)))
-    if camera is not None and not given and keep_days is None:
+    if camera is not None and not rows:
         rows.append(np.arange(len(table)))
     chosen = np.unique(np.concatenate(rows))
     if camera is not None:

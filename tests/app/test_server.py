@@ -141,8 +141,9 @@ def test_a_torn_log_is_read_up_to_the_tear_and_a_wrong_one_names_its_line(folder
 
 def test_what_is_kept_is_told_and_deleted(client: TestClient, folder: Path) -> None:
     correct(client, kind="delete", id=1)
+    (folder / "tracks_global.txt").write_text("1,3,10,20,30,80,0.9,-1,-1,-1\n")  # of `mot-reid identify`
     names = {entry["name"] for entry in client.get("/api/runs/r0/kept").json()["files"]}
-    assert names == {"tracks.csv", "summary.json", "corrections.jsonl"}
+    assert names == {"tracks.csv", "summary.json", "corrections.jsonl", "tracks_global.txt"}
     assert client.delete("/api/runs/r0/kept/corrections.jsonl").status_code == 200
     assert not (folder / "corrections.jsonl").exists()
     assert len(client.get("/api/runs/r0").json()["tracks"]) == 2

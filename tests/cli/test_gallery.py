@@ -95,6 +95,22 @@ def test_the_whole_way(run: Any, scene: Any, place: Path) -> None:
     assert (empty.code, "the gallery is empty" in empty.err) == (2, True)
 
 
+def test_a_person_is_forgotten_in_all_cameras_by_number(run: Any, scene: Any, tmp_path: Path) -> None:
+    shop, second = tmp_path / "shop", tmp_path / "yard.mp4"
+    second.write_bytes(scene.video.read_bytes())
+    for video in (scene.video, second):
+        given = ("--detections", scene.detections, "--camera-motion", "none", "--no-video")
+        done = run("track", video, *given, "--gallery", shop, "-o", tmp_path / "out" / video.stem)
+        assert done.code == 0, done.err
+    early = run("gallery", shop, "forget", "--identity", "1")
+    assert (early.code, "no identity 1 in it; `mot-reid identify` says" in early.err) == (2, True)
+    assert run("identify", shop).code == 0
+    assert "2 tracklets forgotten, 2 left" in run("gallery", shop, "forget", "--identity", "1").out
+    assert run("gallery", shop, "forget", "--identity", "1").code == 2
+    left = run("gallery", shop).out
+    assert all(name in left for name in (scene.video.stem, "yard"))
+
+
 def test_numbers_while_they_run(run: Any, scene: Any, tmp_path: Path) -> None:
     second = tmp_path / "yard.mp4"
     second.write_bytes(scene.video.read_bytes())
