@@ -13,6 +13,8 @@ _SHARES = 1.5
 """Coordinates up to this, all of a frame's, are no pixels: detectors that give shares go over 1 a little."""
 _FAR = 0.1
 """Share of the picture's longer side, on each side of it, that a box of a detector may lie outside."""
+_REACH = (1.5, 2.0)
+"""Widths and heights of the picture up to which boxes may reach that begin in the picture."""
 
 
 class InputWarning(UserWarning):
@@ -64,6 +66,8 @@ class Notices:
             )
         elif shape is not None:
             height, width = shape[:2]
+            if (reaching := _reaching(xyxy, width, height)) is not None:
+                self._say("reach", f"boxes of frame {number}: {reaching}")
             far = _FAR * max(height, width)
             if xyxy.min() >= -far and xyxy[:, :2].max() <= min(height, width) + far:
                 return  # as nearly always; what follows takes longer
@@ -100,3 +104,20 @@ class Notices:
             self.texts.append(text)
             if self.warns:  # the caller of `Tracker.update` is behind this, the notice and two of its parts
                 warnings.warn(text, InputWarning, stacklevel=5)
+
+
+def _reaching(xyxy: Boxes, width: int, height: int) -> str | None:
+    """Says which box begins in the picture and ends far outside of it; None where none does."""
+    right, bottom = xyxy[:, 2:].max(axis=0)
+    if right <= _REACH[0] * width and bottom <= _REACH[1] * height:
+        return None  # as nearly always
+    reach = (xyxy[:, 2] > _REACH[0] * width) | (xyxy[:, 3] > _REACH[1] * height)
+    reach &= (xyxy[:, 0] < width) & (xyxy[:, 1] < height)  # the others lie outside, which is told
+    if not reach.any():
+        return None
+    row = int(reach.argmax())
+    box = ", ".join(f"{value:g}" for value in xyxy[row].round(1).tolist())
+    return (
+        f"row {row} is {box}, which begins in the picture of {width} x {height} pixels and ends far outside; "
+        "were right and bottom taken for width and height?"
+    )

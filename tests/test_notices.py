@@ -49,10 +49,18 @@ def test_boxes_of_a_larger_picture_are_told() -> None:
         other.update(FRAME, Detections([[-500, 0, -400, 100]]))
 
 
+@pytest.mark.parametrize("box", [[500, 100, 500 + 540, 100 + 200], [30, 300, 30 + 80, 300 + 460]])
+def test_corners_taken_for_width_and_height_are_told(box: list[int]) -> None:
+    with pytest.warns(InputWarning, match="frame 1: row 0 is .* right and bottom taken for width") as told:
+        plain_tracker().update(FRAME, Detections([box, [10, 20, 50, 120]]))
+    assert [entry.filename for entry in told] == [__file__]
+
+
 @pytest.mark.parametrize(
     "boxes",
     [
         [[0, 0, 640, 360]],
+        [[500, -40, 900, 700]],  # somebody close to the camera, whole
         [[-60, -200, 700, 420]],  # reaches over the edges
         [[650, 0, 690, 100]],  # just behind the edge, where a filter may predict it
         [[0, 0, 1, 1], [300, 200, 340, 300]],
