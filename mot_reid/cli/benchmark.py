@@ -308,6 +308,8 @@ def _title(dataset: str, half: str, detections: str | None, config: Config) -> s
         parts.append(f"{Path(detections).stem} detections")
     else:
         parts.append(f"{Path(config.detector.weights).stem} at {config.detector.image_size}")
+    if config.association.cascade != Config().association.cascade:
+        parts.append(f"cascade {config.association.cascade}")
     parts.append(Path(config.embedder.weights).stem if config.embeds else "no appearance")
     motion = config.camera.motion
     parts.append("no camera motion" if motion == "none" else f"camera motion {Path(motion).name}")

@@ -63,6 +63,15 @@ def test_late_results_are_told_apart(run: Run, dataset: Path, tmp_path: Path) ->
     assert (now["mode"], late["FN"] < now["FN"] / 2) == ("online", True)
 
 
+def test_a_known_methods_table_has_its_name(run: Run, dataset: Path, tmp_path: Path) -> None:
+    arguments = ("benchmark", "MOT17", "--data", dataset, "--detections", "frcnn", "--embedder", "none")
+    for preset in ("bytetrack", "botsort"):
+        given = ("--preset", preset, "--camera-motion", "none", "--sequence", "MOT17-20", "-o", tmp_path)
+        assert run(*arguments, *given, "--name", preset).code == 0
+        title = json.loads((tmp_path / f"{preset}.json").read_text())["title"]
+        assert title == f"MOT17, frcnn detections, cascade {preset}, no appearance, no camera motion (online)"
+
+
 def test_tracks_scores_and_saves(run: Run, dataset: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     result = run(
