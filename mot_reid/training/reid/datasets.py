@@ -42,6 +42,7 @@ PARTS = {
 }
 """Of each part: its folder in Market-1501's layout; its lists and their pictures' folders in MSMT17's."""
 
+_FOLDERS = r"(?P<identity>[^/]+)/(?P<camera>\d+)_.+"
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
 
 
@@ -76,8 +77,10 @@ def list_crops(folder: Path | str, part: str = "train", pattern: str | None = No
         folder: of the data set, or the pictures themselves.
         part: `train`, `query` or `gallery`.
         pattern: regular expression for whole file names without their suffix, with the groups `identity` and
-            `camera`, such as `(?P<identity>\d+)_(?P<camera>\d+)_(?P<frame>\d+)`. Labels that are no numbers
-            are numbered from 1 in their order. By default the first of `PATTERNS` that fits the first file.
+            `camera`, such as `(?P<identity>\d+)_(?P<camera>\d+)_(?P<frame>\d+)`; with a slash in it, for
+            whole paths below the folder, such as `(?P<identity>[^/]+)/(?P<camera>\d+)_.+`. Labels that are
+            no numbers are numbered from 1 in their order. By default the first of `PATTERNS`
+            that fits the first file.
 
     Returns:
         The files in the order of their paths (MSMT17: of its lists); junk only outside of `train`.
@@ -127,7 +130,7 @@ def _find(folder: Path, part: str, pattern: str | None) -> _Labelled:
             raise ValueError(f"{folder}: no folder {PARTS[part][0]} with the {part} crops")
         place = folder
     paths = list_unlabelled(place, recursive=pattern is not None)
-    return _labelled(paths, _expression(pattern) if pattern is not None else _known(paths[0]))
+    return _labelled(paths, _expression(pattern) if pattern is not None else _known(paths[0]), place)
 
 
 def list_unlabelled(folder: Path | str, recursive: bool = True) -> tuple[Path, ...]:
@@ -145,6 +148,7 @@ def list_unlabelled(folder: Path | str, recursive: bool = True) -> tuple[Path, .
     if not paths:
         inside = sorted(path.name for path in folder.iterdir() if path.is_dir())
         hint = f"; it has the folders {', '.join(inside[:5])}" if inside else ""
+        hint += rf"; where each is a person: pattern '{_FOLDERS}', say" if len(inside) > 1 else ""
         raise ValueError(f"{folder}: no .jpg or .png files{hint}")
     return paths
 
@@ -169,10 +173,11 @@ def _known(path: Path) -> re.Pattern[str]:
     )
 
 
-def _labelled(paths: Sequence[Path], expression: re.Pattern[str]) -> _Labelled:
+def _labelled(paths: Sequence[Path], expression: re.Pattern[str], place: Path) -> _Labelled:
     identities, cameras = [], []
     for path in paths:
-        match = expression.fullmatch(path.stem)
+        below = path.relative_to(place).with_suffix("").as_posix()
+        match = expression.fullmatch(below if "/" in expression.pattern else path.stem)
         if match is None:
             raise ValueError(f"{path}: its name does not fit {expression.pattern}")
         identities.append(match["identity"])

@@ -30,7 +30,9 @@ class DataSettings(Settings):
     width: int = setting(96, "of the network's input, pixels", low=16, high=1024)
     held_out: int = setting(100, "identities kept for validation, chosen by the seed", low=0)
     pattern: str = setting(
-        "", "regular expression with the groups identity and camera for file names; empty for the known sets"
+        "",
+        "regular expression with the groups identity and camera for file names, or with a slash in it for "
+        "paths below the folder; empty for the known sets",
     )
     attributes: str = setting(
         "", "CSV file with the column identity and one for each attribute; empty for none"

@@ -133,3 +133,14 @@ def test_pictures_are_read_as_rgb(tmp_path: Path) -> None:
     (tmp_path / "0008_c2s1_000451_03.jpg").write_bytes(whole[: len(whole) // 2])  # the rest would be grey
     with pytest.raises(ValueError, match=r"0008_c2s1_000451_03\.jpg: not a picture, or damaged"):
         read_crops(list_crops(tmp_path), (96, 48))
+
+
+def test_a_folder_for_each_person(tmp_path: Path) -> None:
+    put(tmp_path, "anna/2_000451.jpg", "bert/1_7.png", "bert/2_9.png")
+    with pytest.raises(ValueError, match=r"it has the folders anna, bert; where each is a person: pattern"):
+        list_crops(tmp_path)
+    assert found(tmp_path, pattern=r"(?P<identity>[^/]+)/(?P<camera>\d+)_.+") == [
+        ("anna/2_000451.jpg", 1, 2),
+        ("bert/1_7.png", 2, 1),
+        ("bert/2_9.png", 2, 2),
+    ]
