@@ -236,6 +236,21 @@ def test_cameras_on_the_page(
             camera.stop()
 
 
+def test_cameras_with_a_gallery_open_with_their_pictures(
+    browser: Any, pictures: Path, serve: Callable[[Any], str]
+) -> None:
+    """Not with the search, whose box in the video and chosen track there are none of."""
+    cameras = [Camera(CameraSettings("yard", str(pictures)), make_tracker)]
+    shown = Page(browser, serve(make_app([], routes=live_routes(cameras), features=["search", "live"])), 1280)
+    assert shown.js("return document.querySelector('[aria-selected=true]').id") == "tab-live"
+    shown.click("#tab-search")
+    assert "drop it here" in shown.text("#panel-search")
+    buttons = (
+        "return [...document.querySelectorAll('#panel-search button')].filter((one) => one.offsetParent)"
+    )
+    assert shown.js(f"{buttons}.map((one) => one.textContent)") == ["Look"]
+
+
 class Bright(Blocks):
     """An embedder of boxes: their mean colour, spread out."""
 

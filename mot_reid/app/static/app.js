@@ -402,6 +402,7 @@ async function begin() {
   for (const id of ['looks-label', 'identify']) get(id).hidden = !state.gallery;
   get('lanes-choice').hidden = runs.length < 2;
   state.features = features;
+  state.alone = !runs.length; // cameras alone: there is nothing to play
   for (const feature of features.filter((name) => get(`tab-${name}`))) {
     get(`tab-${feature}`).hidden = false;
     const module = await import(`./${feature}.js`);
@@ -409,12 +410,12 @@ async function begin() {
   }
   get('run').replaceChildren(...runs.map((run) => element('option', { value: run.key, textContent: run.name })));
   if (runs.length) await open(runs[0].key);
-  else { // cameras alone: there is nothing to play
+  else {
     get('view').hidden = true;
     get('run').parentElement.hidden = true;
     document.querySelector('main').classList.add('alone');
     for (const name of ['tracks', 'count', 'correct', 'people', 'data']) get(`tab-${name}`).hidden = name !== 'data' || !state.gallery;
-    openTab(tabs.find((tab) => !tab.hidden) || tabs[0]);
+    openTab([get('tab-live'), ...tabs].find((tab) => !tab.hidden) || tabs[0]);
   }
   document.body.dataset.ready = 'yes';
 }

@@ -12,7 +12,7 @@ export function begin(state, stage) {
   const look = element('button', { type: 'button', textContent: 'Look' });
   const told = element('p', { role: 'status' });
   const hits = element('div', { className: 'cards' });
-  panel.append(drop, element('p', {}, drawn, ' ', chosen),
+  panel.append(drop, element('p', { hidden: state.alone }, drawn, ' ', chosen),
     element('label', { className: 'wide' }, 'A description, or a track of the gallery such as door:17 ', words),
     look, told, hits);
 
