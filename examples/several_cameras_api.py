@@ -29,7 +29,7 @@ def track(camera: str, image: np.ndarray) -> list[dict[str, Any]]:
     with locks.setdefault(camera, threading.Lock()):
         if camera not in trackers:
             trackers[camera] = Tracker(models.detector, models.embedder, config=models.config)
-        tracks = trackers[camera].update(image)
+        tracks = trackers[camera].update(image, time=time.monotonic() - start)
     rows = zip(tracks.ids.tolist(), tracks.xyxy.round(1).tolist(), tracks.scores.tolist(), strict=True)
     return [{"id": track_id, "xyxy": box, "score": round(score, 3)} for track_id, box, score in rows]
 

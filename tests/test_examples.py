@@ -5,6 +5,7 @@ import os
 import runpy
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -107,8 +108,10 @@ def test_several_cameras(clip: Path) -> None:
     video = cv2.VideoCapture(str(clip))
     for _ in range(3):
         body = cv2.imencode(".jpg", video.read()[1])[1].tobytes()
+        before = time.monotonic() - module["start"]
         answers = {name: client.post(f"/cameras/{name}/frames", content=body).json() for name in ("a", "b")}
     assert [row["id"] for row in answers["a"]] == [row["id"] for row in answers["b"]] == [1]
+    assert module["trackers"]["a"].time >= before  # not the third frame at 30 a second
     assert client.post("/cameras/a/frames", content=b"no picture").status_code == 415
     assert client.delete("/cameras/a").status_code == 200
 
