@@ -113,15 +113,17 @@ def given_settings(command: Callable[..., object], values: Mapping[str, Any]) ->
     Args:
         command: its function, or its class of options (`takes`); they are in its annotations.
         values: of its arguments by name, as ``locals()`` or ``vars`` of its options have them; None where not
-            given. Text for a list is taken apart at its commas.
+            given. Texts for a list are taken apart at their commas.
     """
     given: dict[str, Any] = {}
     for name, hint in get_type_hints(command, include_extras=True).items():
         for option in getattr(hint, "__metadata__", ()):
             if hasattr(option, "setting"):
                 value = values[name]
-                if isinstance(value, str) and option.listed:
-                    value = [entry.strip() for entry in value.split(",") if entry.strip()]
+                texts = [value] if isinstance(value, str) else value or []
+                if option.listed and texts and all(isinstance(text, str) for text in texts):
+                    entries = [entry.strip() for text in texts for entry in text.split(",")]
+                    value = list(filter(None, entries))
                 elif value == []:  # an option that may be repeated, and was not given
                     value = None
                 given[option.setting] = value

@@ -89,7 +89,7 @@ class TrackOptions:
         None
     )
     device: Annotated[str | None, setting_option("device", "--device", panel=MODELS)] = None
-    classes: Annotated[str | None, setting_option("detector.classes", "--classes", panel=MODELS)] = None
+    classes: Annotated[list[str] | None, setting_option("detector.classes", "--classes", panel=MODELS)] = None
     score: Annotated[float | None, setting_option("detector.score", "--score", panel=MODELS)] = None
     image_size: Annotated[int | None, setting_option("detector.image_size", "--image-size", panel=MODELS)] = (
         None
@@ -137,7 +137,7 @@ class TrackOptions:
         bool,
         typer.Option("--stretch", help="16-bit pictures: use all of the range.", rich_help_panel=FRAMES),
     ] = False
-    formats: Annotated[str | None, setting_option("output.formats", "--formats", panel=OUTPUTS)] = None
+    formats: Annotated[list[str] | None, setting_option("output.formats", "--formats", panel=OUTPUTS)] = None
     video: Annotated[bool | None, format_option("video")] = None
     jsonl: Annotated[bool | None, format_option("jsonl")] = None
     csv: Annotated[bool | None, format_option("csv")] = None
@@ -271,7 +271,7 @@ def _tracker(given: TrackOptions, *, live: bool, at_once: int) -> Tracker:
         raise UsageError("--detector none: needs --detections FILE")
     if not detects:
         unused = {
-            "--classes": given.classes,
+            "--classes": given.classes or None,
             "--score": given.score,
             "--image-size": given.image_size,
             "--every": given.every,

@@ -94,6 +94,10 @@ def test_lists_are_taken_apart_and_switches_of_formats_found() -> None:
     given = given_settings(track, values)
     assert (given["detector.classes"], given["output.formats"]) == (["person", "3"], ["mot", "coco"])
     assert given_settings(track, {**values, "classes": ""})["detector.classes"] == []
+    assert given_settings(track, {**values, "classes": [""]})["detector.classes"] == []
+    repeated = given_settings(track, {**values, "classes": ["person", "car, 3"], "formats": []})
+    assert repeated["detector.classes"] == ["person", "car", "3"]
+    assert repeated["output.formats"] is None
     switches = given_formats(track, values)
     assert switches == {"csv": True, "video": False, "jsonl": None, "parquet": None}
     assert given_settings(train, {**dict.fromkeys(inspect.signature(train).parameters), "teacher": []})[
