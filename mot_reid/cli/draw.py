@@ -14,7 +14,12 @@ __all__ = ["draw"]
 
 def draw(
     source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="The video, folder of images or MOTChallenge sequence.")
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help="The video, folder of images or MOTChallenge sequence, or a run's output folder for what "
+            "it tracked.",
+        ),
     ],
     tracks: Annotated[
         Path,
@@ -65,6 +70,7 @@ def draw(
             raise UsageError(f"--output {output}: expected a name that ends in .mp4")
         if is_live(source):
             raise UsageError(f"{source}: tracks of a file are wanted, this one is live")
+        source = _tracked(source)
         if same_file(output, source) or same_file(output, tracks):
             raise UsageError(f"{output}: would be overwritten; choose another --output")
         read = read_tracks(tracks)
@@ -85,3 +91,20 @@ def draw(
         )
     if not quiet:
         typer.echo(f"written: {output} ({drawn.frames} frames)")
+
+
+def _tracked(source: str) -> str:
+    """What a run tracked, where its output folder is given (its video has boxes); else the same.
+
+    Raises:
+        UsageError: it is gone.
+        ValueError: the run's summary is broken.
+    """
+    from mot_reid.pipeline.summary_file import read_summary
+
+    location = (read_summary(Path(source) / "summary.json").get("source") or {}).get("location")
+    if not location:
+        return source
+    if not Path(location).exists():
+        raise UsageError(f"{source}: the run's source is not where it was, {location}; give it itself")
+    return str(location)

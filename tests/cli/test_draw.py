@@ -53,6 +53,21 @@ def test_tracks_are_drawn(scene: tuple[Path, Path], tmp_path: Path, run: Run) ->
     assert np.abs(drawn[4][5:15, 140:].astype(int) - original[4][5:15, 140:]).max() < 12
 
 
+def test_of_a_run_its_source_is_drawn_on_and_not_its_video(
+    scene: tuple[Path, Path], tmp_path: Path, run: Run
+) -> None:
+    folder = tmp_path / "out"
+    given = ("--embedder", "none", "--camera-motion", "none", "--detections", scene[1])
+    assert run("track", scene[0], *given, "-o", folder).code == 0
+    bare = ("--no-boxes", "-o", tmp_path / "bare.mp4", "-q")
+    assert run("draw", folder, folder / "tracks.txt", *bare).code == 0
+    drawn, original = frames(tmp_path / "bare.mp4"), frames(scene[0])
+    assert np.abs(drawn[4][60, 20:32].astype(int) - original[4][60, 20:32]).max() < 12
+    shutil.rmtree(scene[0])
+    gone = run("draw", folder, folder / "tracks.txt", *bare)
+    assert (gone.code, "the run's source is not where it was" in gone.err) == (2, True)
+
+
 @pytest.mark.parametrize("how", ["blur", "pixelate"])
 def test_people_are_hidden(scene: tuple[Path, Path], tmp_path: Path, run: Run, how: str) -> None:
     arguments = ("--hide", how, "--no-boxes", "-o", tmp_path / "hidden.mp4", "-q")
