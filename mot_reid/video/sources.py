@@ -132,6 +132,8 @@ def _open_path(path: Path, selection: Selection, fps: float | None, stretch: boo
             path = video
         if path.stat().st_size == 0 and path.is_file():
             raise SourceError(f"{path}: the file is empty (0 bytes)")
+        if _is_moving_webp(path):
+            raise SourceError(f"{path}: a moving WebP, which is not read; convert it to GIF or MP4")
     except FileNotFoundError:
         hint = "; patterns are not read: give the folder" if re.search(r"[*?[]|%0?\d*d", str(path)) else ""
         raise SourceError(f"{path}: no such file or folder{hint}") from None
@@ -141,6 +143,15 @@ def _open_path(path: Path, selection: Selection, fps: float | None, stretch: boo
 
     # Absolute, because FFmpeg takes what stands before a colon in a relative name for a protocol.
     return VideoSource(str(path.absolute()), str(path), name, "video", selection, fps=fps), path
+
+
+def _is_moving_webp(path: Path) -> bool:
+    """Whether it is a WebP with frames, which FFmpeg takes for a damaged picture."""
+    if path.suffix.lower() != ".webp" or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        start = file.read(64)
+    return start[:4] == b"RIFF" and b"WEBPVP8X" in start and b"ANIM" in start
 
 
 def _open_webcam(index: int, selection: Selection, reconnect: int) -> Source:

@@ -132,3 +132,15 @@ def test_a_folder_with_several_videos_or_pictures_beside_one(video: Path) -> Non
 def test_a_pattern_is_told_to_be_none_that_is_read(tmp_path: Path, pattern: str) -> None:
     with pytest.raises(SourceError, match="no such file or folder; patterns are not read: give the folder"):
         open_source(tmp_path / pattern)
+
+
+def test_a_moving_webp_is_told_to_be_one(tmp_path: Path) -> None:
+    moving = tmp_path / "a.webp"
+    moving.write_bytes(
+        b"RIFF\x9a\x00\x00\x00WEBPVP8X\x0a\x00\x00\x00\x02" + bytes(9) + b"ANIM\x06" + bytes(40)
+    )
+    with pytest.raises(SourceError, match="a moving WebP, which is not read; convert it to GIF or MP4"):
+        open_source(moving)
+    cv2.imwrite(str(tmp_path / "still.webp"), np.zeros((48, 64, 3), np.uint8))
+    with open_source(tmp_path / "still.webp") as source:
+        assert len(list(source)) == 1
