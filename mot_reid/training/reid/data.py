@@ -13,7 +13,7 @@ from mot_reid.training.reid.crops import CropSet, hold_out, split_query
 from mot_reid.training.reid.datasets import list_crops, read_crops
 from mot_reid.training.reid.settings import TrainingSettings
 from mot_reid.training.reid.teachers import cached_embeddings
-from mot_reid.training.reid.unlabelled import CropSource, file_source, unlabelled_source
+from mot_reid.training.reid.unlabelled import CropSource, file_source, made_up_source, unlabelled_source
 from mot_reid.typing import Crops, Floats32, Ints
 
 __all__ = ["Progress", "TrainingData", "read_training_data", "select_training_data"]
@@ -70,13 +70,18 @@ def read_training_data(
         ValueError: a file cannot be used, or settings contradict each other; the file or setting is named.
     """
     distillation, size = settings.distillation, (settings.data.height, settings.data.width)
-    if distillation.unlabelled and not distillation.teachers:
-        raise ValueError("distillation.unlabelled: crops without labels need distillation.teachers")
+    for name in ("unlabelled", "made_up"):
+        if getattr(distillation, name) and not distillation.teachers:
+            raise ValueError(f"distillation.{name}: crops without labels need distillation.teachers")
     if (settings.losses.attributes > 0) != bool(settings.data.attributes):
         raise ValueError("losses.attributes and data.attributes: both or neither must be given")
     attributes = read_attributes(settings.data.attributes) if settings.data.attributes else None
     files = list_crops(folder, "train", settings.data.pattern or None)
     others = [unlabelled_source(place) for place in distillation.unlabelled]
+    if distillation.made_up:
+        learnt = ~hold_out(files.identities, settings.data.held_out, settings.seed)
+        pools = [file_source(files.select(learnt).paths), *others]
+        others.append(made_up_source(pools, distillation.made_up, settings.seed))
 
     def ask(crops: CropSource) -> Floats32:
         return cached_embeddings(

@@ -91,6 +91,12 @@ class DistillationSettings(Settings):
     unlabelled: tuple[str, ...] = setting(
         (), "folders to learn from the teachers alone: crops, or pictures with person boxes in YOLO's layout"
     )
+    made_up: int = setting(
+        0,
+        "people to make up from these and the labelled crops (other halves, other colours), to learn from "
+        "the teachers as well",
+        low=0,
+    )
     fitted: int = setting(
         0,
         "crops on which heads that no initial weights have are fitted to the teachers; 0 for random ones",

@@ -11,12 +11,14 @@ import numpy as np
 
 from mot_reid.training.detector.pictures import labelled_pictures
 from mot_reid.training.reid.datasets import list_unlabelled, read_pictures
+from mot_reid.training.reid.made_up import make_up
 from mot_reid.typing import Crops, Indices
 from mot_reid.video.pictures import read_picture
 
-__all__ = ["CropSource", "box_source", "file_source", "unlabelled_source"]
+__all__ = ["CropSource", "box_source", "file_source", "made_up_source", "unlabelled_source"]
 
 _BLOCK = 1024  # files in memory at a time
+_MADE = (256, 128)  # height and width in which people are made up
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,30 @@ def box_source(folder: Path, smallest: int = 60, widest: float = 0.8) -> CropSou
             yield np.array(small, np.uint8)
 
     return CropSource(sum(len(corners) for _, corners in chosen), key.hexdigest(), blocks)
+
+
+def made_up_source(pools: Sequence[CropSource], count: int, seed: int = 0) -> CropSource:
+    """People who do not exist, see `mot_reid.training.reid.made_up.make_up`; the same in any size.
+
+    Args:
+        pools: crops to make them of, all of which are held in memory meanwhile, 98 kB each.
+        count: how many.
+        seed: decides everything.
+    """
+    key = hashlib.sha256(f"{count} made up by {seed}\n".encode())
+    for pool in pools:
+        key.update(pool.key.encode())
+
+    def blocks(size: tuple[int, int]) -> Iterator[Crops]:
+        import cv2
+
+        crops, rng = [pool.read(_MADE) for pool in pools], np.random.default_rng(seed)
+        for start in range(0, count, _BLOCK):
+            made = (make_up(crops, rng) for _ in range(min(_BLOCK, count - start)))
+            small = [cv2.resize(crop, size[::-1], interpolation=cv2.INTER_AREA) for crop in made]
+            yield np.array(small, np.uint8)
+
+    return CropSource(count, key.hexdigest(), blocks)
 
 
 def unlabelled_source(folder: Path | str) -> CropSource:

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mot_reid.training.reid.unlabelled import file_source, unlabelled_source
+from mot_reid.training.reid.unlabelled import file_source, made_up_source, unlabelled_source
 
 
 @pytest.fixture
@@ -48,3 +48,25 @@ def test_other_pictures_of_one_name_and_size_have_another_key(tmp_path: Path) ->
         cv2.imwrite(str(path), np.full((8, 4, 3), grey, np.uint8))
         keys.add(file_source([path]).key)
     assert len(keys) == 2
+
+
+def test_made_up_people_are_the_same_in_every_size(tmp_path: Path) -> None:
+    rng, paths = np.random.default_rng(0), [tmp_path / f"{name}.png" for name in "ab"]
+    for path in paths:  # of few colours, so that sizes can be compared
+        cv2.imwrite(
+            str(path), np.kron(rng.integers(0, 256, (4, 2, 3)), np.ones((64, 64, 1))).astype(np.uint8)
+        )
+    pools = [file_source(paths[:1]), file_source(paths[1:])]
+    source = made_up_source(pools, 9, seed=3)
+    assert source.count == 9
+    large, small = source.read((128, 64)), source.read((64, 32))
+    halved = large.reshape(9, 64, 2, 32, 2, 3).mean(axis=(2, 4))
+    assert np.abs(halved - small).mean() < 2
+    assert np.abs(halved[1:] - small[:-1]).mean() > 20
+    assert np.array_equal(made_up_source(pools, 9, seed=3).read((64, 32)), small)
+    others = [
+        made_up_source(pools, 9, seed=4),
+        made_up_source(pools, 8, seed=3),
+        made_up_source(pools[:1], 9, seed=3),
+    ]
+    assert len({source.key, *(other.key for other in others)}) == 4

@@ -1,0 +1,183 @@
+"""Trains the default embedder on with people who are made up, and takes the mean with what was before.
+
+    MOT_REID_DATA=DIR python benchmarks/made_up_people.py [BEFORE.safetensors]
+    mot-reid export mgn_osnet_lct_x0_5.safetensors
+
+BEFORE, the shipped file without it, goes on learning from the two teachers alone: 16 crops of Market-1501's
+identities that are not held out and 64 others a step, people of persondet and persondet2 and for the most
+part people who are made up from all of these (`mot_reid.training.reid.made_up`), of whom the teachers have
+an opinion as well. What came of it: docs/notes/2026-12-01-made-up-people.md. About 20 minutes of one core
+with bfloat16 for the teachers, 42 for the training. Needs the extras train and openvino.
+"""
+
+import argparse
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from mot_reid.appearance.checkpoints import load_checkpoint, save_checkpoint
+from mot_reid.appearance.crops import IMAGENET_MEAN, IMAGENET_STD
+from mot_reid.appearance.mgn import MGN
+from mot_reid.training.reid.augmentation import normalise
+from mot_reid.training.reid.centring import centred
+from mot_reid.training.reid.crops import hold_out
+from mot_reid.training.reid.data import TrainingData
+from mot_reid.training.reid.datasets import list_crops, read_pictures
+from mot_reid.training.reid.made_up import make_up
+from mot_reid.training.reid.settings import (
+    AugmentationSettings,
+    BatchSettings,
+    DataSettings,
+    DistillationSettings,
+    LossSettings,
+    NetworkSettings,
+    OptimiserSettings,
+    ScheduleSettings,
+    TrainingSettings,
+)
+from mot_reid.training.reid.trainer import Trainer
+from mot_reid.training.reid.unlabelled import box_source
+
+TEACHERS = {"person-reidentification-retail-0277.xml": 0.6, "person-reidentification-retail-0267.onnx": 0.4}
+"""Their weights in the cosine that is learnt."""
+ASKED, SIZE = (256, 128), (192, 80)
+"""Height and width of the teachers' crops, and of ours."""
+SMALLEST, BATCH = 48, 16
+EACH = 512
+"""Crops of each kind whose mean embedding is taken off."""
+
+Ask = Callable[[np.ndarray], np.ndarray]
+
+
+def main() -> None:
+    """Runs the command."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument(
+        "before", type=Path, nargs="?", default=Path("weights/mgn_osnet_lct_x0_5.safetensors")
+    )
+    parser.add_argument("-o", "--output", type=Path, default=Path("mgn_osnet_lct_x0_5.safetensors"))
+    parser.add_argument("--data", type=Path, default=os.environ.get("MOT_REID_DATA"))
+    parser.add_argument("--weights", type=Path, help="folder of the teachers; default: DATA/../weights")
+    parser.add_argument(
+        "--run", type=Path, default=Path("runs/made-up-people"), help="folder of the training"
+    )
+    parser.add_argument("--made-up", nargs="+", default=["2:27200"], metavar="SEED:COUNT", help="people")
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--rate", type=float, default=1e-3, help="highest learning rate")
+    parser.add_argument("--share", type=float, default=0.5, help="of the trained weights in the mean")
+    chosen = parser.parse_args()
+    if chosen.data is None:
+        parser.error("give --data, or set MOT_REID_DATA")
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    market, classes, people = read_crops(chosen.data)
+    ask = open_teachers(chosen.weights or chosen.data / ".." / "weights")
+    made = [made_up_blocks(people, market, *map(int, text.split(":"))) for text in chosen.made_up]
+    parts = [asked(ask, blocks) for blocks in (batches(market), batches(people), *made)]
+    images, teacher = (np.concatenate(column) for column in zip(*parts, strict=True))
+    data = TrainingData(images, classes, teacher=teacher)
+    trained = Trainer(data, chosen.run, settings(chosen.before, chosen.epochs, chosen.rate)).run().embedder
+    save_mean(chosen.before, trained, chosen.share, [part[0] for part in parts[:3]], chosen.output)
+    print(f"written: {chosen.output}")
+
+
+def read_crops(data: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Market-1501's crops without the held-out identities, their classes, and all people of both others."""
+    files = list_crops(data / "market1501")
+    learnt = ~hold_out(files.identities, 100, 0)
+    market = read_pictures([path for path, kept in zip(files.paths, learnt, strict=True) if kept], ASKED)
+    classes = np.unique(files.identities[learnt], return_inverse=True)[1].astype(np.int64)
+    folders = (data / name / "train" for name in ("persondet", "persondet2"))
+    return market, classes, np.concatenate([box_source(f, smallest=SMALLEST).read(ASKED) for f in folders])
+
+
+def batches(crops: np.ndarray) -> Iterator[np.ndarray]:
+    """Batches of the teachers' size."""
+    yield from (crops[start : start + BATCH] for start in range(0, len(crops), BATCH))
+
+
+def made_up_blocks(people: np.ndarray, market: np.ndarray, seed: int, count: int) -> Iterator[np.ndarray]:
+    """Batches of people who do not exist."""
+    rng = np.random.default_rng(seed)
+    for _ in range(count // BATCH):
+        yield np.stack([make_up((people, market), rng) for _ in range(BATCH)])
+
+
+def open_teachers(folder: Path) -> Ask:
+    """What the teachers say of up to `BATCH` crops (n, 256, 128, 3), L2-normalised."""
+    import openvino
+
+    hints = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "bf16"}
+    core, models = openvino.Core(), []
+    for name in TEACHERS:
+        model = core.read_model(str(folder / name))
+        model.reshape([BATCH, 3, *ASKED])
+        models.append(core.compile_model(model, "CPU", hints))
+    mean, std = (np.array(values, np.float32).reshape(3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
+
+    def ask(crops: np.ndarray) -> np.ndarray:
+        whole = np.concatenate((crops, np.repeat(crops[:1], BATCH - len(crops), axis=0)))
+        pixels = whole.transpose(0, 3, 1, 2).astype(np.float32)
+        inputs = (np.ascontiguousarray(pixels[:, ::-1]), (pixels / 255 - mean) / std)  # BGR; RGB
+        said = [np.array(model(value)[0])[: len(crops)] for model, value in zip(models, inputs, strict=True)]
+        unit = [part / np.maximum(np.linalg.norm(part, axis=1, keepdims=True), 1e-12) for part in said]
+        shares = np.sqrt(list(TEACHERS.values()))
+        parts = [share * part for share, part in zip(shares, unit, strict=True)]
+        return np.concatenate(parts, axis=1).astype(np.float32)
+
+    return ask
+
+
+def asked(ask: Ask, blocks: Iterator[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """The crops in our size, and what the teachers say of them."""
+    images, said = [], []
+    for block in blocks:
+        said.append(ask(block))
+        images += [cv2.resize(crop, SIZE[::-1], interpolation=cv2.INTER_AREA) for crop in block]
+    return np.stack(images), np.concatenate(said)
+
+
+def settings(before: Path, epochs: int, rate: float) -> TrainingSettings:
+    """Of the training."""
+    return TrainingSettings(
+        device="cpu",
+        precision="bf16",
+        data=DataSettings(width=SIZE[1]),
+        network=NetworkSettings(backbone="osnet_lct_x0_5", initial=str(before), frozen=4, frozen_norms=True),
+        losses=LossSettings(softmax=0, triplet=0),
+        distillation=DistillationSettings(teachers=tuple(TEACHERS), fitted=2000, weight=20),
+        batch=BatchSettings(people=4, images=4, unlabelled=64),
+        optimiser=OptimiserSettings(learning_rate=rate, backbone_rate=1.0, weight_decay=2e-5),
+        schedule=ScheduleSettings(epochs=epochs),
+        augmentation=AugmentationSettings(
+            zoom=0.15, shift=0.08, cover=0.4, gamma=1.6, cast=0.15, contrast=0.25
+        ),
+    )
+
+
+@torch.no_grad()
+def save_mean(before: Path, trained: Path, share: float, kinds: list[np.ndarray], output: Path) -> None:
+    """Writes the mean of two embedders' weights, centred on crops of each kind."""
+    first, second = (load_checkpoint(path).module.state_dict() for path in (before, trained))
+    model = MGN("osnet_lct_x0_5", 64, relu=False).eval()
+    model.load_state_dict(
+        {
+            name: (1 - share) * first[name] + share * value if value.is_floating_point() else value
+            for name, value in second.items()
+        }
+    )
+    rng = np.random.default_rng(0)
+    pool = np.concatenate([kind[rng.permutation(len(kind))[:EACH]] for kind in kinds])
+    pixels: Tensor = torch.from_numpy(pool).permute(0, 3, 1, 2).float() / 255
+    inputs = [normalise(part, IMAGENET_MEAN, IMAGENET_STD) for part in torch.split(pixels, 64)]
+    notes = {"made by": "benchmarks/made_up_people.py"}
+    save_checkpoint(output, centred(model, inputs), input_size=SIZE, notes=notes)
+
+
+if __name__ == "__main__":
+    main()
