@@ -50,6 +50,7 @@ class OnnxYolo:
         name: what runs it and where, for reports.
         class_names: the name of each class number.
         calls_at_once: how many threads best call it at the same time: together they use all cores.
+        fixed_size: height and width of the input where the export fixes both, pixels, or None.
 
     Raises:
         ValueError: ONNX Runtime cannot load it, or it is no detector.
@@ -73,6 +74,7 @@ class OnnxYolo:
         self._dtype = np.float16 if entry.type == "tensor(float16)" else np.float32
         height, width = (side if isinstance(side, int) else None for side in entry.shape[2:])
         self._fixed = None if height is None and width is None else (height, width)
+        self.fixed_size = None if height is None or width is None else (height, width)
 
     def __call__(self, frames: Sequence[Image], size: int, keep: Suppression) -> list[Rows]:
         """The boxes of each frame, best first, cut at the frame's borders.

@@ -101,8 +101,13 @@ def test_an_export_of_fixed_size_and_one_that_suppresses_by_itself(tmp_path: Pat
     (rows,) = finished([frame], 640, EVERYTHING)
     np.testing.assert_allclose(rows, [[44, 24, 84, 104, 0.9, 0], [44, 24, 84, 104, 0.6, 1]], atol=1e-5)
     assert finished.class_names == ast.literal_eval(names)
-    dogs = YoloDetector(DetectorConfig(weights=str(tmp_path / "b.onnx"), classes=("dog",)))
-    assert dogs.detect([frame])[0].classes.tolist() == [1]
+    for size in (64, 640):  # its own, and the default, which nobody asked for
+        dogs = YoloDetector(
+            DetectorConfig(weights=str(tmp_path / "b.onnx"), classes=("dog",), image_size=size)
+        )
+        assert dogs.detect([frame])[0].classes.tolist() == [1]
+    with pytest.raises(ValueError, match=r"b\.onnx: detector\.image_size is 96, but .* 64 x 64 pixels only"):
+        YoloDetector(DetectorConfig(weights=str(tmp_path / "b.onnx"), image_size=96))
 
 
 def test_exports_that_do_not_fit_are_named(tmp_path: Path) -> None:
