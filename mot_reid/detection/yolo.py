@@ -188,6 +188,8 @@ class YoloDetector:
         self.config = config or DetectorConfig()
         self.path: Path = find_detector(self.config.weights)
         self._backend = _load_backend(self.path, device, self.config.runtime, threads, trust)
+        if isinstance(self._backend, OnnxYolo):
+            _require_size(self.config.image_size, self._backend.fixed_size, self.path)
         self.class_names: Mapping[int, str] = self._backend.class_names
         # Exports have a batch of their own, most often of one frame.
         batched = (
@@ -239,6 +241,16 @@ def _load_backend(path: Path, device: str, runtime: str, threads: int, trust: bo
 
         return TorchRtmDet(path, device)
     return _UltralyticsYolo(path, device, trust)
+
+
+def _require_size(asked: int, fixed: tuple[int, int] | None, path: Path) -> None:
+    """Refuses a size of the input that an export of another size would ignore; the default asks for none."""
+    if fixed is not None and asked not in (max(fixed), DetectorConfig().image_size):
+        height, width = fixed
+        raise ValueError(
+            f"{path}: detector.image_size is {asked}, but this export takes {width} x {height} pixels only; "
+            "leave the size out, or export it again for that size"
+        )
 
 
 def _is_ours(export: Path) -> bool:
@@ -317,7 +329,7 @@ def load_ultralytics(path: Path, trust: bool | None = None) -> Any:
             model = ultralytics.YOLO(str(file), task=None if checkpoint else "detect", verbose=False)
             names = model.names
     except Exception as error:  # whatever the loaders of a dozen formats may raise
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = " ".join(str(error).replace(str(file), str(path)).split()) or type(error).__name__
         raise ValueError(f"{path}: Ultralytics cannot load these weights: {reason[:300]}") from None
     if not hasattr(names, "items") or model.task not in _TASKS:
         raise ValueError(f"{path}: not a detector (task {model.task}); known: {', '.join(_TASKS)}")

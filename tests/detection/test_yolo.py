@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from mot_reid.boxes import iou
 from mot_reid.config import DetectorConfig
@@ -119,6 +120,11 @@ def test_what_is_no_detector_is_named(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=f"{name}: {words}") as raised:
             YoloDetector(DetectorConfig(weights=str(tmp_path / name)))
         assert "\n" not in str(raised.value)
+    embedder = tmp_path / "embedder.pth"  # of a name that Ultralytics does not take
+    torch.save({"state_dict": {"a": torch.zeros(3)}}, embedder)
+    with pytest.raises(ValueError, match=r"embedder\.pth: Ultralytics cannot load") as raised:
+        YoloDetector(DetectorConfig(weights=str(embedder)))
+    assert "mot_reid-" not in str(raised.value).replace(str(embedder), "")
 
 
 def test_ultralytics_models_are_fetched_once_where_there_is_network(
