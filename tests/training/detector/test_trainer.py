@@ -15,6 +15,7 @@ from mot_reid.cli.progress import WorkProgress
 from mot_reid.config import DetectorConfig
 from mot_reid.detection.yolo import import_ultralytics, load_ultralytics
 from mot_reid.resources import shipped
+from mot_reid.training.detector import trainer
 from mot_reid.training.detector.cutouts import load_cutouts
 from mot_reid.training.detector.pictures import MotFrames, convert_mot, convert_yolo, labelled_pictures
 from mot_reid.training.detector.scores import PictureResult, evaluate_detector, score_detections
@@ -267,13 +268,24 @@ def test_what_is_interrupted_is_kept_and_resumed(
         if len(shown) == 3:
             raise KeyboardInterrupt
 
+    begun: list[dict[str, torch.Tensor]] = []
+    prepare = trainer._prepare
+
+    def prepared(start: Any, settings: Any, running: Any) -> None:
+        begun.append({name: value.clone() for name, value in running.model.state_dict().items()})
+        prepare(start, settings, running)
+
+    monkeypatch.setattr(trainer, "_prepare", prepared)
     monkeypatch.setattr(WorkProgress, "__call__", progress)
     result = run("train-detector", out, *options, "--mot", sequence)
     assert result.code == 130
     assert result.err.endswith(f"interrupted: what was learnt is kept in {out}; --resume goes on\n")
     kept = out.read_bytes()
+    learnt = torch.load(last_epoch(out.with_suffix(".work")), weights_only=False)["ema"].float().state_dict()
     result = run("train-detector", out, "--start", tmp_path / "start.pt", "--resume")
     assert result.code == 0, result.err
+    assert any(not torch.equal(value, learnt[name]) for name, value in begun[0].items())
+    assert all(torch.equal(value, learnt[name]) for name, value in begun[1].items())
     assert out.read_bytes() != kept
     assert shown == [(1, 6), (2, 6), (3, 6), (3, 6), (4, 6), (5, 6), (6, 6)]
 
