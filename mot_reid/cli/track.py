@@ -180,7 +180,7 @@ def track(given: TrackOptions) -> None:
     mot-reid track MOT17-02 --detections det.txt --set association.tentative.min_hits=3
     mot-reid track door.mp4 yard.mp4 --gallery shop/
     """
-    _require_sources(given.sources)
+    _require_sources(given.sources, given.classes or [])
     if given.detections is not None and len(given.sources) > 1:
         raise UsageError(f"--detections: one file cannot serve {len(given.sources)} sources")
     with usage_errors():
@@ -227,8 +227,8 @@ def _missing_first(pairs: list[tuple[str, Path]]) -> list[tuple[str, Path]]:
     return sorted(pairs, key=lambda pair: not _is_missing(pair[0]))
 
 
-def _require_sources(sources: Sequence[str]) -> None:
-    """Refuses options that are written as Ultralytics' are; tells of pictures given one by one."""
+def _require_sources(sources: Sequence[str], classes: Sequence[str]) -> None:
+    """Refuses options that are written as Ultralytics' are; tells of classes and pictures given one by one."""
     for source in filter(_is_missing, sources):
         name, equals, value = source.partition("=")
         if equals and name.isidentifier():
@@ -236,6 +236,14 @@ def _require_sources(sources: Sequence[str]) -> None:
                 f"{source}: no such file or folder; options are given as --name VALUE and a source by "
                 f"itself, as in mot-reid track {value if name == 'source' else 'street.mp4 --show'}"
             )
+    numbers = all(entry.isdecimal() for entry in classes)
+    strays = [s for s in sources if (s.isdecimal() if numbers else s.isidentifier() and _is_missing(s))]
+    if classes and 0 < len(strays) < len(sources):
+        typer.echo(
+            f"{', '.join(strays)}: taken for a source; if a class is meant, write them as one: "
+            f"--classes {','.join([*classes, *strays])}",
+            err=True,
+        )
     pictures = [Path(source) for source in sources if Path(source).suffix.lower() in _STILLS]
     if len(pictures) > 1:
         typer.echo(

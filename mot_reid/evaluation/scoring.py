@@ -198,7 +198,10 @@ def find_results(
         ]
         path = next((choice for choice in choices if choice.is_file()), None)
         if path is None:
-            problems.report(folder, None, f"no results for {sequence.name} ({sequence.name}.txt)")
+            rule = f"no results for {sequence.name} ({sequence.name}.txt)"
+            if len(sequences) > 1 and not problems.lenient:
+                rule += "; --sequence chooses what is scored, --lenient counts it as nobody found"
+            problems.report(folder, None, rule)
         pairs.append((sequence, path))
     if len(known) > 1:
         shown = ", ".join(sorted(sequence.name for sequence in known))

@@ -182,7 +182,10 @@ def test_missing_and_strange_results(run: Run, dataset: Path, results: Path) -> 
     (results / "MOT17-02.txt").rename(results / "MOT17-99.txt")
     outcome = run("eval", results, "--gt", dataset)
     assert (outcome.code, outcome.out) == (1, "")
-    assert outcome.err == f"error: {results}: no results for MOT17-02 (MOT17-02.txt)\n"
+    assert outcome.err == (
+        f"error: {results}: no results for MOT17-02 (MOT17-02.txt); --sequence chooses what is scored, "
+        "--lenient counts it as nobody found\n"
+    )
     outcome = run("eval", results, "--gt", dataset, "--lenient")
     assert outcome.code == 0
     assert shown(outcome.out)["MOT17-02"]["FN"] == "36"

@@ -237,6 +237,20 @@ def test_pictures_one_by_one_are_told_to_be_sources(run: Run, scene: Any, tmp_pa
     assert f"mot-reid track {folder}" in result.err
 
 
+def test_classes_that_were_taken_for_sources_are_told(run: Run, scene: Any, tmp_path: Path) -> None:
+    def told(*given: object) -> str:
+        result = run("track", *given, "--detector", tmp_path / "none.pt", "-o", tmp_path)  # goes no further
+        assert result.code == 2
+        return str(result.err.splitlines()[0])
+
+    assert told("--classes", "0", "2", scene.video) == (
+        "2: taken for a source; if a class is meant, write them as one: --classes 0,2"
+    )
+    assert told(scene.video, "--classes", "person", "car", "dog").endswith(": --classes person,car,dog")
+    for fine in ([scene.video, "2", "--classes", "person"], ["2", "--classes", "0"], [scene.video, "2"]):
+        assert told(*fine).startswith("error: weights not found")
+
+
 def test_what_came_before_a_break_is_kept(run: Run, scene: Any, tmp_path: Path) -> None:
     source, out = tmp_path / "cut.mp4", tmp_path / "out"
     source.write_bytes(scene.video.read_bytes()[: scene.video.stat().st_size * 6 // 10])
