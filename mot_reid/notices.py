@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 
 from mot_reid.structures import Detections
@@ -102,8 +103,16 @@ class Notices:
         if kind not in self._said:
             self._said.add(kind)
             self.texts.append(text)
-            if self.warns:  # the caller of `Tracker.update` is behind this, the notice and two of its parts
-                warnings.warn(text, InputWarning, stacklevel=5)
+            if self.warns:
+                warnings.warn(text, InputWarning, stacklevel=_callers_level())
+
+
+def _callers_level() -> int:
+    """How far up from `_say` is who called this package."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and str(frame.f_globals.get("__name__")).startswith("mot_reid."):
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def _reaching(xyxy: Boxes, width: int, height: int) -> str | None:

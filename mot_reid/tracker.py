@@ -6,6 +6,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ from mot_reid.appearance.base import Embedder, as_embedder
 from mot_reid.association.associator import Associator, Embed
 from mot_reid.association.cascade import Stage, checked_cascade
 from mot_reid.association.clock import Place, checked_rate, next_frame
-from mot_reid.association.crowding import MOST_ON_A_SPOT
 from mot_reid.association.presets import CASCADES
 from mot_reid.association.reentry import IdChange
 from mot_reid.config import Config, load_config
@@ -314,13 +314,13 @@ class Tracker:
                 with self.stopwatch("camera motion"):
                     affine = camera.estimate(frame, moving, number)
             with self.stopwatch("associate"):
-                tracks = self._associator.step(detections, affine, embed, time=seconds)
+                on_crowd = partial(self.notices.of_crowd, number=number)
+                tracks = self._associator.step(detections, affine, embed, time=seconds, on_crowd=on_crowd)
         self.affine, self._frame_number, self.time = affine, number, seconds
         self._last_boxes, self._updates = tracks.xyxy, self._updates + 1
         self._shape = self._shape if frame is None else frame.shape
         self.id_changes = self._associator.id_changes
         self.last_embeddings = embedded[-1] if embedded else None
-        self.notices.of_crowd(self._associator.left_out, MOST_ON_A_SPOT, number)
         return tracks
 
     def detect(self, frame: NDArray[Any]) -> Detections:

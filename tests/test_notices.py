@@ -75,15 +75,23 @@ def test_what_is_in_order_is_not_told(boxes: Any) -> None:
 
 
 def test_a_warning_made_an_error_leaves_the_tracker_as_it_was() -> None:
-    tracker = plain_tracker()
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        with pytest.raises(InputWarning):
-            tracker.update(FRAME, Detections([[0.1, 0.1, 0.2, 0.2]]))
-    fresh = plain_tracker()
-    for one in (tracker, fresh):
-        assert one.update(FRAME, Detections([[10, 20, 50, 120]])).ids.tolist() == [1]
-    assert tracker.time == fresh.time
+    for wrong in (Detections([[0.1, 0.1, 0.2, 0.2]]), Detections([[10, 20, 50, 120]] * 101)):
+        tracker = plain_tracker()
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            with pytest.raises(InputWarning):
+                tracker.update(FRAME, wrong)
+        fresh = plain_tracker()
+        for one in (tracker, fresh):
+            tracks = one.update(FRAME, Detections([[10, 20, 50, 120]]), frame_number=1)
+            assert tracks.ids.tolist() == [1]
+        assert tracker.time == fresh.time
+
+
+def test_a_crowd_names_the_caller() -> None:
+    with pytest.warns(InputWarning, match="boxes of frame 1: 5 are left out: more than 100") as told:
+        plain_tracker().update(FRAME, Detections([[10, 20, 50, 120]] * 105))
+    assert [entry.filename for entry in told] == [__file__]
 
 
 def test_eval_says_that_results_are_of_another_size(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from mot_reid.association.budget import EmbeddingBudget
 from mot_reid.association.cascade import Stage, checked_cascade
 from mot_reid.association.classes import agreement
 from mot_reid.association.clock import Clock
-from mot_reid.association.crowding import best_of_each_spot
+from mot_reid.association.crowding import MOST_ON_A_SPOT, best_of_each_spot
 from mot_reid.association.innovations import Innovations
 from mot_reid.association.presets import CASCADES, RULES
 from mot_reid.association.reentry import IdChange, Returns
@@ -107,6 +107,7 @@ class Associator(KeepsAttributes):
         embed: Embed | None = None,
         *,
         time: float | None = None,
+        on_crowd: Callable[[int, int], None] | None = None,
     ) -> Tracks:
         """Takes one frame's detections and returns the tracks seen in it.
 
@@ -121,6 +122,7 @@ class Associator(KeepsAttributes):
                 share of them (`mot_reid.config.EmbeddingConfig.share`). None for motion alone, unless the
                 detections carry embeddings: those cost nothing, so all are used.
             time: of this frame, seconds of the source; None for one usual interval after the last.
+            on_crowd: told `left_out` and how many count on a spot, once any is left out.
 
         Returns:
             The confirmed tracks seen in this frame, in the order of their detections, then those that are
@@ -146,6 +148,8 @@ class Associator(KeepsAttributes):
                 tracks = run("report", self._coast, affine, motion)
                 return tracks if detections is None else Tracks.empty()
             frame = self._matched(detections, affine, embed, motion)
+            if self.left_out and on_crowd is not None:
+                on_crowd(self.left_out, MOST_ON_A_SPOT)
         run("update", lifecycle.update, frame, motion, self._returns, self._innovations)
         run("start", lifecycle.start, frame, motion)
         run("confirm", lifecycle.confirm, frame)
