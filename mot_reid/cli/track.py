@@ -228,7 +228,7 @@ def _missing_first(pairs: list[tuple[str, Path]]) -> list[tuple[str, Path]]:
 
 
 def _require_sources(sources: Sequence[str], classes: Sequence[str]) -> None:
-    """Refuses options that are written as Ultralytics' are; tells of classes and pictures given one by one."""
+    """Refuses options written as Ultralytics' are; tells of classes and pictures given one by one."""
     for source in filter(_is_missing, sources):
         name, equals, value = source.partition("=")
         if equals and name.isidentifier():
