@@ -15,6 +15,7 @@ __all__ = ["FrameNumbers", "Piece", "Unread", "piece_of"]
 _OFF_GRID = 0.25  # of a frame interval
 _REGULAR = 0.9  # share of the frames that come one interval after the one before, where the rate is one
 _NEW_COUNT = 10.0  # seconds; a time stamp so far back begins a new count
+_REORDERED = 16  # frames by which one can come out of order in damage: what H.264 and HEVC allow
 _WITHOUT_CLEAN = 300  # frames behind a hole that are left out before those that need others are taken as well
 _REMEMBERED = 1024  # packets whose frames have not come
 _HOLE = 0.25  # of the bytes that the missing frames would have: with fewer unread, they never were there
@@ -181,7 +182,9 @@ class FrameNumbers:
     def _is_left_out(self, stamp: float | None, clean: bool, hole: int) -> bool:
         if hole and not clean and self._left_out < _WITHOUT_CLEAN:
             return True
-        return stamp is not None and self._last is not None and 0 <= self._last - stamp < _NEW_COUNT
+        if stamp is None or self._last is None:
+            return False
+        return 0 <= self._last - stamp <= min(_REORDERED * self._interval, _NEW_COUNT)
 
     def end(self) -> None:
         """Takes note that no frame comes any more: what failed since the last one is lost."""

@@ -86,7 +86,7 @@ class VideoSource(Source):
         self._container, self._stream = open_container(url, label, timeout)
         try:
             self._failure = ""
-            self._closed = self._flushed = False
+            self._closed = False
             self._length = declared_length(self._container, self._stream)
             live = kind == "stream" and self._length == (None, None)
             self.label = label
@@ -225,7 +225,8 @@ class VideoSource(Source):
                 self._numbers.failed()
             self._unread_parts = 0
             between = unread.before(packet)
-            if packet.stream_index != self._stream.index:
+            # The empty ones at the end, one for each stream, may all name the first stream.
+            if packet.stream_index != self._stream.index or (not packet.size and packet.dts is None):
                 continue
             if packet.size:
                 self._numbers.demuxed(piece_of(packet, between))
@@ -238,15 +239,12 @@ class VideoSource(Source):
                 continue
             try:
                 yield self._stream.decode(packet)
-            except av.error.EOFError:  # the empty packets at the end of other streams pass for ours (PyAV 19)
-                continue
             except av.FFmpegError:
                 self._numbers.failed()
             except ValueError:  # damage made the stream another one (PyAV 19)
                 raise SourceError(f"{self._label}: no decoder for its video stream") from None
-        if not self._flushed:
-            with suppress(av.FFmpegError):
-                yield self._stream.decode(None)  # what the decoder still holds
+        with suppress(av.FFmpegError):
+            yield self._stream.decode(None)  # what the decoder still holds
 
     def _is_torn(self, packet: Packet[Any]) -> bool:
         """Whether a picture of Motion JPEG, which decodes in whatever state, is not whole."""
@@ -267,7 +265,6 @@ class VideoSource(Source):
                         restamp(packet, self._index)
                     failures = 0
                     yield packet
-                self._flushed = True  # by the empty packets at the end
                 return
             except av.FFmpegError as error:
                 failures += 1

@@ -89,6 +89,16 @@ def test_frames_out_of_order_in_damage_are_left_out() -> None:
     assert numbers.next(0.88, clean=False) == 23
 
 
+def test_a_clock_that_begins_again_in_damage_goes_on() -> None:
+    """Recordings put together byte by byte: the second one begins with a torn packet, its stamps at 0."""
+    numbers = FrameNumbers(FPS)
+    whole(numbers, range(50))
+    for frame in range(50):
+        numbers.demuxed(Piece(frame / FPS, frame / FPS, 1000, torn=frame == 0))
+        assert numbers.next(frame / FPS, clean=frame == 0) == 51 + frame
+    assert numbers.lost == 0
+
+
 def test_a_damaged_stamp_makes_no_absurd_number() -> None:
     numbers = FrameNumbers(FPS, most=100)
     whole(numbers, range(50))

@@ -43,6 +43,24 @@ def test_info_and_frames(video: Path, clips: Any) -> None:
     assert {frame.wall_clock for frame in frames} == {None}
 
 
+def test_sound_in_front_of_the_pictures_costs_no_frame(video: Path, tmp_path: Path) -> None:
+    """What the decoder holds at the end comes too, whichever stream is the first."""
+    with av.open(str(video)) as pictures, av.open(str(tmp_path / "loud.mp4"), "w") as loud:
+        sound = loud.add_stream("aac", 8000, layout="mono")
+        copy = loud.add_stream_from_template(pictures.streams.video[0])
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 6400), np.float32), "fltp", "mono")
+        silence.sample_rate = 8000
+        loud.mux(sound.encode(silence))
+        for packet in pictures.demux():
+            if packet.dts is not None:
+                packet.stream = copy
+                loud.mux(packet)
+        loud.mux(sound.encode(None))
+    with open_source(tmp_path / "loud.mp4") as source:
+        assert [frame.number for frame in source] == list(range(1, 21))
+        assert source.notes == ()
+
+
 def test_colours_are_bgr(tmp_path: Path, clips: Any) -> None:
     image = np.full((48, 64, 3), (200, 60, 30), np.uint8)
     with open_source(clips.write(tmp_path / "blue.mp4", [image] * 3)) as source:
