@@ -60,13 +60,14 @@ class People:
     def found(self) -> dict[str, Any]:
         """Everybody, with where and when: cameras, and people with their stretches of time."""
         with self._lock:
-            known = self._known()
-            told = self._told_attributes(known)
+            known, numbers = self._known()
+            told, elsewhere = self._told_attributes(known), self._elsewhere(known, numbers)
         epochs = np.array([entry.epoch for entry in known])
         clocks = len(epochs) > 0 and bool(np.isfinite(epochs).all())
         offsets = epochs - epochs.min() if clocks else np.zeros(len(epochs))
         people = [
             self._person(number, name, tracks, known, offsets.tolist(), told)
+            | {"records": self._records(tracks, known, elsewhere)}
             for (number, name), tracks in self._groups(known).items()
         ]
         people.sort(key=lambda person: person["spans"][0]["from"])
@@ -140,7 +141,7 @@ class People:
             for hit in hits:
                 probability[hit.row] = hit.probability
             found = []
-            for run, known in zip(self.runs, self._known(), strict=True):
+            for run, known in zip(self.runs, self._known()[0], strict=True):
                 for track, records in known.records.items():
                     weight = sum(boxes for _, boxes in records)
                     mean = sum(probability[row] * boxes for row, boxes in records) / max(weight, 1)
@@ -165,9 +166,30 @@ class People:
             self.gallery.identify(corrected=said)
         return self.found()
 
-    def _known(self) -> list[_Known]:
+    def _records(
+        self, tracks: _Tracks, known: Sequence[_Known], elsewhere: Mapping[int, Sequence[str]]
+    ) -> list[str]:
+        """Names of all that the gallery has of somebody, also of what is not shown here."""
+        names, numbers = set(), set()
+        for place, track, _ in tracks:
+            names |= {str(self._table.record[row]) for row, _ in known[place].records.get(track, [])}
+            numbers.add(_most(known[place].identity.get(track, {})))
+        return sorted(names.union(*(elsewhere.get(number, ()) for number in numbers)))
+
+    def _elsewhere(self, known: Sequence[_Known], numbers: Mapping[str, int]) -> dict[int, list[str]]:
+        """By identity, the records of tracks that are not shown here."""
+        here = {row for one in known for records in one.records.values() for row, _ in records}
+        shown = {str(self._table.record[row]) for row in here}
+        found: dict[int, list[str]] = {}
+        for part, number in numbers.items():
+            if (name := part.partition("#")[0]) not in shown:
+                found.setdefault(number, []).append(name)
+        return found
+
+    def _known(self) -> tuple[list[_Known], dict[str, int]]:
+        """What the gallery knows of each run, and the numbers of all its records."""
         if self.gallery is None:
-            return [_Known() for _ in self.runs]
+            return [_Known() for _ in self.runs], {}
         table, numbers = self.gallery.table(), self.gallery.identities()
         self._table, found = table, []
         for run in self.runs:
@@ -189,7 +211,7 @@ class People:
                         votes = known.identity.setdefault(owner, {})
                         votes[number] = votes.get(number, 0) + count
             found.append(known)
-        return found
+        return found, numbers
 
     def _told_attributes(self, known: Sequence[_Known]) -> Mapping[int, Mapping[str, float]]:
         """Attributes by row of the gallery's table, of the records of these runs."""
@@ -202,6 +224,7 @@ class People:
         if new:
             found = record_attributes(self.gallery.store, table, np.array(new, np.intp))
             self._attributes.update((names[row], entry) for row, entry in zip(new, found, strict=True))
+        self._attributes = {name: self._attributes[name] for name in names.values()}  # others were forgotten
         return {row: self._attributes[name] for row, name in names.items()}
 
     def _groups(self, known: Sequence[_Known]) -> dict[tuple[int, str], _Tracks]:

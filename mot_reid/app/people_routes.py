@@ -50,13 +50,19 @@ def people_routes(people: People) -> list[Route]:
 
     async def forget(request: Request) -> Response:
         body = await json_body(request)
-        days = body.get("days") if isinstance(body, dict) else None
-        if isinstance(days, bool) or not isinstance(days, int | float) or not 0 <= days < 1e6:
-            raise HTTPException(422, "days: expected a number from 0")
+        given: dict[str, Any] = body if isinstance(body, dict) else {}
+        days: Any = given.get("days")
+        records: Any = given.get("records")
+        if records is None:
+            if isinstance(days, bool) or not isinstance(days, int | float) or not 0 <= days < 1e6:
+                raise HTTPException(422, "days: expected a number from 0")
+        elif not isinstance(records, list) or not all(isinstance(name, str) for name in records):
+            raise HTTPException(422, "records: expected their names")
 
         def work() -> Any:
-            forgotten = gallery().forget_older(float(days), time.time())
-            return _kept(gallery()) | {"forgotten": forgotten}
+            kept, now = gallery(), time.time()
+            forgotten = kept.forget_older(days, now) if records is None else kept.forget(records)
+            return _kept(kept) | {"forgotten": forgotten}
 
         return await answered(lambda: _plain(work))
 

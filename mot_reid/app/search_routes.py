@@ -11,12 +11,13 @@ import cv2
 import numpy as np
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from mot_reid.app.bodies import answered, json_body, read_body
 from mot_reid.app.runs import Run
 from mot_reid.gallery.gallery import Gallery
+from mot_reid.gallery.queries import PictureError
 from mot_reid.gallery.store import GalleryError
 from mot_reid.video.picture_size import picture_size
 
@@ -54,8 +55,17 @@ def search_routes(gallery: Gallery, runs: Sequence[Run]) -> list[Route]:
         return {"hits": entries, "absent": float(hits.absent), "searched": int(hits.searched)}
 
     async def by_picture(request: Request) -> Response:
-        data = await read_body(request)
-        return await answered(lambda: found(_picture(data)))
+        data, box = await read_body(request), request.query_params.get("box")
+
+        def work() -> Any:
+            image = _picture(data)
+            try:
+                return found(image if box is None else _Boxed(image, _box(box.split(","), image)))
+            except PictureError as error:  # who is meant can be chosen
+                told = {"error": f"the picture: {error.told}", "people": error.boxes.round().tolist()}
+                return JSONResponse(told, 422)
+
+        return await answered(work)
 
     async def by_words(request: Request) -> Response:
         body = await json_body(request)
@@ -118,15 +128,25 @@ def _asked(body: Any, runs: Sequence[Run]) -> Any:
     frame, box = body.get("frame"), body.get("box")
     if run is None or isinstance(frame, bool) or not isinstance(frame, int) or not 0 < frame < 2**31:
         raise ValueError("expected run, frame and box; or track; or describe")
-    numbers = isinstance(box, list) and len(box) == 4 and all(type(v) in (int, float) for v in box)
     reader = run.reader()
     image = None if reader is None else reader.image(frame)
     if image is None:
         raise ValueError("frame: there is no picture of it")
-    height, width = image.shape[:2]
-    if not numbers or not np.isfinite(np.array(box, np.float64)).all():
+    if not isinstance(box, list) or not all(type(value) in (int, float) for value in box):
         raise ValueError("box: expected four numbers")
-    x1, y1, x2, y2 = np.clip(np.rint(np.array(box)), 0, [width, height, width, height]).astype(int).tolist()
+    return _Boxed(image, _box(box, image))
+
+
+def _box(values: list[Any], image: Any) -> list[int]:
+    """A box within a picture, of four numbers or their texts."""
+    height, width = image.shape[:2]
+    try:
+        numbers = np.array([float(value) for value in values])
+    except (ValueError, OverflowError):
+        numbers = np.zeros(0)
+    if numbers.shape != (4,) or not np.isfinite(numbers).all():
+        raise ValueError("box: expected four numbers")
+    x1, y1, x2, y2 = np.clip(np.rint(numbers), 0, [width, height, width, height]).astype(int).tolist()
     if x2 - x1 < 4 or y2 - y1 < 8:
         raise ValueError("box: it is too small")
-    return _Boxed(image, [x1, y1, x2, y2])
+    return [x1, y1, x2, y2]

@@ -13,11 +13,19 @@ from mot_reid.video.video_sink import VideoSink
 
 __all__ = ["write_clips"]
 
+LEAST = 0.005
+"""Probability below which a hit is shown as one of 0.00, and is not worth a clip."""
+
 
 def write_clips(hits: Sequence[Hit], folder: Path) -> list[Path]:
-    """Writes ``RANK-CAMERA-ID.mp4`` of each hit; one whose video is gone or was live is left out and told."""
+    """Writes ``RANK-CAMERA-ID.mp4`` of each hit, but for those that are not the person by any chance.
+
+    One whose video is gone or was live is left out and told.
+    """
     written = []
     for rank, hit in enumerate(hits, start=1):
+        if hit.probability < LEAST:
+            continue
         if is_live(hit.source):  # it would show what is there now
             typer.echo(f"warning: no clip of {hit.label}: {hit.source} is live", err=True)
             continue

@@ -185,13 +185,14 @@ def _clock(seconds: float, epoch: float) -> str:
 def _forget(
     kept: Any, given: list[str], keep_days: float | None, camera: str | None, identity: int | None
 ) -> None:
-    from mot_reid.gallery.documents import older_records
+    from mot_reid.gallery.documents import older_records, records_of
 
     table = kept.table()
     rows = [kept.find(label, table) for label in given]
     if identity is not None:
-        theirs = [record for record, number in kept.identities().items() if number == identity]
-        rows.append(np.flatnonzero(np.isin(table.record.astype(str), theirs)))
+        rows.append(
+            np.flatnonzero(np.isin(table.record.astype(str), records_of(kept.identities(), identity)))
+        )
         if not len(rows[-1]):
             raise UsageError(
                 f"{kept.place}: no identity {identity} in it; `mot-reid identify` says who has which number"

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -64,7 +65,12 @@ OutputOption = Annotated[
     ),
 ]
 ClipsOption = Annotated[
-    bool, typer.Option("--clips", help="Cut the hits out of their videos, too.", rich_help_panel=OUTPUTS)
+    bool,
+    typer.Option(
+        "--clips",
+        help="Cut the hits out of their videos, too, but for those of probability 0.00.",
+        rich_help_panel=OUTPUTS,
+    ),
 ]
 
 
@@ -135,7 +141,8 @@ def search(
         try:
             hits = gallery.search(track or images, top, box=chosen, **where, **marked)
         except PictureError as error:
-            raise UsageError(_numbered(error)) from None
+            path = (pictures or [])[error.number - 1]
+            raise UsageError(f"{path}: {error.told}{_numbered(error.boxes)}") from None
     hits[:] = [hit for hit in hits if hit.probability >= least]
     asked = describe or track or ", ".join(path.name for path in pictures or ())
     _show(gallery, hits, asked, dict(zip(table.record.tolist(), table.labels(), strict=True)))
@@ -183,6 +190,8 @@ def _keep_pictures(pictures: Sequence[Path], output: Path) -> None:
 def _read(path: Path) -> Any:
     from mot_reid.video.pictures import read_picture
 
+    if not path.exists() and re.search(r":\d+(\.\d+)?(@\w+)?$", path.name):
+        raise UsageError(f"{path}: there is no such picture; a track of the gallery is --track {path}")
     return read_picture(path)
 
 
@@ -199,12 +208,13 @@ def _chosen(gallery: Any, images: list[Any], person: int) -> Any:
     return np.ascontiguousarray(images[0][y1:y2, x1:x2])
 
 
-def _numbered(error: Any) -> str:
+def _numbered(boxes: Any) -> str:
+    """How to choose one of the people in a picture; nothing where nobody is in it."""
     listed = "; ".join(
         f"{number}: {','.join(str(round(float(value))) for value in box)}"
-        for number, box in enumerate(error.boxes, start=1)
+        for number, box in enumerate(boxes, start=1)
     )
-    return f"{error}" + (f" with --person N ({listed})" if listed else "")
+    return f" with --person N ({listed})" if listed else ""
 
 
 def _show(gallery: Any, hits: Any, asked: str, labels: dict[str, str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -21,6 +21,7 @@ __all__ = [
     "keep_identities",
     "older_records",
     "read_corrections",
+    "records_of",
 ]
 
 IDENTITIES = "identities.csv"
@@ -126,6 +127,16 @@ def _corrections_without(text: str, gone: set[str]) -> str:
             return not any(record in line for record in gone)
 
     return "".join(line + "\n" for line in text.splitlines() if stays(line))
+
+
+def records_of(numbers: Mapping[str, int], identity: int) -> list[str]:
+    """Names of the records of an identity, also of those that are its only in part.
+
+    Args:
+        numbers: `mot_reid.gallery.gallery.Gallery.identities`; a part has its record's name before a ``#``.
+        identity: its number.
+    """
+    return sorted({name.partition("#")[0] for name, number in numbers.items() if number == identity})
 
 
 def older_records(table: RecordTable, days: float, now: float) -> list[str]:

@@ -45,7 +45,7 @@ class Hit:
         first_frame: number of its first frame.
         last_frame: of the last one.
         probability: that it shows the person of the query.
-        similarity: normalised cosine, in [-1, 1].
+        similarity: normalised cosine, in [-1, 1]; NaN where a description was asked for.
         identity: number of its identity, or None where nobody knows.
         row: in `Gallery.table` as it was.
     """
@@ -73,7 +73,8 @@ class Hit:
     def to_dict(self) -> dict[str, Any]:
         """As JSON can hold it."""
         values = asdict(self) | {"track": self.label}
-        values["epoch"] = None if np.isnan(self.epoch) else self.epoch
+        for name in ("epoch", "similarity"):
+            values[name] = None if np.isnan(values[name]) else values[name]
         del values["row"]
         return values
 

@@ -27,12 +27,14 @@ class PictureError(ValueError):
     """A query picture shows nobody, or several people.
 
     Attributes:
+        told: what is wrong with it.
         boxes: ``(N, 4)`` those that it shows, pixels.
+        number: of the picture, from 1.
     """
 
-    def __init__(self, message: str, boxes: NDArray[np.float32]) -> None:
-        super().__init__(message)
-        self.boxes = boxes
+    def __init__(self, told: str, boxes: NDArray[np.float32], number: int, pictures: int) -> None:
+        super().__init__(f"picture {number}: {told}" if pictures > 1 else f"the picture: {told}")
+        self.told, self.boxes, self.number = told, boxes, number
 
 
 def people_in(picture: NDArray[np.uint8], detect: Callable[[NDArray[np.uint8]], Detections]) -> Any:
@@ -72,11 +74,10 @@ def embedded_people(
         if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
             raise ValueError(f"query: expected (H, W, 3) uint8 BGR, got {picture.shape} {picture.dtype}")
         boxes = people_in(picture, detect) if box is None else Detections([list(box)]).xyxy
-        which = f"picture {number}" if len(pictures) > 1 else "the picture"
-        if not len(boxes):
-            raise PictureError(f"{which}: nobody is found in it; a box says where somebody is", boxes)
-        if len(boxes) > 1:
-            raise PictureError(f"{which}: {len(boxes)} people are in it; choose one", boxes)
+        if len(boxes) != 1:
+            told = f"{len(boxes)} people are in it; choose one"
+            nobody = "nobody is found in it; a box says where somebody is"
+            raise PictureError(told if len(boxes) else nobody, boxes, number, len(pictures))
         rows.append(np.asarray(embedder.embed(picture, boxes), np.float32)[0])
     found = np.asarray(rows, np.float32)
     return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)

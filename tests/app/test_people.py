@@ -15,6 +15,7 @@ from mot_reid.app.runs import runs_in
 from mot_reid.app.search_routes import search_routes
 from mot_reid.app.server import make_app
 from mot_reid.gallery.calibration import Calibration
+from mot_reid.gallery.documents import records_of
 from mot_reid.gallery.gallery import Gallery
 from mot_reid.gallery.records import Tracklet
 from mot_reid.gallery.store import GalleryError
@@ -137,6 +138,12 @@ def test_who_is_forgotten_leaves_what_others_look_like_as_it_was(
     assert looks() == before | {"door:1": []}
 
 
+def test_a_description_finds_somebody(client: TestClient) -> None:
+    answer = client.post("/api/search", json={"describe": "red top"}).json()
+    assert [hit["track"] for hit in answer["hits"][:2]] == ["door:1", "yard:1"]
+    assert answer["hits"][0]["similarity"] is None  # there is no such number in JSON
+
+
 def test_what_is_wrong_with_a_gallery_is_told_in_one_line(
     client: TestClient, gallery: Gallery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -187,6 +194,32 @@ def test_what_the_gallery_keeps_is_told_and_forgotten(client: TestClient, galler
     assert client.post("/api/gallery/forget", json={"days": -1}).status_code == 422
     assert client.post("/api/gallery/forget", json={"days": 0}).json()["forgotten"] == 4
     assert len(gallery.table()) == 0
+
+
+def test_a_person_is_forgotten_also_where_no_run_is_shown(client: TestClient, gallery: Gallery) -> None:
+    gallery.add([record("hall", Path("hall.mp4"), 7, red=True)])
+    assert [len(one["records"]) for one in client.get("/api/people").json()["people"]] == [1] * 4
+    found = client.post("/api/people/identify", json={}).json()
+    person = next(one for one in found["people"] if one["attributes"] == ["upper_colour=red"])
+    assert len(person["records"]) == 3
+    kept = client.post("/api/gallery/forget", json={"records": person["records"]}).json()
+    assert (kept["forgotten"], kept["tracklets"]) == (3, 2)
+    assert set(gallery.table().track_id.tolist()) == {2}
+    left = client.get("/api/people").json()["people"]
+    assert sorted(len(one["records"]) for one in left) == [0, 0, 2]
+    for wrong in ({"records": "all"}, {"records": [1]}, {"records": None}, []):
+        assert client.post("/api/gallery/forget", json=wrong).status_code == 422
+    assert len(gallery.table()) == 2
+
+
+def test_who_split_tracks_are_is_forgotten_by_number(client: TestClient, gallery: Gallery) -> None:
+    client.post("/api/runs/r1/corrections", json={"kind": "split", "id": 1, "frame": 31})
+    client.post("/api/people/identify", json={})
+    numbers = gallery.identities()
+    name = str(gallery.table().record[2])
+    parts = {number for part, number in numbers.items() if part.startswith(f"{name}#")}
+    assert name not in numbers
+    assert all(name in records_of(numbers, number) for number in parts)
 
 
 def write_truth(path: Path) -> Path:
@@ -249,6 +282,34 @@ def cards(page: Page) -> list[str]:
 
 def values(page: Page, *names: str) -> list[str]:
     return list(page.js("return arguments[0].map((id) => document.getElementById(id).value)", list(names)))
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+def test_a_person_is_forgotten_on_the_page(
+    shown: Callable[[int], Page], gallery: Gallery, width: int
+) -> None:
+    page = shown(width)
+    page.click("#tab-people")
+    page.until(lambda: cards(page) == ["person 1", "person 2"], "the people")
+    page.click("[aria-label='Forget person 2']")
+    page.until(
+        lambda: "Forget person 2 (2 tracklets) for good?" in page.text("#confirm-text"), "the question"
+    )
+    page.shot(f"forget-{width}")
+    page.click("#confirm-no")
+    assert len(gallery.table()) == 4
+    page.click("[aria-label='Forget person 2']")
+    assert page.text("#confirm-yes") == "Forget"
+    page.click("#confirm-yes")
+    page.until(lambda: "2 tracklets forgotten." in page.text("#message"), "that it is done")
+    assert gallery.table().track_id.tolist() == [1, 1]
+    page.until(lambda: cards(page) == ["person 1", "door:2", "yard:2"], "who is left")
+    assert page.js("return document.querySelectorAll('[aria-label^=Forget]').length") == 1
+    assert not page.too_wide()
+    page.js("window.fetch = () => Promise.reject(new TypeError('Failed to fetch'))")  # as of a stopped server
+    page.click("#identify")
+    page.until(lambda: "is mot-reid serve still running?" in page.text("#message"), "what is wrong")
+    assert page.problems() == []
 
 
 @pytest.mark.parametrize("width", [1280, 400])

@@ -18,6 +18,7 @@ from mot_reid.app.search_routes import search_routes
 from mot_reid.app.server import make_app
 from mot_reid.gallery.finding import Hit, Hits
 from mot_reid.gallery.gallery import Gallery
+from mot_reid.gallery.queries import PictureError
 from mot_reid.gallery.records import Crop
 
 from .conftest import make_run, walkers
@@ -108,6 +109,38 @@ def test_a_track_of_a_camera_with_blanks_in_its_name_is_looked_for(
     shown.click("#panel-search > button")
     shown.until(lambda: "93 %" in shown.text("#panel-search"), "the hits")
     assert gallery.search.call_args.args[0] == "front door:17"
+
+
+def test_who_is_meant_in_a_picture_of_several_is_chosen(
+    browser: Any, app: Any, gallery: Any, serve: Callable[[Any], str], tmp_path: Path
+) -> None:
+    hits = gallery.search.return_value
+    people = np.array([[2, 4, 12, 40], [14, 4, 30, 44]], np.float32)
+
+    def search(picture: Any, top: int, box: Any = None) -> Any:
+        if box is None:
+            raise PictureError(told.pop(0), people[: 2 * len(told)], 1, 1)
+        return hits
+
+    told = ["2 people are in it; choose one", "nobody is found in it"]
+    gallery.search.side_effect = search
+    client = TestClient(app, base_url="http://127.0.0.1")
+    for wrong in ("1,2,3", "a,b,c,d", "nan,1,2,3", "1,1,2,2"):
+        assert client.post(f"/api/search/picture?box={wrong}", content=jpeg()).status_code == 422
+    (tmp_path / "who.jpg").write_bytes(jpeg())
+    shown = Page(browser, serve(app), 400)
+    shown.click("#tab-search")
+    buttons = "#panel-search figure button"
+    for chosen in ([14, 4, 30, 44], [0, 0, 32, 64]):
+        shown.one("#panel-search input[type=file]").send_keys(str(tmp_path / "who.jpg"))
+        shown.until(lambda: "the picture: " in shown.text("#panel-search"), "that one is to be chosen")
+        shown.until(lambda: shown.one(buttons), "the choice")
+        shown.shot(f"choose-{chosen[0]}")
+        assert shown.barriers() == []
+        shown.click("#panel-search figure:last-child button")
+        shown.until(lambda: "93 %" in shown.text("#panel-search"), "the hits")
+        assert gallery.search.call_args.kwargs["box"] == chosen
+        shown.js("document.querySelector('#panel-search input[type=file]').value = ''")
 
 
 @pytest.mark.parametrize("width", [1280, 400])

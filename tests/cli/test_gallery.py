@@ -1,12 +1,16 @@
 """From two videos to a search and to identities, by the commands, with the models that ship."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+
+from mot_reid.cli.clips import write_clips
+from mot_reid.gallery.finding import Hit
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +165,9 @@ def test_tracks_of_others_are_remembered(run: Any, scene: Any, tmp_path: Path) -
     assert (tmp_path / "search.png").read_bytes() == (tmp_path / "frame.png").read_bytes()
     nobody = run("search", tmp_path / "shop", tmp_path / "frame.png")
     assert nobody.code == 2
-    assert "nobody is found in it" in nobody.err or "people are in it" in nobody.err
+    assert "frame.png: nobody is found in it" in nobody.err or "frame.png: 2 people are in it" in nobody.err
+    mistaken = run("search", tmp_path / "shop", "door:1")
+    assert (mistaken.code, "--track door:1" in mistaken.err) == (2, True)
     broken = run("gallery", tmp_path / "shop", "add", scene.video, tmp_path / "nowhere.txt", "--replace")
     assert broken.code in (1, 2)
     assert "tracks not found" in broken.err
@@ -171,6 +177,12 @@ def test_tracks_of_others_are_remembered(run: Any, scene: Any, tmp_path: Path) -
     assert run("gallery", tmp_path / "shop", "tracks", "-q").code == 2
     listed = run("gallery", tmp_path / "shop").out
     assert ("2 tracklets of 1 cameras" in listed, "door" in listed) == (True, False)
+
+
+def test_no_clip_is_cut_of_who_is_somebody_else(scene: Any, tmp_path: Path) -> None:
+    hit = Hit("a", "door", str(scene.video), 1, 0, 0.0, 0.1, float("nan"), 1, 3, 0.005, 0.1, None, 0)
+    made = write_clips([replace(hit, probability=0.0049), hit], tmp_path)
+    assert [path.name for path in made] == ["02-door-1.mp4"]
 
 
 def test_glimpses_are_told_apart_in_an_evaluation(run: Any, scene: Any, tmp_path: Path) -> None:

@@ -1,12 +1,21 @@
 // Talking to the server; rows of boxes are fetched in pieces and kept, the oldest go.
 
+// A server that was stopped is told as such; browsers have words of their own for it.
+export async function reach(path, options = {}) {
+  try {
+    return await fetch(path, options);
+  } catch {
+    throw new Error('The server does not answer; is mot-reid serve still running?');
+  }
+}
+
 export async function ask(path, method = 'GET', body = undefined) {
   const options = { method };
   if (body !== undefined) {
     options.headers = { 'content-type': 'application/json' };
     options.body = JSON.stringify(body);
   }
-  const answer = await fetch(path, options);
+  const answer = await reach(path, options);
   const content = await answer.json().catch(() => ({ error: `the server answered ${answer.status}` }));
   if (!answer.ok) throw new Error(content.error || `the server answered ${answer.status}`);
   return content;
@@ -45,7 +54,7 @@ export class Rows {
 
   async fetch(number, piece) {
     const first = number * PIECE;
-    const answer = await fetch(`/api/runs/${this.run}/rows?from=${first}&to=${first + PIECE - 1}`);
+    const answer = await reach(`/api/runs/${this.run}/rows?from=${first}&to=${first + PIECE - 1}`);
     if (!answer.ok) throw new Error('the boxes cannot be read');
     const data = await answer.arrayBuffer();
     const n = new DataView(data).getUint32(0, true);

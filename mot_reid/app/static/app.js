@@ -1,5 +1,5 @@
 // The page: state, playing, tabs and keys. Panels lie in files of their own.
-import { ask, clock, colour, element, Rows } from './api.js';
+import { ask, clock, colour, element, reach, Rows } from './api.js';
 import { Correct } from './correct.js';
 import { Count } from './count.js';
 import { Lanes } from './lanes.js';
@@ -146,7 +146,7 @@ async function picture() {
       const frame = wanted;
       const { key } = state.run;
       const width = Math.min(state.run.width, Math.ceil(stage.canvas.width / 160) * 160);
-      const answer = await fetch(`/api/runs/${key}/frames/${frame}?width=${width}&of=${state.session}`);
+      const answer = await reach(`/api/runs/${key}/frames/${frame}?width=${width}&of=${state.session}`);
       if (answer.status === 202) { // a long video is still read through: what was asked for comes in a while
         reading = true;
         say((await answer.json()).told);
@@ -263,12 +263,19 @@ get('forget-now').addEventListener('click', async () => {
     get('forget-days').focus();
     return;
   }
-  if (!await sure(`Forget for good who was seen more than ${days} days ago?`)) return;
-  const { forgotten } = await ask('/api/gallery/forget', 'POST', { days });
-  say(`${forgotten} tracklets forgotten.`);
-  document.dispatchEvent(new CustomEvent('corrected'));
-  showGallery().catch(report);
+  if (await forget({ days }, `who was seen more than ${days} days ago`)) showGallery().catch(report);
 });
+
+// Removes from the gallery for good, if that is meant; says whether it did. Of people who were found by what
+// is shown, records are named: their numbers may be others' by now.
+async function forget(which, who) {
+  if (!await sure(`Forget ${who} for good? Pictures and embeddings leave the gallery. Videos, and boxes in them, stay until they are deleted.`, 'Forget')) return false;
+  const { forgotten } = await ask('/api/gallery/forget', 'POST', which);
+  say(`${forgotten} ${forgotten === 1 ? 'tracklet' : 'tracklets'} forgotten.`);
+  document.dispatchEvent(new CustomEvent('corrected'));
+  return true;
+}
+state.forget = forget;
 
 async function showKept() {
   showGallery().catch(report);
@@ -291,8 +298,9 @@ async function showKept() {
   }));
 }
 
-function sure(question) {
+function sure(question, yes = 'Delete') {
   const dialog = get('confirm');
+  get('confirm-yes').textContent = yes;
   get('confirm-text').textContent = question;
   dialog.showModal();
   get('confirm-no').focus();

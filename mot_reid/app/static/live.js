@@ -88,7 +88,7 @@ export function begin(state) {
         const cameras = await ask('/api/live');
         await Promise.all([...cameras.map(update), showToday()]);
       } catch (error) {
-        state.say(`the server does not answer: ${error.message}`);
+        state.say(error.message);
       }
       await new Promise((resolve) => setTimeout(resolve, EVERY));
     }

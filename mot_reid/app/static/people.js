@@ -79,10 +79,12 @@ export class People {
 
   async identify() {
     get('identify').disabled = true;
+    get('people-count').textContent = 'Looking who is who …';
     try {
       this.take(await ask('/api/people/identify', 'POST', {}));
       this.state.say(`${this.found.people_in_all} people; corrections are obeyed.`);
     } catch (error) {
+      this.show();
       this.state.say(error.message);
     } finally {
       get('identify').disabled = false;
@@ -131,7 +133,11 @@ export class People {
     });
     const more = spans.length > places.length ? [element('li', { textContent: `and ${spans.length - places.length} more` })] : [];
     const words = person.attributes.length ? [element('p', { className: 'hint', textContent: person.attributes.map((word) => word.replaceAll('_', ' ').replace('=', ' ')).join(', ') })] : [];
+    const forget = element('button', { type: 'button', textContent: 'Forget', 'aria-label': `Forget ${person.label}` });
+    const known = person.records.length === 1 ? '1 tracklet' : `${person.records.length} tracklets`;
+    forget.addEventListener('click', () => this.state.forget({ records: person.records }, `${person.label} (${known})`));
     return element('li', {}, element('div', { className: 'pictures' }, ...pictures),
-      element('strong', { textContent: `${person.label}${fit}` }), ...words, element('ul', {}, ...places, ...more));
+      element('strong', { textContent: `${person.label}${fit}` }), ...words, element('ul', {}, ...places, ...more),
+      ...(person.records.length ? [forget] : []));
   }
 }

@@ -1,5 +1,5 @@
 // Looking for somebody: a picture that is dropped, a box in the video, a track of the gallery, a description.
-import { ask, clock, element } from './api.js';
+import { ask, clock, element, reach } from './api.js';
 
 export function begin(state, stage) {
   const panel = document.getElementById('panel-search');
@@ -26,12 +26,27 @@ export function begin(state, stage) {
     }
   }
 
-  const byPicture = (picture) => run(async () => {
-    const answer = await fetch('/api/search/picture', { method: 'POST', headers: { 'content-type': 'application/octet-stream' }, body: picture });
+  const byPicture = (picture, box) => run(async () => {
+    const answer = await reach(`/api/search/picture${box ? `?box=${box}` : ''}`, { method: 'POST', headers: { 'content-type': 'application/octet-stream' }, body: picture });
     const found = await answer.json().catch(() => ({}));
+    if (found.people) await offer(picture, found.people);
     if (!answer.ok) throw new Error(found.error || (answer.status === 413 ? 'the picture is too large' : `the server answered ${answer.status}`));
     return found;
   });
+
+  // Several people are in a picture, or nobody that was found: who is meant is chosen from what is shown.
+  async function offer(picture, people) {
+    const image = await createImageBitmap(picture);
+    const boxes = people.length ? people : [[0, 0, image.width, image.height]];
+    hits.replaceChildren(...boxes.map(([x1, y1, x2, y2], place) => {
+      const part = element('canvas', { width: x2 - x1, height: y2 - y1 });
+      part.getContext('2d').drawImage(image, -x1, -y1);
+      const name = people.length ? `This one: ${place + 1}` : 'All of it is one person';
+      const choice = element('button', { type: 'button', textContent: name });
+      choice.addEventListener('click', () => byPicture(picture, [x1, y1, x2, y2].join()));
+      return element('figure', {}, part, choice);
+    }));
+  }
   const byBox = (box, frame) => run(() => ask('/api/search', 'POST', { run: state.run.key, frame, box }));
 
   file.addEventListener('change', () => file.files[0] && byPicture(file.files[0]));
@@ -72,7 +87,8 @@ export function begin(state, stage) {
     told.textContent = `${found.hits.length} of ${found.searched} tracklets, the likeliest first. Not among them: ${nobody} %.`;
     hits.replaceChildren(...found.hits.map((hit) => {
       const picture = element('img', { src: `/api/search/crops/${hit.row}`, alt: `Picture of ${hit.track}`, loading: 'lazy' });
-      const when = `${clock(hit.start)} to ${clock(hit.end)}`;
+      const time = (seconds) => (hit.epoch === null ? clock(seconds) : new Date((hit.epoch + seconds) * 1000).toLocaleString());
+      const when = `${time(hit.start)} to ${time(hit.end)}`;
       const label = element('figcaption', { textContent: `${hit.track}: ${Math.round(100 * hit.probability)} %, ${when}` });
       const figure = element('figure', {}, picture, label);
       if (hit.run) {
@@ -80,6 +96,11 @@ export function begin(state, stage) {
         go.addEventListener('click', () => state.visit(hit.run, hit.track_id, hit.first_frame));
         figure.append(go);
       }
+      const forget = element('button', { type: 'button', textContent: 'Forget', 'aria-label': `Forget ${hit.track}` });
+      forget.addEventListener('click', async () => {
+        if (await state.forget({ records: [hit.record] }, `${hit.track}, ${when}`)) figure.remove();
+      });
+      figure.append(' ', forget);
       return figure;
     }));
   }
