@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ class LivePeople:
         )
 
     def today(self) -> dict[str, Any]:
-        """Everybody who was seen since midnight, the last one first."""
+        """Everybody who was seen since midnight, the last one first, with the names of all their records."""
         now = time.time()
         with self._lock:
             gallery = self._gallery if self._gallery is not None else Gallery(self.place)
@@ -94,7 +95,23 @@ class LivePeople:
             best = max(rows, key=lambda row: float(table.quality[row]))
             found.append({"number": number, "row": int(best), "places": places[-20:]})
         found.sort(key=lambda person: -max(place["to"] for place in person["places"]))
+        told = {person["number"]: person for person in found[:_MOST]}
+        for person in told.values():
+            person["records"] = []
+        for name, number in numbers.items():  # also of earlier days: who is forgotten is, in all
+            if number in told:
+                told[number]["records"].append(name)
         return {"people": found[:_MOST], "in_all": len(found)}
+
+    def forget(self, records: Sequence[str]) -> int:
+        """Removes records from the gallery for good; says how many.
+
+        Args:
+            records: their names, as `today` told them.
+        """
+        with self._lock:
+            gallery = self._gallery if self._gallery is not None else Gallery(self.place)
+            return gallery.forget(records)
 
     def crop(self, row: int) -> bytes | None:
         """The best picture of a record, as JPEG; None where it is gone or has none.

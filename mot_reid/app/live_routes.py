@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from mot_reid.app.bodies import answered, json_body
 from mot_reid.app.live import Camera
 from mot_reid.app.live_people import LivePeople
 from mot_reid.gallery.store import GalleryError
@@ -64,12 +65,29 @@ def live_routes(cameras: Sequence[Camera], people: LivePeople | None = None) -> 
         except GalleryError as error:
             raise HTTPException(422, str(error)) from None
 
+    async def forget_person(request: Request) -> Response:
+        body = await json_body(request)
+        records = body.get("records") if isinstance(body, dict) else None
+        if people is None:
+            raise HTTPException(404, "there is no gallery")
+        if not isinstance(records, list) or not all(isinstance(name, str) for name in records):
+            raise HTTPException(422, "records: expected their names")
+
+        def work() -> Any:
+            try:
+                return {"forgotten": people.forget(records)}
+            except GalleryError as error:
+                raise ValueError(str(error)) from None
+
+        return await answered(work)
+
     def face(request: Request) -> Response:
         return _jpeg(None if people is None else people.crop(request.path_params["row"]))
 
     return [
         Route("/api/live", overview),
         Route("/api/live/today", today),
+        Route("/api/live/today/forget", forget_person, methods=["POST"]),
         Route("/api/live/today/{row:int}", face),
         on_camera("/picture", "GET", picture),
         on_camera("/people", "GET", lambda camera, _: camera.people()),

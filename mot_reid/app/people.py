@@ -25,6 +25,16 @@ _Tracks: TypeAlias = list[tuple[int, int, list[list[int]]]]
 _LIKELY = 0.5  # least probability of an attribute that is told
 _MOST_TOLD = 6  # attributes of a person
 _WITHOUT = {"no", "none", "without"}
+_COLOURS = {"upper_colour": "top", "lower_colour": "trousers"}
+_WORDS = {
+    "lower_length=short": "short trousers",
+    "lower_type=dress": "dress",
+    "hair=long": "long hair",
+    "backpack=yes": "backpack",
+    "bag=yes": "bag",
+}
+_UNTOLD = {word.partition("=")[0] for word in _WORDS} | {"age", "gender", "hat", "handbag", "sleeve"}
+"""Of whose other values the shipped heads know little, or say what most are: see weights/README.md."""
 _MOST = 20_000  # people in one answer
 
 
@@ -110,9 +120,8 @@ class People:
         words: dict[str, float] = {}
         for row, boxes in records:
             for word, value in told.get(row, {}).items():
-                if _WITHOUT.intersection(re.split(r"[\s_=:-]+", word)):
-                    continue  # what somebody has not is no use to know him by
-                words[word] = words.get(word, 0.0) + value * boxes
+                if (told_so := _told_so(word)) and not _WITHOUT.intersection(told_so.split()):
+                    words[told_so] = words.get(told_so, 0.0) + value * boxes
         total = sum(boxes for _, boxes in records)
         likely = sorted(((value, word) for word, value in words.items() if value >= _LIKELY * total))
         first_place, first_track, _ = tracks[0]
@@ -249,6 +258,16 @@ class People:
                     key = (alone, "")
                 groups.setdefault(key, []).append((place, track, lane["spans"]))
         return groups
+
+
+def _told_so(attribute: str) -> str:
+    """How an attribute is told: in words that can be searched for; not at all where they would say little."""
+    kind, _, value = attribute.partition("=")
+    if kind in _COLOURS:
+        return f"{value} {_COLOURS[kind]}"
+    if attribute in _WORDS or kind in _UNTOLD:
+        return _WORDS.get(attribute, "")
+    return " ".join(re.split(r"[\s_=:-]+", attribute))
 
 
 def _most(votes: dict[int, int]) -> int:

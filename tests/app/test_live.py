@@ -320,3 +320,9 @@ def test_who_was_seen_today_is_a_person_over_all_cameras(
         assert not shown.too_wide()
         shown.shot(f"today-{width}")
         assert shown.problems() == []
+    left = len(gallery) - len(found["people"][0]["records"])
+    shown.click(f"[aria-label='Forget person {found['people'][0]['number']}']")
+    shown.click("#confirm-yes")
+    shown.until(lambda: "1 person" in shown.text("#panel-live"), "who is left")
+    assert len(gallery) == left >= 2
+    assert shown.problems() == []

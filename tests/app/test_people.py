@@ -48,7 +48,13 @@ def record(camera: str, source: Path, track: int, red: bool) -> Tracklet:
         mean[None],
         np.zeros((2, 6), np.float32),
         boxes=FRAMES,
-        attributes={"upper_colour=red": 0.9 if red else 0.05, "upper_colour=blue": 0.05 if red else 0.9},
+        attributes={
+            "upper_colour=red": 0.9 if red else 0.05,
+            "upper_colour=blue": 0.05 if red else 0.9,
+            **dict.fromkeys(
+                ("age=teenager", "gender=male", "sleeve=short", "lower_type=pants", "hat=no"), 0.9
+            ),
+        },
     )
 
 
@@ -84,16 +90,6 @@ def where(found: Any) -> dict[str, set[tuple[str, int]]]:
     }
 
 
-def test_who_is_forgotten_leaves_others_as_they_looked(client: TestClient, gallery: Gallery) -> None:
-    def looks() -> dict[str, list[str]]:
-        return {one["label"]: one["attributes"] for one in client.get("/api/people").json()["people"]}
-
-    before = looks()
-    assert before["door:2"] == ["upper_colour=blue"] != before["door:1"]
-    gallery.forget([str(gallery.table().record[0])])
-    assert looks() == before | {"door:1": []}
-
-
 def test_names_join_runs_without_a_gallery(runs: list[Any]) -> None:
     client = TestClient(make_app(runs), base_url="http://127.0.0.1")
     assert set(where(client.get("/api/people").json())) == {"door:1", "door:2", "yard:1", "yard:2"}
@@ -112,7 +108,7 @@ def test_a_gallery_joins_and_describes_and_obeys_corrections(client: TestClient)
         [("r0", 1), ("r1", 1)],
         [("r0", 2), ("r1", 2)],
     ]
-    assert found["people"][0]["attributes"] == ["upper_colour=red"]
+    assert found["people"][0]["attributes"] == ["red top"]
     tracks = client.post("/api/people/fits", json={"describe": "red top"}).json()["tracks"]
     assert [(entry["run"], entry["track"]) for entry in tracks[:2]] == [("r0", 1), ("r1", 1)]
     assert tracks[0]["probability"] == pytest.approx(0.9, abs=1e-3)
@@ -133,7 +129,7 @@ def test_who_is_forgotten_leaves_what_others_look_like_as_it_was(
         }
 
     before = looks()
-    assert before["door:2"] == ["upper_colour=blue"]
+    assert before["door:2"] == ["blue top"]
     gallery.forget([str(gallery.table().record[0])])
     assert looks() == before | {"door:1": []}
 
@@ -200,7 +196,7 @@ def test_a_person_is_forgotten_also_where_no_run_is_shown(client: TestClient, ga
     gallery.add([record("hall", Path("hall.mp4"), 7, red=True)])
     assert [len(one["records"]) for one in client.get("/api/people").json()["people"]] == [1] * 4
     found = client.post("/api/people/identify", json={}).json()
-    person = next(one for one in found["people"] if one["attributes"] == ["upper_colour=red"])
+    person = next(one for one in found["people"] if one["attributes"] == ["red top"])
     assert len(person["records"]) == 3
     kept = client.post("/api/gallery/forget", json={"records": person["records"]}).json()
     assert (kept["forgotten"], kept["tracklets"]) == (3, 2)
@@ -309,6 +305,32 @@ def test_a_person_is_forgotten_on_the_page(
     page.js("window.fetch = () => Promise.reject(new TypeError('Failed to fetch'))")  # as of a stopped server
     page.click("#identify")
     page.until(lambda: "is mot-reid serve still running?" in page.text("#message"), "what is wrong")
+    assert page.problems() == []
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+def test_people_are_joined_and_parted_by_names_on_the_page(shown: Callable[[int], Page], width: int) -> None:
+    page = shown(width)
+    page.click("#tab-people")
+    page.until(lambda: cards(page) == ["person 1", "person 2"], "the people")
+
+    def name(label: str, called: str) -> None:
+        page.click(f"[aria-label='Name {label}']")
+        page.one("#naming-name").clear()
+        page.one("#naming-name").send_keys(called)
+        page.click("#naming-yes")
+
+    name("person 1", "Ann <b>")
+    page.until(lambda: cards(page) == ["Ann <b>", "person 2"], "the name")
+    name("person 2", "Ann <b>")
+    page.until(lambda: cards(page) == ["Ann <b>"], "that both are one")
+    page.click("[aria-label='Name Ann <b>']")
+    page.shot(f"naming-{width}")
+    assert page.barriers() == []
+    assert not page.too_wide()
+    page.click("#naming-no")
+    name("Ann <b>", "")
+    page.until(lambda: cards(page) == ["person 1", "person 2"], "that they are two again")
     assert page.problems() == []
 
 

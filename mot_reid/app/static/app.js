@@ -268,9 +268,9 @@ get('forget-now').addEventListener('click', async () => {
 
 // Removes from the gallery for good, if that is meant; says whether it did. Of people who were found by what
 // is shown, records are named: their numbers may be others' by now.
-async function forget(which, who) {
+async function forget(which, who, address = '/api/gallery/forget') {
   if (!await sure(`Forget ${who} for good? Pictures and embeddings leave the gallery. Videos, and boxes in them, stay until they are deleted.`, 'Forget')) return false;
-  const { forgotten } = await ask('/api/gallery/forget', 'POST', which);
+  const { forgotten } = await ask(address, 'POST', which);
   say(`${forgotten} ${forgotten === 1 ? 'tracklet' : 'tracklets'} forgotten.`);
   document.dispatchEvent(new CustomEvent('corrected'));
   return true;

@@ -18,10 +18,17 @@ export function begin(state) {
     if (!today.open || Date.now() - asked < 3000) return;
     asked = Date.now();
     const { people, in_all: all } = await ask('/api/live/today');
-    told.textContent = `${all} people${people.length < all ? `, the last ${people.length}` : ''}; who is in view comes when he has left.`;
+    told.textContent = `${all === 1 ? '1 person' : `${all} people`}${people.length < all ? `, the last ${people.length}` : ''}; who is in view comes when he has left.`;
     const time = (seconds) => new Date(seconds * 1000).toLocaleTimeString();
+    const forget = (person) => {
+      const button = element('button', { type: 'button', textContent: 'Forget', 'aria-label': `Forget person ${person.number}` });
+      button.addEventListener('click', async () => {
+        if (await state.forget({ records: person.records }, `person ${person.number}`, '/api/live/today/forget')) asked = 0;
+      });
+      return button;
+    };
     everybody.replaceChildren(...people.slice(0, 60).map((person) => element('figure', {},
-      element('img', { src: `/api/live/today/${person.row}`, alt: `Person ${person.number}`, loading: 'lazy' }),
+      element('img', { src: `/api/live/today/${person.row}`, alt: `Person ${person.number}`, loading: 'lazy' }), forget(person),
       element('figcaption', {}, element('strong', { textContent: `person ${person.number}` }),
         element('ul', {}, ...person.places.slice(-6).map((place) => element('li', { textContent: `${place.camera} ${time(place.from)} to ${time(place.to)}` })))))));
   }

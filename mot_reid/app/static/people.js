@@ -28,6 +28,8 @@ export class People {
     get('looks').addEventListener('keydown', (event) => event.key === 'Enter' && this.describe().catch((error) => state.say(error.message)));
     get('people-more').addEventListener('click', () => { this.many += AT_ONCE; this.show(); });
     get('identify').addEventListener('click', () => this.identify());
+    get('naming-no').addEventListener('click', () => get('naming').close());
+    get('naming-name').addEventListener('keydown', (event) => event.key === 'Enter' && get('naming-yes').click());
     get('lanes-of').addEventListener('change', () => this.load().catch((error) => state.say(error.message)));
     document.addEventListener('tab', (event) => event.detail === 'tab-people' && this.load().catch((error) => state.say(error.message)));
     document.addEventListener('corrected', () => {
@@ -91,6 +93,32 @@ export class People {
     }
   }
 
+  // One name joins people, and two part them: of all tracks of somebody at once.
+  ask(person) {
+    const named = this.found.people.filter((one) => one.named).map((one) => one.label);
+    get('naming-title').textContent = `Who is ${person.label}?`;
+    get('naming-name').value = person.named ? person.label : '';
+    get('naming-known').replaceChildren(...named.map((value) => element('option', { value })));
+    get('naming-yes').onclick = () => {
+      get('naming').close();
+      this.name(person, get('naming-name').value.trim()).catch((error) => this.state.say(error.message));
+    };
+    get('naming').showModal();
+  }
+
+  async name(person, name) {
+    const tracks = new Map(person.spans.map((span) => [`${span.run}:${span.track}`, span]));
+    try {
+      for (const { run, track } of tracks.values()) {
+        const summary = await ask(`/api/runs/${run}/corrections`, 'POST', { kind: 'rename', id: track, name });
+        if (run === this.state.run.key) this.state.take(summary);
+      }
+      this.state.say('');
+    } finally {
+      document.dispatchEvent(new CustomEvent('corrected'));
+    }
+  }
+
   fit(person) {
     return Math.max(...person.spans.map((span) => this.fitting.get(`${span.run}:${span.track}`) || 0));
   }
@@ -132,12 +160,14 @@ export class People {
       return element('li', {}, button);
     });
     const more = spans.length > places.length ? [element('li', { textContent: `and ${spans.length - places.length} more` })] : [];
-    const words = person.attributes.length ? [element('p', { className: 'hint', textContent: person.attributes.map((word) => word.replaceAll('_', ' ').replace('=', ' ')).join(', ') })] : [];
+    const words = person.attributes.length ? [element('p', { className: 'hint', textContent: person.attributes.join(', ') })] : [];
     const forget = element('button', { type: 'button', textContent: 'Forget', 'aria-label': `Forget ${person.label}` });
+    const name = element('button', { type: 'button', textContent: 'Name', 'aria-label': `Name ${person.label}` });
+    name.addEventListener('click', () => this.ask(person));
     const known = person.records.length === 1 ? '1 tracklet' : `${person.records.length} tracklets`;
     forget.addEventListener('click', () => this.state.forget({ records: person.records }, `${person.label} (${known})`));
     return element('li', {}, element('div', { className: 'pictures' }, ...pictures),
       element('strong', { textContent: `${person.label}${fit}` }), ...words, element('ul', {}, ...places, ...more),
-      ...(person.records.length ? [forget] : []));
+      name, ...(person.records.length ? [' ', forget] : []));
   }
 }
