@@ -97,7 +97,7 @@ def _size(text: str | None) -> tuple[int, int] | None:
 
 
 def _identities(path: Path) -> dict[int, int]:
-    with open(path, newline="", encoding="utf-8") as file:
+    with open(path, newline="", encoding="utf-8-sig", errors="replace") as file:
         rows = csv.DictReader(file)
         if not {"id", "identity"} <= set(rows.fieldnames or ()):
             raise UsageError(f"{path}: expected the columns id and identity")

@@ -169,6 +169,14 @@ def read_tracks(path: str | Path, fps: float | None = None) -> TrackFile:
     n = len(columns["frame"])
     order = np.lexsort((columns["id"], columns["frame"]))
     boxes = np.column_stack([columns[name] for name in _NEEDED[2:]]).reshape(-1, 4)
+    wrong = (columns["frame"] < 1) | (boxes[:, :2] > boxes[:, 2:]).any(axis=1)
+    if wrong.any():
+        row = int(wrong.argmax())
+        box = ", ".join(f"{value:g}" for value in boxes[row].tolist())
+        raise ValueError(
+            f"{found.path}: row {row + 1}: expected a frame from 1 on and a box x1, y1, x2, y2, "
+            f"got frame {columns['frame'][row]:g}, {box}"
+        )
     try:
         rows = Observations.from_arrays(
             columns["frame"][order],
@@ -315,7 +323,7 @@ def _json_lines(path: Path) -> tuple[dict[str, NDArray[Any]], dict[int, str]]:
     named: dict[int, str] = {}
     rows: list[tuple[Any, ...]] = []
     wanted = _WANTED
-    with open(path, encoding="utf-8") as file:
+    with open(path, encoding="utf-8-sig") as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():
                 continue

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +39,7 @@ class TrackFile:
 
 _BROKEN = (ElementTree.ParseError, csv.Error)
 _LARGEST = 2**31  # of frame numbers and ids
+_FARTHEST = 1e9  # pixels
 _Row = dict[str, Any]  # frame, id, x1, y1, x2, y2, and what else the file has
 
 
@@ -121,7 +121,7 @@ def _table(path: Path) -> Iterator[_Row]:
 
 
 def _lines(path: Path) -> Iterator[_Row]:
-    with path.open(encoding="utf-8") as file:
+    with path.open(encoding="utf-8-sig") as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():
                 continue
@@ -145,7 +145,7 @@ def _of_columns(row: Mapping[str, Any]) -> _Row:
 
 
 def _coco(path: Path) -> Iterator[_Row]:
-    content = json.loads(path.read_text(encoding="utf-8"))
+    content = json.loads(path.read_text(encoding="utf-8-sig"))
     if not isinstance(content, dict) or not {"images", "annotations"} <= content.keys():
         raise ValueError(f"{path}: not COCO's JSON; expected images and annotations")
     names = {entry["id"]: entry["name"] for entry in content.get("categories", [])}
@@ -194,7 +194,8 @@ def _gathered(path: Path, rows: list[_Row]) -> TrackFile:
     by_frame: dict[int, list[_Row]] = {}
     for row in rows:
         values = [row[name] for name in ("x1", "y1", "x2", "y2")]
-        if row["frame"] < 1 or row["id"] < 0 or not all(map(math.isfinite, values)):
+        is_box = values[0] <= values[2] and values[1] <= values[3] and max(map(abs, values)) <= _FARTHEST
+        if row["frame"] < 1 or row["id"] < 0 or not is_box:
             raise ValueError(f"{path}: frame {row['frame']}, id {row['id']}: not a box of a track: {values}")
         if "class_id" not in row and row.get("class_name"):
             row["class_id"] = numbers.setdefault(row["class_name"], len(numbers))

@@ -65,7 +65,7 @@ def test_a_scene_drawn_on_another_size_fits(run: Callable[..., Any], tracks: Pat
 def test_identities_count_once(run: Callable[..., Any], tracks: Path, scene: Path, tmp_path: Path) -> None:
     again = "".join(f"{f + 400},{2},{50},{f * 4},{30},{60},1,-1,-1,-1\n" for f in range(1, 41))
     tracks.write_text(tracks.read_text() + again)
-    (tmp_path / "who.csv").write_text("id,identity\n1,9\n2,9\n")
+    (tmp_path / "who.csv").write_text("id,identity\n1,9\n2,9\n", encoding="utf-8-sig")  # as Excel has it
     outcome = run("count", tracks, scene, "--fps", 10, "--identities", tmp_path / "who.csv")
     assert ["door", "down", "2", "1"] in [line.replace("│", " ").split() for line in outcome.out.splitlines()]
 
@@ -86,6 +86,16 @@ def test_what_cannot_be_counted_is_a_usage_error(
     outcome = run("count", filled[0], scene, *filled[1:])
     assert outcome.code == 2
     assert message in outcome.err
+
+
+@pytest.mark.parametrize("row", ["0,1,50,4,30,60,1", "1,1,50,4,-30,60,1"])
+def test_rows_that_cannot_be_counted_are_named(
+    run: Callable[..., Any], tracks: Path, scene: Path, row: str
+) -> None:
+    tracks.write_text(f"2,1,50,8,30,60,1\n{row}\n")
+    outcome = run("count", tracks, scene, "--fps", 10)
+    assert outcome.code == 2
+    assert f"error: {tracks}: row 2: expected a frame from 1 on and a box x1, y1, x2, y2, got" in outcome.err
 
 
 def test_a_run_counts_as_it_goes(run: Callable[..., Any], scene: Path, tmp_path: Path) -> None:

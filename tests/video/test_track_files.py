@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from mot_reid.pipeline.track_files import read_tracks as read_finished
 from mot_reid.video.track_files import read_tracks
 
 ONE = '{"id": 1, "image_id": 1, "track_id": 1, "bbox": [1, 2, 3, 4], "category_id": 1}'
@@ -20,6 +21,9 @@ BROKEN = {
     + ONE.replace('k_id": 1', 'k_id": 1' + "0" * 400)
     + "]}",
     "huge.txt": "1" + "0" * 30 + ",1,1,1,5,5,1\n",
+    "size.txt": "1,1,10,20,-16,40,1\n",
+    "swapped.csv": "frame,id,x1,y1,x2,y2\n1,1,26,60,10,20\n",
+    "far.txt": "1,1,10,20,1e39,40,1\n",
     "id.txt": "1,1" + "0" * 30 + ",1,1,5,5,1\n",
     "inf.txt": "1,inf,1,1,5,5,1\n",
     "nan.csv": "frame,id,x1,y1,x2,y2\nnan,1,1,1,5,5\n",
@@ -48,3 +52,13 @@ def test_blank_lines_are_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "tracks.jsonl"
     path.write_text('\n{"frame": 2, "id": 1, "x1": 0, "y1": 0, "x2": 5, "y2": 5}\n\n')
     assert list(read_tracks(path).tracks) == [2]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
+    """Windows' programs write one in front of UTF-8."""
+    line = '{"frame": 2, "id": 1, "x1": 0, "y1": 0, "x2": 5, "y2": 5}\n'
+    coco = '{"images": [{"id": 2}], "annotations": [' + ONE.replace('e_id": 1', 'e_id": 2') + "]}"
+    for name, text in (("tracks.jsonl", line), ("tracks.json", coco)):
+        (tmp_path / name).write_text(text, encoding="utf-8-sig")
+        assert list(read_tracks(tmp_path / name).tracks) == [2]
+    assert read_finished(tmp_path / "tracks.jsonl", fps=25).rows.frames.tolist() == [2]
