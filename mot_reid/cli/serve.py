@@ -63,6 +63,7 @@ def serve(
 
     \b
     mot-reid serve out/
+    mot-reid serve --gallery shop/
     mot-reid serve --cameras cameras.yaml --gallery seen/
     mot-reid serve out/ --video street=/videos/street.mp4
     """
@@ -72,8 +73,8 @@ def serve(
         from mot_reid.app.runs import runs_in
         from mot_reid.app.safety import is_loopback
 
-        if not runs and cameras is None:
-            raise UsageError("serve: expected the output folder of a run, or --cameras FILE")
+        if not runs and cameras is None and gallery is None:
+            raise UsageError("serve: expected the output folder of a run, --cameras FILE or --gallery")
         places = dict(place_of("--video", entry) for entry in video or [])
         truths = dict(place_of("--truth", entry) for entry in truth or [])
         shown = runs_in(runs or [], places, truths)

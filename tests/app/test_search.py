@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
+from mot_reid.app.people import People
 from mot_reid.app.runs import runs_in
 from mot_reid.app.search_routes import search_routes
 from mot_reid.app.server import make_app
@@ -141,6 +142,19 @@ def test_who_is_meant_in_a_picture_of_several_is_chosen(
         shown.until(lambda: "93 %" in shown.text("#panel-search"), "the hits")
         assert gallery.search.call_args.kwargs["box"] == chosen
         shown.js("document.querySelector('#panel-search input[type=file]').value = ''")
+
+
+def test_a_gallery_alone_is_searched(browser: Any, gallery: Any, serve: Callable[[Any], str]) -> None:
+    people = People([], gallery)
+    gallery.identities.return_value = {}
+    app = make_app([], people=people, routes=search_routes(gallery, []), features=["search"])
+    shown = Page(browser, serve(app), 400)
+    shown.write("#panel-search input[type=text]", "door:3")
+    shown.click("#panel-search > button")
+    shown.until(lambda: "93 %" in shown.text("#panel-search"), "the hits")
+    tabs = "return [...document.querySelectorAll('[role=tab]:not([hidden])')].map((tab) => tab.textContent)"
+    assert shown.js(tabs) == ["Search", "Data"]
+    assert shown.barriers() == shown.problems() == []
 
 
 @pytest.mark.parametrize("width", [1280, 400])

@@ -13,7 +13,7 @@ const AHEAD = 60; // frames ahead that are fetched
 const AGAIN = 250; // ms until a picture is asked for again that is not to be had yet
 
 const state = {
-  run: { key: '', width: 0, height: 0, frames: 1, fps: 25, tracks: [], names: {}, classes: {}, corrections: [] },
+  run: { key: '', width: 0, height: 0, frames: 1, stride: 1, phase: 0, fps: 25, tracks: [], names: {}, classes: {}, corrections: [] },
   rows: new Rows(''),
   frame: 1,
   playing: false,
@@ -106,6 +106,8 @@ async function open(key) {
 
 // Goes to a frame of any run, and chooses a track there.
 async function visit(run, track, frame) {
+  history.replaceState(null, '', address());
+  history.pushState(null, '', address()); // back leads here
   if (run !== state.run.key) {
     get('run').value = run;
     await open(run);
@@ -115,12 +117,43 @@ async function visit(run, track, frame) {
   await go(frame);
 }
 
+const address = () => `#${new URLSearchParams({ run: state.run.key, frame: state.frame, tab: tabs.find((tab) => tab.tabIndex === 0).id.slice(4) })}`;
+let keeping = 0;
+
+// What is looked at stands in the address: a page that is loaded again, or opened by a link, shows it.
+function keepAddress() {
+  clearTimeout(keeping);
+  keeping = setTimeout(() => history.replaceState(null, '', address()), 300);
+}
+
+async function restore(at = new URLSearchParams(location.hash.slice(1))) {
+  clearTimeout(keeping);
+  const tab = tabs.find((one) => one.id === `tab-${at.get('tab')}` && !one.hidden);
+  if (tab) openTab(tab);
+  const known = [...get('run').options].some((option) => option.value === at.get('run'));
+  if (known && at.get('run') !== state.run.key) {
+    pause();
+    get('run').value = at.get('run');
+    await open(at.get('run'));
+  }
+  if (known && Number(at.get('frame'))) await go(Number(at.get('frame')));
+}
+window.addEventListener('popstate', () => restore().catch(report));
+
 let wanted = 0;
 let fetching = false;
 let reading = false;
 
+// The frame that was looked at when this one is shown: of a run with a stride those between have no boxes.
+function looked(frame) {
+  const { frames, stride = 1, phase = 0 } = state.run;
+  const whole = Math.min(Math.max(Math.round(frame), 1), frames);
+  return Math.max(whole - (whole - phase + stride) % stride, 1);
+}
+
 async function go(frame) {
-  state.frame = Math.min(Math.max(Math.round(frame), 1), state.run.frames);
+  state.frame = looked(frame);
+  keepAddress();
   get('seek').value = state.frame;
   get('where').textContent = `${state.frame} · ${clock((state.frame - 1) / state.run.fps)}`;
   lanes.mark();
@@ -185,7 +218,7 @@ async function play() {
       await go(state.run.frames);
       break;
     }
-    if (frame !== state.frame) await go(frame); // as fast as pictures come; those in between are left out
+    if (looked(frame) !== state.frame) await go(frame); // as fast as pictures come; those in between are left out
     await new Promise(requestAnimationFrame);
   }
   pause();
@@ -322,6 +355,7 @@ function openTab(tab) {
     other.tabIndex = chosen ? 0 : -1;
     get(other.getAttribute('aria-controls')).hidden = !chosen;
   }
+  keepAddress();
   if (tab.id === 'tab-data') showKept().catch(report);
   document.dispatchEvent(new CustomEvent('tab', { detail: tab.id }));
 }
@@ -341,8 +375,9 @@ tabs.forEach((tab) => {
 });
 
 get('play').addEventListener('click', () => (state.playing ? pause() : play().catch(report)));
-get('previous').addEventListener('click', () => go(state.frame - 1));
-get('next').addEventListener('click', () => go(state.frame + 1));
+const step = (event) => (event.shiftKey ? Math.max(Math.round(state.run.fps), state.run.stride) : state.run.stride);
+get('previous').addEventListener('click', () => go(state.frame - state.run.stride));
+get('next').addEventListener('click', () => go(state.frame + state.run.stride));
 get('seek').addEventListener('input', () => { pause(); go(Number(get('seek').value)); });
 get('go-to').addEventListener('keydown', (event) => {
   if (event.key !== 'Enter') return;
@@ -375,8 +410,8 @@ function correcting(id) {
 
 const flip = (name) => get(`show-${name}`).click();
 const keys = {
-  ' ': () => get('play').click(), ArrowLeft: (event) => go(state.frame - (event.shiftKey ? Math.round(state.run.fps) : 1)),
-  ArrowRight: (event) => go(state.frame + (event.shiftKey ? Math.round(state.run.fps) : 1)),
+  ' ': () => get('play').click(), ArrowLeft: (event) => go(state.frame - step(event)),
+  ArrowRight: (event) => go(state.frame + step(event)),
   Home: () => go(1), End: () => go(state.run.frames), n: () => nextTrack(1), p: () => nextTrack(-1),
   b: () => flip('boxes'), l: () => flip('labels'), t: () => flip('trails'), z: () => flip('scene'),
   '/': () => { openTab(get('tab-tracks')); get('filter').focus(); }, '?': () => get('help').showModal(),
@@ -417,7 +452,8 @@ async function begin() {
     module.begin(state, stage);
   }
   get('run').replaceChildren(...runs.map((run) => element('option', { value: run.key, textContent: run.name })));
-  if (runs.length) await open(runs[0].key);
+  const asked = new URLSearchParams(location.hash.slice(1));
+  if (runs.length) await open((runs.find((run) => run.key === asked.get('run')) || runs[0]).key);
   else {
     get('view').hidden = true;
     get('run').parentElement.hidden = true;
@@ -425,6 +461,8 @@ async function begin() {
     for (const name of ['tracks', 'count', 'correct', 'people', 'data']) get(`tab-${name}`).hidden = name !== 'data' || !state.gallery;
     openTab([get('tab-live'), ...tabs].find((tab) => !tab.hidden) || tabs[0]);
   }
+  get('run').value = state.run.key;
+  await restore(asked);
   document.body.dataset.ready = 'yes';
 }
 

@@ -1,0 +1,65 @@
+"""Where the page is: kept in its address, so that it can be loaded again, gone back from, and linked to."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mot_reid.app.runs import runs_in
+from mot_reid.app.server import make_app
+
+from .conftest import make_run
+from .pages import Page
+
+
+def chosen(page: Page) -> tuple[str, int, str]:
+    """The run, the frame and the tab that are shown."""
+    script = (
+        "return [document.getElementById('run').value, document.querySelector('[aria-selected=true]').id]"
+    )
+    run, tab = page.js(script)
+    return run, page.frame, tab
+
+
+def test_a_page_is_loaded_again_where_it_was_and_goes_back(
+    browser: Any, tmp_path: Path, serve: Callable[[Any], str]
+) -> None:
+    for name in ("door", "yard"):
+        make_run(tmp_path / "out" / name, videos=tmp_path)
+    address = serve(make_app(runs_in([tmp_path / "out"])))
+    page = Page(browser, address)
+    page.set("#seek", 20, "input")
+    page.click("#tab-people")
+    page.until(lambda: page.js("return location.hash") == "#run=r0&frame=20&tab=people", "the address")
+    page.until(
+        lambda: page.js("return document.querySelectorAll('#people-list li').length") > 4, "the people"
+    )
+    page.click("#people-list > li:last-child li button")
+    page.until(lambda: chosen(page) == ("r1", 1, "tab-people"), "the other camera")
+    page.click("#next")
+    page.until(lambda: page.js("return location.hash") == "#run=r1&frame=2&tab=people", "the address")
+    browser.refresh()
+    page.until(lambda: page.js("return document.body.dataset.ready"), "the page")
+    assert chosen(page) == ("r1", 2, "tab-people")
+    browser.back()
+    page.until(lambda: chosen(page) == ("r0", 20, "tab-people"), "where one was before")
+    linked = Page(browser, f"{address}#run=r7&frame=a&tab=nowhere")
+    assert chosen(linked) == ("r0", 1, "tab-tracks")
+    assert linked.problems() == []
+
+
+def test_frames_between_those_that_were_looked_at_are_passed_over(
+    browser: Any, tmp_path: Path, serve: Callable[[Any], str]
+) -> None:
+    folder = make_run(tmp_path / "yard")
+    summary = json.loads((folder / "summary.json").read_text()) | {"stride": 4}
+    (folder / "summary.json").write_text(json.dumps(summary))
+    page = Page(browser, serve(make_app(runs_in([folder]))))
+    page.set("#seek", 20, "input")
+    page.until(lambda: page.frame == 17, "the frame that was looked at")
+    page.click("#next")
+    page.until(lambda: page.frame == 21, "the next one")
+    page.click("#previous")
+    page.click("#previous")
+    page.until(lambda: page.frame == 13, "the one before")
+    assert page.text("#where").startswith("13 ")
