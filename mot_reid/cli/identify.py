@@ -61,7 +61,6 @@ def identify(
     """
     from mot_reid.gallery.cameras_file import read_cameras
     from mot_reid.gallery.gallery import Gallery
-    from mot_reid.gallery.identities import SEEN_TO_HOLD
     from mot_reid.video.files import prepare_output_folder
 
     with usage_errors():
@@ -73,13 +72,6 @@ def identify(
     gallery = Gallery(place)
     if not len(gallery):
         raise UsageError(f"{place}: the gallery is empty")
-    if false_links < SEEN_TO_HOLD:
-        typer.echo(
-            f"--false-links {false_links:g}: the surest links are made, but fewer than"
-            f" {100 * SEEN_TO_HOLD:g} % wrong ones cannot be promised: some people look the same, which shows"
-            " most where many are in one camera only",
-            err=True,
-        )
     with usage_errors():
         folders = {} if results is None else results_of(gallery, results)
         runs, table = run_corrections(folders), gallery.table()

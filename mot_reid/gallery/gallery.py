@@ -362,8 +362,7 @@ class Gallery:
         """Joins all records to identities, and keeps that beside them.
 
         Args:
-            false_links: largest share of wrong links among those made; below 2 % a wish
-                (`mot_reid.gallery.identities.SEEN_TO_HOLD`).
+            false_links: largest share of wrong links among those made, as expected.
             times: what is known of the ways between cameras.
             settings: all others.
             corrected: what was corrected on the tracks of sources, by run (`Tracklet.run`) or camera.

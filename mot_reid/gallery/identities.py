@@ -22,7 +22,6 @@ from mot_reid.gallery.reranking import jaccard_of_pairs, nearest_points
 from mot_reid.gallery.travel import learned_travel
 
 __all__ = [
-    "SEEN_TO_HOLD",
     "Evidence",
     "IdentifySettings",
     "Linked",
@@ -35,17 +34,13 @@ Vectors = NDArray[np.float32]
 Floats = NDArray[np.float64]
 Pairs = NDArray[np.intp]
 
-SEEN_TO_HOLD = 0.02
-"""Share of wrong links from which on as many came of held-out people as were asked for, also of strangers."""
-
 
 @dataclass(frozen=True)
 class IdentifySettings:
     """How records are joined to identities.
 
     Attributes:
-        false_links: largest share of wrong links among those made, as expected; below `SEEN_TO_HOLD` it is a
-            wish, for some people look the same.
+        false_links: largest share of wrong links among those made, as expected.
         normalise: take off what a camera's records share.
         rerank: use k-reciprocal neighbours where there are enough records.
         rerank_from: so many.
@@ -228,11 +223,11 @@ def identify(
     made = (0, 0.0)
     if glimpses is not None and glimpses.any() and not glimpses.all():
         labels, made = _joined(evidence, labels, barred, settings, weights, ~glimpses, made)
-    labels, _ = _joined(evidence, labels, barred, settings, weights, np.ones(count, bool), made)
+    labels, made = _joined(evidence, labels, barred, settings, weights, np.ones(count, bool), made)
     support = _support(evidence, labels, count, settings.missing)
     if settings.reassign and count > 2:
         tracks = np.arange(count) if tracks is None else tracks
-        labels, home = _reassigned(evidence, labels, barred, count, settings, tracks)
+        labels, home = _reassigned(evidence, labels, barred, count, settings, tracks, made)
         support = _support(evidence, labels, count, settings.missing) + home
     probability = np.where(np.isnan(support), 1.0, evidence.chance(support))
     _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
@@ -330,8 +325,12 @@ def _reassigned(
     count: int,
     settings: IdentifySettings,
     tracks: NDArray[np.intp],
+    made: tuple[int, float],
 ) -> tuple[NDArray[np.intp], Floats]:
     """Labels in which records that were alone have joined the group that fits clearly best, if one does.
+
+    Their links count beside those `made` before, too: no more of all are expected to be wrong than
+    ``false_links``. Only a part that returns to its own track makes none, for the track had linked it.
 
     Returns:
         Labels ``(N,)``, and by how much more evidence speaks for a record's group, ``(N,)``: the odds of one
@@ -357,7 +356,7 @@ def _reassigned(
     members: dict[int, set[int]] = {}
     for row, label in enumerate(labels.tolist()):
         members.setdefault(label, set()).add(row)
-    least = evidence.least(1 - settings.reassign_false)
+    least, (links, wrong) = evidence.least(1 - settings.reassign_false), made
     labels = labels.copy()
     best: dict[int, list[tuple[float, int, bool]]] = {}
     choices = zip(record.tolist(), target.tolist(), mean.tolist(), own.tolist(), strict=True)
@@ -369,7 +368,11 @@ def _reassigned(
         rival = max((other for other, name, _ in found if name != label), default=-np.inf)
         clear = value - rival >= _CLEAR and bars.get(row, set()).isdisjoint(members[label])
         still = len(members[labels[row]]) == 1 and members[label]  # two parts of a track may ask each other
-        if value >= least and clear and still:
+        more = wrong + 1 - float(evidence.chance(value))
+        if value < least or not (clear and still):
+            continue
+        if at_home or more <= settings.false_links * (links + 1):
+            links, wrong = (links, wrong) if at_home else (links + 1, more)
             members[labels[row]].discard(row)
             members[label].add(row)
             labels[row], home[row] = label, gain * at_home

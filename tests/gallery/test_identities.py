@@ -58,6 +58,22 @@ def test_neighbours_in_common_say_more_in_a_larger_gallery() -> None:
         np.testing.assert_array_equal(nothing_said, values(400))
 
 
+@pytest.mark.parametrize(("asked", "people"), [(0.001, 12), (0.01, 11), (0.02, 10)])
+def test_who_was_left_is_linked_within_what_was_asked_for(asked: float, people: int) -> None:
+    """30 sure links of ten people; two records besides are of two of them with a chance of 0.73.
+
+    One wrong link of 0.27 is 0.9 % of 31, both are 1.7 % of 32.
+    """
+    rows, columns = np.triu_indices(42, 1)
+    values = np.full(len(rows), -20.0)
+    values[(rows // 4 == columns // 4) & (columns < 40)] = 20.0
+    values[((columns == 40) & (rows // 4 == 0)) | ((columns == 41) & (rows // 4 == 1))] = 1.0
+    evidence = Evidence(rows, columns, values, 0.5, True)
+    settings = IdentifySettings(false_links=asked)
+    found = identify(evidence, 42, NONE, NONE, settings)
+    assert len(np.unique(found.labels)) == people
+
+
 def lone_part(to_own: float, to_other: float, tracks: list[int] | None, barred: np.ndarray = NONE) -> Linked:
     """Records 0 and 1 are one person, 2 and 3 another; 4 is left over, and a part of 0's track."""
     rows, columns = np.triu_indices(5, 1)
