@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import time
 import uuid
@@ -13,6 +14,10 @@ from typing import Any
 __all__ = ["atomic", "clear_abandoned", "same_file", "spreadsheet_row", "spreadsheet_text"]
 
 _ABANDONED = 24 * 3600.0  # seconds after which a part is one that a killed run has left
+
+
+_OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+"""What writing fails with, without a name."""
 
 
 @contextmanager
@@ -47,7 +52,8 @@ def atomic(path: str | Path) -> Iterator[Path]:
         yield part
         part.replace(path)
     except OSError as error:
-        if error.filename is not None and Path(error.filename) == part:
+        unnamed = error.filename is None and error.errno in _OF_THE_DISK
+        if unnamed or (error.filename is not None and Path(error.filename) == part):
             raise type(error)(error.errno, error.strerror, str(path)) from None
         raise
     finally:

@@ -25,7 +25,10 @@ async def answered(work: Callable[[], Any]) -> Response:
     except HTTPException:
         raise
     except _ERRORS as error:
-        return JSONResponse({"error": " ".join(str(error).split()) or type(error).__name__}, 422)
+        told = str(error)
+        if isinstance(error, OSError) and error.strerror and error.filename:
+            told = f"{error.filename}: {error.strerror}"
+        return JSONResponse({"error": " ".join(told.split()) or type(error).__name__}, 422)
     return result if isinstance(result, Response) else JSONResponse(result)
 
 

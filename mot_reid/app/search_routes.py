@@ -48,10 +48,7 @@ def search_routes(gallery: Gallery, runs: Sequence[Run]) -> list[Route]:
             except GalleryError as error:
                 raise ValueError(str(error)) from None
         places = {str(place): run.key for run in runs if (place := run.place()) is not None}
-        entries = [
-            hit.to_dict() | {"row": int(hit.row), "run": places.get(str(Path(hit.source).absolute()))}
-            for hit in hits
-        ]
+        entries = [hit.to_dict() | {"run": places.get(str(Path(hit.source).absolute()))} for hit in hits]
         return {"hits": entries, "absent": float(hits.absent), "searched": int(hits.searched)}
 
     async def by_picture(request: Request) -> Response:
@@ -73,11 +70,9 @@ def search_routes(gallery: Gallery, runs: Sequence[Run]) -> list[Route]:
 
     async def crop(request: Request) -> Response:
         def work() -> Response:
-            row = request.path_params["row"]
-            try:
-                if not 0 <= row < len(gallery.table()):
-                    raise HTTPException(404, "no such record")
-                pictures = gallery.tracklets([row])[0].crops
+            try:  # by its name: rows move when others are forgotten
+                rows = np.flatnonzero(gallery.table().record == request.path_params["record"])
+                pictures = [crop for record in gallery.tracklets(rows) for crop in record.crops]
             except GalleryError as error:
                 raise ValueError(str(error)) from None
             if not pictures:
@@ -90,7 +85,7 @@ def search_routes(gallery: Gallery, runs: Sequence[Run]) -> list[Route]:
     return [
         Route("/api/search", by_words, methods=["POST"]),
         Route("/api/search/picture", by_picture, methods=["POST"]),
-        Route("/api/search/crops/{row:int}", crop),
+        Route("/api/search/crops/{record}", crop),
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 from collections.abc import Mapping, Sequence
@@ -61,7 +62,11 @@ def read_corrections(store: Store) -> dict[tuple[str, str], str]:
 def forget_records(store: Store, records: Sequence[str]) -> int:
     """Removes records and all that is said of them for good; says how many there were."""
     gone = set(records)
-    _say_nothing_of(store, gone)
+    try:
+        _say_nothing_of(store, gone)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:  # of a full disk: the records themselves may make room
+            raise
     number = store.remove(list(records))
     _say_nothing_of(store, gone)  # somebody may have read them just before
     _forget_views(store)

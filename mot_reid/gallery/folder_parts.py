@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ from numpy.typing import NDArray
 from mot_reid.files import atomic
 from mot_reid.gallery.store import RecordTable
 
-__all__ = ["Part", "best", "flush", "save", "taken", "write_whole"]
+__all__ = ["GONE", "Part", "best", "drop", "flush", "save", "taken", "write_whole"]
 
+GONE = ".gone-"
+"""What a part's name begins with that is being removed."""
 Vectors = NDArray[np.float32]
 Rows = NDArray[np.intp]
 
@@ -64,3 +67,10 @@ def write_whole(path: Path, text: str) -> None:
     with atomic(path) as part:
         part.write_text(text, encoding="utf-8")
         flush(part)
+
+
+def drop(folder: Path) -> None:
+    """Removes a part at once, for others read meanwhile; a kill leaves what the next one to remove clears."""
+    gone = folder.with_name(f"{GONE}{folder.name}")
+    os.rename(folder, gone)
+    shutil.rmtree(gone)

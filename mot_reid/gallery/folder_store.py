@@ -41,7 +41,7 @@ from mot_reid.gallery.columns import (
     whole_records,
 )
 from mot_reid.gallery.filters import Filter
-from mot_reid.gallery.folder_parts import Part, best, flush, save, taken, write_whole
+from mot_reid.gallery.folder_parts import GONE, Part, best, drop, flush, save, taken, write_whole
 from mot_reid.gallery.records import Tracklet
 from mot_reid.gallery.store import (
     GalleryError,
@@ -58,7 +58,6 @@ Vectors = NDArray[np.float32]
 
 _INFO = "gallery.json"
 _FORGOTTEN = "forgotten.json"
-_GONE = ".gone-"
 _SMALL_PARTS = 32
 """So many parts of fewer than `_SMALL` records are joined into one."""
 _SMALL = 4096
@@ -225,6 +224,10 @@ class FolderStore(Store):
         with self._lock():
             wanted = set(records)
             present = wanted & set(self.table().record.tolist())
+            for part, _ in self._order:
+                if wanted.issuperset(part.table.record[part.kept].tolist()):
+                    drop(part.folder)  # which needs no room on a full disk, and makes some
+            wanted &= {name for part in self._read_parts() for name in part.table.record.tolist()}
             if wanted:
                 # From here on nobody sees them, whatever becomes of the rest.
                 names = sorted(self._forgotten() | wanted)
@@ -274,7 +277,7 @@ class FolderStore(Store):
 
     def _purge(self) -> None:
         """Finishes what `remove` began: rewrites the parts that hold what is forgotten."""
-        for gone in (self.folder / "parts").glob(f"{_GONE}*"):
+        for gone in (self.folder / "parts").glob(f"{GONE}*"):
             shutil.rmtree(gone)
         forgotten = self._forgotten()
         if not forgotten:
@@ -305,11 +308,7 @@ class FolderStore(Store):
                 first=parts[0].folder.name,
             )
         for part in parts:
-            # At once, for others read meanwhile; a kill in between leaves what the next one to remove clears.
-            gone = part.folder.with_name(f"{_GONE}{part.folder.name}")
-            os.rename(part.folder, gone)
-            shutil.rmtree(gone)
-            self._parts.pop(part.folder.name, None)
+            drop(part.folder)
 
     def _write_part(
         self, means: Vectors, medoids: NDArray[Any], records: Any, crops: Any, first: str | None = None

@@ -37,9 +37,9 @@ def gallery(tmp_path: Path) -> Any:
     hit = Hit("rec", "<yard>", source, 2, 0, 1.0, 2.0, float("nan"), 26, 50, 0.93, 0.8, None, 0)
     made = create_autospec(Gallery, instance=True)
     made.search.return_value = made.describe.return_value = Hits([hit], 0.05, 7)
-    made.table.return_value = [None]
+    made.table.return_value.record = np.array(["other", "rec"], object)
     record = type("Record", (), {"crops": [Crop(jpeg(), 30, 1.2, 0.5), Crop(b"worse", 30, 1.2, 0.1)]})
-    made.tracklets.return_value = [record]
+    made.tracklets.side_effect = lambda rows: [record for row in rows if row == 1]
     return made
 
 
@@ -62,8 +62,8 @@ def test_a_gallery_is_asked_by_picture_box_track_and_words(app: Any, gallery: An
     assert gallery.search.call_args.args[0] == "door:3"
     client.post("/api/search", json={"describe": "red top"})
     assert gallery.describe.call_args.args[0] == "red top"
-    assert client.get("/api/search/crops/0").content == jpeg()
-    assert client.get("/api/search/crops/1").status_code == 404
+    assert client.get(f"/api/search/crops/{found['hits'][0]['record']}").content == jpeg()
+    assert client.get("/api/search/crops/gone").status_code == 404
 
 
 @pytest.mark.parametrize(

@@ -442,3 +442,16 @@ def test_a_damaged_summary_is_named(folder: Path, content: str, told: str) -> No
         if answer.status_code == 422:
             assert answer.json()["error"].startswith(f"{folder / 'summary.json'}: {told}"), path
     assert client.get("/api/runs/r0").status_code == 422
+
+
+def test_a_file_that_cannot_be_written_is_named_first(
+    run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(13, "Permission denied", "yard/corrections.jsonl")
+
+    runs = runs_in([run_folder])
+    monkeypatch.setattr(runs[0], "correct", refused)
+    client = TestClient(make_app(runs), base_url="http://127.0.0.1")
+    answer = client.post("/api/runs/r0/corrections", json={"kind": "undo"})
+    assert answer.json() == {"error": "yard/corrections.jsonl: Permission denied"}

@@ -1,5 +1,6 @@
 """Both stores keep, find, remove and survive in the same way."""
 
+import errno
 import json
 import os
 import shutil
@@ -8,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -293,6 +295,29 @@ def test_a_full_disk_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             gallery.add([tracklet(np.ones(D), track_id=2)])
     assert gallery.table().track_id.tolist() == [1]
     assert len(list((tmp_path / "shop" / "parts").iterdir())) == 1
+
+
+def test_a_full_disk_forgets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is forgotten to make room is, where all of a part goes; else the file is named."""
+    gallery = Gallery(tmp_path / "shop", Made())
+    for track in (1, 2):
+        gallery.add([tracklet(np.ones(D), track_id=track), tracklet(np.ones(D), track_id=track + 10)])
+    gallery.identify()
+    parts, write = tmp_path / "shop" / "parts", Path.write_text
+
+    def full(path: Path, text: str, **how: Any) -> int:
+        if len(list(parts.iterdir())) == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(path, text, **how)
+
+    monkeypatch.setattr(Path, "write_text", full)
+    names = gallery.table().record.tolist()
+    with pytest.raises(OSError, match=r"No space left on device: .*shop.forgotten.json"):
+        gallery.forget(names[:1])
+    assert gallery.table().track_id.tolist() == [1, 11, 2, 12]
+    assert gallery.forget(names[:3]) == 3
+    assert gallery.table().track_id.tolist() == [12]
+    assert set(gallery.identities()) == {names[3]}
 
 
 def test_another_embedder_is_refused(make_gallery: Make) -> None:

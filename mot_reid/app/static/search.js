@@ -86,7 +86,7 @@ export function begin(state, stage) {
     const nobody = Math.round(100 * found.absent);
     told.textContent = `${found.hits.length} of ${found.searched} tracklets, the likeliest first. Not among them: ${nobody} %.`;
     hits.replaceChildren(...found.hits.map((hit) => {
-      const picture = element('img', { src: `/api/search/crops/${hit.row}`, alt: `Picture of ${hit.track}`, loading: 'lazy' });
+      const picture = element('img', { src: `/api/search/crops/${encodeURIComponent(hit.record)}`, alt: `Picture of ${hit.track}`, loading: 'lazy' });
       const time = (seconds) => (hit.epoch === null ? clock(seconds) : new Date((hit.epoch + seconds) * 1000).toLocaleString());
       const when = `${time(hit.start)} to ${time(hit.end)}`;
       const label = element('figcaption', { textContent: `${hit.track}: ${Math.round(100 * hit.probability)} %, ${when}` });
