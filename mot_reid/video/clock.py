@@ -83,9 +83,11 @@ class LiveClock:
         passed = came - self._begin
         if self._anew and stamp is not None:  # of RTP the first frame may have none
             self._anew, self._origin = False, stamp - passed
-        if stamp is None or self._origin is None or abs(stamp - self._origin - passed) > _MOST_DRIFT:
-            self._origin = None
-        else:
-            passed = stamp - self._origin
+        shown = None if stamp is None or self._origin is None else stamp - self._origin
+        if shown is not None and abs(shown - passed) <= _MOST_DRIFT and shown >= self._last - _NEW_COUNT:
+            passed = shown
+        elif self._origin is not None:  # the wall clock goes on from the last frame, which may be ahead of it
+            self._begin -= max(self._last - passed, 0.0)
+            self._origin, passed = None, max(passed, self._last)
         self._last = max(passed, self._last + _LEAST_STEP)
         return self._last, time.time()

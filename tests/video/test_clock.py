@@ -59,6 +59,10 @@ def test_a_live_source_without_stamps_or_with_wrong_ones(monkeypatch: pytest.Mon
     # A camera that says a fifth of the time that passes; and one whose count begins again.
     assert live(monkeypatch, [0, 5, 10, 15], [0, 1, 2, 3]) == pytest.approx([0, 1, 10, 15])
     assert live(monkeypatch, [0, 5, 6], [95, 100, 0]) == pytest.approx([0, 5, 6])
+    # The count begins again behind frames that came at once: time does not stand still.
+    assert live(monkeypatch, [0, 0.1, 0.2, 1.2, 2.2], [0, 2.5, 5, 0, 1]) == pytest.approx(
+        [0, 2.5, 5, 5.0001, 6]
+    )
     # The first one has none.
     assert live(monkeypatch, [0, 0.2, 0.21], [None, 7.1, 7.2]) == pytest.approx([0, 0.2, 0.3])
 
