@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mot_reid.evaluation.sequences import Sequence
-from mot_reid.video.seqinfo import picture_folder, read_seqinfo
+from mot_reid.video.seqinfo import picture_folder, picture_suffix, read_seqinfo
 
 if TYPE_CHECKING:
     from mot_reid.video.frames import Frame, Source
@@ -120,11 +120,11 @@ def find_frames(sequence: Sequence) -> SequenceFrames:
 def _picture_place(folder: Path) -> tuple[Path, str]:
     """The folder of the pictures, and what their names end in (nothing where that is not said)."""
     info = read_seqinfo(folder)
-    return picture_folder(folder, info), info.get("imExt", "").lower()
+    return picture_folder(folder, info), picture_suffix(info)
 
 
 def _pictures(folder: Path, suffix: str) -> dict[int, Path]:
-    """The pictures of a folder by the numbers that their names end in, ascending."""
+    """The pictures of a folder by the numbers that their names end in, ascending; counted from 1 on."""
     numbered: dict[int, Path] = {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         known = path.suffix.lower() == suffix if suffix else path.suffix.lower() in _PICTURE_SUFFIXES
@@ -133,4 +133,5 @@ def _pictures(folder: Path, suffix: str) -> dict[int, Path]:
             continue
         if (twin := numbered.setdefault(int(digits[1]), path)) is not path:
             raise ValueError(f"{path}: same frame number as {twin.name}")
-    return dict(sorted(numbered.items()))
+    first = 0 in numbered
+    return {number + first: path for number, path in sorted(numbered.items())}

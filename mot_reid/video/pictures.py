@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mot_reid.typing import Image
 from mot_reid.video.decoding import decoded
 from mot_reid.video.frames import DEFAULT_FPS, Frame, Selection, Source, SourceError, SourceInfo, SourceKind
-from mot_reid.video.seqinfo import frame_rate, picture_folder, read_seqinfo
+from mot_reid.video.seqinfo import frame_rate, picture_folder, picture_suffix, read_seqinfo
 
 __all__ = ["PictureSource", "only_video", "open_folder", "open_sequence", "picture_names", "read_picture"]
 
@@ -281,8 +281,8 @@ def open_sequence(
         pictures = picture_folder(folder, settings)
     except ValueError as error:
         raise SourceError(str(error)) from None
-    extension = settings.get("imExt", ".jpg")
-    paths = _files_in(pictures, (extension.lower(),)) if pictures.is_dir() else []
+    extension = picture_suffix(settings) or ".jpg"
+    paths = _files_in(pictures, (extension,)) if pictures.is_dir() else []
     if not paths:
         raise SourceError(f"{folder}: a sequence without pictures (no *{extension} in {pictures})")
     numbered: dict[int, Path] = {}

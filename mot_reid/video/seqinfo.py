@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mot_reid.video.frames import DEFAULT_FPS
 
-__all__ = ["frame_rate", "is_plain_name", "picture_folder", "read_seqinfo", "sequence_name"]
+__all__ = ["frame_rate", "is_plain_name", "picture_folder", "picture_suffix", "read_seqinfo", "sequence_name"]
 
 _LONGEST_NAME = 200  # bytes; a suffix comes behind it
 _DEVICES = {"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(1, 10))}
@@ -92,3 +92,9 @@ def picture_folder(folder: Path, info: SectionProxy) -> Path:
             f"{folder / 'seqinfo.ini'}: imDir: expected a folder in the sequence's own, got {name[:80]!r}"
         )
     return folder / name
+
+
+def picture_suffix(info: SectionProxy) -> str:
+    """What names of pictures end in, such as ``.jpg``, by a sequence's ``info``; empty if it does not say."""
+    name = info.get("imExt", "").strip().lower()
+    return f".{name.lstrip('.')}" if name else ""

@@ -16,7 +16,7 @@ from mot_reid.evaluation.sequences import Sequence as MotSequence
 
 def test_where_pictures_lie(small: MotSequence) -> None:
     (small.folder / "img1").rename(small.folder / "frames")
-    (small.folder / "seqinfo.ini").write_text("\ufeff[Sequence]\nimDir=frames\nimExt=.JPG\n")
+    (small.folder / "seqinfo.ini").write_text("\ufeff[Sequence]\nimDir=frames\nimExt=JPG\n")
     (small.folder / "frames/000001.png").write_text("not asked for")
     (small.folder / "frames/._000001.jpg").write_text("a Mac was here")
     frames = find_frames(replace(small, half="first"))
@@ -24,6 +24,14 @@ def test_where_pictures_lie(small: MotSequence) -> None:
     shutil.copy(small.folder / "frames/000001.jpg", small.folder / "frames/1.jpg")
     with pytest.raises(ValueError, match=r"1\.jpg: same frame number as 000001\.jpg"):
         find_frames(small)
+
+
+def test_pictures_that_count_from_0_are_frames_from_1(small: MotSequence) -> None:
+    for number, path in enumerate(sorted((small.folder / "img1").iterdir())):
+        path.rename(path.with_name(f"{number:06d}.jpg"))
+    frames = find_frames(small)
+    assert frames.complete
+    assert frames.pictures[1].name == "000000.jpg"
 
 
 @pytest.fixture

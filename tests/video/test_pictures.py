@@ -216,6 +216,7 @@ def test_sequence_keeps_the_numbers_of_its_pictures(tmp_path: Path) -> None:
         assert [(frame.number, frame.image[0, 0, 0]) for frame in source] == [(3, 3), (4, 4), (6, 6)]
     with open_source(folder) as source:
         assert [frame.time for frame in source] == pytest.approx([0, 1 / 14, 3 / 14])
+    (folder / "seqinfo.ini").write_text("[Sequence]\nimExt=PNG\n")
     with open_source(folder, start=2, stop=5, stride=2) as source:
         assert source.info.frame_count == 1
         assert [frame.number for frame in source] == [4]
