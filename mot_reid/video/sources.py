@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from mot_reid.video.clock import LiveClock
 from mot_reid.video.frames import Frame, Selection, Source, SourceError, SourceInfo
@@ -168,13 +168,18 @@ def _open_webcam(index: int, selection: Selection, reconnect: int) -> Source:
 
 def _open_stream(url: str, selection: Selection, reconnect: int) -> Source:
     parts = urlsplit(url)
-    if parts.scheme.lower() not in STREAM_SCHEMES:
+    if parts.scheme not in STREAM_SCHEMES:
         known = ", ".join(STREAM_SCHEMES)
         raise SourceError(f"{parts.scheme}://: not a kind of stream that can be opened; known: {known}")
     from mot_reid.video.live import LiveSource
     from mot_reid.video.video_file import VideoSource
 
+    url = parts.scheme + url[len(parts.scheme) :]  # in small letters: FFmpeg knows no RTSP://
     label = f"{parts.scheme}://{_address(url)}"
+    if _is_torn(parts):
+        raise SourceError(
+            f"{label}: its password holds #, ? or /, which end it; write %23 for #, %3F for ? and %2F for /"
+        )
     name = source_name(url)
 
     clock = LiveClock()
@@ -192,7 +197,18 @@ def _open_stream(url: str, selection: Selection, reconnect: int) -> Source:
 def _address(url: str) -> str:
     """Host and path. Passwords stand before the host, tokens in the query: neither belongs in a message."""
     parts = urlsplit(url)
+    if _is_torn(parts):
+        parts = urlsplit(f"{parts.scheme}://{url.rpartition('@')[2]}")
     return parts.netloc.rpartition("@")[2] + parts.path
+
+
+def _is_torn(parts: SplitResult) -> bool:
+    """Whether a password holds what ends a host: what stands in the host's place is the user, then."""
+    if "@" in parts.netloc or ":" not in parts.netloc or parts.netloc.endswith("]"):
+        return False
+    if parts.netloc.rpartition(":")[2].isdecimal():  # a port, behind which @ may stand
+        return not parts.path and not parts.query and "@" in parts.fragment
+    return "@" in f"{parts.path}{parts.query}{parts.fragment}"
 
 
 def safe_name(text: str) -> str:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mot_reid.video import sources
 from mot_reid.video.frames import Selection, SourceError
-from mot_reid.video.sources import open_source, safe_name
+from mot_reid.video.sources import open_source, safe_name, source_name
 
 
 @pytest.mark.parametrize(
@@ -77,8 +77,19 @@ def test_unknown_scheme_is_refused() -> None:
 
 def test_unreachable_url_shows_no_secret() -> None:
     with pytest.raises(SourceError, match="refused") as caught:
-        open_source("http://user:secret@127.0.0.1:9/live.mp4?token=hidden")
+        open_source("HTTP://user:secret@127.0.0.1:9/live.mp4?token=hidden")  # FFmpeg knows small letters only
     assert str(caught.value) == "http://127.0.0.1:9/live.mp4: Connection refused"
+
+
+@pytest.mark.parametrize("password", ["se#cret", "se?cret", "se/cret", "12#34", "a:b/c"])
+def test_a_password_that_ends_the_host_is_no_part_of_messages_and_names(password: str) -> None:
+    url = f"rtsp://admin:{password}@127.0.0.1:9/live?x=1"
+    assert source_name(url) == "127.0.0.1-9-live"
+    with pytest.raises(SourceError, match=r"^rtsp://127\.0\.0\.1:9/live: its password holds #, \? or /"):
+        open_source(url)
+    for fine in ("http://127.0.0.1:9/a@b", "http://127.0.0.1:9/a?b=c@d#e@f", "http://[::1]:9/a@b"):
+        with pytest.raises(SourceError, match="refused"):
+            open_source(fine)
 
 
 def test_silent_stream_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
