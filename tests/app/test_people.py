@@ -334,6 +334,25 @@ def test_people_are_joined_and_parted_by_names_on_the_page(shown: Callable[[int]
     assert page.problems() == []
 
 
+def test_another_windows_work_is_seen_when_one_comes_back(
+    shown: Callable[[int], Page], runs: list[Any], gallery: Gallery
+) -> None:
+    page = shown(400)
+    page.click("#tab-people")
+    page.until(lambda: cards(page) == ["person 1", "person 2"], "the people")
+    runs[0].correct({"kind": "rename", "id": 1, "name": "Ann"})
+    gallery.forget([str(record) for record in gallery.table().record[gallery.table().track_id == 2]])
+    page.js("document.dispatchEvent(new Event('visibilitychange'))")
+    page.until(lambda: cards(page) == ["Ann", "door:2", "yard:2"], "what was done")
+    assert page.text("#log") == "1 is called Ann"
+    page.click("[aria-label='Forget Ann']")
+    page.click("#confirm-yes")
+    page.until(lambda: "2 tracklets forgotten." in page.text("#message"), "that it is done")
+    top = page.js("scrollTo(0, 1e5); return document.getElementById('message').getBoundingClientRect().top")
+    assert page.js("return scrollY") > 0 == top
+    assert page.barriers("color-contrast") == page.problems() == []
+
+
 @pytest.mark.parametrize("width", [1280, 400])
 def test_lanes_and_pictures_of_people_over_all_runs(shown: Callable[[int], Page], width: int) -> None:
     from selenium.webdriver import ActionChains

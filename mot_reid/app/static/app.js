@@ -104,6 +104,17 @@ async function open(key) {
   if (get('tab-data').getAttribute('aria-selected') === 'true') showKept();
 }
 
+// What was corrected in another window is seen when one comes back to this one.
+document.addEventListener('visibilitychange', async () => {
+  const { key, read_to: reading, corrections, held } = state.run;
+  if (document.visibilityState !== 'visible' || !key || reading) return;
+  const run = await ask(`/api/runs/${key}`);
+  if (key !== state.run.key) return;
+  if (run.held === held && JSON.stringify(run.corrections) === JSON.stringify(corrections)) return;
+  take(run);
+  document.dispatchEvent(new CustomEvent('corrected'));
+});
+
 // Goes to a frame of any run, and chooses a track there.
 async function visit(run, track, frame) {
   history.replaceState(null, '', address());

@@ -32,11 +32,24 @@ export class People {
     get('naming-name').addEventListener('keydown', (event) => event.key === 'Enter' && get('naming-yes').click());
     get('lanes-of').addEventListener('change', () => this.load().catch((error) => state.say(error.message)));
     document.addEventListener('tab', (event) => event.detail === 'tab-people' && this.load().catch((error) => state.say(error.message)));
+    document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && this.found && this.renew().catch((error) => state.say(error.message)));
     document.addEventListener('corrected', () => {
       this.stale = true;
       this.version++;
       if (!get('panel-people').hidden || this.lanes.all) this.load().catch((error) => state.say(error.message));
     });
+  }
+
+  // People may be others by what was done in another window; their pictures stay where they are not.
+  async renew() {
+    if (get('panel-people').hidden && !this.lanes.all) {
+      this.stale = true;
+      return;
+    }
+    const found = await ask('/api/people');
+    if (JSON.stringify(found) === JSON.stringify(this.found)) return;
+    this.version++;
+    this.take(found);
   }
 
   async load() {
