@@ -268,7 +268,8 @@ def _read_motion_file(path: Path) -> dict[int, Affine]:
             f"camera motion file not found: {path} (known besides files: flow, none, still)"
         )
     affines = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+    text = path.read_text(encoding="utf-8-sig", errors="replace")
+    for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             continue
         try:

@@ -84,7 +84,7 @@ def test_reset_forgets_the_last_frame() -> None:
 
 def test_a_file_is_read_by_frame_number(tmp_path: Path) -> None:
     path = tmp_path / "gmc.txt"
-    path.write_text("0\t1 0 0 0 1 0\n1\t1 0 2 0 1 0\n2\t2 0 0 0 2 0\n3\t1 0 0 0 1 5\n\n")
+    path.write_text("\ufeff0\t1 0 0 0 1 0\n1\t1 0 2 0 1 0\n2\t2 0 0 0 2 0\n3\t1 0 0 0 1 5\n\n")
     motion = MotionFile(path)
     assert motion.estimate(None, NOBODY, 1) is None
     np.testing.assert_allclose(motion.estimate(None, NOBODY, 2), [[1, 0, 2], [0, 1, 0]])
