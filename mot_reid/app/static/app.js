@@ -110,9 +110,9 @@ document.addEventListener('visibilitychange', async () => {
   if (document.visibilityState !== 'visible' || !key || reading) return;
   const run = await ask(`/api/runs/${key}`);
   if (key !== state.run.key) return;
-  if (run.held === held && JSON.stringify(run.corrections) === JSON.stringify(corrections)) return;
-  take(run);
-  document.dispatchEvent(new CustomEvent('corrected'));
+  const same = run.held === held && JSON.stringify(run.corrections) === JSON.stringify(corrections);
+  if (!same) take(run);
+  document.dispatchEvent(new CustomEvent(same ? 'returned' : 'corrected'));
 });
 
 // Goes to a frame of any run, and chooses a track there.

@@ -32,7 +32,7 @@ export class People {
     get('naming-name').addEventListener('keydown', (event) => event.key === 'Enter' && get('naming-yes').click());
     get('lanes-of').addEventListener('change', () => this.load().catch((error) => state.say(error.message)));
     document.addEventListener('tab', (event) => event.detail === 'tab-people' && this.load().catch((error) => state.say(error.message)));
-    document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && this.found && this.renew().catch((error) => state.say(error.message)));
+    document.addEventListener('returned', () => this.found && this.renew().catch((error) => state.say(error.message)));
     document.addEventListener('corrected', () => {
       this.stale = true;
       this.version++;
