@@ -42,8 +42,9 @@ def versions() -> dict[str, str]:
 
 
 def command_line() -> str:
-    """The command that is running, as it was typed."""
-    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    """The command that is running, as it was typed; ``python -m mot_reid`` counts as ``mot-reid``."""
+    program = Path(sys.argv[0]).name
+    return shlex.join(["mot-reid" if program == "__main__.py" else program, *sys.argv[1:]])
 
 
 def provenance() -> dict[str, Any]:

@@ -32,6 +32,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "tracking",
         "cluster app",
         "cli",
+        "__main__",
     )
 )
 BESIDE = {

@@ -2,6 +2,7 @@
 
 import json
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -628,6 +629,13 @@ def test_help_and_version(run: Run) -> None:
     assert "rtsp or http" in run("track", "--help").out
     assert run("--version").out.startswith("mot-reid 0.")
     assert run("track").code == 2
+
+
+def test_python_runs_the_package(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["mot_reid", "--version"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("mot_reid", run_name="__main__")
+    assert (ended.value.code, capsys.readouterr().out[:11]) == (0, "mot-reid 0.")
 
 
 def test_config_prints_what_it_reads(run: Run, tmp_path: Path) -> None:
