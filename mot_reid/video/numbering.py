@@ -18,6 +18,7 @@ _NEW_COUNT = 10.0  # seconds; a time stamp so far back begins a new count
 _REORDERED = 16  # frames by which one can come out of order in damage: what H.264 and HEVC allow
 _WITHOUT_CLEAN = 300  # frames behind a hole that are left out before those that need others are taken as well
 _REMEMBERED = 1024  # packets whose frames have not come
+_MIXED = ("mpegts", "mpeg", "asf")
 _HOLE = 0.25  # of the bytes that the missing frames would have: with fewer unread, they never were there
 _HEADERS = 2000  # bytes between two packets that a container may need for itself
 _FULLEST = 50.0  # times smaller than usual that frames in a hole can be
@@ -59,20 +60,27 @@ def piece_of(packet: Packet[Any], unread: int) -> Piece:
 class Unread:
     """Follows packets through a file, and tells how many bytes between them belong to none.
 
-    Attributes:
-        end: where the last packet ends, bytes from the file's beginning; None where that is not known.
+    Args:
+        container: FFmpeg's name of the format. In MPEG's streams and in ASF packets lie in pieces among those
+            of others, and what is between them says nothing.
     """
 
-    def __init__(self) -> None:
-        self.end: int | None = None
+    def __init__(self, container: str) -> None:
+        self._mixed = container in _MIXED
+        self._ends: dict[int, int] = {}  # of each stream: sound may lie behind pictures that come after it
+
+    @property
+    def end(self) -> int | None:
+        """Where what was read ends, bytes from the file's beginning; None where that is not known."""
+        return max(self._ends.values(), default=None)
 
     def before(self, packet: Packet[Any]) -> int:
-        """The bytes between the last packet, of whatever stream, and this one; 0 where that is not known."""
+        """The bytes between what was read before a packet in the file and itself; 0 where it is not known."""
         if packet.pos is None or packet.pos < 0:
             return 0
-        between = 0 if self.end is None else packet.pos - self.end
-        self.end = packet.pos + packet.size
-        return max(between, 0)
+        begins = [end for end in self._ends.values() if end <= packet.pos]
+        self._ends[packet.stream_index] = packet.pos + packet.size
+        return packet.pos - max(begins) if begins and not self._mixed else 0
 
 
 class FrameNumbers:
@@ -105,19 +113,14 @@ class FrameNumbers:
         self._steps: deque[bool] = deque(maxlen=200)  # of clean frames: whether they were on the grid
         self._decoded: float | None = None  # when the last packet is decoded
         self._shown: float | None = None  # the latest that a packet so far is shown
+        self._ahead: deque[float] = deque(maxlen=2 * _REORDERED)
         self._sizes, self._packets, self._hole = 0, 0, 0
 
     def demuxed(self, piece: Piece) -> None:
         """Takes note of a packet before it is decoded."""
         # Stamps of decoding may be made up from those before, stamps of showing are out of order.
-        since = [
-            now - last
-            for now, last in ((piece.decoded, self._decoded), (piece.stamp, self._shown))
-            if now is not None and last is not None
-        ]
-        missing = max(since, default=0.0) / self._interval - 1
+        missing = self._missing(piece)
         self._decoded = piece.decoded if piece.decoded is not None else self._decoded
-        self._shown = _later(piece.stamp, self._shown)
         mean = self._sizes / max(self._packets, 1)
         hole = missing > 0.5 and piece.unread > max(_HOLE * mean * missing, _HEADERS)
         if hole or piece.torn:
@@ -130,6 +133,18 @@ class FrameNumbers:
         if piece.stamp is not None:
             insort(self._waiting, piece.stamp)
             del self._waiting[:-_REMEMBERED]
+
+    def _missing(self, piece: Piece) -> float:
+        """How many frames are missing before a packet, by the stamps."""
+        missing = 0.0
+        if piece.decoded is not None and self._decoded is not None:
+            missing = (piece.decoded - self._decoded) / self._interval - 1
+        self._shown = _later(piece.stamp, self._shown)
+        if self._shown is not None:  # frames that are shown, less packets: more than lately is missing
+            ahead = self._shown / self._interval - self._packets
+            missing = max(missing, ahead - max(self._ahead, default=ahead))
+            self._ahead.append(ahead)
+        return missing
 
     @property
     def damaged(self) -> bool:

@@ -54,11 +54,11 @@ def skippable(url: str, label: str, start: int, fps: float) -> Skipped:
     """
     stamps: list[float] = []
     keys: list[tuple[int, float]] = []
-    numbers, unread, latest = FrameNumbers(fps), Unread(), float("-inf")
+    numbers, latest = FrameNumbers(fps), float("-inf")
     try:
         container, stream = open_container(url, label, None)
         with container:
-            places = frame_places(container, stream)
+            places, unread = frame_places(container, stream), Unread(container.format.name)
             for packet in container.demux():
                 if packet.stream_index == stream.index:
                     restamp(packet, places)

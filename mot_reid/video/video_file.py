@@ -97,7 +97,7 @@ class VideoSource(Source):
             self._any_size = live and clock is not None
             # What comes through a pipe is there once: whoever else opened it would take parts away.
             self._is_file, self._unread_parts = kind == "video" and Path(url).is_file(), 0
-            self._unread = Unread()
+            self._unread = Unread(self._container.format.name)
             self._index = frame_places(self._container, self._stream)
             self._jpeg = "perhaps" if self._stream.codec_context.name == "mjpeg" else ""
             self._packets = self._demuxed()

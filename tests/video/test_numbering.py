@@ -1,6 +1,8 @@
 """Frame numbers that stay true: a video is counted, and behind damage its time stamps count."""
 
-from mot_reid.video.numbering import FrameNumbers, Piece
+from typing import Any
+
+from mot_reid.video.numbering import FrameNumbers, Piece, Unread
 
 FPS = 25
 
@@ -87,6 +89,37 @@ def test_frames_out_of_order_in_damage_are_left_out() -> None:
     assert numbers.next(0.84, clean=False) == 22
     assert numbers.next(0.80, clean=False) is None
     assert numbers.next(0.88, clean=False) == 23
+
+
+class Read:
+    """A packet as `Unread` looks at it."""
+
+    def __init__(self, stream: int, pos: int, size: int) -> None:
+        self.stream_index, self.pos, self.size = stream, pos, size
+
+
+def test_bytes_that_another_stream_reads_later_are_no_hole_behind_ones_own() -> None:
+    """A fragment with all its pictures, and all its sound behind them, read in turn."""
+    packets: list[Any] = [Read(0, 0, 100), Read(1, 5000, 50), Read(0, 100, 100), Read(1, 5050, 50)]
+    packets += [Read(0, 400, 100)]  # 200 bytes behind the one before it
+    unread = Unread("mov,mp4,m4a,3gp,3g2,mj2")
+    assert [unread.before(packet) for packet in packets] == [0, 4900, 0, 0, 200]
+    assert unread.end == 5100
+    mixed = Unread("mpegts")
+    assert [mixed.before(packet) for packet in packets] == [0] * 5
+
+
+def test_frames_that_are_shown_before_others_are_no_hole() -> None:
+    numbers = FrameNumbers(FPS)
+    given = []
+    shown = [0, *(place + frame for place in range(0, 80, 4) for frame in (4, 1, 2, 3))]
+    for place, frame in enumerate(shown):  # as B-frames are decoded, padding before each
+        numbers.demuxed(Piece(frame / FPS, place / FPS, 1000, unread=5000 * (place > 3)))
+        if place >= 3:
+            given.append(numbers.next((place - 3) / FPS, clean=place == 3))
+    assert given == list(range(1, len(given) + 1))
+    numbers.demuxed(Piece(95 / FPS, 90 / FPS, 1000, unread=9000))  # ten are missing
+    assert numbers.damaged
 
 
 def test_a_clock_that_begins_again_in_damage_goes_on() -> None:

@@ -43,21 +43,27 @@ def test_info_and_frames(video: Path, clips: Any) -> None:
     assert {frame.wall_clock for frame in frames} == {None}
 
 
-def test_sound_in_front_of_the_pictures_costs_no_frame(video: Path, tmp_path: Path) -> None:
-    """What the decoder holds at the end comes too, whichever stream is the first."""
-    with av.open(str(video)) as pictures, av.open(str(tmp_path / "loud.mp4"), "w") as loud:
-        sound = loud.add_stream("aac", 8000, layout="mono")
-        copy = loud.add_stream_from_template(pictures.streams.video[0])
-        silence = av.AudioFrame.from_ndarray(np.zeros((1, 6400), np.float32), "fltp", "mono")
-        silence.sample_rate = 8000
-        loud.mux(sound.encode(silence))
-        for packet in pictures.demux():
-            if packet.dts is not None:
-                packet.stream = copy
-                loud.mux(packet)
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("loud.mp4", {}),  # what the decoder holds at the end comes too, whichever stream is the first
+        ("fragment.mp4", {"movflags": "frag_keyframe+empty_moov"}),  # its pictures lie before its sound
+    ],
+)
+def test_sound_costs_no_frame(name: str, options: dict[str, str], tmp_path: Path, clips: Any) -> None:
+    with av.open(str(tmp_path / name), "w", options=options) as loud:
+        sound = loud.add_stream("mp2", 48000, layout="stereo")
+        stream = loud.add_stream("libx264", 25, options={"bf": "3", "b_strategy": "0", "sc_threshold": "0"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number in range(1, 41):
+            hiss = av.AudioFrame.from_ndarray(np.zeros((1, 2 * 1920), np.int16), "s16", "stereo")
+            hiss.sample_rate = 48000
+            loud.mux(sound.encode(hiss))
+            loud.mux(stream.encode(av.VideoFrame.from_ndarray(clips.shade(number), "bgr24")))
         loud.mux(sound.encode(None))
-    with open_source(tmp_path / "loud.mp4") as source:
-        assert [frame.number for frame in source] == list(range(1, 21))
+        loud.mux(stream.encode(None))
+    with open_source(tmp_path / name) as source:
+        assert [frame.number for frame in source] == list(range(1, 41))
         assert source.notes == ()
 
 
