@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("--no-window", action="store_true")
     arguments = parser.parse_args()
     for frame, tracks in mot_reid.track(arguments.source):
-        print(f"{frame.time:8.2f} s  frame {frame.number}: {len(tracks)} people {tracks.ids.tolist()}")
+        print(f"{frame.time:8.2f} s  frame {frame.number}: {len(tracks)} in view {tracks.ids.tolist()}")
         if arguments.no_window:
             continue
         picture = frame.image.copy()

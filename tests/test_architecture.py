@@ -19,7 +19,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         # Lowest first. A file imports from its own part, from floors below its own, and from the parts that
         # BESIDE names.
         "typing boxes structures exchange settings config files concurrency devices extras resources "
-        "runtimes sessions timing pickles rollback yaml_text notices pixels",
+        "runtimes sessions timing pickles rollback yaml_text notices pixels wording",
         "provenance history",
         "kernels",
         "motion appearance detection video",

@@ -51,7 +51,7 @@ ARGUMENTS = {
     "blur_people.py": ["{clip}", "-o", "blurred.mp4"],
 }
 TOLD = {
-    "webcam.py": "1 people [1]",
+    "webcam.py": "1 in view [1]",
     "line_count.py": "goes",
     "zone_dwell.py": "was inside for",
     "pandas_table.py": "seconds",

@@ -101,7 +101,7 @@ def test_eval_says_that_results_are_of_another_size(tmp_path: Path) -> None:
     results = tmp_path / "results.txt"
     for factor, words in (
         (1, ""),
-        (3, "of 30 boxes lie outside of all of the ground truth's"),
+        (3, "of 30 boxes outside of all of the ground truth's"),
         (1e-3, "as shares"),
     ):
         rows = np.array([line.split(",")[:7] for line in truth.splitlines()], float)

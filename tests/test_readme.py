@@ -26,17 +26,17 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 FRAMES = 14
 
 IN_TURN = {
-    "mot-reid track street.mp4 -o out": "street: 14 frames, 1 tracks",
+    "mot-reid track street.mp4 -o out": "street: 14 frames, 1 track",
     "mot-reid count out/ shop.yaml": "door │ in",
     "mot-reid report out/": "report.html: 1 run",
     "mot-reid serve out/": "http://localhost:",
-    "mot-reid track a.mp4 b.mp4 --gallery shop/": "1 tracklets remembered",
+    "mot-reid track a.mp4 b.mp4 --gallery shop/": "1 tracklet remembered",
     "mot-reid search shop/ person.jpg": "person.jpg in shop/",
-    "mot-reid identify shop/": "1 identities of 2 tracklets",
+    "mot-reid identify shop/": "1 identity of 2 tracklets",
     "mot-reid gallery shop/ forget": "",
     "mot-reid gallery shop/ forget door:17": "",
     "forget --keep-days 30": "",
-    "mot-reid track 0": "5 frames, 1 tracks",
+    "mot-reid track 0": "5 frames, 1 track",
     "mot-reid batch videos/ -o out [--ray ADDRESS]": "2",
     "mot-reid eval results/ --gt MOT17/train": "HOTA",
     "mot-reid benchmark": "HOTA",

@@ -18,6 +18,7 @@ from mot_reid.app.people import People
 from mot_reid.app.runs import Run
 from mot_reid.gallery.gallery import Gallery
 from mot_reid.offline.rows import TrackRows
+from mot_reid.wording import counted
 
 __all__ = ["report"]
 
@@ -145,9 +146,10 @@ def _lanes(
     for tick in range(6):
         x, anchor = 120 + 176 * tick, "start" if tick < 5 else "end"
         marks.append(f'<text x="{x}" y="{tall - 4}" text-anchor="{anchor}">{_clock(tick / 5 * end)}</text>')
+    named_lanes = counted(len(lanes), "lane")
     return (
         f'<div class="wide" tabindex="0" role="group" aria-label="{what}">'
-        f'<svg viewBox="0 0 1000 {tall}" role="img" aria-label="{what}: {len(lanes)} lanes">'
+        f'<svg viewBox="0 0 1000 {tall}" role="img" aria-label="{what}: {named_lanes}">'
         f"{''.join(marks)}</svg></div>"
     )
 
@@ -177,7 +179,7 @@ def _counts(analytics: Analytics, events: int) -> str:
     names = sorted({name for row in found["series"] for name in row} - {"start"})
     series = [(_clock(row["start"]), *(row.get(name, 0) for name in names)) for row in found["series"]]
     over_time = f"<details><summary>Over time</summary>{_table(('from', *names), series[:600])}</details>"
-    return f"<h3>Counts</h3>{''.join(parts)}<p>{events} events.</p>{over_time if series else ''}"
+    return f"<h3>Counts</h3>{''.join(parts)}<p>{counted(events, 'event')}.</p>{over_time if series else ''}"
 
 
 def _speed(found: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid.files import atomic
+from mot_reid.wording import counted
 
 __all__ = ["AttributeHead", "load_attributes", "save_attributes"]
 
@@ -112,7 +113,10 @@ def load_attributes(path: Path | str) -> AttributeHead:
     if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
         raise ValueError(f"{path}: its layer holds values that are not finite")
     if len(names) != len(values) or weight.ndim != 2 or weight.shape[0] != rows or bias.shape != (rows,):
-        raise ValueError(f"{path}: {rows} values of {len(names)} attributes, but a layer of {weight.shape}")
+        raise ValueError(
+            f"{path}: {counted(rows, 'value')} of {counted(len(names), 'attribute')}, but a layer "
+            f"of {weight.shape}"
+        )
     return AttributeHead(names, values, weight, bias, metadata.get("origin", ""))
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from mot_reid.provenance import provenance
+from mot_reid.wording import counted
 
 __all__ = ["across_table"]
 
@@ -54,7 +55,7 @@ def across_table(results: Path, choice: Any, lenient: bool) -> Any:
         " a matched box"
     ]
     return Table(
-        f"{results.resolve().name} across {len(cameras)} cameras",
+        f"{results.resolve().name} across {counted(len(cameras), 'camera')}",
         columns,
         [row],
         provenance=provenance(),

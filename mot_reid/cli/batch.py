@@ -15,6 +15,7 @@ from mot_reid.cluster.batch import BATCH_FILE, LOGS, Batch, Plan
 from mot_reid.cluster.engines import Engine, LocalEngine, RayEngine
 from mot_reid.cluster.manifest import Video, read_manifest
 from mot_reid.concurrency import available_cores
+from mot_reid.wording import counted
 
 __all__ = ["batch"]
 
@@ -160,8 +161,8 @@ def batch(
             work.run()
         except KeyboardInterrupt:
             typer.echo(
-                f"interrupted; {work.count('done', 'already done')} of {len(videos)} videos are complete in "
-                f"{output}; the same command goes on",
+                f"interrupted with {work.count('done', 'already done')} of "
+                f"{counted(len(videos), 'video')} complete in {output}; the same command goes on",
                 err=True,
             )
             raise typer.Exit(INTERRUPTED) from None
@@ -171,9 +172,14 @@ def batch(
         _identify(gallery, videos, output)
     failed = [state for state in work.states if state.status == "failed"]
     for state in failed:
-        typer.echo(f"error: {state.video.name}: {state.error} (tried {max(state.tries, 1)} times)", err=True)
+        typer.echo(
+            f"error: {state.video.name}: {state.error} (tried {counted(max(state.tries, 1), 'time')})",
+            err=True,
+        )
     if failed:
-        typer.echo(f"error: {len(failed)} of {len(videos)} videos failed; see {output}/{LOGS}", err=True)
+        typer.echo(
+            f"error: {len(failed)} of {counted(len(videos), 'video')} failed; see {output}/{LOGS}", err=True
+        )
         raise typer.Exit(FAILED)
 
 
@@ -186,7 +192,7 @@ def _identify(gallery: str, videos: list[Video], output: str) -> None:
         return
     found, written = made
     typer.echo(
-        f"{len(found)} identities of {len(found.table)} tracklets in {gallery}; "
+        f"{counted(len(found), 'identity')} of {counted(len(found.table), 'tracklet')} in {gallery}; "
         f"tracks_global.txt beside {len(written)} tracks.txt"
     )
 
@@ -247,7 +253,7 @@ def _tell(work: Batch) -> None:
     if shown:
         Console().print(table)
     typer.echo(
-        f"{work.count('done')} videos done, {work.count('already done')} already done, "
-        f"{work.count('failed')} failed; {work.frames} frames in {work.seconds:.0f} s, "
+        f"{counted(work.count('done'), 'video')} done, {work.count('already done')} already done, "
+        f"{work.count('failed')} failed; {counted(work.frames, 'frame')} in {work.seconds:.0f} s, "
         f"{work.frames / max(work.seconds, 1e-9):.1f} frames/s; written to {work.out} ({BATCH_FILE})"
     )

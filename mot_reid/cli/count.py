@@ -17,6 +17,7 @@ from mot_reid.pipeline.counting import read_scene, write_summary
 from mot_reid.pipeline.event_log import EventLog
 from mot_reid.pipeline.track_files import TrackFile, read_tracks
 from mot_reid.video.files import prepare_output_folder
+from mot_reid.wording import counted
 
 __all__ = ["count"]
 
@@ -133,6 +134,6 @@ def _print(analytics: Analytics, file: TrackFile) -> None:
     if not any(summary[key] for key in ("lines", "zones", "queues")):
         typer.echo("the scene has no lines, zones or queues")
     if summary["rows_without_id"]:
-        typer.echo(f"{summary['rows_without_id']} boxes without an id were left out", err=True)
+        typer.echo(f"left out: {counted(summary['rows_without_id'], 'box')} without an id", err=True)
     if not len(file.rows):
         typer.echo(f"{file.path}: there is no track in it", err=True)

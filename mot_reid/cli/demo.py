@@ -25,6 +25,7 @@ from mot_reid.pipeline.steps import network_threads
 from mot_reid.structures import Tracks
 from mot_reid.tracker import Tracker
 from mot_reid.typing import Floats, Image
+from mot_reid.wording import counted
 
 __all__ = ["camera_views", "demo", "film", "hang_photographs", "ids_of", "with_blinds"]
 
@@ -89,7 +90,7 @@ def demo(
     ids = ids_of(people, views, np.loadtxt(folder / "tracks.txt", delimiter=",", ndmin=2))
     for number, (given, frames) in enumerate(ids, start=1):
         names = ", ".join(str(track_id) for track_id in sorted(given)) or "none"
-        typer.echo(f"  person {number}: id {names} (in view in {frames} frames)")
+        typer.echo(f"  person {number}: id {names} (in view in {counted(frames, 'frame')})")
     kept = sum(len(given) == 1 for given, _ in ids)
     typer.echo(f"{kept} of {len(ids)} people kept one id from start to end")
     typer.echo(f"clip: {clip_path}  tracked: {folder / 'tracks.mp4'}  tracks: {folder / 'tracks.txt'}")

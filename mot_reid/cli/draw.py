@@ -8,6 +8,7 @@ import typer
 from mot_reid.cli.errors import INTERRUPTED, UsageError, usage_errors
 from mot_reid.cli.options import QuietOption, setting_option
 from mot_reid.cli.progress import WorkProgress
+from mot_reid.wording import counted
 
 __all__ = ["draw"]
 
@@ -87,10 +88,11 @@ def draw(
     beyond = [number for number in read.tracks if number > drawn.last]
     if beyond and not drawn.closed:
         typer.echo(
-            f"{tracks}: {len(beyond)} frames with tracks lie behind the video's last, {drawn.last}", err=True
+            f"{tracks}: {counted(len(beyond), 'frame')} with tracks behind the video's last, {drawn.last}",
+            err=True,
         )
     if not quiet:
-        typer.echo(f"written: {output} ({drawn.frames} frames)")
+        typer.echo(f"written: {output} ({counted(drawn.frames, 'frame')})")
 
 
 def _tracked(source: str) -> str:

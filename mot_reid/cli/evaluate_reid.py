@@ -13,6 +13,7 @@ from mot_reid.cli.options import QuietOption, print_table, takes
 from mot_reid.cli.progress import WorkProgress
 from mot_reid.provenance import provenance
 from mot_reid.video.files import prepare_output_folder
+from mot_reid.wording import counted
 
 if TYPE_CHECKING:
     from mot_reid.evaluation.tables import Table
@@ -280,7 +281,8 @@ def _retrieval(
         if given.figure is not None:
             _draw(given.figure, trial, next(iter(likeness.values())), given.queries, given.top)
     columns = [Column("embedder"), *(Column(key, digits=1) for key in ("mAP", "rank-1", "rank-5", "rank-10"))]
-    title = f"{data.resolve().name}, {found}: {scores.queries} queries, {len(gallery.paths)} crops"
+    queries = counted(scores.queries, "query")
+    title = f"{data.resolve().name}, {found}: {queries}, {counted(len(gallery.paths), 'crop')}"
     if given.flip:
         title += ", mirrored crops too"
     return Table(title, columns, rows, provenance())
@@ -348,8 +350,9 @@ def _across_cameras(
         )
     columns = [Column("embedder"), *(Column(name, digits=1) for name in ("rank-1", "mAP"))]
     columns += [Column("AUC", digits=2), *(Column(name, digits=1) for name in found)]
-    title = f"{folder.resolve().name}, {trial.name}: {scores.queries} queries, pairs of two cameras only"
-    note = f"{scores.true_pairs} true and {scores.false_pairs} false pairs; found: share of the true ones."
+    queries = counted(scores.queries, "query")
+    title = f"{folder.resolve().name}, {trial.name}: {queries}, pairs of two cameras only"
+    note = f"Pairs: {scores.true_pairs} true, {scores.false_pairs} false; found: share of the true ones."
     return Table(title, columns, rows, provenance(), [note])
 
 
@@ -377,12 +380,12 @@ def _separability(
             listed = ", ".join(f"{p} %: {v:.3f}" for p, v in zip(PERCENTILES, values, strict=True))
             notes.append(f"{label}, cosines of {kind}: {listed}.")
     if without:
-        spans = f"{len(without)} span{'s' * (len(without) > 1)} of boxes"
+        spans = f"{counted(len(without), 'span')} of boxes"
         notes.append(f"Left out: {spans} that show somebody or something else.")
     if clean.doubtful:
         notes.append(
-            f"{clean.doubtful} pairs of identities that no frame shows together are not compared: "
-            "they may be one person who left and came back."
+            f"Not compared: {counted(clean.doubtful, 'pair')} of identities that no frame shows together: "
+            "maybe one person who left and came back."
         )
     progress(f"comparing the people of {folder.resolve().name}", len(embedders), len(embedders))
     columns = [
@@ -390,5 +393,5 @@ def _separability(
         Column("crops"),
         *(Column(key, digits=1) for key in ("rank-1", "AUC")),
     ]
-    title = f"{folder.resolve().name}: {clean.crops} crops, compared {given.gap:g} s or more apart"
+    title = f"{folder.resolve().name}: {counted(clean.crops, 'crop')}, compared {given.gap:g} s or more apart"
     return Table(title, columns, rows, provenance(), notes)

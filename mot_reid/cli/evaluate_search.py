@@ -13,6 +13,7 @@ from mot_reid.cli.options import print_table, setting_option
 from mot_reid.cli.progress import WorkProgress
 from mot_reid.files import atomic
 from mot_reid.provenance import provenance
+from mot_reid.wording import counted
 
 __all__ = ["evaluate_search"]
 
@@ -143,7 +144,10 @@ def _crops(
         )
     records, people = crop_tracklets(np.array(rows, np.float32), names)
     name, fingerprint = embedder_fingerprint(network)
-    about = f"{len(np.unique(people))} people of {crops.parent.name}, {len(records)} tracklets"
+    about = (
+        f"{counted(len(np.unique(people)), 'person')} of {crops.parent.name}, "
+        f"{counted(len(records), 'tracklet')}"
+    )
     if calibrate is not None:
         whole = fit_calibration(records, people, name, fingerprint, about)
         with atomic(calibrate) as part:

@@ -12,6 +12,7 @@ from mot_reid.cli.errors import UsageError, usage_errors
 from mot_reid.cli.options import print_table
 from mot_reid.cli.progress import WorkProgress
 from mot_reid.cli.remembering import clock_time, to_replace
+from mot_reid.wording import counted
 
 __all__ = ["gallery"]
 
@@ -94,7 +95,7 @@ def gallery(
     elif action == "add":
         _add(kept, given[0], Path(given[1]), camera, started, replace, quiet)
     elif action == "merge":
-        typer.echo(f"{kept.merge(Gallery(given[0]))} tracklets taken in from {given[0]}")
+        typer.echo(f"{counted(kept.merge(Gallery(given[0])), 'tracklet')} taken in from {given[0]}")
     elif action == "forget":
         _forget(kept, given, keep_days, camera, identity)
     elif action == "export":
@@ -102,7 +103,7 @@ def gallery(
             typer.echo(f"written: {path}")
     elif action == "compact":
         kept.store.compact()
-        typer.echo(f"{len(kept)} tracklets")
+        typer.echo(counted(len(kept), "tracklet"))
     else:
         _say(kept, action, given)
     for line in kept.store.damaged:
@@ -147,7 +148,10 @@ def _list(kept: Any) -> None:
         )
     names = ("camera", "source", "tracklets", "boxes", "from", "to")
     notes = [f"Embedder: {info.embedder}, {info.fingerprint[:12]}, {info.dimension} numbers"]
-    title = f"{kept.place}: {len(table)} tracklets of {len(set(table.camera.tolist()))} cameras"
+    title = (
+        f"{kept.place}: {counted(len(table), 'tracklet')} of "
+        f"{counted(len(set(table.camera.tolist())), 'camera')}"
+    )
     print_table(Table(title, [Column(name) for name in names], rows, notes=notes))
 
 
@@ -172,7 +176,7 @@ def _tracks(kept: Any, camera: str | None) -> None:
     ]
     columns = [Column(name) for name in ("track", "class", "from", "to", "boxes", "views")]
     columns += [Column("quality", 2), Column("confidence", 2)]
-    print_table(Table(f"{kept.place}: {len(rows)} tracklets", columns, rows))
+    print_table(Table(f"{kept.place}: {counted(len(rows), 'tracklet')}", columns, rows))
 
 
 def _clock(seconds: float, epoch: float) -> str:
@@ -206,7 +210,7 @@ def _forget(
     if camera is not None:
         chosen = chosen[table.camera[chosen] == camera]
     gone = kept.forget(table.record[chosen].tolist())
-    typer.echo(f"{gone} tracklets forgotten, {len(kept)} left")
+    typer.echo(f"{counted(gone, 'tracklet')} forgotten, {len(kept)} left")
 
 
 def _say(kept: Any, kind: str, given: list[str]) -> None:
@@ -246,6 +250,8 @@ def _add(
     if before:  # not until the others are there
         kept.forget(before)
     if not quiet:
-        typer.echo(f"{recorder.written} tracklets of {video} added to {kept.place}")
+        typer.echo(f"{counted(recorder.written, 'tracklet')} of {video} added to {kept.place}")
     if missing:
-        typer.echo(f"warning: {missing} rows of {results} are of frames that {video} does not have", err=True)
+        typer.echo(
+            f"warning: {results}: {counted(missing, 'row')} of frames that {video} does not have", err=True
+        )

@@ -16,6 +16,7 @@ from mot_reid.cli.options import print_table
 from mot_reid.files import atomic
 from mot_reid.pipeline.outputs import OFFLINE_FILE
 from mot_reid.pipeline.track_files import track_file_of
+from mot_reid.wording import counted
 
 __all__ = ["floors_line", "identify", "records_of_run", "results_of", "write_global_tracks"]
 
@@ -78,7 +79,7 @@ def identify(
     found = gallery.identify(false_links, times=times, corrected=_by_run(table, runs, folders))
     _show(gallery, found)
     for camera, (run, _) in runs.items():
-        typer.echo(f"{camera}: {run.state.applied} corrections of {run.folder} obeyed", err=True)
+        typer.echo(f"{camera}: {counted(run.state.applied, 'correction')} of {run.folder} obeyed", err=True)
     if results is not None:
         for path in write_global_tracks(found, results, {name: run for name, (run, _) in runs.items()}):
             typer.echo(f"written: {path}", err=True)
@@ -116,19 +117,18 @@ def _show(gallery: Any, found: Any) -> None:
         )
     columns = [Column("person"), Column("tracklets"), Column("cameras"), Column("boxes")]
     columns += [Column("least probability", 2), Column("route")]
-    title = f"{gallery.place}: {len(found)} identities of {len(found.table)} tracklets"
+    title = f"{gallery.place}: {counted(len(found), 'identity')} of {counted(len(found.table), 'tracklet')}"
     notes = []
     if found.unsure:
-        notes.append(
-            f"{found.unsure} more were seen once and for too short a time to be sure that it is anybody"
-        )
+        notes.append(f"Seen once and for too short a time to be sure that it is anybody: {found.unsure} more")
     print_table(Table(title, columns, rows, notes=[*notes, *floors_line(found)]))
 
 
 def floors_line(found: Any) -> list[str]:
     """Which cameras look at one floor, as was learnt; no line if none do."""
     pairs = [
-        f"{one} and {other} ({floor.view.links:.0f} pairs)" for (one, other), floor in found.views.items()
+        f"{one} and {other} ({counted(round(floor.view.links), 'pair')})"
+        for (one, other), floor in found.views.items()
     ]
     return [f"One floor, so that places count: {'; '.join(pairs)}"] if pairs else []
 

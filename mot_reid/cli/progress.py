@@ -20,6 +20,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from mot_reid.wording import counted
+
 if TYPE_CHECKING:
     from mot_reid.pipeline.summary import Summary
 
@@ -98,9 +100,11 @@ class RunProgress(_Bar):
             nonlocal told
             if self._lines and time.monotonic() - told >= LINE_EVERY:
                 told = time.monotonic()
-                of = f" of {total}" if total else ""
+                seen = counted(summary.frames, "frame")
+                if total:
+                    seen = f"{summary.frames} of {counted(total, 'frame')}"
                 speed, people = summary.frames_per_second, summary.people_in_view
-                self.say(f"{name}: {summary.frames}{of} frames, {speed:.1f} frames/s, {people} in view")
+                self.say(f"{name}: {seen}, {speed:.1f} frames/s, {people} in view")
             self._progress.update(
                 task,
                 completed=summary.frames,

@@ -16,6 +16,7 @@ import typer
 from mot_reid.cli.errors import UsageError, usage_errors
 from mot_reid.tracker import Tracker
 from mot_reid.video.sources import is_live
+from mot_reid.wording import counted
 
 if TYPE_CHECKING:  # what galleries need takes a moment to load, and most runs have none
     from mot_reid.gallery.gallery import Gallery
@@ -131,7 +132,7 @@ def to_replace(gallery: Gallery, source: str, replace: bool) -> list[str]:
     there = [] if is_live(source) else records_of(gallery, source)
     if there and not replace:
         raise UsageError(
-            f"--gallery {gallery.place}: has {len(there)} tracklets of {source} already;"
+            f"--gallery {gallery.place}: has {counted(len(there), 'tracklet')} of {source} already;"
             " --replace puts others in their place"
         )
     return there
@@ -210,7 +211,9 @@ def remembering(
     """
     with usage_errors():
         if len(cameras) != len(sources):
-            raise UsageError(f"--camera: {len(cameras)} different names for {len(sources)} sources")
+            raise UsageError(
+                f"--camera: {counted(len(cameras), 'different name')} for {counted(len(sources), 'source')}"
+            )
         epoch = float("nan") if started is None else clock_time(started)
         gallery = open_gallery(place, tracker, store)
         earlier = {source: to_replace(gallery, source, replace) for source in sources}
@@ -257,7 +260,10 @@ def identify_runs(memory: Remembering, output: Path) -> None:
             _append(output / EVENTS_FILE, {"event": "merged", "identity": number, "into": into, "at": "end"})
     written = write_global_tracks(found, output)
     glimpses = f", and {found.unsure} seen too shortly to be sure" if found.unsure else ""
-    typer.echo(f"{len(found)} identities of {len(found.table)} tracklets in {gallery.place}{glimpses}")
+    typer.echo(
+        f"{counted(len(found), 'identity')} of {counted(len(found.table), 'tracklet')} in "
+        f"{gallery.place}{glimpses}"
+    )
     for line in floors_line(found):
         typer.echo(line)
     for path in written:

@@ -11,6 +11,7 @@ from mot_reid.cli.serve import open_gallery, place_of
 from mot_reid.files import atomic
 from mot_reid.pipeline.counting import read_scene
 from mot_reid.video.files import prepare_output_folder
+from mot_reid.wording import counted
 
 __all__ = ["report"]
 
@@ -61,4 +62,4 @@ def report(
         text = make_report(shown, wanted, kept)
     with atomic(output) as part:
         part.write_text(text, encoding="utf-8")
-    typer.echo(f"{output}: {len(shown)} runs, {len(text.encode()) / 1e6:.1f} MB")
+    typer.echo(f"{output}: {counted(len(shown), 'run')}, {len(text.encode()) / 1e6:.1f} MB")

@@ -23,6 +23,7 @@ from mot_reid.tracker import Tracker
 from mot_reid.typing import Image
 from mot_reid.video.frames import Selection, Source
 from mot_reid.video.sources import DEFAULT_RECONNECT, open_source
+from mot_reid.wording import counted
 
 __all__ = ["Runs", "closing_line", "run_source"]
 
@@ -222,21 +223,23 @@ def run_source(
         if source.info.live:  # it has no other end
             progress.say(f"ended by {'the user' if show else 'Ctrl-C'}: {closing_line(seen, folder)}")
         else:
-            progress.say(f"interrupted after {seen.frames} frames, kept in {folder}")
+            progress.say(f"interrupted after {counted(seen.frames, 'frame')}, kept in {folder}")
         raise typer.Exit(INTERRUPTED) from None
     except BaseException:
         if seen.frames:
-            progress.say(f"{seen.frames} frames are kept in {folder}")
+            progress.say(f"{counted(seen.frames, 'frame')} kept in {folder}")
         raise
 
 
 def closing_line(summary: Summary, folder: Path) -> str:
     """What came of a run."""
     dropped = f" ({summary.dropped} more came too fast)" if summary.dropped else ""
-    dropped += f" ({summary.damaged} damaged ones left out)" if summary.damaged else ""
-    embedded = f"{summary.remembered} tracklets remembered, " * bool(summary.remembered)
-    embedded += f"{summary.embedded} of {summary.embeddable} detections embedded, " * bool(summary.embeddable)
+    dropped += f" ({summary.damaged} damaged left out)" if summary.damaged else ""
+    embedded = f"{counted(summary.remembered, 'tracklet')} remembered, " if summary.remembered else ""
+    if summary.embeddable:
+        embedded += f"{summary.embedded} of {counted(summary.embeddable, 'detection')} embedded, "
     return (
-        f"{summary.source.name}: {summary.frames} frames{dropped}, {summary.tracks} tracks, {embedded}"
+        f"{summary.source.name}: {counted(summary.frames, 'frame')}{dropped}, "
+        f"{counted(summary.tracks, 'track')}, {embedded}"
         f"{summary.frames_per_second:.1f} frames/s, written to {folder}"
     )

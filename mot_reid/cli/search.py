@@ -15,6 +15,7 @@ from mot_reid.cli.errors import UsageError, usage_errors
 from mot_reid.cli.options import print_table
 from mot_reid.cli.remembering import clock_time
 from mot_reid.files import atomic, same_file, spreadsheet_row
+from mot_reid.wording import counted
 
 __all__ = ["moment", "search"]
 
@@ -238,7 +239,10 @@ def _show(gallery: Any, hits: Any, asked: str, labels: dict[str, str]) -> None:
     columns = [Column("identity")] if any(hit.identity is not None for hit in hits) else []
     columns += [Column("rank"), Column("track"), Column("from"), Column("to")]
     columns += [Column("probability", 2), Column("likeness", 2)]
-    notes = [f"Probability that this person is not among the {hits.searched} tracklets: {hits.absent:.2f}"]
+    notes = [
+        f"Probability that this person is not among the {counted(hits.searched, 'tracklet')}: "
+        f"{hits.absent:.2f}"
+    ]
     if not hits.searched:
         notes = [
             "No tracklet is left to search: all others were seen beside this one, or the filters leave none"

@@ -44,6 +44,7 @@ from mot_reid.tracker import NONE, Tracker
 from mot_reid.video.formats import chosen_formats
 from mot_reid.video.frames import Selection
 from mot_reid.video.sources import DEFAULT_RECONNECT, check_fps, is_live, source_name
+from mot_reid.wording import counted
 
 __all__ = ["track"]
 
@@ -214,7 +215,7 @@ def track(given: TrackOptions) -> None:
         identify_runs(memory, given.output)
     if failed:
         if len(pairs) > 1:
-            typer.echo(f"error: {failed} of {len(pairs)} sources failed", err=True)
+            typer.echo(f"error: {failed} of {counted(len(pairs), 'source')} failed", err=True)
         raise typer.Exit(FAILED)
 
 

@@ -12,6 +12,7 @@ from mot_reid.cli.errors import INTERRUPTED, usage_errors
 from mot_reid.cli.options import QuietOption, build_settings, given_settings, setting_option, takes
 from mot_reid.cli.progress import WorkProgress
 from mot_reid.training.reid.settings import TrainingSettings
+from mot_reid.wording import counted
 
 if TYPE_CHECKING:
     from mot_reid.training.reid.logbook import EpochMetrics
@@ -169,9 +170,9 @@ def _run(given: TrainOptions, settings: TrainingSettings) -> None:
 
 def _overview(trainer: Any) -> str:
     data = trainer.data
-    parts = [f"{len(data.classes)} crops of {data.people} people on {trainer.device}"]
+    parts = [f"{counted(len(data.classes), 'crop')} of {counted(data.people, 'person')} on {trainer.device}"]
     if len(data.unlabelled):
-        parts.append(f"{len(data.unlabelled)} unlabelled crops")
+        parts.append(counted(len(data.unlabelled), "unlabelled crop"))
     if trainer.history:
         parts.append(f"going on after epoch {trainer.history[-1].epoch}")
     if not trainer.logbook.tensorboard:

@@ -11,6 +11,7 @@ from mot_reid.cli.progress import WorkProgress
 from mot_reid.files import same_file
 from mot_reid.provenance import provenance
 from mot_reid.video.files import prepare_output_folder
+from mot_reid.wording import counted
 
 if TYPE_CHECKING:
     from mot_reid.evaluation.tables import Table
@@ -109,9 +110,10 @@ def _table(found: "AttributeReading", name: str) -> "Table":
         for score in found.scores
     ]
     columns = [Column("attribute"), *(Column(key, digits=1) for key in keys), Column("tracklets")]
-    title = f"Attributes read by {name}: {found.tracklets} tracklets of people that it never saw"
+    title = f"Attributes read by {name}: {counted(found.tracklets, 'tracklet')} of people that it never saw"
     notes = [
-        f"Learnt from {found.people} people. balanced: mean over the values; commonest: what always saying"
-        " the commonest value gives; calibration: how far the said probability is from the truth."
+        f"Learnt from {counted(found.people, 'person')}. balanced: mean over the values; commonest: "
+        "what always saying the commonest value gives; calibration: "
+        "how far the said probability is from the truth."
     ]
     return Table(title, columns, rows, provenance(), notes)

@@ -15,6 +15,7 @@ from mot_reid.detection.onnx_yolo import OnnxYolo, Suppression
 from mot_reid.detection.yolo import import_ultralytics, load_ultralytics
 from mot_reid.files import atomic
 from mot_reid.resources import ONNX_ORIGIN
+from mot_reid.wording import counted
 
 __all__ = ["export_detector"]
 
@@ -71,7 +72,9 @@ def export_detector(weights: Path, path: Path) -> None:
             onnx.save(graph, str(part))
             different = _different_boxes(model, part)
             if different:
-                raise ValueError(f"{weights}: {different} boxes of the export are not the checkpoint's")
+                raise ValueError(
+                    f"{weights}: {counted(different, 'box')} of the export differ from the checkpoint's"
+                )
 
 
 def _trace(network: Any, path: Path) -> None:

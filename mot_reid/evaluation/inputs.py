@@ -30,6 +30,7 @@ from mot_reid.motion.camera import IDENTITY, MotionFile
 from mot_reid.structures import Detections
 from mot_reid.timing import Stopwatch
 from mot_reid.typing import Affine, Embeddings
+from mot_reid.wording import counted
 
 __all__ = [
     "SCORE_MAPS",
@@ -193,7 +194,7 @@ def _complete_frames(sequence: Sequence, stages: list[Stage[Any]]) -> SequenceFr
         users = [stage.user for stage in stages]
         listed = users[0] if len(users) == 1 else ", ".join(users[:-1]) + f" and {users[-1]}"
         raise ValueError(
-            f"{sequence.name}: {frames.count or 'none'} of {len(sequence.frames)} frames are there "
+            f"{sequence.name}: {frames.count or 'none'} of {counted(len(sequence.frames), 'frame')} present "
             f"({frames.place}), and {listed} {'needs' if len(users) == 1 else 'need'} them; "
             f"use {', '.join(stage.way_out for stage in stages)}"
         )

@@ -21,6 +21,7 @@ from mot_reid.evaluation.motchallenge import (
 from mot_reid.evaluation.parallel import map_tasks
 from mot_reid.evaluation.sequences import Sequence
 from mot_reid.notices import shares_of_picture
+from mot_reid.wording import counted
 
 __all__ = ["ScoredSequence", "find_results", "other_results", "score_files", "score_rows"]
 
@@ -144,8 +145,8 @@ def _notice(truth: BoxRows, results: BoxRows, path: Path) -> str:
         return ""
     extent = f"{low[0]:.0f}, {low[1]:.0f} to {high[0]:.0f}, {high[1]:.0f}"
     return (
-        f"{path}: {outside.sum()} of {len(results)} boxes lie outside of all of the ground truth's, which "
-        f"reach from {extent}; are they of a picture of another size?"
+        f"{path}: {outside.sum()} of {counted(len(results), 'box')} outside of all of the ground "
+        f"truth's, which reach from {extent}; are they of a picture of another size?"
     )
 
 

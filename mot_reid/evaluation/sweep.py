@@ -15,6 +15,7 @@ from mot_reid.evaluation.benchmark import SequenceRun
 from mot_reid.evaluation.metrics import METRICS, Scores, combine
 from mot_reid.evaluation.report import Mode, metric_columns
 from mot_reid.evaluation.tables import Column, Table
+from mot_reid.wording import counted
 from mot_reid.yaml_text import read_yaml_file
 
 __all__ = [
@@ -188,4 +189,4 @@ def sweep_table(
 def _short(scores: Scores) -> str:
     values = scores.values()
     parts = [f"{name} {values[name]:.2f}" for name in ("HOTA", "MOTA", "IDF1")]
-    return " / ".join(parts) + f" / {values['IDs']} switches"
+    return " / ".join(parts) + f" / {counted(int(values['IDs']), 'switch')}"

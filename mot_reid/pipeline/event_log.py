@@ -20,6 +20,7 @@ from typing import Any, TextIO
 from mot_reid.extras import require
 from mot_reid.files import atomic
 from mot_reid.video.files import remove_file
+from mot_reid.wording import counted
 
 __all__ = ["EventLog", "MqttReceiver", "Receiver", "Refused", "WebhookReceiver", "make_receivers"]
 
@@ -264,14 +265,17 @@ class _Sender:
             self._receiver.close()
         told = []
         if self._refused:
-            told.append(f"{self._receiver.name}: {self._refused} events were refused: {self._refusals.name}")
+            told.append(
+                f"{self._receiver.name}: {counted(self._refused, 'event')} refused: {self._refusals.name}"
+            )
         with self._condition:
             if self._lines:
                 with atomic(self._unsent) as part:
                     part.write_text("\n".join(self._lines) + "\n", encoding="utf-8")
                 told.append(
-                    f"{self._receiver.name}: {len(self._lines)} events could not be sent ({self._problem}); "
-                    f"they are kept in {self._unsent.name} and sent by the next run into this folder"
+                    f"{self._receiver.name}: {counted(len(self._lines), 'event')} not sent "
+                    f"({self._problem}); kept in {self._unsent.name} and sent by "
+                    "the next run into this folder"
                 )
             else:
                 self._unsent.unlink(missing_ok=True)

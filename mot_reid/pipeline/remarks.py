@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from mot_reid.config import Config
 from mot_reid.pipeline.summary import Summary
 from mot_reid.structures import Detections
+from mot_reid.wording import counted
 
 __all__ = ["other_frames", "why_nothing"]
 
@@ -32,8 +33,8 @@ def other_frames(
     if not used:
         return f"no detection falls in the frames tracked; {those}"
     return (
-        f"detections of {len(given) - used} of its {len(given)} frames fall outside of the frames tracked; "
-        f"{those}, tracked were {summary.frames} up to {summary.last_frame}"
+        f"detections of {len(given) - used} of its {counted(len(given), 'frame')} fall outside of the "
+        f"frames tracked; {those}, tracked were {summary.frames} up to {summary.last_frame}"
     )
 
 
@@ -46,7 +47,7 @@ def why_nothing(summary: Summary, config: Config) -> str | None:
         what = f"no {wanted}" if wanted else "nothing"
         text = (
             f"no track: the detector found {what} of score {config.detector.score:g} or more in "
-            f"{summary.frames} frames"
+            f"{counted(summary.frames, 'frame')}"
         )
         if not summary.other_classes:
             return f"{text}; --classes, --score and --image-size change what it looks for"
@@ -54,7 +55,7 @@ def why_nothing(summary: Summary, config: Config) -> str | None:
         named = ", ".join(f"{count} {name}" for name, count in others)
         return f"{text}, but {named}: --classes {others[0][0]}"
     return (
-        f"no track from {summary.found} detections in {summary.frames} frames, whose best score is "
-        f"{summary.best_score:.2f}: none was seen in enough frames one after the other; lower "
-        "settings of association start tracks sooner (`mot-reid config` lists them)"
+        f"no track from {counted(summary.found, 'detection')} in {counted(summary.frames, 'frame')}, "
+        f"whose best score is {summary.best_score:.2f}: none was seen in enough frames one after the other; "
+        "lower settings of association start tracks sooner (`mot-reid config` lists them)"
     )

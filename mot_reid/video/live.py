@@ -12,6 +12,7 @@ from typing import Protocol, cast
 from mot_reid.video.clock import LiveClock
 from mot_reid.video.fitting import Fitter
 from mot_reid.video.frames import Frame, Selection, Source, SourceError
+from mot_reid.wording import counted
 
 __all__ = ["Connection", "LiveSource"]
 
@@ -126,7 +127,8 @@ class LiveSource(Source):
             self.reconnections += 1
             _log.warning("%s: %s; opened again (attempt %d)", self._label, broken, attempt)
             return
-        again = "" if not self._attempts else f"; {self._attempts} attempts to open it again failed: {last}"
+        tried = counted(self._attempts, "attempt")
+        again = f"; {tried} to open it again failed: {last}" if self._attempts else ""
         raise SourceError(f"{self._label}: {broken}{again}")
 
 

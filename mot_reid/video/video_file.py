@@ -33,6 +33,7 @@ from mot_reid.video.numbering import FrameNumbers, Unread, piece_of
 from mot_reid.video.pixels import PixelReader
 from mot_reid.video.skipping import WORTH, Skipped, skippable
 from mot_reid.video.sound import Sound
+from mot_reid.wording import counted
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -289,11 +290,13 @@ class VideoSource(Source):
             declared = "" if self._length[0] is None else f" of {self._length[0]} declared"
             raise SourceError(f"{self._label}: breaks off after frame {last}{declared}{self._failure}")
         if last and last < self._selection.start:
-            raise SourceError(f"{self._label}: has only {last} frames, start is {self._selection.start}")
+            raise SourceError(
+                f"{self._label}: has only {counted(last, 'frame')}, start is {self._selection.start}"
+            )
         if short:
             frames, duration = self._length
-            length = f"{frames} frames" if frames is not None else f"{duration:.4g} s"
-            self.tell(f"declares {length}; its {last} frames are all that are in it")
+            length = counted(frames, "frame") if frames is not None else f"{duration:.4g} s"
+            self.tell(f"declares {length}; all that is in it: {counted(last, 'frame')}")
         if self.damaged:
             self.tell(f"damaged frames skipped: {self.damaged}")
 

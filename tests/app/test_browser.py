@@ -209,7 +209,7 @@ def test_corrections_by_mouse(browser: Any, page: str, run_folder: Path, width: 
     shown.click("#do-merge")
     shown.until(lambda: "both seen in frame" in shown.text("#message"), "what does not fit to be told")
     shown.click("#do-delete")
-    shown.until(lambda: "1 of 1 tracks" in shown.text("#track-count"), "the track to be gone")
+    shown.until(lambda: "1 of 1 track" in shown.text("#track-count"), "the track to be gone")
     shown.click("#do-export")
     shown.until(lambda: "tracks.csv" in shown.text("#exported"), "the files")
     assert [entry["kind"] for entry in log(run_folder)] == [

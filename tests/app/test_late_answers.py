@@ -81,7 +81,7 @@ def test_tracks_are_as_they_were_found_when_corrections_are_deleted(
     (folder / CORRECTIONS).write_text('{"kind": "delete", "id": 2}\n')
     (folder / SCENE).write_text("- no scene")
     shown = Page(browser, serve(make_app(runs_in([folder]))), 1280)
-    assert "1 tracks" in shown.text("#about")  # for all that its scene is broken, which is told
+    assert "1 track," in shown.text("#about")  # for all that its scene is broken, which is told
     assert SCENE in shown.text("#message")
     shown.click("#tab-data")
     delete = f'#kept button[aria-label="Delete {CORRECTIONS}"]'

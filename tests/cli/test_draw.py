@@ -104,7 +104,7 @@ def test_tracks_behind_the_end_are_told(scene: tuple[Path, Path], tmp_path: Path
     with scene[1].open("a") as file:
         file.write("99,7,0,0,5,5,1\n")
     done = run("draw", *scene, "-o", tmp_path / "d.mp4", "-q")
-    assert "1 frames with tracks lie behind the video's last, 10" in done.err
+    assert "1 frame with tracks behind the video's last, 10" in done.err
 
 
 @pytest.mark.parametrize(

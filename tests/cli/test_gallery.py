@@ -69,7 +69,7 @@ def test_the_whole_way(run: Any, scene: Any, place: Path) -> None:
         entry = json.dumps({"kind": "rename", "id": track, "name": "Ann"})
         (out / camera / "corrections.jsonl").write_text(entry + "\n")
     done = run("identify", shop, "--results", out)
-    assert "door: 1 corrections of" in done.err
+    assert "door: 1 correction of" in done.err
     assert "Ann" in done.out
     numbers = []
     for camera, track in (("door", 1), ("yard", 2)):  # what was corrected keeps its boxes
@@ -86,10 +86,10 @@ def test_the_whole_way(run: Any, scene: Any, place: Path) -> None:
 
     assert run("gallery", shop, "two", "door:1", "yard:1").code == 0
     assert "3 identities" in run("identify", shop).out
-    assert "1 tracklets forgotten, 3 left" in run("gallery", shop, "forget", "door:1").out
+    assert "1 tracklet forgotten, 3 left" in run("gallery", shop, "forget", "door:1").out
     assert "0 tracklets forgotten" in run("gallery", shop, "forget", "door:2", "--camera", "yard").out
     one_camera = run("gallery", shop, "forget", "--keep-days", "0", "--camera", "door")
-    assert "1 tracklets forgotten, 2 left" in one_camera.out
+    assert "1 tracklet forgotten, 2 left" in one_camera.out
     assert "2 tracklets forgotten, 0 left" in run("gallery", shop, "forget", "--keep-days", "0").out
     empty = run("search", shop, "--track", "door:1")
     assert (empty.code, "the gallery is empty" in empty.err) == (2, True)
@@ -167,12 +167,12 @@ def test_tracks_of_others_are_remembered(run: Any, scene: Any, tmp_path: Path) -
     broken = run("gallery", tmp_path / "shop", "add", scene.video, tmp_path / "nowhere.txt", "--replace")
     assert broken.code in (1, 2)
     assert "tracks not found" in broken.err
-    assert "2 tracklets of 1 cameras" in run("gallery", tmp_path / "shop").out  # nothing came in their place
+    assert "2 tracklets of 1 camera" in run("gallery", tmp_path / "shop").out  # nothing came in their place
     again = run("gallery", tmp_path / "shop", "add", scene.video, tmp_path / "tracks.txt", "--replace", "-q")
     assert (again.code, again.out, again.err) == (0, "", "")
     assert run("gallery", tmp_path / "shop", "tracks", "-q").code == 2
     listed = run("gallery", tmp_path / "shop").out
-    assert ("2 tracklets of 1 cameras" in listed, "door" in listed) == (True, False)
+    assert ("2 tracklets of 1 camera" in listed, "door" in listed) == (True, False)
 
 
 def test_no_clip_is_cut_of_who_is_somebody_else(scene: Any, tmp_path: Path) -> None:

@@ -371,7 +371,7 @@ def test_a_gallery_remembers_each_video_once(clips: Path, tmp_path: Path, run: C
         table = Gallery(tmp_path / "g").table()
         assert {str(camera) for camera in table.camera} == {"clip0", "clip1", "clip2"}
         counts.append(len(table))
-    assert "1 videos done, 2 already done" in done.stdout
+    assert "1 video done, 2 already done" in done.stdout
     assert counts[0] == counts[1] > 0
     refused = run("batch", clips, "-o", tmp_path / "out", *FAST, "--identify")
     assert refused.code == 2

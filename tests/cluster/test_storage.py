@@ -78,7 +78,7 @@ def test_a_batch_from_storage_to_storage(storage: str, clips: Path) -> None:
     program = [sys.executable, "-c", "from mot_reid.cli import main; main()", "batch", "s3://videos/street"]
     program += ["-o", "s3://videos/tracks", "-j", "1", "--piece-minutes", "0", "--set", "camera.motion=none"]
     program += ["--set", "detector.image_size=64", "--embedder", "none"]
-    for told in ("1 videos done", "1 already done"):
+    for told in ("1 video done", "1 already done"):
         done = subprocess.run(program, capture_output=True, text=True, timeout=400, check=False)
         assert done.returncode == 0, done.stderr
         assert told in done.stdout

@@ -145,7 +145,7 @@ def test_what_cannot_be_sent_is_kept_told_and_sent_by_the_next_run(
     log.write({"id": "late"})
     told = log.close()
     assert len(told) == 1
-    assert "1 events could not be sent" in told[0]
+    assert "1 event not sent" in told[0]
     handler.fail[:] = []
     log = EventLog(tmp_path, [WebhookReceiver(url)])
     log.write({"id": "new"})
@@ -166,7 +166,7 @@ def test_what_is_kept_may_hold_any_letter_and_what_is_no_event_holds_up_nothing(
     kept = tmp_path / "webhook.events.unsent.jsonl"
     kept.write_text('{"id": "torn\n' + kept.read_text(encoding="utf-8"), encoding="utf-8")
     log = EventLog(tmp_path, [WebhookReceiver(url)])
-    assert ["1 events were refused" in line for line in log.close()] == [True]
+    assert ["1 event refused" in line for line in log.close()] == [True]
     assert [(entry["id"], entry["place"]) for entry in handler.got] == [("late", "a\u2028b\u0085c")]
 
 

@@ -123,7 +123,7 @@ def test_a_header_that_declares_too_much_is_no_error(tmp_path: Path, clips: Any)
     with open_source(path) as source:
         assert source.info.frame_count == 100_000
         assert [frame.number for frame in source] == list(range(1, 61))
-        assert source.notes == ("declares 100000 frames; its 60 frames are all that are in it",)
+        assert source.notes == ("declares 100000 frames; all that is in it: 60 frames",)
         assert source.damaged == 0
 
 

@@ -95,6 +95,11 @@ export function clock(seconds) {
   return hours ? `${hours}:${rest}` : rest;
 }
 
+// How many there are of something: `1 track`, `2 tracks`, `2 people`.
+export function counted(number, one, more = `${one}s`) {
+  return `${number} ${number === 1 ? one : more}`;
+}
+
 export function element(name, properties = {}, ...children) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(properties)) {

@@ -1,5 +1,5 @@
 // The page: state, playing, tabs and keys. Panels lie in files of their own.
-import { ask, clock, colour, element, reach, Rows } from './api.js';
+import { ask, clock, colour, counted, element, reach, Rows } from './api.js';
 import { Correct } from './correct.js';
 import { Count } from './count.js';
 import { Lanes } from './lanes.js';
@@ -61,7 +61,7 @@ function take(run) {
   get('seek').max = run.frames;
   const pictures = run.pictures ? (run.drawn ? ' · the video has its boxes drawn in' : '') : ` · no pictures: ${run.no_pictures}`;
   const sofar = run.read_to ? ' so far' : '';
-  get('about').textContent = `${run.frames} frames, ${run.tracks.length} tracks${sofar}, ${run.width} × ${run.height}${pictures}`;
+  get('about').textContent = `${counted(run.frames, 'frame')}, ${counted(run.tracks.length, 'track')}${sofar}, ${run.width} × ${run.height}${pictures}`;
   filter();
   correct.show();
   stage.fit();
@@ -281,7 +281,7 @@ function filter() {
   lanes.show(found);
   stage.draw();
   const more = found.length > MOST_LISTED ? `; the first ${MOST_LISTED} are listed` : '';
-  get('track-count').textContent = `${found.length} of ${state.run.tracks.length} tracks${more}`;
+  get('track-count').textContent = `${found.length} of ${counted(state.run.tracks.length, 'track')}${more}`;
   get('track-list').replaceChildren(...found.slice(0, MOST_LISTED).map((track) => {
     const swatch = element('span', { className: 'swatch' });
     swatch.style.background = colour(track.id);
@@ -297,8 +297,8 @@ async function showGallery() {
   if (!state.gallery) return;
   const kept = await ask('/api/gallery');
   get('gallery-kept').hidden = false;
-  const oldest = kept.oldest_days === null ? '' : `, the oldest of ${kept.oldest_days < 1 ? 'today' : `${Math.floor(kept.oldest_days)} days ago`}`;
-  get('gallery-told').textContent = `${kept.place}: ${kept.tracklets} tracklets with pictures${oldest}. They stay until they are forgotten.`;
+  const oldest = kept.oldest_days === null ? '' : `, the oldest of ${kept.oldest_days < 1 ? 'today' : `${counted(Math.floor(kept.oldest_days), 'day')} ago`}`;
+  get('gallery-told').textContent = `${kept.place}: ${counted(kept.tracklets, 'tracklet')} with pictures${oldest}. They stay until they are forgotten.`;
 }
 
 get('forget-now').addEventListener('click', async () => {
@@ -307,7 +307,7 @@ get('forget-now').addEventListener('click', async () => {
     get('forget-days').focus();
     return;
   }
-  if (await forget({ days }, `who was seen more than ${days} days ago`)) showGallery().catch(report);
+  if (await forget({ days }, `who was seen more than ${counted(days, 'day')} ago`)) showGallery().catch(report);
 });
 
 // Removes from the gallery for good, if that is meant; says whether it did. Of people who were found by what
@@ -315,7 +315,7 @@ get('forget-now').addEventListener('click', async () => {
 async function forget(which, who, address = '/api/gallery/forget') {
   if (!await sure(`Forget ${who} for good? Pictures and embeddings leave the gallery. Videos, and boxes in them, stay until they are deleted.`, 'Forget')) return false;
   const { forgotten } = await ask(address, 'POST', which);
-  say(`${forgotten} ${forgotten === 1 ? 'tracklet' : 'tracklets'} forgotten.`);
+  say(`${counted(forgotten, 'tracklet')} forgotten.`);
   document.dispatchEvent(new CustomEvent('corrected'));
   return true;
 }
@@ -328,7 +328,7 @@ async function showKept() {
   const kept = await ask(`/api/runs/${key}/kept`);
   get('folder').textContent = `Folder: ${kept.folder}`;
   get('kept').replaceChildren(...kept.files.map((file) => {
-    const days = file.days < 1 ? 'today' : `${Math.floor(file.days)} days ago`;
+    const days = file.days < 1 ? 'today' : `${counted(Math.floor(file.days), 'day')} ago`;
     const button = element('button', { type: 'button', textContent: 'Delete', 'aria-label': `Delete ${file.name}` });
     button.addEventListener('click', async () => {
       if (!await sure(`Delete ${file.name} for good?`)) return;

@@ -1,5 +1,5 @@
 // Live cameras: the newest picture of each, counts, events and people seen; start, stop.
-import { ask, element } from './api.js';
+import { ask, counted, element } from './api.js';
 
 const EVERY = 250; // ms
 
@@ -18,7 +18,7 @@ export function begin(state) {
     if (!today.open || Date.now() - asked < 3000) return;
     asked = Date.now();
     const { people, in_all: all } = await ask('/api/live/today');
-    told.textContent = `${all === 1 ? '1 person' : `${all} people`}${people.length < all ? `, the last ${people.length}` : ''}; who is in view comes when he has left.`;
+    told.textContent = `${counted(all, 'person', 'people')}${people.length < all ? `, the last ${people.length}` : ''}; who is in view comes when he has left.`;
     const time = (seconds) => new Date(seconds * 1000).toLocaleTimeString();
     const forget = (person) => {
       const button = element('button', { type: 'button', textContent: 'Forget', 'aria-label': `Forget person ${person.number}` });
@@ -73,7 +73,7 @@ export function begin(state) {
     const late = camera.age !== null && camera.age > 3 && camera.state === 'live' ? `, no picture for ${Math.round(camera.age)} s` : '';
     held.status.textContent = `${camera.state}${camera.told ? `: ${camera.told}` : ''}${late} · ${camera.rate.toFixed(1)} pictures/s · ${camera.in_view} in view · ${camera.people} seen, kept in memory for ${camera.keep_hours} h`;
     const lines = Object.entries(camera.lines).flatMap(([name, entry]) => Object.keys(entry.objects).map((way) => `${name} ${way} ${entry[way]}`));
-    const zones = Object.entries(camera.zones).map(([name, entry]) => `${name}: ${entry.inside_now} inside, ${entry.visits} visits`);
+    const zones = Object.entries(camera.zones).map(([name, entry]) => `${name}: ${entry.inside_now} inside, ${counted(entry.visits, 'visit')}`);
     held.counts.textContent = [...lines, ...zones].join(' · ');
     held.happened.replaceChildren(...camera.events.slice().reverse().map((event) => element('li', {
       textContent: `${new Date(event.wall_clock * 1000).toLocaleTimeString()} ${event.place} ${event.direction || event.kind}, id ${event.track}` })));

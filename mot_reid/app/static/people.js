@@ -1,5 +1,5 @@
 // Everybody, over all runs: best pictures, where and when, what they look like; who is who.
-import { ask, clock, element } from './api.js';
+import { ask, clock, counted, element } from './api.js';
 
 const get = (id) => document.getElementById(id);
 const AT_ONCE = 60; // cards
@@ -177,7 +177,7 @@ export class People {
     const forget = element('button', { type: 'button', textContent: 'Forget', 'aria-label': `Forget ${person.label}` });
     const name = element('button', { type: 'button', textContent: 'Name', 'aria-label': `Name ${person.label}` });
     name.addEventListener('click', () => this.ask(person));
-    const known = person.records.length === 1 ? '1 tracklet' : `${person.records.length} tracklets`;
+    const known = counted(person.records.length, 'tracklet');
     forget.addEventListener('click', () => this.state.forget({ records: person.records }, `${person.label} (${known})`));
     return element('li', {}, element('div', { className: 'pictures' }, ...pictures),
       element('strong', { textContent: `${person.label}${fit}` }), ...words, element('ul', {}, ...places, ...more),

@@ -1,5 +1,5 @@
 // Looking for somebody: a picture that is dropped, a box in the video, a track of the gallery, a description.
-import { ask, clock, element, reach } from './api.js';
+import { ask, clock, counted, element, reach } from './api.js';
 
 export function begin(state, stage) {
   const panel = document.getElementById('panel-search');
@@ -84,7 +84,7 @@ export function begin(state, stage) {
 
   function show(found) {
     const nobody = Math.round(100 * found.absent);
-    told.textContent = `${found.hits.length} of ${found.searched} tracklets, the likeliest first. Not among them: ${nobody} %.`;
+    told.textContent = `${found.hits.length} of ${counted(found.searched, 'tracklet')}, the likeliest first. Not among them: ${nobody} %.`;
     hits.replaceChildren(...found.hits.map((hit) => {
       const picture = element('img', { src: `/api/search/crops/${encodeURIComponent(hit.record)}`, alt: `Picture of ${hit.track}`, loading: 'lazy' });
       const time = (seconds) => (hit.epoch === null ? clock(seconds) : new Date((hit.epoch + seconds) * 1000).toLocaleString());

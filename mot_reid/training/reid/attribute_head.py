@@ -14,6 +14,7 @@ from scipy.optimize import minimize
 
 from mot_reid.appearance.attributes import AttributeHead
 from mot_reid.typing import Floats, Floats32, Ints
+from mot_reid.wording import counted
 
 __all__ = ["AttributeScore", "AttributeTable", "fit_attributes", "read_attribute_table", "score_attributes"]
 
@@ -126,7 +127,7 @@ def fit_attributes(
         known = labels[:, column] >= 0
         people = np.unique(identities[known])
         if len(people) < _FOLDS:
-            raise ValueError(f"{table.names[column]}: known of {len(people)} people only")
+            raise ValueError(f"{table.names[column]}: known of {counted(len(people), 'person')} only")
         fold = (shuffled(len(people)) % _FOLDS)[np.searchsorted(people, identities[known])]
         arguments = (x[known], labels[known, column], len(values), _weights(identities[known]))
         layers.append(_fit_calibrated(*arguments, fold))

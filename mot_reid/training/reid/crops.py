@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mot_reid.typing import Crops, Ints, Mask
+from mot_reid.wording import counted
 
 __all__ = ["CropSet", "hold_out", "split_query"]
 
@@ -60,7 +61,7 @@ def hold_out(identities: Ints, count: int, seed: int = 0) -> Mask:
     distinct = np.unique(identities)
     if not 0 <= count <= len(distinct) - 2:
         raise ValueError(
-            f"held_out must be 0 to {len(distinct) - 2} of {len(distinct)} identities; got {count}"
+            f"held_out must be 0 to {len(distinct) - 2} of {counted(len(distinct), 'identity')}; got {count}"
         )
     chosen = np.random.default_rng(seed).permutation(distinct)[:count]
     return np.isin(identities, chosen)

@@ -15,6 +15,7 @@ from mot_reid.training.reid.settings import TrainingSettings
 from mot_reid.training.reid.teachers import cached_embeddings
 from mot_reid.training.reid.unlabelled import CropSource, file_source, made_up_source, unlabelled_source
 from mot_reid.typing import Crops, Floats32, Ints
+from mot_reid.wording import counted
 
 __all__ = ["Progress", "TrainingData", "read_training_data", "select_training_data"]
 
@@ -125,7 +126,7 @@ def select_training_data(
     """
     count = len(crops) + (0 if unlabelled is None else len(unlabelled))
     if teacher is not None and len(teacher) != count:
-        raise ValueError(f"the teacher has {len(teacher)} embeddings for {count} crops")
+        raise ValueError(f"the teacher has {counted(len(teacher), 'embedding')} for {counted(count, 'crop')}")
     held_out = hold_out(crops.identities, settings.data.held_out, settings.seed)
     learnt = crops[~held_out]
     validation = crops[held_out] if settings.data.held_out else None

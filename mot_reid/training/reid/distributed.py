@@ -12,6 +12,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from mot_reid.wording import counted
+
 __all__ = ["ALONE", "Group", "join_group"]
 
 
@@ -69,7 +71,7 @@ def join_group(device: str) -> Iterator[Group]:
         local = int(os.environ.get("LOCAL_RANK", "0"))
         if local >= torch.cuda.device_count():
             raise ValueError(
-                f"torchrun: process {local} finds {torch.cuda.device_count()} CUDA devices; "
+                f"torchrun: process {local} finds {counted(torch.cuda.device_count(), 'CUDA device')}; "
                 "start as many processes as there are"
             )
         device = f"cuda:{local}"

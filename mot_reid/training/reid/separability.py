@@ -19,6 +19,7 @@ from mot_reid.training.sequences import read_truth, sequence_frames
 from mot_reid.typing import Embeddings, Floats, Floats32, Ints, Mask
 from mot_reid.video.pictures import read_picture
 from mot_reid.video.seqinfo import frame_rate, read_seqinfo
+from mot_reid.wording import counted
 
 __all__ = ["PERCENTILES", "Separability", "assess_sequence", "score_separability", "sequence_crops"]
 
@@ -77,7 +78,7 @@ def score_separability(
     row = np.unique(identities, return_inverse=True)[1]
     alike, unlike = cosine[pairs & same], cosine[pairs & ~same & met[row[:, None], row[None, :]]]
     if not len(alike) or not len(unlike):
-        raise ValueError(f"no pairs of both kinds at least {gap} frames apart")
+        raise ValueError(f"no pairs of both kinds at least {counted(gap, 'frame')} apart")
     ranks = rankdata(np.concatenate((alike, unlike)))[: len(alike)]
     # The Mann-Whitney statistic is the area under the ROC curve.
     auc = (ranks.mean() - (len(alike) + 1) / 2) / len(unlike)

@@ -34,6 +34,7 @@ from mot_reid.training.reid.state import data_key, differences, portable
 from mot_reid.training.reid.warm_start import backbone_state, blend_backbone, start_from
 from mot_reid.training.saved import read_state
 from mot_reid.typing import Ints
+from mot_reid.wording import counted
 
 __all__ = ["Trainer", "TrainingResult"]
 
@@ -93,7 +94,8 @@ class Trainer:
             )
         if settings.batch.people > data.people:
             raise ValueError(
-                f"batch.people is {settings.batch.people}, but there are {data.people} identities"
+                f"batch.people is {settings.batch.people}, but the data has "
+                f"{counted(data.people, 'identity')}"
             )
         losses = settings.losses
         if (

@@ -344,7 +344,7 @@ def test_bad_settings_are_refused_early(crops: CropSet, data: TrainingData, tmp_
         Trainer(data, tmp_path, changed(optimiser={"keep": 0.5}))
     with pytest.raises(ValueError, match=r"distillation\.fitted: needs initial weights"):
         Trainer(data, tmp_path, changed(distillation={"fitted": 500}))
-    with pytest.raises(ValueError, match=r"batch\.people is 16, but there are 6 identities"):
+    with pytest.raises(ValueError, match=r"batch\.people is 16, but the data has 6 identities"):
         Trainer(data, tmp_path, changed(batch={"people": 16}))
     with pytest.raises(ValueError, match="nothing to learn"):
         Trainer(data, tmp_path, changed(losses={"softmax": 0.0, "triplet": 0.0}))
