@@ -9,6 +9,7 @@ in memory while ``close`` writes, and the rows of one track.
 from __future__ import annotations
 
 import json
+import re
 from abc import abstractmethod
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["CocoSink", "CvatSink", "KittiSink", "LabelStudioSink", "YoloSink"]
 
 _PERSON = {"person": "Pedestrian", "bicycle": "Cyclist"}  # KITTI's names
+_NOT_XML = re.compile(r"[^\t\n\r\x20-\uD7FF\uE000-\uFFFD\U00010000-\U0010FFFF]")  # XML 1.0, 2.2
 
 
 class _DocumentSink(Sink):
@@ -134,6 +136,7 @@ class CvatSink(_DocumentSink):
 
     A box that is predicted is marked ``occluded``; after a track's last box, and where it was not seen for a
     while, stands one that is ``outside``. Where each n-th frame was tracked, boxes go on in between.
+    Characters of a class name that XML cannot hold become U+FFFD.
     """
 
     def _document(self, file: IO[str]) -> None:
@@ -142,7 +145,7 @@ class CvatSink(_DocumentSink):
         size = f"<original_size><width>{info.width}</width><height>{info.height}</height></original_size>"
         file.write(f"  <meta><task><mode>interpolation</mode>{size}</task></meta>\n")
         for track_id, rows in self._tracks():
-            label = quoteattr(self._name(rows[-1]))
+            label = quoteattr(_NOT_XML.sub("\N{REPLACEMENT CHARACTER}", self._name(rows[-1])))
             file.write(f'  <track id="{track_id}" label={label} source="auto">\n')
             for row, after in _with_next(rows):
                 file.write(self._box(row, row["frame"] - 1, outside=False))
@@ -214,14 +217,17 @@ class LabelStudioSink(_DocumentSink):
 
 
 class KittiSink(TextSink):
-    """KITTI's text for tracking: a line for each track, frames from 0, what is three-dimensional unknown."""
+    """KITTI's text for tracking: a line for each track, frames from 0, what is three-dimensional unknown.
+
+    Class names are one word there, without the spaces, commas and control characters that they may have.
+    """
 
     def _text(self, rows: list[Row]) -> str:
         lines = []
         for row in rows:
             named = dict(zip(COLUMNS, row, strict=True))
-            name = str(named["class_name"]) or f"class{named['class_id']}"
-            kind = _PERSON.get(name, "".join(name.title().split()))
+            name = str(named["class_name"])
+            kind = _PERSON.get(name, _word(name.title())) or f"Class{named['class_id']}"
             box = " ".join(f"{named[corner]:.2f}" for corner in ("x1", "y1", "x2", "y2"))
             unknown = "-1 -1 -1 -1000 -1000 -1000 -10"
             start = f"{row[0] - 1} {named['id']} {kind} -1 -1 -10"
@@ -265,6 +271,11 @@ class YoloSink(Sink):
 
     def close(self) -> None:
         """Does nothing: each frame's file is complete."""
+
+
+def _word(name: str) -> str:
+    """A name without the characters that would end or part it in a line of columns."""
+    return "".join(letter for letter in name if letter.isprintable() and letter not in " ,")
 
 
 def _with_next(rows: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], dict[str, Any] | None]]:

@@ -206,3 +206,18 @@ def test_clocks_and_identities_are_read_back(name: str, tmp_path: Path) -> None:
     read = read_tracks(path)
     assert read.wall_clocks == {2: 1.75e9}
     assert {number: found.tolist() for number, found in read.identities.items()} == {2: [0, 7]}
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "expected"),
+    [
+        ("cvat", "a\0b\x1f&\ufffe", "a\ufffdb\ufffd&\ufffd"),
+        ("kitti", "bus, long\0\u2028coach", "buslongcoach"),
+        ("kitti", " ,", "class0"),
+    ],
+)
+def test_class_names_that_a_format_cannot_hold(name: str, given: str, expected: str, tmp_path: Path) -> None:
+    path = tmp_path / FORMATS[name].file
+    with FORMATS[name].open(path, replace(INFO, class_names={0: given})) as sink:
+        sink.write(1, None, FRAMES[1], 0.0)
+    assert list(read_tracks(path).class_names.values()) == [expected]
