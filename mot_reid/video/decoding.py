@@ -1,18 +1,20 @@
-"""Picture files' bytes as pixels, and whether all of them came."""
+"""Picture files' bytes as pixels, whether all of them came, and how many pictures a file holds."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["decoded", "jpeg_is_whole"]
+__all__ = ["decoded", "holds_several", "jpeg_is_whole"]
 
 # What its readers have to say comes on standard error, without the file's name; what matters is told here.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
+_OF_SEVERAL = {".tif", ".tiff", ".gif", ".png", ".webp", ".avif"}
 _END, _SCAN = 0xD9, 0xDA
 # In the coded data of a scan FF stands before 00, or a restart marker; anything else ends the scan.
 _WITHIN = np.zeros(256, bool)
@@ -49,6 +51,17 @@ def decoded(data: bytes) -> NDArray[Any] | None:
     if image.dtype in (np.uint8, np.uint16):
         return image
     return np.nan_to_num(image.astype(np.float32))
+
+
+def holds_several(path: Path) -> bool:
+    """Whether a picture file holds more than one: a TIFF of several pages, a GIF, PNG or WebP that moves."""
+    if path.suffix.lower() not in _OF_SEVERAL:
+        return False
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:  # a name in another encoding ends the process in OpenCV
+        return False
+    return cv2.imcount(str(path)) > 1
 
 
 def jpeg_is_whole(data: bytes) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid.typing import Image
-from mot_reid.video.decoding import decoded
+from mot_reid.video.decoding import decoded, holds_several
 from mot_reid.video.frames import DEFAULT_FPS, Frame, Selection, Source, SourceError, SourceInfo, SourceKind
 from mot_reid.video.seqinfo import frame_rate, picture_folder, picture_suffix, read_seqinfo
 
@@ -59,7 +59,8 @@ _NAMED = 3  # files in a message; of others the number
 class PictureSource(Source):
     """Numbered picture files, all of one size; those that cannot be read are skipped and counted.
 
-    So are those of another size than the others have, unless they are more than the others.
+    So are those of another size than the others have, unless they are more than the others. Of a file that
+    holds several pictures the first is taken, and that is told.
 
     Args:
         pictures: frame numbers and files, in order; at least one.
@@ -102,6 +103,7 @@ class PictureSource(Source):
         self._depth = _Depth(stretch, self.tell)
         self._unread: list[str] = []
         self._odd: list[str] = []
+        self._several: list[str] = []
         height, width = self._first_size()
         self.info = SourceInfo(name, kind, width, height, fps, len(self._pictures))
         self._first, self._closed = pictures[0][0], False
@@ -122,12 +124,16 @@ class PictureSource(Source):
                 self._odd.append(f"{path.name} ({width}x{height})")
                 continue
             taken += 1
+            if holds_several(path):
+                self._several.append(path.name)
             yield Frame(number, image, (number - self._first) / self.info.fps)
         if self._unread:
             self.tell(f"damaged pictures skipped: {_listed(self._unread)}")
         if self._odd:
             others = f"the others are {expected[0]}x{expected[1]}"
             self.tell(f"pictures of another size skipped: {_listed(self._odd)}; {others}")
+        if self._several:
+            self.tell(f"only the first picture is taken of files that hold several: {_listed(self._several)}")
         if len(self._odd) > taken:
             raise SourceError(f"{self._label}: its pictures are of different sizes; only {taken} were taken")
 

@@ -1,6 +1,10 @@
+import os
+import shutil
+import sys
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -145,6 +149,23 @@ def test_pictures_that_are_left_out_are_named(tmp_path: Path) -> None:
         SourceError, match=r"no pictures .* a\.heic, b\.HEIF, c\.dng and 1 more cannot be read"
     ):
         open_source(tmp_path)
+
+
+def test_files_of_several_pictures_are_named(tmp_path: Path) -> None:
+    pages = [np.full((12, 16, 3), value, np.uint8) for value in (10, 200)]
+    assert cv2.imwritemulti(str(tmp_path / "1.tif"), pages)
+    with av.open(str(tmp_path / "2.gif"), "w") as file:
+        stream = file.add_stream("gif", rate=10, width=16, height=12, pix_fmt="rgb8")
+        for page in pages:
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(page, "bgr24")))
+        file.mux(stream.encode())
+    save(tmp_path / "3.tif")
+    if sys.platform == "linux":  # a name that is no UTF-8
+        shutil.copy(tmp_path / "1.tif", os.path.join(os.fsencode(tmp_path), b"4\xff.tif"))
+    with open_source(tmp_path) as source:
+        assert [frame.image.max() < 20 for frame in source][:3] == [True] * 3
+        told = "only the first picture is taken of files that hold several: 1.tif, 2.gif"
+        assert source.notes == (told,)
 
 
 def test_pictures_that_count_from_0(tmp_path: Path) -> None:
