@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right, insort
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from mot_reid.video.continuity import MIXED, is_broken
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -18,7 +23,6 @@ _NEW_COUNT = 10.0  # seconds; a time stamp so far back begins a new count
 _REORDERED = 16  # frames by which one can come out of order in damage: what H.264 and HEVC allow
 _WITHOUT_CLEAN = 300  # frames behind a hole that are left out before those that need others are taken as well
 _REMEMBERED = 1024  # packets whose frames have not come
-_MIXED = ("mpegts", "mpeg", "asf")
 _HOLE = 0.25  # of the bytes that the missing frames would have: with fewer unread, they never were there
 _HEADERS = 2000  # bytes between two packets that a container may need for itself
 _FULLEST = 50.0  # times smaller than usual that frames in a hole can be
@@ -34,6 +38,8 @@ class Piece:
         size: its bytes.
         unread: bytes between what was read before it and itself.
         torn: whether the container marks it as damaged.
+        is_broken: looks whether the file is broken between the packet before it and itself; None where that
+            cannot be seen.
     """
 
     stamp: float | None
@@ -41,20 +47,22 @@ class Piece:
     size: int
     unread: int = 0
     torn: bool = False
+    is_broken: Callable[[], bool] | None = None
 
 
-def piece_of(packet: Packet[Any], unread: int) -> Piece:
+def piece_of(packet: Packet[Any], unread: int, is_broken: Callable[[], bool] | None = None) -> Piece:
     """What numbering needs of a packet.
 
     Args:
         packet: FFmpeg's.
         unread: bytes before it that belong to no packet.
+        is_broken: as a `Piece` has it.
     """
     base = packet.time_base
     shown, decoded = (
         None if stamp is None or base is None else float(stamp * base) for stamp in (packet.pts, packet.dts)
     )
-    return Piece(shown, decoded, packet.size, unread, packet.is_corrupt)
+    return Piece(shown, decoded, packet.size, unread, packet.is_corrupt, is_broken)
 
 
 class Unread:
@@ -62,11 +70,18 @@ class Unread:
 
     Args:
         container: FFmpeg's name of the format. In MPEG's streams and in ASF packets lie in pieces among those
-            of others, and what is between them says nothing.
+            of others, and what is between them says nothing: there the file itself can be looked at.
+        path: of the file.
+
+    Attributes:
+        is_broken: looks whether the file is broken between the last packet and the one before it in its
+            stream; None where that cannot be seen.
     """
 
-    def __init__(self, container: str) -> None:
-        self._mixed = container in _MIXED
+    def __init__(self, container: str, path: str = "") -> None:
+        self._container, self._path, self._mixed = container, path, container in MIXED
+        self.is_broken: Callable[[], bool] | None = None
+        self._begins: dict[int, int] = {}
         self._ends: dict[int, int] = {}  # of each stream: sound may lie behind pictures that come after it
 
     @property
@@ -76,8 +91,13 @@ class Unread:
 
     def before(self, packet: Packet[Any]) -> int:
         """The bytes between what was read before a packet in the file and itself; 0 where it is not known."""
+        self.is_broken = None
         if packet.pos is None or packet.pos < 0:
             return 0
+        if self._mixed:
+            begin = self._begins.get(packet.stream_index, packet.pos)
+            self.is_broken = partial(is_broken, self._container, self._path, begin, packet.pos)
+            self._begins[packet.stream_index] = packet.pos
         begins = [end for end in self._ends.values() if end <= packet.pos]
         self._ends[packet.stream_index] = packet.pos + packet.size
         return packet.pos - max(begins) if begins and not self._mixed else 0
@@ -109,12 +129,12 @@ class FrameNumbers:
         self._errors = self._passed = self._left_out = 0  # since the last frame
         self._damage = False
         # Frames come out of the decoder late: what was known when their packets came, of those before damage.
-        self._before: dict[float | None, tuple[bool, int]] = {}
+        self._before: dict[float | None, tuple[bool, float]] = {}
         self._steps: deque[bool] = deque(maxlen=200)  # of clean frames: whether they were on the grid
         self._decoded: float | None = None  # when the last packet is decoded
         self._shown: float | None = None  # the latest that a packet so far is shown
         self._ahead: deque[float] = deque(maxlen=2 * _REORDERED)
-        self._sizes, self._packets, self._hole = 0, 0, 0
+        self._sizes, self._packets, self._hole = 0, 0, 0.0
 
     def demuxed(self, piece: Piece) -> None:
         """Takes note of a packet before it is decoded."""
@@ -122,11 +142,13 @@ class FrameNumbers:
         missing = self._missing(piece)
         self._decoded = piece.decoded if piece.decoded is not None else self._decoded
         mean = self._sizes / max(self._packets, 1)
-        hole = missing > 0.5 and piece.unread > max(_HOLE * mean * missing, _HEADERS)
+        hole = piece.unread if missing > 0.5 and piece.unread > max(_HOLE * mean * missing, _HEADERS) else 0.0
+        if missing > 0.5 and piece.is_broken is not None and piece.is_broken():
+            hole = math.inf  # what is cut out has no size
         if hole or piece.torn:
             for stamp in self._waiting:
                 self._before.setdefault(stamp, (self._damage, self._hole))
-            self._hole += piece.unread if hole else 0
+            self._hole += hole
             self._damage = True
         self._sizes += piece.size
         self._packets += 1
@@ -185,7 +207,7 @@ class FrameNumbers:
         if not self._damage and stamp is not None and self._last is not None:
             self._steps.append(abs(stamp - self._last - self._interval) < _OFF_GRID * self._interval)
         if (clean or self._left_out >= _WITHOUT_CLEAN) and not early:
-            self._damage, self._hole = False, 0
+            self._damage, self._hole = False, 0.0
             self._before.clear()
         self._number += step
         self.lost += step - 1
@@ -194,7 +216,7 @@ class FrameNumbers:
             self._last = stamp
         return self._number
 
-    def _is_left_out(self, stamp: float | None, clean: bool, hole: int) -> bool:
+    def _is_left_out(self, stamp: float | None, clean: bool, hole: float) -> bool:
         if hole and not clean and self._left_out < _WITHOUT_CLEAN:
             return True
         if stamp is None or self._last is None:
@@ -210,7 +232,7 @@ class FrameNumbers:
     def _is_regular(self) -> bool:
         return len(self._steps) >= 3 and sum(self._steps) >= _REGULAR * len(self._steps)
 
-    def _step(self, stamp: float | None, hole: int) -> int:
+    def _step(self, stamp: float | None, hole: float) -> int:
         """How many numbers a frame behind damage lies behind the last good one."""
         counted = max(self._passed, 1)
         if stamp is None or self._last is None:

@@ -58,14 +58,14 @@ def skippable(url: str, label: str, start: int, fps: float) -> Skipped:
     try:
         container, stream = open_container(url, label, None)
         with container:
-            places, unread = frame_places(container, stream), Unread(container.format.name)
+            places, unread = frame_places(container, stream), Unread(container.format.name, url)
             for packet in container.demux():
                 if packet.stream_index == stream.index:
                     restamp(packet, places)
                 between = unread.before(packet)
                 if packet.stream_index != stream.index or not packet.size:
                     continue
-                piece = piece_of(packet, between)
+                piece = piece_of(packet, between, unread.is_broken)
                 numbers.demuxed(piece)
                 if piece.stamp is None or packet.is_discard or numbers.damaged:
                     return Skipped()

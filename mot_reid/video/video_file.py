@@ -97,8 +97,8 @@ class VideoSource(Source):
             self.endless &= not self._known_size
             self._any_size = live and clock is not None
             # What comes through a pipe is there once: whoever else opened it would take parts away.
-            self._is_file, self._unread_parts = kind == "video" and Path(url).is_file(), 0
-            self._unread = Unread(self._container.format.name)
+            self._is_file = kind == "video" and Path(url).is_file()
+            self._unread = Unread(self._container.format.name, url)
             self._index = frame_places(self._container, self._stream)
             self._jpeg = "perhaps" if self._stream.codec_context.name == "mjpeg" else ""
             self._packets = self._demuxed()
@@ -167,16 +167,16 @@ class VideoSource(Source):
     def _frame_rate(self, given: float | None, look: bool) -> float:
         if given is not None:
             return given
-        held: list[Packet[Any]] = []
-        while look and len(held) < _LOOKED_AT and sum(packet.size for packet in held) < _LOOKED_AT_BYTES:
-            packet = next(self._packets, None)
-            if packet is None:
+        held: list[tuple[int, Packet[Any]]] = []
+        while look and len(held) < _LOOKED_AT and sum(packet.size for _, packet in held) < _LOOKED_AT_BYTES:
+            found = next(self._packets, None)
+            if found is None:
                 break
-            held.append(packet)
+            held.append(found)
         self._packets = chain(held, self._packets)
         stamps = [
             float(packet.pts * packet.time_base)
-            for packet in held
+            for _, packet in held
             if packet.pts is not None and packet.stream_index == self._stream.index
         ]
         declared = self._stream.average_rate or self._stream.guessed_rate
@@ -221,16 +221,15 @@ class VideoSource(Source):
     def _decoded_packets(self) -> Iterator[list[VideoFrame]]:
         """Yields the pictures that each packet brings."""
         unread, packets = self._unread, 0
-        for packet in self._packets:
-            for _ in range(self._unread_parts):
+        for failures, packet in self._packets:
+            for _ in range(failures):
                 self._numbers.failed()
-            self._unread_parts = 0
             between = unread.before(packet)
             # The empty ones at the end, one for each stream, may all name the first stream.
             if packet.stream_index != self._stream.index or (not packet.size and packet.dts is None):
                 continue
             if packet.size:
-                self._numbers.demuxed(piece_of(packet, between))
+                self._numbers.demuxed(piece_of(packet, between, unread.is_broken))
                 packets += 1
                 if packets <= self._skipped.packets:
                     self._numbers.skip(len(self._skipped.stamps))
@@ -256,21 +255,20 @@ class VideoSource(Source):
             self._jpeg = "yes" if whole else ""
         return bool(self._jpeg) and not whole
 
-    def _demuxed(self) -> Iterator[Packet[Any]]:
-        """Yields the packets of all streams, at the end an empty one of each."""
+    def _demuxed(self) -> Iterator[tuple[int, Packet[Any]]]:
+        """Yields failures, and the packet behind them: of all streams, at the end an empty one of each."""
         failures = 0
         while True:
             try:
                 for packet in self._container.demux():
                     if self._index and packet.stream_index == self._stream.index:
                         restamp(packet, self._index)
+                    yield failures, packet
                     failures = 0
-                    yield packet
                 return
             except av.FFmpegError as error:
                 failures += 1
                 if self._is_file and failures < _MOST_FAILURES:  # a hole; what comes behind it is read
-                    self._unread_parts += 1
                     continue
                 # So FFmpeg reports the end of what a web server sends without saying how long it is.
                 finished = error.errno == errno.EIO and self._url.startswith("http") and not self._known_size

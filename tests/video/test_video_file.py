@@ -6,6 +6,7 @@ import threading
 import wave
 import weakref
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -43,28 +44,77 @@ def test_info_and_frames(video: Path, clips: Any) -> None:
     assert {frame.wall_clock for frame in frames} == {None}
 
 
-@pytest.mark.parametrize(
-    ("name", "options"),
-    [
-        ("loud.mp4", {}),  # what the decoder holds at the end comes too, whichever stream is the first
-        ("fragment.mp4", {"movflags": "frag_keyframe+empty_moov"}),  # its pictures lie before its sound
-    ],
-)
-def test_sound_costs_no_frame(name: str, options: dict[str, str], tmp_path: Path, clips: Any) -> None:
-    with av.open(str(tmp_path / name), "w", options=options) as loud:
+_B_FRAMES = {
+    "libx264": {"bf": "3", "b_strategy": "0", "sc_threshold": "0"},
+    "mpeg2video": {"bf": "2", "qmax": "2"},
+}
+
+
+def write_loud(path: Path, clips: Any, pause: int = 0, codec: str = "libx264", **options: str) -> None:
+    """Forty frames with B-frames and sound; ``pause`` frames late from the 21st on."""
+    with av.open(str(path), "w", options=options) as loud:
         sound = loud.add_stream("mp2", 48000, layout="stereo")
-        stream = loud.add_stream("libx264", 25, options={"bf": "3", "b_strategy": "0", "sc_threshold": "0"})
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream = loud.add_stream(codec, 25, options=_B_FRAMES.get(codec, {}))
+        stream.width, stream.height, stream.pix_fmt, stream.gop_size = 64, 48, "yuv420p", 10
+        stream.codec_context.time_base = Fraction(1, 25)
         for number in range(1, 41):
             hiss = av.AudioFrame.from_ndarray(np.zeros((1, 2 * 1920), np.int16), "s16", "stereo")
             hiss.sample_rate = 48000
             loud.mux(sound.encode(hiss))
-            loud.mux(stream.encode(av.VideoFrame.from_ndarray(clips.shade(number), "bgr24")))
+            picture = av.VideoFrame.from_ndarray(clips.shade(number), "bgr24")
+            picture.pts = number - 1 + pause * (number > 20)
+            loud.mux(stream.encode(picture))
         loud.mux(sound.encode(None))
         loud.mux(stream.encode(None))
+
+
+@pytest.mark.parametrize(
+    ("name", "pause", "options"),
+    [
+        ("loud.mp4", 0, {}),  # what the decoder holds at the end comes too, whichever stream is the first
+        ("fragment.mp4", 0, {"movflags": "frag_keyframe+empty_moov"}),  # its pictures lie before its sound
+        ("padded.ts", 5, {"muxrate": "3M"}),
+        ("disc.m2ts", 5, {}),
+    ],
+)
+def test_sound_costs_no_frame(
+    name: str, pause: int, options: dict[str, str], tmp_path: Path, clips: Any
+) -> None:
+    write_loud(tmp_path / name, clips, pause, **options)
     with open_source(tmp_path / name) as source:
         assert [frame.number for frame in source] == list(range(1, 41))
         assert source.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "options"),
+    [
+        ("a.ts", "libx264", {}),
+        ("b.ts", "libx264", {"muxrate": "8M"}),  # where FFmpeg gives up looking for a packet, and goes on
+        ("c.m2ts", "libx264", {}),
+        ("d.mpg", "mpeg2video", {}),
+        ("e.wmv", "wmv2", {}),
+    ],
+)
+@pytest.mark.parametrize("how", ["zeroed", "overwritten", "cut out"])
+def test_numbers_behind_a_hole_in_mixed_streams_are_true(
+    tmp_path: Path, name: str, codec: str, options: dict[str, str], how: str, clips: Any
+) -> None:
+    path = tmp_path / name
+    write_loud(path, clips, codec=codec, **options)
+    with open_source(path) as source:
+        levels = {frame.number: frame.image.mean() for frame in source}
+    data = bytearray(path.read_bytes())
+    begin, size = int(0.35 * len(data)), int(0.2 * len(data))
+    new = {"zeroed": bytes(size), "overwritten": np.random.default_rng(1).bytes(size), "cut out": b""}[how]
+    data[begin : begin + size] = new
+    path.write_bytes(data)
+    with open_source(path) as source:
+        frames = {frame.number: frame.image.mean() for frame in source}
+    wrong = [number for number, level in frames.items() if abs(level - levels[number]) > 1.5]
+    assert len(wrong) <= 1  # the one that is torn
+    assert max(frames) == 40
+    assert source.damaged == 40 - len(frames) >= 5
 
 
 def test_colours_are_bgr(tmp_path: Path, clips: Any) -> None:
