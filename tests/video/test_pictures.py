@@ -152,7 +152,7 @@ def test_pictures_that_are_left_out_are_named(tmp_path: Path) -> None:
 
 
 def test_files_of_several_pictures_are_named(tmp_path: Path) -> None:
-    pages = [np.full((12, 16, 3), value, np.uint8) for value in (10, 200)]
+    pages = [np.full((12, 16, 3), value, np.uint8) for value in (0, 255)]
     assert cv2.imwritemulti(str(tmp_path / "1.tif"), pages)
     with av.open(str(tmp_path / "2.gif"), "w") as file:
         stream = file.add_stream("gif", rate=10, width=16, height=12, pix_fmt="rgb8")
