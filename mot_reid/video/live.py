@@ -94,8 +94,8 @@ class LiveSource(Source):
     def close(self) -> None:
         """Closes the connection; safe to call at any time, and more than once."""
         self._stopped.set()
-        if self._source is not None:
-            self._let_go(self._source)
+        if (source := self._source) is not None:
+            self._let_go(source)
 
     def _let_go(self, source: Source) -> None:
         source.close()
@@ -120,10 +120,13 @@ class LiveSource(Source):
                 return
             self._clock.restart()
             try:
-                self._source = self._connect()
+                self._source = source = self._connect()
             except SourceError as error:
                 last, wait = _cause(error, self._label), min(2 * wait, LONGEST_WAIT)
                 continue
+            if self._stopped.is_set():  # closed, perhaps, when there was nothing to close yet
+                self._let_go(source)
+                return
             self.reconnections += 1
             _log.warning("%s: %s; opened again (attempt %d)", self._label, broken, attempt)
             return

@@ -186,6 +186,26 @@ def test_stopping_ends_the_waiting(camera: Any, monkeypatch: pytest.MonkeyPatch)
     assert time.monotonic() - begin < 10
 
 
+def test_a_source_closed_while_it_connects_closes_the_new_connection(
+    camera: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = camera(lambda _, handler: pictures(handler, [jpeg(90)] * 5))
+    with open_source(one.url) as source:
+        connect, closed = source._connect, []
+
+        def connect_slowly() -> Any:
+            made = connect()
+            close = made.close
+            monkeypatch.setattr(made, "close", lambda: closed.append(close()))
+            source.close()  # as from another thread
+            return made
+
+        monkeypatch.setattr(source, "_connect", connect_slowly)
+        assert len(list(source)) == 5
+        assert len(closed) == 1
+    assert source.reconnections == 0
+
+
 def test_a_file_on_a_server_is_opened_once(camera: Any, video: Path) -> None:
     content = video.read_bytes()
 
