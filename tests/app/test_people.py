@@ -291,6 +291,7 @@ def test_a_person_is_forgotten_on_the_page(
     page.until(
         lambda: "Forget person 2 (2 tracklets) for good?" in page.text("#confirm-text"), "the question"
     )
+    assert "names given to tracks (in corrections.jsonl) stay" in page.text("#confirm-text")
     page.shot(f"forget-{width}")
     page.click("#confirm-no")
     assert len(gallery.table()) == 4

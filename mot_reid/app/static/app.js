@@ -313,7 +313,7 @@ get('forget-now').addEventListener('click', async () => {
 // Removes from the gallery for good, if that is meant; says whether it did. Of people who were found by what
 // is shown, records are named: their numbers may be others' by now.
 async function forget(which, who, address = '/api/gallery/forget') {
-  if (!await sure(`Forget ${who} for good? Pictures and embeddings leave the gallery. Videos, and boxes in them, stay until they are deleted.`, 'Forget')) return false;
+  if (!await sure(`Forget ${who} for good? Pictures and embeddings leave the gallery. Videos, the boxes in them, and names given to tracks (in corrections.jsonl) stay until these files are deleted: see the tab Data.`, 'Forget')) return false;
   const { forgotten } = await ask(address, 'POST', which);
   say(`${counted(forgotten, 'tracklet')} forgotten.`);
   document.dispatchEvent(new CustomEvent('corrected'));
