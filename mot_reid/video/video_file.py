@@ -174,11 +174,12 @@ class VideoSource(Source):
                 break
             held.append(found)
         self._packets = chain(held, self._packets)
-        stamps = [
-            float(packet.pts * packet.time_base)
-            for _, packet in held
-            if packet.pts is not None and packet.stream_index == self._stream.index
-        ]
+        stamps: list[float] = []
+        for _, packet in held:
+            if packet.stream_index == self._stream.index and packet.pts is not None:
+                stamps.append(float(packet.pts * packet.time_base))
+            elif packet.stream_index == self._stream.index and packet.size:
+                stamps += stamps[-1:]  # in program streams frames may share a stamp: the first one has it
         declared = self._stream.average_rate or self._stream.guessed_rate
         rate = frame_rate(declared, stamps) or DEFAULT_FPS
         if declared and abs(float(declared) - rate) > 0.2 * rate and look:

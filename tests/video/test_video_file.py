@@ -44,6 +44,13 @@ def test_info_and_frames(video: Path, clips: Any) -> None:
     assert {frame.wall_clock for frame in frames} == {None}
 
 
+def test_frames_that_share_a_time_stamp_count_for_the_rate(tmp_path: Path, clips: Any) -> None:
+    write_loud(tmp_path / "a.mpg", clips)
+    with open_source(tmp_path / "a.mpg") as source:
+        assert source.info.fps == 25
+        assert [frame.number for frame in source] == list(range(1, 41))
+
+
 _B_FRAMES = {
     "libx264": {"bf": "3", "b_strategy": "0", "sc_threshold": "0"},
     "mpeg2video": {"bf": "2", "qmax": "2"},
