@@ -152,7 +152,7 @@ def test_sweep(run: Run, dataset: Path, tmp_path: Path) -> None:
         (["nowhere"], 2, "data set not found: nowhere; in"),
         (["mot17", "--split", "val"], 2, "no split val; there are: train"),
         (["mot17", "--detections", "sdp"], 1, "MOT17-20: detection file not found"),
-        (["mot17"], 1, "MOT17-20: none of 40 frames are there"),
+        (["mot17"], 1, "MOT17-20: none of 40 frames present"),
         (["mot17", "--detections", "frcnn", "--detector", "yolo11n.pt"], 2, "--detector: has no effect"),
         (["mot17", "--detections", "frcnn", "--scores", "raw"], 2, "'raw' is not known"),
         (["mot17", "--detections", "frcnn", "--half", "third"], 2, "half 'third' is not known"),

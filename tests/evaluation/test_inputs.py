@@ -263,7 +263,7 @@ def test_missing_frames_are_told_before_anything_runs(
     (small.folder / "img1/000004.jpg").unlink()
     assert len(prepare_inputs(replace(small, half="first"), config, cache).detections) == 3
     models[0].calls = 0
-    with pytest.raises(ValueError, match=r"TINY-02: 3 of 4 frames are there \(.*img1\), and ") as caught:
+    with pytest.raises(ValueError, match=r"TINY-02: 3 of 4 frames present \(.*img1\), and ") as caught:
         prepare_inputs(small, config, cache)
     assert str(caught.value).endswith(
         ", and the detector, the embedder and optical flow need them; "
@@ -273,7 +273,7 @@ def test_missing_frames_are_told_before_anything_runs(
     with pytest.raises(ValueError, match=r"and optical flow needs them; use --camera-motion none or a file$"):
         prepare_inputs(small, flow_only, cache, detections="frcnn")
     shutil.rmtree(small.folder / "img1")
-    with pytest.raises(ValueError, match="TINY-02: none of 4 frames are there"):
+    with pytest.raises(ValueError, match="TINY-02: none of 4 frames present"):
         prepare_inputs(small, config, cache)
     inputs = prepare_inputs(small, NO_PIXELS, cache, detections="frcnn")
     assert [len(frame) for frame in inputs.detections] == [1] * 4
