@@ -12,10 +12,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from mot_reid.app.safety import LARGEST_BODY
+from mot_reid.gallery.store import GalleryError
 
-__all__ = ["answered", "json_body", "read_body"]
+__all__ = ["answered", "json_body", "read_body", "record_names"]
 
-_ERRORS = (ValueError, OverflowError, ImportError, OSError)
+_ERRORS = (ValueError, OverflowError, ImportError, OSError, GalleryError)
 
 
 async def answered(work: Callable[[], Any]) -> Response:
@@ -62,3 +63,15 @@ async def json_body(request: Request) -> Any:
         return json.loads(await read_body(request))
     except (ValueError, RecursionError):
         raise HTTPException(400, "the body is not JSON") from None
+
+
+def record_names(body: Any) -> list[str]:
+    """The names of records under ``records`` in a body.
+
+    Raises:
+        HTTPException: they are none.
+    """
+    names = body.get("records") if isinstance(body, dict) else None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise HTTPException(422, "records: expected their names")
+    return names

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from mot_reid.app.bodies import answered, json_body
+from mot_reid.app.bodies import answered, json_body, record_names
 from mot_reid.app.live import Camera
 from mot_reid.app.live_people import LivePeople
 from mot_reid.gallery.store import GalleryError
@@ -67,19 +67,11 @@ def live_routes(cameras: Sequence[Camera], people: LivePeople | None = None) -> 
 
     async def forget_person(request: Request) -> Response:
         body = await json_body(request)
-        records = body.get("records") if isinstance(body, dict) else None
         if people is None:
             raise HTTPException(404, "there is no gallery")
-        if not isinstance(records, list) or not all(isinstance(name, str) for name in records):
-            raise HTTPException(422, "records: expected their names")
+        records = record_names(body)
 
-        def work() -> Any:
-            try:
-                return {"forgotten": people.forget(records)}
-            except GalleryError as error:
-                raise ValueError(str(error)) from None
-
-        return await answered(work)
+        return await answered(lambda: {"forgotten": people.forget(records)})
 
     def face(request: Request) -> Response:
         return _jpeg(None if people is None else people.crop(request.path_params["row"]))

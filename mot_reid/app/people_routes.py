@@ -11,10 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from mot_reid.app.bodies import answered, json_body
+from mot_reid.app.bodies import answered, json_body, record_names
 from mot_reid.app.people import People
 from mot_reid.gallery.gallery import Gallery
-from mot_reid.gallery.store import GalleryError
 
 __all__ = ["people_routes"]
 
@@ -32,39 +31,37 @@ def people_routes(people: People) -> list[Route]:
         return people.gallery
 
     async def everybody(request: Request) -> Response:
-        return await answered(lambda: _plain(people.found))
+        return await answered(people.found)
 
     async def fits(request: Request) -> Response:
         body = await json_body(request)
         text = body.get("describe") if isinstance(body, dict) else None
         if not isinstance(text, str) or not text.strip():
             raise HTTPException(422, "describe: expected words such as red top")
-        return await answered(lambda: _plain(lambda: people.fits(text[:200])))
+        return await answered(lambda: people.fits(text[:200]))
 
     async def identify(request: Request) -> Response:
         await json_body(request)
-        return await answered(lambda: _plain(people.identify))
+        return await answered(people.identify)
 
     async def kept(request: Request) -> Response:
-        return await answered(lambda: _plain(lambda: _kept(gallery())))
+        return await answered(lambda: _kept(gallery()))
 
     async def forget(request: Request) -> Response:
         body = await json_body(request)
         given: dict[str, Any] = body if isinstance(body, dict) else {}
         days: Any = given.get("days")
-        records: Any = given.get("records")
-        if records is None:
-            if isinstance(days, bool) or not isinstance(days, int | float) or not 0 <= days < 1e6:
-                raise HTTPException(422, "days: expected a number from 0")
-        elif not isinstance(records, list) or not all(isinstance(name, str) for name in records):
-            raise HTTPException(422, "records: expected their names")
+        records = record_names(body) if "records" in given else None
+        wrong = isinstance(days, bool) or not isinstance(days, int | float) or not 0 <= days < 1e6
+        if records is None and wrong:
+            raise HTTPException(422, "days: expected a number from 0")
 
         def work() -> Any:
             kept, now = gallery(), time.time()
             forgotten = kept.forget_older(days, now) if records is None else kept.forget(records)
             return _kept(kept) | {"forgotten": forgotten}
 
-        return await answered(lambda: _plain(work))
+        return await answered(work)
 
     return [
         Route("/api/people", everybody),
@@ -73,13 +70,6 @@ def people_routes(people: People) -> list[Route]:
         Route("/api/gallery", kept),
         Route("/api/gallery/forget", forget, methods=["POST"]),
     ]
-
-
-def _plain(work: Any) -> Any:
-    try:
-        return work()
-    except GalleryError as error:
-        raise ValueError(str(error)) from None
 
 
 def _kept(gallery: Gallery) -> dict[str, Any]:

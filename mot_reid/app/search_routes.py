@@ -18,7 +18,6 @@ from mot_reid.app.bodies import answered, json_body, read_body
 from mot_reid.app.runs import Run
 from mot_reid.gallery.gallery import Gallery
 from mot_reid.gallery.queries import PictureError
-from mot_reid.gallery.store import GalleryError
 from mot_reid.video.picture_size import picture_size
 
 __all__ = ["search_routes"]
@@ -38,15 +37,12 @@ def search_routes(gallery: Gallery, runs: Sequence[Run]) -> list[Route]:
 
     def found(query: Any) -> dict[str, Any]:
         with lock:
-            try:
-                if isinstance(query, dict):
-                    hits = gallery.describe(query["describe"], _MOST_HITS)
-                elif isinstance(query, _Boxed):
-                    hits = gallery.search(query.image, _MOST_HITS, box=query.box)
-                else:
-                    hits = gallery.search(query, _MOST_HITS)
-            except GalleryError as error:
-                raise ValueError(str(error)) from None
+            if isinstance(query, dict):
+                hits = gallery.describe(query["describe"], _MOST_HITS)
+            elif isinstance(query, _Boxed):
+                hits = gallery.search(query.image, _MOST_HITS, box=query.box)
+            else:
+                hits = gallery.search(query, _MOST_HITS)
         places = {str(place): run.key for run in runs if (place := run.place()) is not None}
         entries = [hit.to_dict() | {"run": places.get(str(Path(hit.source).absolute()))} for hit in hits]
         return {"hits": entries, "absent": float(hits.absent), "searched": int(hits.searched)}
@@ -70,11 +66,9 @@ def search_routes(gallery: Gallery, runs: Sequence[Run]) -> list[Route]:
 
     async def crop(request: Request) -> Response:
         def work() -> Response:
-            try:  # by its name: rows move when others are forgotten
-                rows = np.flatnonzero(gallery.table().record == request.path_params["record"])
-                pictures = [crop for record in gallery.tracklets(rows) for crop in record.crops]
-            except GalleryError as error:
-                raise ValueError(str(error)) from None
+            # By its name: rows move when others are forgotten.
+            rows = np.flatnonzero(gallery.table().record == request.path_params["record"])
+            pictures = [crop for record in gallery.tracklets(rows) for crop in record.crops]
             if not pictures:
                 raise HTTPException(404, "it has no picture")
             best = max(pictures, key=lambda one: one.quality)
