@@ -152,6 +152,10 @@ def batch(
             raise ValueError("--gallery: needs an embedder: with --embedder none nobody could be found again")
         if identify and gallery is None:
             raise ValueError("--identify: needs --gallery, which remembers who was seen")
+        if gallery is not None:
+            from mot_reid.gallery.opening import require_place  # takes a moment to load
+
+            require_place(gallery)
         videos = read_manifest(manifest)
         engine = _engine(ray, workers, cores, gpus)
     plan = Plan(piece_seconds=60 * piece_minutes, tries=tries, cores=cores)

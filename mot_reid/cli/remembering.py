@@ -112,12 +112,16 @@ def open_gallery(place: str, tracker: Tracker, store: StoreKind | None) -> Galle
     Raises:
         UsageError: nothing embeds.
         GalleryError: the gallery is another embedder's.
+        ImportError: a package that galleries need is not installed.
+        OSError: it cannot be made or written there.
     """
     from mot_reid.gallery.gallery import Gallery
+    from mot_reid.gallery.opening import require_place
 
     embedder = tracker.embedder
     if embedder is None:
         raise UsageError("--gallery: needs an embedder: with --embedder none nobody could be found again")
+    require_place(place, store)
     return Gallery(place, embedder, store)
 
 

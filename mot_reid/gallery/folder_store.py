@@ -46,6 +46,7 @@ from mot_reid.gallery.records import Tracklet
 from mot_reid.gallery.store import (
     GalleryError,
     GalleryInfo,
+    NoGalleryError,
     RecordTable,
     Rows,
     Store,
@@ -90,7 +91,7 @@ class FolderStore(Store):
         path = self.folder / _INFO
         if not path.is_file():
             if info is None:
-                raise GalleryError(f"{folder}: no gallery there; `mot-reid track VIDEO --gallery` makes one")
+                raise NoGalleryError(str(folder))
             (self.folder / "parts").mkdir(parents=True, exist_ok=True)
             with self._lock():
                 if not path.is_file():

@@ -27,7 +27,7 @@ from mot_reid.gallery.fingerprint import embedder_fingerprint
 from mot_reid.gallery.identifying import Identities, identify_records, read_identities
 from mot_reid.gallery.identities import IdentifySettings
 from mot_reid.gallery.online import OnlineIdentities
-from mot_reid.gallery.opening import StoreKind, gallery_exists, open_store
+from mot_reid.gallery.opening import StoreKind, find_store, gallery_exists, open_store, require_place
 from mot_reid.gallery.presence import not_to_find
 from mot_reid.gallery.queries import crop_embedder, embedded_query
 from mot_reid.gallery.recorder import EmbedCrops, Recorder
@@ -73,10 +73,8 @@ class Gallery:
         self.place = place
         self._kind: StoreKind | None = store
         self._embedder = embedder
-        self._store: Store | None = None
         self._tracker: Any = None
-        if gallery_exists(place):
-            self._store = open_store(place, kind=store)
+        self._store = find_store(place, store)
         if self._store is not None and embedder is not None:
             self.require_embedder(embedder)
 
@@ -138,8 +136,7 @@ class Gallery:
         if not records:
             return
         dimension = len(records[0].mean)
-        if not self.exists():
-            self.create(dimension)
+        self.create(dimension)
         for record in records:
             if len(record.mean) != self.store.info.dimension:
                 expected = self.store.info.dimension
@@ -149,9 +146,9 @@ class Gallery:
     def create(self, dimension: int) -> None:
         """Makes the gallery for the embedder's embeddings, if there is none."""
         if self._store is None:
-            name, fingerprint = embedder_fingerprint(self.embedder)
-            info = GalleryInfo(name, fingerprint, dimension)
+            info = GalleryInfo(*embedder_fingerprint(self.embedder), dimension)
             self._store = open_store(self.place, info, self._kind)
+            self.require_embedder(self.embedder)  # another process may have been faster
 
     def recorder(
         self,
@@ -164,7 +161,7 @@ class Gallery:
         settings: RecorderSettings | None = None,
         online: OnlineIdentities | None = None,
     ) -> Recorder:
-        """What collects the tracklets of one source while it is tracked.
+        """What collects the tracklets of one source while it is tracked; makes the gallery's folder.
 
         Args:
             camera: its name.
@@ -175,12 +172,16 @@ class Gallery:
             settings: what is kept.
             online: says who is who meanwhile, see `mot_reid.gallery.live.online_identities`.
 
+        Raises:
+            ImportError, OSError: the gallery could not be made or written, see `require_place`.
+
         Example:
             >>> with gallery.recorder("door") as recorder:  # doctest: +SKIP
             ...     for number, frame in enumerate(frames, start=1):
             ...         tracks = tracker.update(frame)
             ...         recorder.update(tracks, frame, number, number / 25, tracker.last_embeddings)
         """
+        require_place(self.place, self._kind)
         own = crop_embedder(self.embedder) if embed is True else None
         maker: EmbedCrops | None = own if isinstance(embed, bool) else embed
         return Recorder(
@@ -331,8 +332,7 @@ class Gallery:
             from mot_reid.tracker import Tracker
 
             self._tracker = Tracker(embedder="none")
-        found: Detections = self._tracker.detect(picture)
-        return found
+        return self._tracker.detect(picture)
 
     def describe(
         self,

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mot_reid.extras import require
 from mot_reid.gallery.columns import (
     COLUMNS,
     arrow_types,
@@ -30,7 +31,15 @@ from mot_reid.gallery.columns import (
 )
 from mot_reid.gallery.filters import Filter
 from mot_reid.gallery.records import Tracklet
-from mot_reid.gallery.store import GalleryError, GalleryInfo, RecordTable, Rows, Store, import_arrow
+from mot_reid.gallery.store import (
+    GalleryError,
+    GalleryInfo,
+    NoGalleryError,
+    RecordTable,
+    Rows,
+    Store,
+    import_arrow,
+)
 
 __all__ = ["INDEX_FROM", "LanceStore"]
 
@@ -59,11 +68,7 @@ class LanceStore(Store):
     """
 
     def __init__(self, place: str, info: GalleryInfo | None = None) -> None:
-        self._arrow = import_arrow()
-        try:
-            import lancedb
-        except ImportError as error:
-            raise ImportError("this gallery needs lancedb: pip install 'mot_reid[gallery]'") from error
+        self._arrow, lancedb = import_arrow(), require("lancedb", f"{place}: a gallery in LanceDB")
         self.place = place
         self.damaged: list[str] = []
         try:
@@ -87,9 +92,7 @@ class LanceStore(Store):
         names = set(self._base.list_tables().tables)
         if "documents" not in names or "records" not in names:
             if info is None:
-                raise GalleryError(
-                    f"{self.place}: no gallery there; `mot-reid track VIDEO --gallery` makes one"
-                )
+                raise NoGalleryError(self.place)
             types = {
                 **arrow_types(),
                 "place": pa.int64(),

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from mot_reid.gallery.store import GalleryError, GalleryInfo, Store
+from mot_reid.extras import require
+from mot_reid.gallery.store import GalleryError, GalleryInfo, NoGalleryError, Store, import_arrow
+from mot_reid.video.files import prepare_output_folder
 
-__all__ = ["StoreKind", "gallery_exists", "open_store"]
+__all__ = ["StoreKind", "find_store", "gallery_exists", "open_store", "require_place"]
 
 StoreKind = Literal["folder", "lance"]
 
@@ -39,8 +41,44 @@ def open_store(place: str | Path, info: GalleryInfo | None = None, kind: StoreKi
     return FolderStore(place, info)
 
 
+def find_store(place: str | Path, kind: StoreKind | None = None) -> Store | None:
+    """Opens the store of a gallery if there is one.
+
+    Args:
+        place: as for `open_store`.
+        kind: that one which exists must be of.
+
+    Raises:
+        GalleryError: it is of another kind, cannot be read, or its address cannot be reached.
+        ImportError: a package is not installed; the message names the extra.
+    """
+    address = "://" in str(place)  # only opening it tells
+    try:
+        return open_store(place, kind=kind) if address or gallery_exists(place) else None
+    except NoGalleryError:
+        return None
+
+
 def gallery_exists(place: str | Path) -> bool:
-    """Whether there is a gallery in a folder; of an address only opening it tells."""
+    """Whether there is a gallery in a folder, or at an address, which is opened to know it."""
     if "://" in str(place):
-        return False  # only opening it tells
+        return find_store(place) is not None
     return (Path(place) / "gallery.json").is_file() or (Path(place) / "records.lance").is_dir()
+
+
+def require_place(place: str | Path, kind: StoreKind | None = None) -> None:
+    """Makes sure that a gallery can be made or written, before there is anything to put into it.
+
+    Args:
+        place: as for `open_store`; a folder is made if need be.
+        kind: of a new gallery.
+
+    Raises:
+        ImportError: a package is not installed; the message names the extra.
+        OSError: the folder cannot be made or written.
+    """
+    import_arrow()
+    if kind == "lance" or "://" in str(place):
+        require("lancedb", f"{place}: a gallery in LanceDB")
+    if "://" not in str(place):
+        prepare_output_folder(place, "gallery")

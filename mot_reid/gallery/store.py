@@ -16,7 +16,16 @@ from mot_reid.gallery.records import Tracklet
 if TYPE_CHECKING:
     from mot_reid.gallery.filters import Filter
 
-__all__ = ["FORMAT", "GalleryError", "GalleryInfo", "RecordTable", "Rows", "Store", "import_arrow"]
+__all__ = [
+    "FORMAT",
+    "GalleryError",
+    "GalleryInfo",
+    "NoGalleryError",
+    "RecordTable",
+    "Rows",
+    "Store",
+    "import_arrow",
+]
 
 Rows = NDArray[np.intp]
 Vectors = NDArray[np.float32]
@@ -27,6 +36,17 @@ FORMAT = 1
 
 class GalleryError(RuntimeError):
     """A gallery cannot be used as asked; the message is one line that names it and says why."""
+
+
+class NoGalleryError(GalleryError):
+    """There is no gallery in a place.
+
+    Args:
+        place: that can be read, but has none.
+    """
+
+    def __init__(self, place: str) -> None:
+        super().__init__(f"{place}: no gallery there; `mot-reid track VIDEO --gallery` makes one")
 
 
 @dataclass(frozen=True)

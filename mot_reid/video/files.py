@@ -9,8 +9,12 @@ from pathlib import Path
 __all__ = ["AppendOnlyFile", "prepare_output_folder", "remove_file"]
 
 
-def prepare_output_folder(path: str | Path) -> Path:
+def prepare_output_folder(path: str | Path, name: str = "output folder") -> Path:
     """Makes the folder (and those above it) if need be, and makes sure that files can be written there.
+
+    Args:
+        path: of the folder.
+        name: what the message calls it.
 
     Raises:
         OSError: it cannot be made or written; the message names it and says why.
@@ -22,9 +26,7 @@ def prepare_output_folder(path: str | Path) -> Path:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise type(error)(
-            error.errno, f"cannot write to output folder ({error.strerror})", str(folder)
-        ) from None
+        raise type(error)(error.errno, f"cannot write to {name} ({error.strerror})", str(folder)) from None
     return folder
 
 

@@ -625,6 +625,24 @@ def test_parquet_without_pyarrow(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("command", ["track", "batch"])
+def test_a_gallery_that_cannot_be_is_told_before_the_first_frame(
+    run: Run, scene: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    (tmp_path / "file").touch()
+    source = scene.video if command == "track" else scene.video.parent
+    arguments = [command, source, "-o", tmp_path / "out", "--gallery", tmp_path / "file"]
+    arguments += ["--detections", scene.detections] if command == "track" else []
+    result = run(*arguments)
+    assert (result.code, result.err.count("\n")) == (2, 1)
+    assert "file: cannot write to gallery" in result.err
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    result = run(*arguments)
+    assert (result.code, result.err.count("\n")) == (2, 1)
+    assert "pip install 'mot_reid[gallery]'" in result.err
+    assert not (tmp_path / "out").exists()
+
+
 def test_help_and_version(run: Run) -> None:
     assert "rtsp or http" in run("track", "--help").out
     assert run("--version").out.startswith("mot-reid 0.")

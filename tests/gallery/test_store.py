@@ -18,9 +18,10 @@ from mot_reid.gallery.filters import Filter
 from mot_reid.gallery.folder_store import FolderStore
 from mot_reid.gallery.gallery import Gallery
 from mot_reid.gallery.lance_store import LanceStore
-from mot_reid.gallery.opening import open_store
+from mot_reid.gallery.opening import gallery_exists, open_store
 from mot_reid.gallery.presence import origins
 from mot_reid.gallery.shared_view import SharedView
+from mot_reid.gallery.sources import records_of
 from mot_reid.gallery.standing import VIEWS, Floor, read_views, views_text
 from mot_reid.gallery.store import GalleryError, GalleryInfo
 
@@ -54,6 +55,22 @@ def test_what_goes_in_comes_out(make_gallery: Make) -> None:
     assert owners.tolist() == [0, 1, 1, 1]
     np.testing.assert_array_equal(after.means(), np.stack([entry.mean for entry in before]))
     np.testing.assert_array_equal(after.means(np.array([1])), before[1].mean[None])
+
+
+def test_a_gallery_at_an_address_is_found_again(tmp_path: Path) -> None:
+    place = f"file://{tmp_path}/shop"
+    early, late = Gallery(place, Made()), Gallery(place, Made("another"))
+    assert not early.exists()
+    assert not gallery_exists(place)
+    early.add([tracklet(np.eye(D)[0])])
+    again = Gallery(place, Made())
+    assert again.exists()
+    assert gallery_exists(place)
+    assert len(records_of(again, "/videos/a.mp4")) == 1
+    for made in (lambda: Gallery(place, Made("another")), lambda: late.add([tracklet(np.eye(D)[1])])):
+        with pytest.raises(GalleryError, match="cannot be compared"):
+            made()
+    assert len(Gallery(place)) == 1
 
 
 def test_both_find_the_same(tmp_path: Path) -> None:
