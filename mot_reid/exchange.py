@@ -51,8 +51,11 @@ def require_detections(value: object) -> None:
         TypeError: it is something else, such as an array of rows.
     """
     if not isinstance(value, Detections):
+        name, package = type(value).__name__, type(value).__module__.partition(".")[0]
         makers = "Detections.from_rows, from_ultralytics and from_supervision make them"
-        raise TypeError(f"detections: expected Detections, got {type(value).__name__}; {makers}")
+        if package in ("supervision", "ultralytics"):  # whose Detections are called so, too
+            name, makers = f"{package}'s {name}", f"mot_reid.Detections.from_{package} makes them"
+        raise TypeError(f"detections: expected Detections, got {name}; {makers}")
 
 
 def detections_from_rows(rows: Any) -> Detections:

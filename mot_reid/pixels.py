@@ -42,10 +42,36 @@ def checked_frame(frame: NDArray[Any]) -> Image:
         ValueError: its shape is not ``(H, W, 3)``, or it is not uint8.
     """
     if not isinstance(frame, np.ndarray):
-        raise TypeError(f"frame: expected a numpy array, got {type(frame).__name__}")
+        name = type(frame).__name__
+        raise TypeError(f"frame: expected a numpy array, got {name}{_OTHERS.get(name, '')}")
     if frame.ndim != 3 or frame.shape[2] != 3 or not frame.size:
-        rows = "; the frame comes first, then detections" if frame.ndim == 2 and frame.shape[1] < 8 else ""
-        raise ValueError(f"frame: expected shape (H, W, 3), BGR, got {frame.shape}{rows}")
+        raise ValueError(f"frame: expected shape (H, W, 3), BGR, got {frame.shape}{_reshaped(frame.shape)}")
     if frame.dtype != np.uint8:
-        raise ValueError(f"frame: expected dtype uint8, got {frame.dtype}")
+        scaled = (
+            "; of values from 0 to 1: (frame * 255).astype(numpy.uint8)" if frame.dtype.kind == "f" else ""
+        )
+        raise ValueError(f"frame: expected dtype uint8, got {frame.dtype}{scaled}")
     return np.ascontiguousarray(frame)
+
+
+_FIRST = "; the frame comes first, then detections"
+_OTHERS = {
+    "Detections": _FIRST,
+    "Image": "; of an image of PIL: numpy.asarray(image.convert('RGB'))[..., ::-1]",
+    "Tensor": "; of a tensor (3, H, W), RGB: tensor.permute(1, 2, 0).cpu().numpy()[..., ::-1]",
+    "UMat": "; of a UMat: frame.get()",
+}
+"""What makes a frame of what somebody may have instead, by the name of its type."""
+
+
+def _reshaped(shape: tuple[int, ...]) -> str:
+    """What makes a frame of an array of another shape; nothing where nobody knows."""
+    if len(shape) == 2 and shape[1] < 8:
+        return _FIRST
+    if len(shape) == 2 or shape[2:] == (1,):
+        return "; of a grey one: cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR)"
+    if shape[2:] == (4,):
+        return "; of one with transparency: cv2.cvtColor(frame, cv2.COLOR_BGRA2BGR)"
+    if len(shape) == 3 and shape[0] == 3:
+        return "; the channels come last: frame.transpose(1, 2, 0)"
+    return "; one frame at a time" if len(shape) == 4 else ""

@@ -168,6 +168,7 @@ def _name(source: str | Path | int) -> str | Path:
     if isinstance(source, bool) or not isinstance(source, str | Path | int):
         raise TypeError(
             f"source: expected a file, folder, webcam number, URL or Source, got {type(source).__name__}"
+            "; Tracker.update takes frames of your own"
         )
     return str(source) if isinstance(source, int) else source
 
@@ -175,6 +176,9 @@ def _name(source: str | Path | int) -> str | Path:
 def _given(detections: Given, output: str | Path | None) -> tuple[Mapping[int, Detections] | None, str]:
     """Detections by frame, and where they come from."""
     if not isinstance(detections, str | Path):
+        if detections is not None and not isinstance(detections, Mapping):
+            name = type(detections).__name__
+            raise TypeError(f"detections: expected {{frame number: Detections}} or a file, got {name}")
         return detections, ""
     if output is not None and first_overwritten([Path(output)], [detections]) is not None:
         raise ValueError(f"{detections}: would be overwritten by the results; choose another output folder")

@@ -149,7 +149,15 @@ def test_two_trackers_share_nothing() -> None:
         (np.zeros((10, 10), np.uint8), ValueError, r"frame: expected shape \(H, W, 3\), BGR, got \(10, 10\)"),
         (np.zeros((10, 10, 4), np.uint8), ValueError, r"got \(10, 10, 4\)"),
         (np.zeros((0, 10, 3), np.uint8), ValueError, r"got \(0, 10, 3\)"),
-        (np.zeros((10, 10, 3), np.float32), ValueError, "frame: expected dtype uint8, got float32"),
+        (np.zeros((10, 10, 3), np.float32), ValueError, "frame: expected dtype uint8, got float32; .* 255"),
+        (np.zeros((10, 10, 3), np.uint16), ValueError, "uint8, got uint16$"),
+        (np.zeros((10, 10), np.uint8), ValueError, "COLOR_GRAY2BGR"),
+        (np.zeros((10, 10, 1), np.uint8), ValueError, "COLOR_GRAY2BGR"),
+        (np.zeros((10, 10, 4), np.uint8), ValueError, "COLOR_BGRA2BGR"),
+        (np.zeros((3, 10, 10), np.uint8), ValueError, r"transpose\(1, 2, 0\)"),
+        (np.zeros((1, 10, 10, 3), np.uint8), ValueError, "one frame at a time"),
+        (Detections.empty(), TypeError, "got Detections; the frame comes first"),
+        (type("Image", (), {})(), TypeError, "got Image; of an image of PIL"),
     ],
 )
 def test_wrong_frames_are_named(frame: object, error: type[Exception], message: str) -> None:
@@ -194,6 +202,9 @@ def test_a_detector_is_asked_for() -> None:
         Tracker(camera_motion="none").update(None)
     with pytest.raises(TypeError, match="detections: expected Detections, got ndarray"):
         plain_tracker().update(None, np.zeros((1, 4)))  # type: ignore[arg-type]
+    theirs = type("Detections", (), {"__module__": "supervision.detection.core"})()
+    with pytest.raises(TypeError, match=r"got supervision's Detections; mot_reid\.Detections\.from_super"):
+        plain_tracker().update(None, theirs)
 
 
 def test_time_is_given_or_follows_the_frame_number() -> None:
