@@ -42,8 +42,7 @@ def checked_frame(frame: NDArray[Any]) -> Image:
         ValueError: its shape is not ``(H, W, 3)``, or it is not uint8.
     """
     if not isinstance(frame, np.ndarray):
-        name = type(frame).__name__
-        raise TypeError(f"frame: expected a numpy array, got {name}{_OTHERS.get(name, '')}")
+        raise TypeError(f"frame: expected a numpy array, got {_told(type(frame).__name__)}")
     if frame.ndim != 3 or frame.shape[2] != 3 or not frame.size:
         raise ValueError(f"frame: expected shape (H, W, 3), BGR, got {frame.shape}{_reshaped(frame.shape)}")
     if frame.dtype != np.uint8:
@@ -62,6 +61,11 @@ _OTHERS = {
     "UMat": "; of a UMat: frame.get()",
 }
 """What makes a frame of what somebody may have instead, by the name of its type."""
+
+
+def _told(name: str) -> str:
+    """The name of a type, and what makes a frame of it where that is known."""
+    return name + _OTHERS.get(name, "")
 
 
 def _reshaped(shape: tuple[int, ...]) -> str:

@@ -177,8 +177,10 @@ def _given(detections: Given, output: str | Path | None) -> tuple[Mapping[int, D
     """Detections by frame, and where they come from."""
     if not isinstance(detections, str | Path):
         if detections is not None and not isinstance(detections, Mapping):
-            name = type(detections).__name__
-            raise TypeError(f"detections: expected {{frame number: Detections}} or a file, got {name}")
+            raise TypeError(
+                f"detections: expected a file, or a dict of Detections by frame number, "
+                f"got {type(detections).__name__}"
+            )
         return detections, ""
     if output is not None and first_overwritten([Path(output)], [detections]) is not None:
         raise ValueError(f"{detections}: would be overwritten by the results; choose another output folder")

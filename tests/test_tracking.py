@@ -111,7 +111,7 @@ def test_who_leaves_the_loop_closes_the_source_but_not_one_that_is_the_callers(c
         ({"tracker": plain(), "output": "o", "formats": "mot"}, TypeError, "expected a list such as"),
         ({"tracker": plain(), "output": "o", "formats": ["mp3"]}, ValueError, "'mp3' is not one of"),
         ({"tracker": plain(), "stride": 0}, ValueError, "stride"),
-        ({"tracker": plain(), "detections": []}, TypeError, r"expected \{frame number: Det.* got list"),
+        ({"tracker": plain(), "detections": []}, TypeError, "a dict of Detections .* got list"),
         ({"detecter": "none"}, TypeError, "detecter: not known; settings are detector, embedder"),
         ({"classes": [0, 2]}, TypeError, r"classes: not known; .*load_config\(None, \['detector.classes"),
     ],

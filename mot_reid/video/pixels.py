@@ -71,10 +71,8 @@ class PixelReader:
             image = deinterlaced(image)
         if self._aspect != 1:
             image = _square(image, self._aspect)
-        matrix = picture.side_data.get("DISPLAYMATRIX")
-        if matrix is not None:
-            image = turned(image, np.frombuffer(cast("memoryview", matrix), np.int32))
-        return image
+        matrix = _display_matrix(picture)
+        return image if matrix is None else turned(image, matrix)
 
     def _tone_mapped(self, picture: VideoFrame) -> Image:
         name = {_PQ: "PQ", _HLG: "HLG"}[picture.color_trc]
@@ -87,6 +85,21 @@ class PixelReader:
         if text not in self._told:
             self._told.add(text)
             self._tell(text)
+
+
+def _display_matrix(picture: VideoFrame) -> NDArray[np.int32] | None:
+    """Its nine numbers, see `turned`; None where it has none.
+
+    PyAV fails on side data of kinds that it does not know, such as the EXIF of a photograph. It knows the
+    rotation then, though not whether the picture is mirrored as well.
+    """
+    try:
+        matrix = picture.side_data.get("DISPLAYMATRIX")
+    except ValueError:
+        quarters = round(picture.rotation / 90)
+        cosine, sine = ((1, 0), (0, 1), (-1, 0), (0, -1))[quarters % 4]
+        return np.array([cosine, -sine, 0, sine, cosine, 0, 0, 0, 1], np.int32)
+    return None if matrix is None else np.frombuffer(cast("memoryview", matrix), np.int32)
 
 
 def turned(image: Image, matrix: NDArray[np.int32]) -> Image:

@@ -25,6 +25,8 @@ __all__ = [
 
 DEFAULT_RECONNECT = 10  # attempts in a row
 STREAM_SCHEMES = ("http", "https", "rtmp", "rtmps", "rtsp", "rtsps", "udp")
+_LISTS = (".txt", ".csv", ".json", ".jsonl", ".list", ".streams")
+"""How the names of files end that somebody may take for a source because they list some."""
 STREAM_TIMEOUT = 10.0  # seconds without data after which a stream counts as dead
 
 
@@ -139,10 +141,20 @@ def _open_path(path: Path, selection: Selection, fps: float | None, stretch: boo
         raise SourceError(f"{path}: no such file or folder{hint}") from None
     except OSError as error:
         raise SourceError(f"{path}: cannot be read ({error.strerror})") from error
+    from mot_reid.video.decoding import holds_several
     from mot_reid.video.video_file import VideoSource
 
     # Absolute, because FFmpeg takes what stands before a colon in a relative name for a protocol.
-    return VideoSource(str(path.absolute()), str(path), name, "video", selection, fps=fps), path
+    try:
+        source = VideoSource(str(path.absolute()), str(path), name, "video", selection, fps=fps)
+    except SourceError as error:
+        listed = "; mot-reid batch takes lists of videos, as a CSV with a column source"
+        raise SourceError(f"{error}{listed if path.suffix.lower() in _LISTS else ''}") from None
+    if path.suffix.lower() in (".tif", ".tiff") and holds_several(path):
+        source.tell(
+            "of the pictures that it holds only the first is taken; a folder of pictures is read whole"
+        )
+    return source, path
 
 
 def _is_moving_webp(path: Path) -> bool:

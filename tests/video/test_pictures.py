@@ -166,6 +166,9 @@ def test_files_of_several_pictures_are_named(tmp_path: Path) -> None:
         assert [frame.image.max() < 20 for frame in source][:3] == [True] * 3
         told = "only the first picture is taken of files that hold several: 1.tif, 2.gif"
         assert source.notes == (told,)
+    with open_source(tmp_path / "1.tif") as source:
+        assert len(list(source)) == 1
+        assert source.notes[0].startswith("of the pictures that it holds only the first is taken")
 
 
 def test_pictures_that_count_from_0(tmp_path: Path) -> None:

@@ -68,6 +68,22 @@ def test_display_matrices(name: str, tmp_path: Path, clips: Any) -> None:
     assert images[0].flags.c_contiguous
 
 
+def test_photographs_with_exif_are_upright(tmp_path: Path) -> None:
+    stored = cv2.imencode(".jpg", corners())[1].tobytes()
+    for orientation in (1, 3, 6, 8):
+        entries = struct.pack(">HHIHH", 0x112, 3, 1, orientation, 0) + struct.pack(
+            ">HHI4s", 0x10F, 2, 4, b"Us\0\0"
+        )
+        exif = b"Exif\0\0MM\0*" + struct.pack(">IH", 8, 2) + entries + bytes(4)
+        path = tmp_path / f"{orientation}.jpg"
+        path.write_bytes(stored[:2] + b"\xff\xe1" + struct.pack(">H", 2 + len(exif)) + exif + stored[2:])
+        expected = cv2.imread(str(path))
+        assert expected is not None
+        with open_source(path) as source:
+            image = next(iter(source)).image
+        assert (image.shape, layout(image)) == (expected.shape, layout(expected))
+
+
 @pytest.mark.parametrize("name", MATRICES)
 def test_a_matrix_takes_each_point_where_it_says(name: str) -> None:
     """By the definition: the point (x, y) goes to (a x + c y, b x + d y), moved back into the picture."""

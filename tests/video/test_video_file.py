@@ -312,6 +312,9 @@ def test_mp4_without_its_index(tmp_path: Path, clips: Any) -> None:
         file.truncate(path.stat().st_size // 2)
     with pytest.raises(SourceError, match=r"torn\.mp4: not a video, damaged, or cut off"):
         open_source(path)
+    (tmp_path / "list.txt").write_text("a.mp4\nb.mp4\n")
+    with pytest.raises(SourceError, match=r"list\.txt: not a video.*; mot-reid batch takes lists"):
+        open_source(tmp_path / "list.txt")
 
 
 def test_relative_name_with_a_colon(video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
