@@ -25,6 +25,8 @@ __all__ = [
 
 DEFAULT_RECONNECT = 10  # attempts in a row
 STREAM_SCHEMES = ("http", "https", "rtmp", "rtmps", "rtsp", "rtsps", "udp")
+_PAGES = ("youtube.com", "m.youtube.com", "youtu.be", "vimeo.com", "twitch.tv")
+"""Where addresses are pages, which those who come from other trackers give as sources."""
 _LISTS = (".txt", ".csv", ".json", ".jsonl", ".list", ".streams")
 """How the names of files end that somebody may take for a source because they list some."""
 STREAM_TIMEOUT = 10.0  # seconds without data after which a stream counts as dead
@@ -132,13 +134,14 @@ def _open_path(path: Path, selection: Selection, fps: float | None, stretch: boo
                 opener = open_sequence if (path / "seqinfo.ini").is_file() else open_folder
                 return opener(path, name, selection, fps, stretch), path
             path = video
+        if path.is_char_device() and (hint := _hint(str(path))):
+            raise SourceError(f"{path}: not a file{hint}")
         if path.stat().st_size == 0 and path.is_file():
             raise SourceError(f"{path}: the file is empty (0 bytes)")
         if _is_moving_webp(path):
             raise SourceError(f"{path}: a moving WebP, which is not read; convert it to GIF or MP4")
     except FileNotFoundError:
-        hint = "; patterns are not read: give the folder" if re.search(r"[*?[]|%0?\d*d", str(path)) else ""
-        raise SourceError(f"{path}: no such file or folder{hint}") from None
+        raise SourceError(f"{path}: no such file or folder{_hint(str(path))}") from None
     except OSError as error:
         raise SourceError(f"{path}: cannot be read ({error.strerror})") from error
     from mot_reid.video.decoding import holds_several
@@ -155,6 +158,15 @@ def _open_path(path: Path, selection: Selection, fps: float | None, stretch: boo
             "of the pictures that it holds only the first is taken; a folder of pictures is read whole"
         )
     return source, path
+
+
+def _hint(name: str) -> str:
+    """What somebody may have meant by the name of a file that is not there."""
+    if re.search(r"[*?[]|%0?\d*d", name):
+        return "; patterns are not read: give the folder"
+    if name == "-":
+        return "; standard input is /dev/stdin"
+    return f"; a webcam is given by its number: {name[10:]}" if re.fullmatch(r"/dev/video\d+", name) else ""
 
 
 def _is_moving_webp(path: Path) -> bool:
@@ -182,12 +194,17 @@ def _open_stream(url: str, selection: Selection, reconnect: int) -> Source:
     parts = urlsplit(url)
     if parts.scheme not in STREAM_SCHEMES:
         known = ", ".join(STREAM_SCHEMES)
-        raise SourceError(f"{parts.scheme}://: not a kind of stream that can be opened; known: {known}")
+        told = "a file is given by its path alone" if parts.scheme == "file" else f"known: {known}"
+        raise SourceError(f"{parts.scheme}://: not a kind of stream that can be opened; {told}")
     from mot_reid.video.live import LiveSource
     from mot_reid.video.video_file import VideoSource
 
     url = parts.scheme + url[len(parts.scheme) :]  # in small letters: FFmpeg knows no RTSP://
     label = f"{parts.scheme}://{_address(url)}"
+    if (parts.hostname or "").removeprefix("www.") in _PAGES:
+        raise SourceError(
+            f"{label}: a page with a player, not a video; yt-dlp -g tells the video's own address"
+        )
     if _is_torn(parts):
         raise SourceError(
             f"{label}: its password holds #, ? or /, which end it; write %23 for #, %3F for ? and %2F for /"

@@ -75,6 +75,24 @@ def test_unknown_scheme_is_refused() -> None:
         open_source("gopher://host/video")
 
 
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (
+            "https://www.youtube.com/watch?v=1",
+            "^https://www.youtube.com/watch: a page with a player, .*yt-dlp",
+        ),
+        ("https://youtu.be/1", "a page with a player"),
+        ("file:///videos/a.mp4", "a file is given by its path alone"),
+        ("-", "standard input is /dev/stdin"),
+        ("/dev/video97", "a webcam is given by its number: 97"),
+    ],
+)
+def test_what_others_take_for_sources_is_told(source: str, message: str) -> None:
+    with pytest.raises(SourceError, match=message):
+        open_source(source)
+
+
 def test_unreachable_url_shows_no_secret() -> None:
     with pytest.raises(SourceError, match="refused") as caught:
         open_source("HTTP://user:secret@127.0.0.1:9/live.mp4?token=hidden")  # FFmpeg knows small letters only
