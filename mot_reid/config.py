@@ -43,7 +43,10 @@ PRESETS = ("bytetrack", "botsort", "deepsort")
 class DetectorConfig(Settings):
     """Settings of the person detector."""
 
-    weights: str = setting("person_yolo11n.pt", "weights or export that Ultralytics loads, or none")
+    weights: str = setting(
+        "person_yolo11n.pt",
+        "weights that ship, a file of your own (ONNX, a YOLO's .pt), a name of Ultralytics', or none",
+    )
     runtime: str = setting(
         "auto", "torch, onnxruntime, or auto: onnxruntime on a CPU where the export is there, torch elsewhere"
     )

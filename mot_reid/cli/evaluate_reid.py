@@ -124,9 +124,9 @@ class EvaluateReidOptions:
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps, or auto for the best there is.")] = (
         "auto"
     )
-    threads: Annotated[int | None, typer.Option(help="Of the CPU.", min=1, show_default="torch's choice")] = (
-        None
-    )
+    threads: Annotated[
+        int | None, typer.Option(help="CPU threads.", min=1, show_default="torch's choice")
+    ] = None
     quiet: QuietOption = False
 
 

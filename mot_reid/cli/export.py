@@ -10,6 +10,7 @@ import typer
 
 from mot_reid.cli.errors import usage_errors
 from mot_reid.cli.options import TrustOption
+from mot_reid.extras import require
 
 if TYPE_CHECKING:
     from mot_reid.appearance.layouts import Untold
@@ -78,6 +79,8 @@ def export(
     mot-reid export models/yolo11m.pt
     """
     with usage_errors():
+        if output is None or output.suffix != ".safetensors":
+            require("onnx", "export")  # its extra brings torch, too
         from mot_reid.appearance.backends import CHECKPOINTS
         from mot_reid.appearance.layouts import Untold
         from mot_reid.resources import find_weights

@@ -54,7 +54,7 @@ AfterOption = Annotated[
     ),
 ]
 BeforeOption = Annotated[str | None, typer.Option(help="Seen before this, likewise.", rich_help_panel=WHERE)]
-TopOption = Annotated[int, typer.Option(help="Most hits.", min=1)]
+TopOption = Annotated[int, typer.Option(help="Show so many hits at most.", min=1)]
 LeastOption = Annotated[float, typer.Option(help="Least probability of a hit that is shown.", min=0, max=1)]
 OutputOption = Annotated[
     Path | None,

@@ -36,7 +36,10 @@ def serve(
     port: Annotated[int, typer.Option(help="Port to listen on; 0 for any.", min=0, max=65535)] = 8000,
     token: Annotated[
         str | None,
-        typer.Option(help="What a browser must bring.", show_default="on loopback none, else a new one"),
+        typer.Option(
+            help="Secret without which no browser is answered; it goes behind ?token= in the address.",
+            show_default="on loopback none, else a new one",
+        ),
     ] = None,
     video: Annotated[
         list[str] | None,

@@ -50,9 +50,9 @@ class TrainOptions:
     resume: Annotated[
         bool, typer.Option(help="Go on where a training in the output folder was interrupted.")
     ] = True
-    threads: Annotated[int | None, typer.Option(help="Of the CPU.", min=1, show_default="torch's choice")] = (
-        None
-    )
+    threads: Annotated[
+        int | None, typer.Option(help="CPU threads.", min=1, show_default="torch's choice")
+    ] = None
     quiet: QuietOption = False
     pattern: Annotated[str | None, option("data.pattern", "--pattern", panel=DATA)] = None
     height: Annotated[int | None, option("data.height", "--height", panel=DATA)] = None

@@ -2,6 +2,7 @@
 
 import errno
 import shutil
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -177,6 +178,16 @@ def test_files_that_are_no_weights_are_named(run: Callable[..., Any], tmp_path: 
         assert result.code == 2
         assert message in result.err
         assert str(path) in result.err
+
+
+def test_the_extra_that_the_command_needs_is_named_whole(
+    run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for package in ("onnx", "torch"):  # not one of them after the other
+        monkeypatch.setitem(sys.modules, package, None)
+    result = run("export", "mgn_osnet_lct_x0_5.safetensors")
+    assert result.code == 2
+    assert "pip install 'mot_reid[train]'" in result.err
 
 
 def test_the_command(checkpoint: Path, run: Callable[..., Any], tmp_path: Path) -> None:
