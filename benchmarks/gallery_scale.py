@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from mot_reid.evaluation.tables import Column, Table
-from mot_reid.gallery.finding import find_calibration, find_person, sampled_means
+from mot_reid.gallery.finding import find_calibration, find_person, sampled_statistics
 from mot_reid.gallery.gallery import Gallery
 from mot_reid.gallery.opening import open_store
 from mot_reid.gallery.records import Tracklet
@@ -136,10 +136,10 @@ def run_search(place: str, kind: Any, real: Any, count: int) -> dict[str, Any]:
     found = [store.nearest(query[None], SearchSettings.shortlist)[0][0] for query in queries]
     spent, waited = time.process_time() - began, time.perf_counter() - wall
     recall = np.mean([np.isin(place_of[own], ten).mean() for own, ten in zip(truth, found, strict=True)])
-    calibration, means = find_calibration("", ""), sampled_means(store, table)
+    calibration, statistics = find_calibration("", ""), sampled_statistics(store, table)
     began = time.process_time()
     for query in queries[:10]:
-        find_person(store, query[None], calibration, table=table, means=means)
+        find_person(store, query[None], calibration, table=table, statistics=statistics)
     whole = (time.process_time() - began) / 10
     return {
         "filled, s": filled,

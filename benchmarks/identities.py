@@ -38,11 +38,14 @@ from mot_reid.evaluation.gallery_truth import (
 from mot_reid.evaluation.tables import Column, Table
 from mot_reid.gallery.calibration import Calibration
 from mot_reid.gallery.constraints import absences, overlapping, seen_together
+from mot_reid.gallery.evidence import pair_evidence, with_travel
 from mot_reid.gallery.gallery import Gallery
 from mot_reid.gallery.identifying import glimpses
-from mot_reid.gallery.identities import IdentifySettings, identify, pair_evidence, with_travel
+from mot_reid.gallery.identities import identify
 from mot_reid.gallery.moments import moments_of
+from mot_reid.gallery.normalisation import camera_statistics, normalised
 from mot_reid.gallery.presence import origins
+from mot_reid.gallery.settings import IdentifySettings
 from mot_reid.gallery.shared_view import learned_views
 from mot_reid.provenance import provenance
 from mot_reid.training.reid.crops import hold_out
@@ -103,6 +106,7 @@ class Trial:
     name: str
     settings: IdentifySettings = DEFAULT
     split: bool = True
+    deviations: bool = True
     constrained: bool = True
     gaps: bool = True
     glimpses: bool = True
@@ -114,6 +118,7 @@ TRIALS = (
     Trial("all parts"),
     Trial("1: tracks not split", split=False),
     Trial("2: cameras not normalised", replace(DEFAULT, normalise=False)),
+    Trial("2: the cameras' means alone", replace(DEFAULT, normalise=False), deviations=False),
     Trial("3: no k-reciprocal neighbours", replace(DEFAULT, rerank=False)),
     Trial("4: nobody is barred", constrained=False),
     Trial("4: who was lost meanwhile is barred, too", gaps=False),
@@ -130,10 +135,15 @@ def joined(records: Records, calibration: Any, trial: Trial) -> tuple[Records, N
     """The records as they were joined, and the identity of each."""
     kept = records if trial.split else records.unsplit()
     count, settings = len(kept.means), trial.settings
+    means = kept.means
+    if not trial.deviations:
+        means = normalised(
+            means, kept.cameras, camera_statistics(means, kept.cameras, shrink_deviation=np.inf)
+        )
     barred = overlapping(kept.sources, kept.begin, kept.end) if trial.constrained else NO_PAIRS
     if trial.gaps:
         barred = barred[seen_together(barred, kept.begin, kept.end, dict(enumerate(kept.gone)))]
-    evidence = pair_evidence(kept.means, kept.cameras, barred, calibration, settings)
+    evidence = pair_evidence(means, kept.cameras, barred, calibration, settings)
     if settings.travel and kept.clock:
         evidence = with_travel(evidence, kept.cameras, kept.begin, kept.end, barred)
     if settings.views:

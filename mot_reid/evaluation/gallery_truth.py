@@ -16,12 +16,14 @@ from mot_reid.evaluation.motchallenge import BoxRows, read_ground_truth
 from mot_reid.evaluation.sequences import list_sequences
 from mot_reid.gallery.calibration import Calibration, fit_logistic, hit_features
 from mot_reid.gallery.constraints import overlapping
+from mot_reid.gallery.evidence import pair_evidence
 from mot_reid.gallery.gallery import Gallery
-from mot_reid.gallery.identities import IdentifySettings, pair_evidence
-from mot_reid.gallery.normalisation import camera_means, normalised
+from mot_reid.gallery.normalisation import camera_statistics, normalised
 from mot_reid.gallery.pooling import medoids, weighted_mean
 from mot_reid.gallery.records import Tracklet
+from mot_reid.gallery.reranking import jaccard_of_pairs, nearest_points
 from mot_reid.gallery.search import SearchSettings, likeness
+from mot_reid.gallery.settings import IdentifySettings
 from mot_reid.gallery.store import RecordTable
 
 __all__ = ["crop_tracklets", "fit_calibration", "gallery_people", "listed_crops", "people_of_records"]
@@ -191,11 +193,11 @@ def fit_calibration(
     whole = _Known(records, people, chosen)
     parts = [_one_camera(whole.cameras, people, part) for part in range(_PARTS)]
     sets = [whole, *(_Known([records[row] for row in rows], people[rows], chosen) for rows in parts)]
-    alone = fit_logistic(whole.features[:, :1], whole.same)
-    features, same = (np.concatenate([getattr(one, name) for one in sets]) for name in ("features", "same"))
-    both = fit_logistic(features, same, _OF_A_HUNDRED)
+    alone = fit_logistic(whole.cosines[:, None], whole.same)
+    features = np.concatenate([one.features(alone) for one in sets])
+    both = fit_logistic(features, np.concatenate([one.same for one in sets]), _OF_A_HUNDRED)
     hits = fit_logistic(*_hits(records, whole, chosen), _OF_A_HUNDRED)
-    strangers = alone[0] * whole.features[~whole.same, 0] + alone[1]
+    strangers = alone[0] * whole.cosines[~whole.same] + alone[1]
     fitted = Calibration(
         embedder,
         fingerprint,
@@ -227,7 +229,7 @@ class _Known:
         barred: ``(B, 2)`` pairs that are two people.
         rows: ``(P,)`` one record of each other pair.
         columns: ``(P,)`` the other, larger.
-        features: ``(P, 3)`` of them: cosines, Jaccard distances, roots of one less these.
+        cosines: ``(P,)`` of their normalised means.
         same: ``(P,)`` whether they are one person.
     """
 
@@ -242,15 +244,23 @@ class _Known:
         free = ~np.isin(rows * len(records) + columns, keys)
         rows, columns = rows[free], columns[free]
 
-        def measured(cosine: float, jaccard: float, rerank: bool) -> NDArray[np.float64]:
-            plain = Calibration("", "", (cosine, 0.0), (cosine, jaccard, 0.0, 0.0))
-            wanted = replace(settings, rerank=rerank)
-            return pair_evidence(self.means, self.cameras, self.barred, plain, wanted).values[free]
-
-        # What is fitted has an offset of its own.
-        self.features = hit_features(measured(1.0, 0.0, False), measured(0.0, 1.0, True))[:, :-1]
         self.same = people[rows] == people[columns]
-        self.rows, self.columns = rows, columns
+        self.rows, self.columns, self._free, self._settings = rows, columns, free, settings
+        self.cosines = self._values((1.0, 0.0), 0.0, rerank=False)
+
+    def features(self, alone: NDArray[np.float64]) -> NDArray[np.float64]:
+        """``(P, 3)``: cosines, Jaccard distances, roots of one less these.
+
+        Args:
+            alone: slope and offset of cosines, which tell how many records people have.
+        """
+        jaccard = self._values((float(alone[0]), float(alone[1])), 1.0, rerank=True)
+        return hit_features(self.cosines, jaccard)[:, :-1]  # what is fitted has an offset of its own
+
+    def _values(self, cosine: tuple[float, float], jaccard: float, rerank: bool) -> NDArray[np.float64]:
+        plain = Calibration("", "", cosine, (0.0, jaccard, 0.0, 0.0))
+        wanted = replace(self._settings, rerank=rerank)
+        return pair_evidence(self.means, self.cameras, self.barred, plain, wanted).values[self._free]
 
 
 def _hits(
@@ -261,12 +271,14 @@ def _hits(
     looks = np.concatenate([record.medoids for record in records])
     owners = np.repeat(np.arange(len(records)), [len(record.medoids) for record in records])
     if settings.normalise:
-        taken = camera_means(means, cameras)
+        taken = camera_statistics(means, cameras)
         means, looks = normalised(means, cameras, taken), normalised(looks, cameras[owners], taken)
     share = SearchSettings().mean_share
     alike = np.stack([likeness(mean[None], means, looks, owners, share) for mean in means])
     across = cameras[known.rows] != cameras[known.columns]
-    rows, columns, jaccard = (values[across] for values in (known.rows, known.columns, known.features[:, 1]))
+    rows, columns = known.rows[across], known.columns[across]
+    ranked = nearest_points(means, settings.k1 + 1)
+    jaccard = jaccard_of_pairs(means, ranked, rows, columns, settings.k1, settings.k2)
     found = [hit_features(alike[one, other], jaccard) for one, other in ((rows, columns), (columns, rows))]
     return np.concatenate(found)[:, :-1], np.tile(known.same[across], 2)
 

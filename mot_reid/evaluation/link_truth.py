@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit, logit
 
-from mot_reid.gallery.identities import Evidence
+from mot_reid.gallery.evidence import Evidence
 from mot_reid.gallery.linkage import constrained_linkage
 
 __all__ = ["KnownPairs", "fit_links", "right_links"]

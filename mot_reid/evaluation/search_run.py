@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mot_reid.evaluation.person_search import SearchScores, open_set_rates, reliability, score_search
 from mot_reid.gallery.calibration import Calibration
 from mot_reid.gallery.filters import Filter
-from mot_reid.gallery.finding import find_person, sampled_means
+from mot_reid.gallery.finding import find_person, sampled_statistics
 from mot_reid.gallery.presence import not_to_find
 from mot_reid.gallery.search import SearchSettings
 from mot_reid.gallery.store import Store
@@ -71,7 +71,7 @@ def run_searches(
         ValueError: nobody is there twice.
     """
     table = store.table()
-    means, vectors = sampled_means(store, table), store.means()
+    statistics, vectors = sampled_statistics(store, table), store.means()
     scores, right, allowed = [], [], []
     present, absent, said, came, spent = [], [], [], [], []
     for row in np.flatnonzero(people >= 0)[::every].tolist():
@@ -93,7 +93,7 @@ def run_searches(
                 where=Filter(without=table.record[gone].tolist()),
                 settings=settings,
                 table=table,
-                means=means,
+                statistics=statistics,
                 track=np.array([row]),
             )
             return np.array([hit.row for hit in hits], np.intp), np.array([hit.probability for hit in hits])

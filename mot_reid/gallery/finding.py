@@ -13,20 +13,20 @@ from numpy.typing import NDArray
 
 from mot_reid.gallery.calibration import Calibration
 from mot_reid.gallery.filters import Filter
-from mot_reid.gallery.normalisation import CameraMeans, camera_means, normalised
+from mot_reid.gallery.normalisation import CameraStatistics, camera_statistics, normalised
 from mot_reid.gallery.presence import seen_at_once
 from mot_reid.gallery.search import SearchSettings, hit_evidence, likeness, same_person
 from mot_reid.gallery.standing import VIEWS, place_evidence, read_views
 from mot_reid.gallery.store import GalleryError, RecordTable, Store
 from mot_reid.resources import shipped
 
-__all__ = ["Hit", "Hits", "described", "find_calibration", "find_person", "named_means", "sampled_means"]
+__all__ = ["Hit", "Hits", "described", "find_calibration", "find_person", "named_means", "sampled_statistics"]
 
 Vectors = NDArray[np.float32]
 Rows = NDArray[np.intp]
 
 _SAMPLE = 20_000
-"""Records of which the cameras' means are taken at the most."""
+"""Records of which the cameras' statistics are taken at the most."""
 
 
 @dataclass(frozen=True)
@@ -102,10 +102,10 @@ class Hits(list[Hit]):
         return list(groups.values())
 
 
-def sampled_means(store: Store, table: RecordTable) -> CameraMeans:
-    """The means of the cameras, of at most 20,000 records spread over the gallery."""
+def sampled_statistics(store: Store, table: RecordTable) -> CameraStatistics:
+    """The means and deviations of the cameras, of at most 20,000 records spread over the gallery."""
     rows = np.unique(np.linspace(0, len(table) - 1, min(len(table), _SAMPLE)).astype(np.intp))
-    return camera_means(store.means(rows), table.camera[rows])
+    return camera_statistics(store.means(rows), table.camera[rows])
 
 
 def find_person(
@@ -119,7 +119,7 @@ def find_person(
     identities: dict[str, int] | None = None,
     settings: SearchSettings | None = None,
     table: RecordTable | None = None,
-    means: CameraMeans | None = None,
+    statistics: CameraStatistics | None = None,
     track: Rows | None = None,
 ) -> Hits:
     """The tracklets that show the person of one or several pictures.
@@ -134,7 +134,7 @@ def find_person(
         identities: of records by name.
         settings: the defaults where None.
         table: the store's, if it was just read.
-        means: of the cameras likewise.
+        statistics: of the cameras likewise.
         track: rows of the table that are asked for, if it is a track of the gallery: who stands elsewhere at
             the same time, in a camera that sees the same floor, is somebody else.
     """
@@ -143,19 +143,18 @@ def find_person(
     total = len(table) if where is None else int(where.mask(table).sum())
     if not total or top < 1:
         return Hits(searched=total)
-    means = sampled_means(store, table) if means is None else means
+    statistics = sampled_statistics(store, table) if statistics is None else statistics
     rows = _looked_at(store, table, queries, top, where, chosen)
-    own = normalised(store.means(rows), table.camera[rows], means)
+    own = normalised(store.means(rows), table.camera[rows], statistics)
     looks, owners = store.medoids(rows)
-    looks = normalised(looks, table.camera[rows][owners], means)
-    asked = queries - means.of(camera)
-    asked = (asked / np.maximum(np.linalg.norm(asked, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+    looks = normalised(looks, table.camera[rows][owners], statistics)
+    asked = normalised(queries, np.full(len(queries), camera, object), statistics)
     middle = asked.mean(axis=0)
     middle /= max(float(np.linalg.norm(middle)), 1e-12)
     cosines = (own @ middle).astype(np.float64)
     alike = likeness(asked, own, looks, owners, chosen.mean_share)
     if total < chosen.rerank_from:
-        calibration = calibration.for_gallery(beside(store, table, means, chosen.whole))
+        calibration = calibration.for_gallery(beside(store, table, statistics, chosen.whole))
     views = {} if track is None else read_views(store.read_document(VIEWS), str(store.place))
     stand = place_evidence(store, table, [] if track is None else track.tolist(), rows, views)
     evidence, score = calibration.evidence(cosines) + stand, calibration.evidence(alike) + stand
@@ -190,14 +189,14 @@ def _looked_at(
     return rows[rows >= 0]
 
 
-def beside(store: Store, table: RecordTable, means: CameraMeans, most: int) -> NDArray[np.float64]:
+def beside(store: Store, table: RecordTable, statistics: CameraStatistics, most: int) -> NDArray[np.float64]:
     """Normalised cosines of pairs that one camera sees at the same time: two people, whoever they are.
 
     Of the last ``most`` records, so that a large gallery of which a search wants little is not read whole.
     """
     rows = np.arange(max(len(table) - most, 0), len(table))
     pairs = seen_at_once(store, table, rows) - rows[0]
-    points = normalised(store.means(rows), table.camera[rows], means)
+    points = normalised(store.means(rows), table.camera[rows], statistics)
     return np.einsum("nd,nd->n", points[pairs[:, 0]], points[pairs[:, 1]]).astype(np.float64)
 
 

@@ -25,7 +25,6 @@ from mot_reid.gallery.filters import Filter, rows_of_track
 from mot_reid.gallery.finding import Hits, described, find_calibration, find_person, named_means
 from mot_reid.gallery.fingerprint import embedder_fingerprint
 from mot_reid.gallery.identifying import Identities, identify_records, read_identities
-from mot_reid.gallery.identities import IdentifySettings
 from mot_reid.gallery.online import OnlineIdentities
 from mot_reid.gallery.opening import StoreKind, find_store, gallery_exists, open_store, require_place
 from mot_reid.gallery.presence import not_to_find
@@ -33,7 +32,7 @@ from mot_reid.gallery.queries import crop_embedder, embedded_query
 from mot_reid.gallery.recorder import EmbedCrops, Recorder
 from mot_reid.gallery.records import Tracklet
 from mot_reid.gallery.search import SearchSettings, liked
-from mot_reid.gallery.settings import RecorderSettings
+from mot_reid.gallery.settings import IdentifySettings, RecorderSettings
 from mot_reid.gallery.standing import VIEWS, views_text
 from mot_reid.gallery.store import GalleryError, GalleryInfo, RecordTable, Store
 from mot_reid.gallery.transfer import export_store, merge_store

@@ -14,9 +14,11 @@ from mot_reid.files import spreadsheet_row
 from mot_reid.gallery.by_hand import ByHand
 from mot_reid.gallery.calibration import Calibration
 from mot_reid.gallery.constraints import TravelTimes, too_fast
+from mot_reid.gallery.evidence import pair_evidence, with_travel
 from mot_reid.gallery.ground import too_far
-from mot_reid.gallery.identities import IdentifySettings, Linked, identify, pair_evidence, with_travel
+from mot_reid.gallery.identities import Linked, identify
 from mot_reid.gallery.presence import paths_of, seen_at_once
+from mot_reid.gallery.settings import IdentifySettings
 from mot_reid.gallery.standing import Views, with_views
 from mot_reid.gallery.store import GalleryError, RecordTable, Store
 

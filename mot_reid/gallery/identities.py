@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit
 
-from mot_reid.gallery.calibration import Calibration, estimated_prior
+from mot_reid.gallery.evidence import Evidence
 from mot_reid.gallery.linkage import (
     constrained_linkage,
     group_distances,
@@ -17,88 +15,12 @@ from mot_reid.gallery.linkage import (
     linked_clusters,
     sparse_linkage,
 )
-from mot_reid.gallery.normalisation import camera_means, normalised
-from mot_reid.gallery.reranking import jaccard_of_pairs, nearest_points
-from mot_reid.gallery.travel import learned_travel
+from mot_reid.gallery.settings import IdentifySettings
 
-__all__ = [
-    "Evidence",
-    "IdentifySettings",
-    "Linked",
-    "identify",
-    "pair_evidence",
-    "with_travel",
-]
+__all__ = ["Linked", "identify"]
 
-Vectors = NDArray[np.float32]
 Floats = NDArray[np.float64]
 Pairs = NDArray[np.intp]
-
-
-@dataclass(frozen=True)
-class IdentifySettings:
-    """How records are joined to identities.
-
-    Attributes:
-        false_links: largest share of wrong links among those made, as expected.
-        normalise: take off what a camera's records share.
-        rerank: use k-reciprocal neighbours where there are enough records.
-        rerank_from: so many.
-        k1: neighbours that may be reciprocal.
-        k2: neighbours over which features are averaged.
-        travel: learn how long people take between cameras whose clocks are known.
-        views: learn where cameras that run at the same time see one floor.
-        reassign: give records that were left alone to the identity that fits clearly best.
-        reassign_false: probability of being wrong up to which that is done.
-        dense: most records for which all pairs are looked at; beyond, the nearest neighbours of each.
-        neighbours: how many.
-        missing: log-likelihood ratio that other pairs are taken to have.
-    """
-
-    false_links: float = 0.05
-    normalise: bool = True
-    rerank: bool = True
-    rerank_from: int = 50
-    k1: int = 10
-    k2: int = 3
-    travel: bool = True
-    views: bool = True
-    reassign: bool = True
-    reassign_false: float = 0.3
-    dense: int = 3000
-    neighbours: int = 50
-    missing: float = -12.0
-
-
-@dataclass(frozen=True, eq=False)
-class Evidence:
-    """How much speaks for pairs of records being one person.
-
-    Attributes:
-        rows: ``(E,)`` one record of each pair.
-        columns: ``(E,)`` the other, larger.
-        values: ``(E,)`` log-likelihood ratios.
-        prior: share of all pairs that are expected to be one person.
-        complete: whether all pairs are there, in the order of ``numpy.triu_indices(N, 1)``.
-        link: slope and offset of `Calibration.links` that fit it.
-    """
-
-    rows: Pairs
-    columns: Pairs
-    values: Floats
-    prior: float
-    complete: bool
-    link: tuple[float, float] = (1.0, 0.0)
-
-    def chance(self, mean: Any) -> Floats:
-        """The probability that two groups are one person, by the mean evidence of their pairs."""
-        slope, offset = self.link
-        return np.asarray(expit(slope * (np.asarray(mean) + logit(self.prior)) + offset))
-
-    def least(self, chance: float) -> float:
-        """The mean evidence at which that probability is ``chance``."""
-        slope, offset = self.link
-        return float((logit(chance) - offset) / slope - logit(self.prior))
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,79 +36,6 @@ class Linked:
     labels: NDArray[np.intp]
     probability: Floats
     prior: float
-
-
-_APART = 1 - 1e-6  # Jaccard distance of two that share no neighbour, as numbers have it
-
-
-def pair_evidence(
-    embeddings: Vectors,
-    cameras: NDArray[np.object_],
-    barred: Pairs,
-    calibration: Calibration,
-    settings: IdentifySettings,
-) -> Evidence:
-    """What the looks of records say of pairs.
-
-    Args:
-        embeddings: ``(N, D)`` mean embeddings, unit rows.
-        cameras: ``(N,)`` names.
-        barred: ``(P, 2)`` pairs that cannot be one person; they do not count for the prior.
-        calibration: of the embedder.
-        settings: see there.
-    """
-    count = len(embeddings)
-    points = embeddings
-    if settings.normalise:
-        points = normalised(embeddings, cameras, camera_means(embeddings, cameras))
-    ranked = nearest_points(points, max(settings.neighbours, settings.k1) + 1)
-    complete = count <= settings.dense
-    if complete:
-        rows, columns = np.triu_indices(count, 1)
-    else:
-        first = np.repeat(np.arange(count), ranked.shape[1] - 1)
-        pairs = np.sort(np.column_stack([first, ranked[:, 1:].ravel()]), axis=1)
-        keys = np.unique(pairs[:, 0] * count + pairs[:, 1])
-        rows, columns = keys // count, keys % count
-    cosines = _cosines(points, rows, columns)
-    jaccard = None
-    if settings.rerank and count >= settings.rerank_from:
-        jaccard = jaccard_of_pairs(points, ranked, rows, columns, settings.k1, settings.k2)
-    values = calibration.evidence(cosines, jaccard)
-    if jaccard is not None and 0 < calibration.tracklets < count:
-        # A stranger is among the k nearest of N with a chance of k / N: sharing neighbours says as much more.
-        values = values + np.where(jaccard < _APART, np.log(count / calibration.tracklets), 0.0)
-    free = ~np.isin(rows * count + columns, barred[:, 0] * count + barred[:, 1])
-    total = count * (count - 1) // 2 - len(barred)
-    # Pairs that are not among the nearest are two people, near enough.
-    start = min(0.2, 2.0 / max(count, 2))
-    prior = estimated_prior(values[free], start)
-    prior *= np.count_nonzero(free) / max(total, 1)
-    link = calibration.links[:2] if jaccard is None else calibration.links[2:]
-    return Evidence(rows, columns, values, min(max(prior, 1e-9), 0.5), complete, link)
-
-
-def with_travel(
-    evidence: Evidence, cameras: NDArray[np.object_], begin: Floats, end: Floats, barred: Pairs
-) -> Evidence:
-    """The evidence of looks and of the time between two records (`mot_reid.gallery.travel.learned_travel`).
-
-    Args:
-        evidence: of looks.
-        cameras: ``(N,)`` names.
-        begin: ``(N,)`` seconds on one clock, NaN where it is not known.
-        end: ``(N,)`` likewise.
-        barred: ``(P, 2)`` pairs that are two people.
-    """
-    keys = evidence.rows * len(cameras) + evidence.columns
-    free = ~np.isin(keys, barred[:, 0] * len(cameras) + barred[:, 1])
-    free &= np.isfinite(begin[evidence.rows]) & np.isfinite(begin[evidence.columns])
-    if not free.any():
-        return evidence
-    values = evidence.values.copy()
-    likely = expit(values[free] + logit(evidence.prior))
-    values[free] += learned_travel(cameras, begin, end, evidence.rows[free], evidence.columns[free], likely)
-    return replace(evidence, values=values)
 
 
 def identify(
@@ -285,14 +134,6 @@ def _links(
         return ordered[:0], made
     last = int(within[-1])
     return ordered[: last + 1], (made[0] + last + 1, float(wrong[last]))
-
-
-def _cosines(points: Vectors, rows: Pairs, columns: Pairs, block: int = 262_144) -> Floats:
-    found = np.empty(len(rows), np.float64)
-    for start in range(0, len(rows), block):
-        own = slice(start, start + block)
-        found[own] = np.einsum("nd,nd->n", points[rows[own]], points[columns[own]])
-    return found
 
 
 def _without(pairs: Pairs, others: Pairs, count: int) -> Pairs:

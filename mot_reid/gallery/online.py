@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid.gallery.calibration import Calibration
-from mot_reid.gallery.normalisation import camera_means, normalised
+from mot_reid.gallery.normalisation import camera_statistics, normalised
 
 __all__ = ["IdentityEvent", "OnlineIdentities", "OnlineSettings"]
 
@@ -234,11 +234,11 @@ class OnlineIdentities:
         """Log-likelihood ratios ``(T, O)``."""
         everybody = [track for track in self._tracks.values() if track.views]
         cameras = np.array([track.camera for track in everybody], object)
-        means = camera_means(np.stack([track.mean for track in everybody]), cameras)
+        statistics = camera_statistics(np.stack([track.mean for track in everybody]), cameras)
 
         def points(chosen: list[_Track]) -> Vectors:
             names = np.array([track.camera for track in chosen], object)
-            return normalised(np.stack([track.mean for track in chosen]), names, means)
+            return normalised(np.stack([track.mean for track in chosen]), names, statistics)
 
         return self._calibration.evidence(points(tracks) @ points(others).T)
 

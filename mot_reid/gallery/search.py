@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from mot_reid.gallery.calibration import Calibration, estimated_prior
-from mot_reid.gallery.identities import IdentifySettings
 from mot_reid.gallery.reranking import jaccard_of_pairs, nearest_points
+from mot_reid.gallery.settings import IdentifySettings
 
 __all__ = ["SearchSettings", "hit_evidence", "liked", "likeness", "same_person"]
 
@@ -65,10 +65,11 @@ def likeness(queries: Vectors, means: Vectors, medoids: Vectors, owners: Rows, m
 
 
 def hit_evidence(query: Vectors, records: Vectors, alike: Floats, calibration: Calibration) -> Floats:
-    """Log-likelihood ratios ``(R,)`` that records show the person of a query, by neighbours as in `identify`.
+    """Log-likelihood ratios ``(R,)`` that records show the person of a query, by neighbours in common.
 
     As probabilities they want all records: among the most alike ones alone a stranger has no other neighbours
-    than the query, so that they only say who comes before whom.
+    than the query, so that they only say who comes before whom. How many neighbours may be reciprocal
+    does not follow the records that people have, as it does in `pair_evidence`: more of them rank better.
 
     Args:
         query: ``(D,)`` unit row, normalised as the others are.

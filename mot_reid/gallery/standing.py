@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from mot_reid.gallery.constraints import TravelTimes
-from mot_reid.gallery.identities import Evidence
+from mot_reid.gallery.evidence import Evidence
 from mot_reid.gallery.moments import STEP, Moments, moments_of
 from mot_reid.gallery.presence import origins, paths_of
 from mot_reid.gallery.shared_view import SharedView, gained, learned_views, view_evidence

@@ -6,10 +6,12 @@ import numpy as np
 from scipy.special import expit, logit
 
 from mot_reid.evaluation.gallery_truth import fit_calibration
-from mot_reid.gallery.identities import IdentifySettings, identify, pair_evidence
+from mot_reid.gallery.evidence import pair_evidence
+from mot_reid.gallery.identities import identify
 from mot_reid.gallery.records import Tracklet
 from mot_reid.gallery.reranking import jaccard_of_pairs, nearest_points
 from mot_reid.gallery.search import SearchSettings, hit_evidence, likeness
+from mot_reid.gallery.settings import IdentifySettings
 
 
 def made(seed: int, people: int = 40) -> tuple[list[Tracklet], np.ndarray]:
@@ -107,3 +109,18 @@ def test_no_more_wrong_links_than_asked_for_where_many_are_in_one_camera_only() 
         links += len(kept) - groups
     assert links > 100
     assert wrong / links < 0.07
+
+
+def test_as_many_pairs_are_expected_as_there_are_where_people_have_two_records() -> None:
+    """Fitted on people of six; of ten neighbours of somebody with one other record nine are strangers."""
+    records, who = made(0)
+    found = fit_calibration(records, who, "made", "x", "")
+    none, settings = np.zeros((0, 2), np.intp), IdentifySettings(normalise=False)
+    others = []
+    for seed in range(1, 6):
+        records, who = made(seed)
+        kept = np.flatnonzero(np.arange(len(who)) % 6 < 2)
+        points = np.stack([records[row].mean for row in kept])
+        cameras = np.array([records[row].camera for row in kept], object)
+        others.append(pair_evidence(points, cameras, none, found, settings).prior * (len(kept) - 1))
+    assert 0.75 < np.mean(others) < 1.35

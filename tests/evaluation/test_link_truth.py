@@ -5,7 +5,9 @@ import pytest
 from scipy.special import expit, logit
 
 from mot_reid.evaluation.link_truth import KnownPairs, fit_links, right_links
-from mot_reid.gallery.identities import Evidence, IdentifySettings, identify
+from mot_reid.gallery.evidence import Evidence
+from mot_reid.gallery.identities import identify
+from mot_reid.gallery.settings import IdentifySettings
 
 NONE = np.zeros((0, 2), np.intp)
 

@@ -19,12 +19,14 @@ from mot_reid.gallery.constraints import (
     seen_together,
     too_fast,
 )
+from mot_reid.gallery.evidence import pair_evidence
 from mot_reid.gallery.finding import find_calibration
 from mot_reid.gallery.gallery import Gallery
 from mot_reid.gallery.ground import too_far
-from mot_reid.gallery.identities import IdentifySettings, identify, pair_evidence
-from mot_reid.gallery.normalisation import camera_means, normalised
+from mot_reid.gallery.identities import identify
+from mot_reid.gallery.normalisation import camera_statistics, normalised
 from mot_reid.gallery.reranking import jaccard_of_pairs, nearest_points, rerank
+from mot_reid.gallery.settings import IdentifySettings
 from mot_reid.gallery.travel import learned_travel
 
 from .conftest import D, Made, people, tracklet, unit
@@ -385,13 +387,38 @@ def test_what_a_camera_adds_is_taken_off() -> None:
     tint = 2 * np.eye(D)[0]
     cameras = np.repeat(np.array(["a", "b"], object), 100)
     seen = unit(looks + np.where(cameras == "b", 1, 0)[:, None] * tint)
-    means = camera_means(seen, cameras, shrink=1.0)
-    found = normalised(seen, cameras, means)
+    statistics = camera_statistics(seen, cameras, shrink=1.0)
+    found = normalised(seen, cameras, statistics)
     assert abs(float((found[:100] @ found[100:].T).mean())) < 0.02
     assert abs(float((found[100:] @ found[100:].T).mean())) < 0.05
     assert float((seen[100:] @ seen[100:].T).mean()) > 0.5
-    np.testing.assert_array_equal(camera_means(seen, cameras, shrink=np.inf).shared, np.zeros(D))
-    np.testing.assert_allclose(means.of(None), means.shared)
+    np.testing.assert_array_equal(camera_statistics(seen, cameras, shrink=np.inf).shared, np.zeros(D))
+    unknown = normalised(seen[:1], np.array([None], object), statistics)
+    np.testing.assert_allclose(unknown[0], unit(seen[:1] - statistics.shared)[0], rtol=1e-5)
+
+
+def test_a_camera_s_deviations_become_those_of_all_where_there_are_enough() -> None:
+    random = np.random.default_rng(2)
+    seen = random.normal(size=(4000, D)).astype(np.float32)
+    seen[2000:, 0] *= 3
+    cameras = np.repeat(np.array(["a", "b"], object), 2000)
+
+    def scales(*rows: range, shrink_deviation: float) -> list[float]:
+        chosen = np.concatenate([np.array(own) for own in rows])
+        found = camera_statistics(seen[chosen], cameras[chosen], shrink_deviation=shrink_deviation).scales
+        return [float(found[name][0]) for name in "ab"]
+
+    enough = scales(range(2000), range(2000, 4000), shrink_deviation=1.0)
+    np.testing.assert_allclose(enough, [np.sqrt(5), np.sqrt(5) / 3], rtol=0.05)
+    half = scales(range(100), range(2000, 2100), shrink_deviation=100.0)
+    np.testing.assert_allclose(half, [np.sqrt(5 / 3), np.sqrt(5 / 7)], rtol=0.1)
+    few = scales(range(5), range(2000, 2005), shrink_deviation=100.0)
+    np.testing.assert_allclose(few, 1, rtol=0.1)
+    alone = camera_statistics(seen, cameras, shrink_deviation=np.inf)
+    assert not alone.scales
+    found = normalised(seen, cameras, camera_statistics(seen, cameras))
+    apart = normalised(seen, cameras, alone)
+    assert np.square(found[2000:, 0]).mean() < 0.8 * np.square(apart[2000:, 0]).mean()
 
 
 def test_jaccard_of_pairs_is_that_of_the_whole() -> None:

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from mot_reid.gallery.calibration import Calibration
-from mot_reid.gallery.identities import Evidence, IdentifySettings, Linked, identify, pair_evidence
+from mot_reid.gallery.evidence import Evidence, pair_evidence
+from mot_reid.gallery.identities import Linked, identify
+from mot_reid.gallery.settings import IdentifySettings
 
 NONE = np.zeros((0, 2), np.intp)
 

@@ -10,9 +10,9 @@ from scipy.special import expit
 from mot_reid.gallery.calibration import Calibration
 from mot_reid.gallery.constraints import TravelTimes
 from mot_reid.gallery.gallery import Gallery
-from mot_reid.gallery.identities import IdentifySettings
 from mot_reid.gallery.moments import moments_of, together
 from mot_reid.gallery.records import Tracklet
+from mot_reid.gallery.settings import IdentifySettings
 from mot_reid.gallery.shared_view import learned_views, view_evidence
 from mot_reid.gallery.standing import Floor, common_clock, read_views, views_text
 from mot_reid.gallery.store import GalleryError

@@ -1,0 +1,135 @@
+"""Who is who where people have few records, and in cameras that nothing was fitted on.
+
+    python benchmarks/few_records.py market1501/bounding_box_train --pku pku-reid [--cache FILE] [-o FOLDER]
+
+Of the tracklets of `benchmarks/identities.py` one is left of each person and camera, in two or three
+cameras; each half of the people is joined with probabilities that were fitted on all tracklets of the other.
+PKU-ReID's eight crops of a person in a camera become one to four records, joined with the shipped
+probabilities. Nobody is barred there, and no clock is known. "A third in one camera": those have no record
+elsewhere to be joined with.
+"""
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from identities import (
+    DEFAULT,
+    Records,
+    Trial,
+    filled,
+    halves,
+    joined,
+    market,
+    mean_of,
+    one_camera_strangers,
+    scored,
+)
+from numpy.typing import NDArray
+from rich.console import Console
+
+from mot_reid.appearance.embedder import NetworkEmbedder
+from mot_reid.config import EmbedderConfig
+from mot_reid.evaluation.tables import Column, Table
+from mot_reid.gallery.finding import find_calibration
+from mot_reid.gallery.fingerprint import embedder_fingerprint
+from mot_reid.provenance import provenance
+from mot_reid.video.pictures import read_picture
+
+Sets = Iterator[tuple[str, list[tuple[Records, Any]]]]
+
+
+def thinned(records: Records, cameras: int) -> Records:
+    """One record of each person in each of some cameras, drawn at random; nobody's clock is known."""
+    random, kept = np.random.default_rng(0), []
+    for person in np.unique(records.people).tolist():
+        own = np.flatnonzero(records.people == person)
+        names = random.permutation(np.unique(records.cameras[own].astype(str)))[:cameras]
+        kept += [int(random.choice(own[records.cameras[own] == name])) for name in names]
+    return replace(records[np.sort(kept)], clock=False)
+
+
+def of_market(crops: Path, cache: Path | None) -> Sets:
+    """Market-1501's held-out people, a half at a time."""
+    parts = list(halves(*market(crops, cache, "")))
+    for cameras in (2, 3):
+        few = [(thinned(part, cameras), calibration) for part, calibration in parts]
+        name = f"Market-1501, {cameras} cameras, 1 record in each"
+        yield name, few
+        yield f"{name}, a third in one camera", [(one_camera_strangers(part), fitted) for part, fitted in few]
+
+
+def of_pku(folder: Path) -> Sets:
+    """PKU-ReID's people in two cameras."""
+    embedder = NetworkEmbedder(EmbedderConfig())
+    name, fingerprint = embedder_fingerprint(embedder)
+    calibration = find_calibration(fingerprint, name)
+    files = sorted(folder.glob("[0-9]*/[0-9]*_[0-9]*.png"))
+    pictures = map(read_picture, files)
+    boxes = ((picture, [[0, 0, picture.shape[1], picture.shape[0]]]) for picture in pictures)
+    looks = np.stack([embedder.embed(one, np.array(box, np.float32))[0] for one, box in boxes])
+    who = np.array([f"{file.parent.name} c{int(file.name.split('_')[0])}" for file in files])
+    for number in (1, 2, 4):
+        groups = [
+            part for name in np.unique(who) for part in np.array_split(np.flatnonzero(who == name), number)
+        ]
+        records = crops_as_records(looks, groups, who)
+        name = f"PKU-ReID, 2 cameras, {number} record{'s' * (number > 1)} in each"
+        yield name, [(records, calibration)]
+        yield f"{name}, a third in one camera", [(one_camera_strangers(records), calibration)]
+
+
+def crops_as_records(
+    looks: NDArray[np.float32], groups: list[NDArray[np.intp]], who: NDArray[np.str_]
+) -> Records:
+    """Records of groups of crops; ``who`` says the person and the camera of each crop."""
+    sums = np.stack([looks[group].sum(axis=0) for group in groups])
+    people, cameras = zip(*(str(who[group[0]]).split() for group in groups), strict=True)
+    count, sizes = len(groups), np.array([len(group) for group in groups])
+    names = np.array([str(row) for row in range(count)], object)
+    return Records(
+        sums / np.linalg.norm(sums, axis=1, keepdims=True),
+        np.array(cameras, object),
+        names,
+        names,
+        np.zeros(count),
+        np.zeros(count),
+        False,
+        sizes,
+        sizes.astype(np.float64),
+        np.array(people, np.int64),
+        filled([np.zeros((0, 2))] * count),
+        filled([np.zeros((0, 6), np.float32)] * count),
+        np.zeros(count, bool),
+    )
+
+
+def main() -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("crops", type=Path, help="folder of crops named as Market-1501's")
+    parser.add_argument("--pku", type=Path, required=True, help="folder of PKU-ReID")
+    parser.add_argument("--cache", type=Path, help="file that keeps the embeddings of Market-1501's crops")
+    parser.add_argument("-o", "--output", type=Path, help="save the table there")
+    given = parser.parse_args()
+    names = ("wrong links", "F", "P", "R", "identities", "people")
+    rows = []
+    for name, parts in [*of_market(given.crops, given.cache), *of_pku(given.pku)]:
+        for rate in (0.01, 0.05):
+            trial = Trial("", replace(DEFAULT, false_links=rate))
+            found = mean_of([scored(*joined(part, calibration, trial)) for part, calibration in parts])
+            rows.append({"records": name, "asked": 100 * rate, **found})
+    columns = [Column("records"), Column("asked", 1), *(Column(name, 1) for name in names)]
+    table = Table("Identities of people with few records", columns, rows, provenance=provenance())
+    table.show(Console(width=200))
+    if given.output is not None:
+        table.save(given.output, "few-records")
+
+
+if __name__ == "__main__":
+    main()
