@@ -185,6 +185,7 @@ def test_the_extra_that_the_command_needs_is_named_whole(
 ) -> None:
     for package in ("onnx", "torch"):  # not one of them after the other
         monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.delitem(sys.modules, "mot_reid.appearance.export")  # which is loaded with torch
     result = run("export", "mgn_osnet_lct_x0_5.safetensors")
     assert result.code == 2
     assert "pip install 'mot_reid[train]'" in result.err
