@@ -387,6 +387,10 @@ def load_config(
         ValueError: the file is not YAML, a setting does not exist, or a value is out of range.
         TypeError: a value has the wrong type.
     """
+    if path is not None and not isinstance(path, str | Path):
+        raise TypeError(f"config: expected a YAML file or a known method, got {type(path).__name__}")
+    if isinstance(overrides, str):
+        raise TypeError(f"overrides: expected a list such as ['detector.score=0.3'], got {overrides!r}")
     name = str(path)
     if name in PRESETS:
         path = shipped("configs") / f"{name}.yaml"

@@ -1,6 +1,8 @@
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+import pytest
+
 from mot_reid.config import Config, load_config
 from mot_reid.resources import shipped
 from mot_reid.settings import dump_settings
@@ -27,3 +29,10 @@ def test_every_setting_has_help() -> None:
                 assert item.metadata["help"], item.name
 
     check(Config())
+
+
+def test_overrides_are_a_list_and_a_configuration_a_file() -> None:
+    with pytest.raises(TypeError, match=r"overrides: expected a list .* got 'detector\.score=0\.3'"):
+        load_config(None, "detector.score=0.3")
+    with pytest.raises(TypeError, match="config: expected a YAML file or a known method, got dict"):
+        load_config({"device": "cpu"})  # type: ignore[arg-type]

@@ -91,7 +91,9 @@ LACKING = {
     ("eval", ASSETS, "--gt", ASSETS): "eval",
     ("train", ASSETS): "torch",
     ("evaluate-reid", "mgn_osnet_lct_x0_5.onnx", "--data", ASSETS): "torch",
-    ("export", "mgn_osnet_lct_x0_5.safetensors"): "torch",
+    ("export", "mgn_osnet_lct_x0_5.safetensors"): "train",
+    ("track", ASSETS, "--gallery", "shop"): "gallery",
+    ("identify", ASSETS): "gallery",
 }
 OUTPUTS = {"track": "out", "train": "out", "export": "out.onnx"}
 
@@ -107,6 +109,15 @@ def test_each_command_names_the_extra_it_lacks_in_one_line(tmp_path: Path) -> No
         assert f"mot_reid[{extra}]" in told, command
         assert told.count("\n") == 1, command
         assert told.startswith("error: "), command
+
+
+def test_every_public_name_is_there_without_extras() -> None:
+    code = (
+        "from mot_reid import *\ntry:\n    evaluate('a', 'b')\nexcept ImportError as error:\n    print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", BLOCKED + code], capture_output=True, text=True)
+    assert (done.stderr, done.stdout.count("\n")) == ("", 1)
+    assert "pip install 'mot_reid[eval]'" in done.stdout
 
 
 def test_help_and_settings_need_no_extra() -> None:

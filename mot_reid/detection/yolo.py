@@ -136,6 +136,8 @@ def resolve_classes(wanted: Sequence[str], names: Mapping[int, str]) -> list[int
             close = difflib.get_close_matches(entry, numbers, n=1)
             some = ", ".join(list(numbers)[:10]) + (", ..." if len(numbers) > 10 else "")
             hint = f"did you mean {close[0]}?" if close else f"known: {some}"
+            if len(names) == 1 and not close:
+                hint += "; more are in other weights, such as --detector yolo11n.pt (extra ultralytics)"
             raise ValueError(f"class {entry!r} is not one of the detector's {len(names)}; {hint}")
     return chosen or None
 

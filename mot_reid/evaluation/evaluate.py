@@ -8,10 +8,9 @@ from itertools import count
 from pathlib import Path
 
 from mot_reid.evaluation.motchallenge import Problems
-from mot_reid.evaluation.report import score_table
-from mot_reid.evaluation.scoring import find_results, other_results, score_files
 from mot_reid.evaluation.sequences import Sequence, find_sequences, list_sequences
 from mot_reid.evaluation.tables import Table
+from mot_reid.extras import require
 from mot_reid.provenance import provenance
 
 __all__ = ["Choice", "choose_sequences", "evaluate", "score_choice"]
@@ -50,6 +49,7 @@ def evaluate(
 
     Raises:
         FileNotFoundError: there are no such results, or no such ground truth.
+        ImportError: a package of the extra ``eval`` is not installed.
         ValueError: a choice does not exist, or a file is broken; the message names it and the line.
 
     Example:
@@ -84,6 +84,8 @@ def choose_sequences(
     protocol: str | None,
 ) -> Choice:
     """Finds what shall be scored; see `evaluate`."""
+    for package in ("motmetrics", "trackeval"):
+        require(package, "evaluation")
     if not ground_truth.exists():
         raise FileNotFoundError(
             f"ground truth not found: {ground_truth}; expected a data set, a sequence or a gt.txt file"
@@ -104,6 +106,9 @@ def score_choice(
     on_progress: Callable[[int, int], None],
 ) -> Table:
     """Scores it; see `evaluate`."""
+    from mot_reid.evaluation.report import score_table  # needs the extra, as the next
+    from mot_reid.evaluation.scoring import find_results, other_results, score_files
+
     known = choice.known
     problems = Problems(lenient)
     pairs = find_results(results, choice.chosen, known, problems)

@@ -378,7 +378,9 @@ def test_several_sources_with_the_models_that_ship(run: Run, scene: Any, tmp_pat
 def test_classes_of_the_detector(run: Run, scene: Any, tmp_path: Path) -> None:
     result = run("track", scene.video, "--classes", "person,dog", "-o", tmp_path / "out")
     assert result.code == 2
-    assert "class 'dog' is not one of the detector's 1; known: person" in result.err
+    assert (
+        "class 'dog' is not one of the detector's 1; known: person; more are in other weights" in result.err
+    )
     assert not (tmp_path / "out").exists()
 
 
