@@ -377,8 +377,7 @@ def load_config(
 
     Args:
         path: a YAML file laid out as ``configs/default.yaml``, or None for the defaults; or a known method
-            with its published defaults: ``"bytetrack"``, ``"botsort"``, ``"deepsort"``; ``"./bytetrack"`` is
-            a file all the same.
+            with published defaults: ``"bytetrack"``, ``"botsort"``, ``"deepsort"``, not ``"./bytetrack"``.
         overrides: single settings such as ``"association.tentative.min_hits=3"``, applied last.
         base: what the file and the overrides change, instead of the defaults.
 
@@ -387,10 +386,8 @@ def load_config(
         ValueError: the file is not YAML, a setting does not exist, or a value is out of range.
         TypeError: a value has the wrong type.
     """
-    if path is not None and not isinstance(path, str | Path):
+    if not isinstance(path, str | Path | None):
         raise TypeError(f"config: expected a YAML file or a known method, got {type(path).__name__}")
-    if isinstance(overrides, str):
-        raise TypeError(f"overrides: expected a list such as ['detector.score=0.3'], got {overrides!r}")
     name = str(path)
     if name in PRESETS:
         path = shipped("configs") / f"{name}.yaml"

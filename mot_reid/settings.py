@@ -146,6 +146,8 @@ def load_settings(config: Tree, path: str | Path | None = None, overrides: Itera
         ValueError: the file is not YAML, a setting does not exist, or a value is out of range.
         TypeError: a value has the wrong type.
     """
+    if isinstance(overrides, str):
+        raise TypeError(f"overrides: expected a list such as ['device=cpu'], got {overrides!r}")
     if path is not None:
         config = with_settings(config, _read_yaml(Path(path)), origin=f"{path}: ")
     for override in overrides:
