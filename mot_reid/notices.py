@@ -17,6 +17,9 @@ _FAR = 0.1
 _REACH = (1.5, 2.0)
 """Widths and heights of the picture up to which boxes may reach that begin in the picture."""
 
+_WEAK_FRAMES = 25
+"""Frames with detections, none of which counts, after which that is told."""
+
 
 class InputWarning(UserWarning):
     """Something in the input is most likely not what was meant; the message says what was seen."""
@@ -47,6 +50,7 @@ class Notices:
         self.texts: list[str] = []
         self.warns = warns
         self._said: set[str] = set()
+        self._weak: list[float] | None = []  # best scores of the frames so far, all of them low
 
     def of_boxes(self, detections: Detections, shape: tuple[int, ...] | None, number: int) -> None:
         """Says if the boxes of a frame are in other units than pixels, or of another picture.
@@ -82,6 +86,27 @@ class Notices:
                     f"boxes of frame {number}: row {row} is {box}, far outside of the picture of {width} x "
                     f"{height} pixels; is it of a picture of another size?",
                 )
+
+    def of_scores(self, detections: Detections, low: float, number: int) -> None:
+        """Says if from the start on no detection has a score that counts.
+
+        Args:
+            detections: the frame's.
+            low: the score below which they are left out.
+            number: of the frame.
+        """
+        if self._weak is None or not len(detections):
+            return
+        self._weak.append(float(detections.scores.max()))
+        if self._weak[-1] >= low:
+            self._weak = None
+        elif len(self._weak) == _WEAK_FRAMES:
+            best, self._weak = max(self._weak), None
+            self._say(
+                "scores",
+                f"boxes up to frame {number}: the best score is {best:.3g}, and none is taken below "
+                f"{low:g}: association.low_score lets lower ones in",
+            )
 
     def of_crowd(self, left_out: int, most: int, number: int) -> None:
         """Says if detections were left out because too many lay on one spot.

@@ -303,6 +303,7 @@ class Tracker:
             require_detections(detections)
         if detections is not None:
             self.notices.of_boxes(detections, self._shape if frame is None else frame.shape, number)
+            self.notices.of_scores(detections, self.config.association.low_score, number)
         embedded: list[tuple[Indices, Embeddings]] = []
         if detections is not None and detections.embeddings is not None and len(detections):
             embedded.append((np.arange(len(detections)), detections.embeddings))

@@ -116,3 +116,14 @@ def test_detections_beside_other_classes_travel_whole() -> None:
     assert pickle.loads(pickle.dumps(found)).other_classes == {"car": 3}
     assert Detections.empty().other_classes == {}
     assert len(found) == 1
+
+
+def test_scores_that_never_count_are_told() -> None:
+    for first, told in ((0.05, 1), (0.1, 0)):
+        tracker = Tracker("none", "none", "none")
+        tracker.notices.warns = False
+        for score in (first, *[0.05] * 30):
+            tracker.update(None, Detections([[10, 20, 50, 120]], [score]))
+            tracker.update(None, Detections.empty())
+        assert len(tracker.notices.texts) == told
+        assert all("the best score is 0.05, and none is taken below 0.1" in t for t in tracker.notices.texts)
