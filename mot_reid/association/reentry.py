@@ -253,8 +253,6 @@ def nearest_others(frame: FrameState) -> Vectors:
 # Seconds after its start for which a track may still be known again for one that was here before: where few
 # boxes are embedded, it takes some until its looks are known well.
 _YOUNG = 8.0
-# Of so many pairs it is quicker to ask first whether any is alike, which hardly one ever is.
-_FEW_PAIRS = 60
 # Columns as `mot_reid.kernels.may_return` takes them.
 _RETURN = itemgetter("status", "has_embedding", "unembedded_views", "returned", "born", "last_seen")
 
@@ -275,10 +273,9 @@ def recognise(frame: FrameState, returns: Returns) -> list[IdChange]:
     if not young.size:
         return []
     gates, times = frame.gates(lost), (rows["born"], rows["last_seen"])
-    if len(young) * len(lost) <= _FEW_PAIRS:
-        looks = table.embeddings, table.mean_embedding()
-        if not kernels.look_alike(*looks, young, lost, gates, times):
-            return []
+    looks, places = (table.embeddings, table.mean_embedding()), (table.states.position, _reach(frame, lost))
+    if not kernels.look_alike(*looks, young, lost, gates, times, *places):
+        return []
     distances = table.distances(young, lost)
     possible = (distances <= gates) & (rows["last_seen"][lost] < rows["born"][young][:, None])
     columns = np.nonzero(possible.any(axis=0))[0]
@@ -307,12 +304,16 @@ def _in_time(frame: FrameState, young: Rows, lost: Rows) -> Mask:
     """Which lost tracks ``(L,)`` can have come to where young ones ``(Y,)`` are: ``(Y, L)``."""
     position = frame.tracklets.states.position
     offset = position[young, None, :2] - position[lost, :2]
-    reach = np.maximum(position[lost, 3], 1) * (
-        1 + SPEED * (frame.time - frame.tracklets.rows["last_seen"][lost])
-    )
     ratio = position[young, None, 3] / np.maximum(position[lost, 3], 1)
-    near: Mask = np.hypot(offset[..., 0], offset[..., 1]) <= reach
+    near: Mask = np.hypot(offset[..., 0], offset[..., 1]) <= _reach(frame, lost)
     return near & (ratio <= 4) & (ratio >= 0.25)
+
+
+def _reach(frame: FrameState, lost: Rows) -> Array:
+    """How far lost tracks ``(L,)`` can have come from where they are expected, pixels ``(L,)``."""
+    rows, position = frame.tracklets.rows, frame.tracklets.states.position
+    reach: Array = np.maximum(position[lost, 3], 1) * (1 + SPEED * (frame.time - rows["last_seen"][lost]))
+    return reach
 
 
 def _take_over(frame: FrameState, returns: Returns, young: int, lost: int) -> IdChange:

@@ -368,8 +368,11 @@ def test_whether_any_look_alike(seed: int, tracks: int, noise: float) -> None:
     apart = looks.astype(float) - mean.astype(float)
     lengths = np.maximum(np.linalg.norm(apart, axis=1), 1e-3)
     distances = (1 - apart @ apart.T / lengths[:, None] / lengths)[np.ix_(young, lost)]
-    in_time = times[1][lost] < times[0][young][:, None]
+    places, reach = np.asfortranarray(random.uniform(0, 100, (tracks, 4))), random.uniform(0, 90, len(lost))
+    away = np.hypot(*(places[young, None, :2] - places[lost, :2]).transpose(2, 0, 1))
+    possible = (times[1][lost] < times[0][young][:, None]) & (away <= reach)
     for module in BOTH:
-        found = module.look_alike(looks, mean, young, lost, gates, times)
-        assert found or not (in_time & (distances <= gates)).any()
-        assert not found or (in_time & (distances <= gates + 1e-3)).any()
+        found = module.look_alike(looks, mean, young, lost, gates, times, places, reach)
+        assert found or not (possible & (distances <= gates)).any()
+        possible_at_most = (times[1][lost] < times[0][young][:, None]) & (away <= reach * 1.001)
+        assert not found or (possible_at_most & (distances <= gates + 1e-3)).any()

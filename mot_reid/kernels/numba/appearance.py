@@ -6,6 +6,7 @@ from numba import types
 from mot_reid.kernels.constants import LEAST_NORM, LEAST_SQUARE, ROUNDING
 from mot_reid.kernels.numba.compiling import (
     B1,
+    BOXES,
     F4,
     F8,
     FLOATS,
@@ -246,23 +247,36 @@ def _along(a, m, mean):
     return total
 
 
-@compiled(B1, VECTORS, SINGLES, ROWS, ROWS, FLOATS, types.Tuple((_REALS, _REALS)))
-def look_alike(embeddings, mean, young, lost, gates, times):
+@compiled(B1, VECTORS, taken(F4, 1, "C"), ROWS, ROWS, FLOATS, types.Tuple((_REALS, _REALS)), BOXES, FLOATS)
+def look_alike(embeddings, mean, young, lost, gates, times, places, reach):
     born, last_seen = times
     rest = np.float32(0)
     for k in range(len(mean)):
         rest += mean[k] * mean[k]
     along, lengths = np.empty(len(lost)), np.empty(len(lost))
+    since, x, y, furthest = np.empty(len(lost)), np.empty(len(lost)), np.empty(len(lost)), np.empty(len(lost))
     for b in range(len(lost)):
-        along[b] = _along(embeddings, lost[b], mean)
+        n = lost[b]
+        along[b] = _along(embeddings, n, mean)
         length = np.sqrt(max(1 + rest - 2 * along[b] - ROUNDING, LEAST_SQUARE))
         lengths[b] = length * (1 - gates[b])
+        since[b], x[b], y[b] = last_seen[n], places[n, 0], places[n, 1]
+        furthest[b] = reach[b] * reach[b] * (1 + ROUNDING)
+    possible = np.empty(len(lost), np.intp)
     for a in range(len(young)):
-        of_young = _along(embeddings, young[a], mean)
-        length = np.sqrt(max(1 + rest - 2 * of_young - ROUNDING, LEAST_SQUARE))
+        m = young[a]
+        count, began, of_x, of_y = 0, born[m], places[m, 0], places[m, 1]
         for b in range(len(lost)):
-            if last_seen[lost[b]] < born[young[a]]:
-                least = length * lengths[b] + of_young + along[b] - rest - ROUNDING
-                if _product(embeddings, young[a], embeddings, lost[b]) >= least:
-                    return True
+            across, down = of_x - x[b], of_y - y[b]
+            possible[count] = b
+            count += (since[b] < began) & (across * across + down * down <= furthest[b])
+        if not count:
+            continue
+        of_young = _along(embeddings, m, mean)
+        length = np.sqrt(max(1 + rest - 2 * of_young - ROUNDING, LEAST_SQUARE))
+        for k in range(count):
+            b = possible[k]
+            least = length * lengths[b] + of_young + along[b] - rest - ROUNDING
+            if _product(embeddings, m, embeddings, lost[b]) >= least:
+                return True
     return False

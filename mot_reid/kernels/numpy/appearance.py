@@ -274,8 +274,10 @@ def look_alike(
     lost: Rows,
     gates: NDArray[np.float64],
     times: tuple[NDArray[np.float64], NDArray[np.float64]],
+    places: NDArray[np.float64],
+    reach: NDArray[np.float64],
 ) -> bool:
-    """Whether one that has begun may look like one that was lost before; False only if surely none does.
+    """Whether one that has begun may be one that was lost before; False only if surely none is.
 
     Args:
         embeddings: ``(N, D)`` unit rows of all tracklets.
@@ -284,13 +286,21 @@ def look_alike(
         lost: ``(L,)`` the others.
         gates: the largest distance ``(L,)`` of each, less than 1.
         times: of all ``(N,)``, seconds at which they began, and at which they were seen last.
+        places: of all ``(N, 4)``, centre x, centre y, width, height.
+        reach: how far each of the lost can have come ``(L,)``, pixels.
     """
     born, last_seen = times
+    x, y = places.T[:2]
+    away = x[young][:, None] - x[lost], y[young][:, None] - y[lost]
+    possible = away[0] ** 2 + away[1] ** 2 <= reach * reach * (1 + ROUNDING)
+    possible &= last_seen[lost] < born[young][:, None]
+    a, b = possible.nonzero()
+    if not a.size:
+        return False
     ahead, behind = embeddings.take(young, axis=0), embeddings.take(lost, axis=0)
     rest = mean @ mean
-    along, along_lost = (ahead @ mean)[:, None], behind @ mean
+    along, along_lost = ahead @ mean, behind @ mean
     lengths = np.sqrt(np.maximum(1 + rest - 2 * along - ROUNDING, LEAST_SQUARE))
     lengths_lost = np.sqrt(np.maximum(1 + rest - 2 * along_lost - ROUNDING, LEAST_SQUARE))
-    least = lengths * (lengths_lost * (1 - gates)) + (along + (along_lost - rest - ROUNDING))
-    alike = (ahead @ behind.T >= least) & (last_seen[lost] < born[young][:, None])
-    return bool(np.count_nonzero(alike))
+    least = lengths[a] * (lengths_lost * (1 - gates))[b] + along[a] + (along_lost - rest - ROUNDING)[b]
+    return bool(np.count_nonzero((ahead @ behind.T)[a, b] >= least))
