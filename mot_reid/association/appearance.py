@@ -56,7 +56,7 @@ class AppearanceDistances:
 
     def embeddings(self, detections: Rows) -> Vectors:
         """Gives the embeddings ``(C, D)`` of some known detections ``(C,)``."""
-        return self.vectors[self.places[detections]]
+        return self.vectors.take(self.places[detections], axis=0)
 
     def of_pairs(self, tracks: Rows, detections: Rows) -> Vectors:
         """Gives the distances ``(K,)`` of tracklets ``(K,)`` from detections ``(K,)``, pair by pair.
@@ -72,7 +72,7 @@ class AppearanceDistances:
     def each_with_each(self, tracks: Rows, detections: Rows) -> Vectors:
         """Gives the distances ``(R, C)`` of tracklets ``(R,)`` from detections ``(C,)``, all known."""
         places = self.places[detections]
-        products: Vectors = self._tracks[tracks] @ self.vectors[places].T
+        products: Vectors = self._tracks.take(tracks, axis=0) @ self.vectors.take(places, axis=0).T
         return kernels.centred(
             products, self._along_tracks[tracks], self._along_detections[places], self._rest
         )

@@ -237,6 +237,6 @@ def _heights_away(frame: FrameState, pairs: Pairs) -> NDArray[np.float64]:
     """How far pairs ``(K,)`` lie from where they are expected, in heights."""
     expected = frame.tracklets.states.position[pairs.tracks]
     offset = np.clip(expected[:, :2], frame.border[:2], frame.border[2:])
-    offset -= frame.measured[pairs.detections, :2]
+    offset -= frame.measured.take(pairs.detections, axis=0)[:, :2]
     away: NDArray[np.float64] = np.hypot(offset[:, 0], offset[:, 1]) / np.maximum(expected[:, 3], 1)
     return away

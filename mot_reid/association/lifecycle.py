@@ -46,7 +46,7 @@ def update(frame: FrameState, motion: MotionConfig, returns: Returns, innovation
     if not matched.size:
         return
     chosen = frame.detection_of[matched]
-    measured = frame.measured[chosen]
+    measured = frame.measured.take(chosen, axis=0)
     if frame.revived is not None and len(frame.revived):
         if frame.gates_after is not None:
             returns.begin(frame, frame.revived.tracks)
@@ -68,7 +68,7 @@ def _revive(frame: FrameState, motion: MotionConfig) -> None:
     """Starts the motion of the revived anew: where they were says nothing about how they move now."""
     revived = frame.revived
     assert revived is not None
-    fresh = frame.rules.motion.initiate(frame.measured[revived.detections], motion)
+    fresh = frame.rules.motion.initiate(frame.measured.take(revived.detections, axis=0), motion)
     frame.tracklets.states.values[:, :, revived.tracks] = fresh.values
     confidence = revival_confidence(revived.distances, revived.margins)
     frame.tracklets.rows["id_confidence"][revived.tracks] *= confidence
@@ -106,7 +106,7 @@ def start(frame: FrameState, motion: MotionConfig) -> None:
     shared = kernels.most_shared(detections.xyxy, detections.classes, starting, (~free).nonzero()[0])
     starting = starting[shared <= frame.rules.duplicate_iou]
     starting = starting[~_by_another_name(frame, starting)]
-    states = frame.rules.motion.initiate(frame.measured[starting], motion)
+    states = frame.rules.motion.initiate(frame.measured.take(starting, axis=0), motion)
     classes, scores = detections.classes[starting], detections.scores[starting]
     rows = table.append(states, classes, scores, frame.number, frame.time)
     frame.track_of[starting] = rows

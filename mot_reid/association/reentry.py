@@ -166,10 +166,10 @@ class Returns(KeepsAttributes):
         """Undoes the returns of those who turn out to look like others."""
         if not self._trials or frame.appearance is None:
             return []
-        table, undone = frame.tracklets, list[IdChange]()
+        undone: list[IdChange] = []
         seen = self._clearly_seen(frame)
         if not seen:
-            return []
+            return undone
         views = frame.appearance.embeddings(np.array([column for *_, column in seen], np.intp))
         before = np.array([trial.embedding for _, trial, *_ in seen])
         distances = _distances(before, views, frame.appearance.mean).tolist()
@@ -179,7 +179,7 @@ class Returns(KeepsAttributes):
             trial.seen = view if trial.views == 1 else trial.seen + view
             if trial.views >= _DOUBTED and trial.distance / trial.views > self.neighbours.strange:
                 del self._trials[name]
-                undone.append(_take_back(table, row, trial))
+                undone.append(_take_back(frame.tracklets, row, trial))
         return undone
 
     def _clearly_seen(self, frame: FrameState) -> list[tuple[int, "_Trial", int, int]]:
@@ -273,8 +273,8 @@ def recognise(frame: FrameState, returns: Returns) -> list[IdChange]:
     if not young.size:
         return []
     gates, times = frame.gates(lost), (rows["born"], rows["last_seen"])
-    looks, places = (table.embeddings, table.mean_embedding()), (table.states.position, _reach(frame, lost))
-    if not kernels.look_alike(*looks, young, lost, gates, times, *places):
+    looks, places = (table.embeddings, table.mean_embedding()), table.states.position
+    if not kernels.look_alike(*looks, young, lost, gates, times, places, (frame.time, SPEED)):
         return []
     distances = table.distances(young, lost)
     possible = (distances <= gates) & (rows["last_seen"][lost] < rows["born"][young][:, None])
@@ -304,16 +304,12 @@ def _in_time(frame: FrameState, young: Rows, lost: Rows) -> Mask:
     """Which lost tracks ``(L,)`` can have come to where young ones ``(Y,)`` are: ``(Y, L)``."""
     position = frame.tracklets.states.position
     offset = position[young, None, :2] - position[lost, :2]
+    reach = np.maximum(position[lost, 3], 1) * (
+        1 + SPEED * (frame.time - frame.tracklets.rows["last_seen"][lost])
+    )
     ratio = position[young, None, 3] / np.maximum(position[lost, 3], 1)
-    near: Mask = np.hypot(offset[..., 0], offset[..., 1]) <= _reach(frame, lost)
+    near: Mask = np.hypot(offset[..., 0], offset[..., 1]) <= reach
     return near & (ratio <= 4) & (ratio >= 0.25)
-
-
-def _reach(frame: FrameState, lost: Rows) -> Array:
-    """How far lost tracks ``(L,)`` can have come from where they are expected, pixels ``(L,)``."""
-    rows, position = frame.tracklets.rows, frame.tracklets.states.position
-    reach: Array = np.maximum(position[lost, 3], 1) * (1 + SPEED * (frame.time - rows["last_seen"][lost]))
-    return reach
 
 
 def _take_over(frame: FrameState, returns: Returns, young: int, lost: int) -> IdChange:

@@ -184,9 +184,9 @@ class TrackletTable:
     def distances(self, some: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float32]:
         """Distances of appearance ``(R, C)`` between rows that have embeddings, see `AppearanceDistances`."""
         mean, embeddings = self.mean_embedding(), self.embeddings
-        ahead = np.concatenate([embeddings[some], mean[None]])
+        ahead = np.concatenate([embeddings.take(some, axis=0), mean[None]])
         if len(some) > _FEW:
-            products = ahead @ embeddings[others].T
+            products = ahead @ embeddings.take(others, axis=0).T
         else:  # all rows are gone through where they lie: to copy those wanted would take longer
             products = (ahead @ embeddings.T).take(others, axis=1)
         return kernels.centred(products[:-1], ahead[:-1] @ mean, products[-1], float(mean @ mean))
@@ -201,7 +201,7 @@ class TrackletTable:
         for block in self._blocks:
             block[:, first : self._count] = block.take(kept, axis=1)
         self._states[:, :, first : self._count] = self._states.take(kept, axis=2)
-        self._embeddings[first : self._count] = self._embeddings[kept]
+        self._embeddings[first : self._count] = self._embeddings.take(kept, axis=0)
         if self._gallery:
             self._views[first : self._count] = self._views[kept]
 

@@ -368,11 +368,12 @@ def test_whether_any_look_alike(seed: int, tracks: int, noise: float) -> None:
     apart = looks.astype(float) - mean.astype(float)
     lengths = np.maximum(np.linalg.norm(apart, axis=1), 1e-3)
     distances = (1 - apart @ apart.T / lengths[:, None] / lengths)[np.ix_(young, lost)]
-    places, reach = np.asfortranarray(random.uniform(0, 100, (tracks, 4))), random.uniform(0, 90, len(lost))
+    places, motion = np.asfortranarray(random.uniform(0, 20, (tracks, 4))), (5.0, 0.3)
+    reach = np.maximum(places[lost, 3], 1) * (1 + 0.3 * (5 - times[1][lost]))
     away = np.hypot(*(places[young, None, :2] - places[lost, :2]).transpose(2, 0, 1))
     possible = (times[1][lost] < times[0][young][:, None]) & (away <= reach)
     for module in BOTH:
-        found = module.look_alike(looks, mean, young, lost, gates, times, places, reach)
+        found = module.look_alike(looks, mean, young, lost, gates, times, places, motion)
         assert found or not (possible & (distances <= gates)).any()
         possible_at_most = (times[1][lost] < times[0][young][:, None]) & (away <= reach * 1.001)
         assert not found or (possible_at_most & (distances <= gates + 1e-3)).any()

@@ -3,7 +3,7 @@
 import numpy as np
 from numba import types
 
-from mot_reid.kernels.constants import LEAST_NORM, LEAST_SQUARE, ROUNDING
+from mot_reid.kernels.constants import LEAST_NORM, LEAST_SIDE, LEAST_SQUARE, ROUNDING
 from mot_reid.kernels.numba.compiling import (
     B1,
     BOXES,
@@ -247,9 +247,12 @@ def _along(a, m, mean):
     return total
 
 
-@compiled(B1, VECTORS, taken(F4, 1, "C"), ROWS, ROWS, FLOATS, types.Tuple((_REALS, _REALS)), BOXES, FLOATS)
-def look_alike(embeddings, mean, young, lost, gates, times, places, reach):
-    born, last_seen = times
+@compiled(
+    *(B1, VECTORS, taken(F4, 1, "C"), ROWS, ROWS, FLOATS),
+    *(types.Tuple((_REALS, _REALS)), BOXES, types.UniTuple(F8, 2)),
+)
+def look_alike(embeddings, mean, young, lost, gates, times, places, motion):
+    (born, last_seen), (now, speed) = times, motion
     rest = np.float32(0)
     for k in range(len(mean)):
         rest += mean[k] * mean[k]
@@ -261,7 +264,8 @@ def look_alike(embeddings, mean, young, lost, gates, times, places, reach):
         length = np.sqrt(max(1 + rest - 2 * along[b] - ROUNDING, LEAST_SQUARE))
         lengths[b] = length * (1 - gates[b])
         since[b], x[b], y[b] = last_seen[n], places[n, 0], places[n, 1]
-        furthest[b] = reach[b] * reach[b] * (1 + ROUNDING)
+        reach = max(places[n, 3], LEAST_SIDE) * (1 + speed * (now - since[b]))
+        furthest[b] = reach * reach * (1 + ROUNDING)
     possible = np.empty(len(lost), np.intp)
     for a in range(len(young)):
         m = young[a]

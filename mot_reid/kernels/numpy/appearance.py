@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from mot_reid.kernels.constants import LEAST_NORM, LEAST_SQUARE, ROUNDING
+from mot_reid.kernels.constants import LEAST_NORM, LEAST_SIDE, LEAST_SQUARE, ROUNDING
 from mot_reid.kernels.numpy.association import remembered
 
 __all__ = [
@@ -275,7 +275,7 @@ def look_alike(
     gates: NDArray[np.float64],
     times: tuple[NDArray[np.float64], NDArray[np.float64]],
     places: NDArray[np.float64],
-    reach: NDArray[np.float64],
+    motion: tuple[float, float],
 ) -> bool:
     """Whether one that has begun may be one that was lost before; False only if surely none is.
 
@@ -286,21 +286,22 @@ def look_alike(
         lost: ``(L,)`` the others.
         gates: the largest distance ``(L,)`` of each, less than 1.
         times: of all ``(N,)``, seconds at which they began, and at which they were seen last.
-        places: of all ``(N, 4)``, centre x, centre y, width, height.
-        reach: how far each of the lost can have come ``(L,)``, pixels.
+        places: of all ``(N, 4)``, centre x, centre y, width, height, pixels.
+        motion: seconds of now, and how many heights a second the lost can have gone, once one height away.
     """
-    born, last_seen = times
-    x, y = places.T[:2]
-    away = x[young][:, None] - x[lost], y[young][:, None] - y[lost]
-    possible = away[0] ** 2 + away[1] ** 2 <= reach * reach * (1 + ROUNDING)
-    possible &= last_seen[lost] < born[young][:, None]
-    a, b = possible.nonzero()
-    if not a.size:
+    (born, last_seen), (now, speed) = times, motion
+    seen, (x, y, _, heights) = last_seen[lost], places.take(lost, axis=0).T
+    reach = np.maximum(heights, LEAST_SIDE) * (1 + speed * (now - seen))
+    across, down = places[young, 0, None] - x, places[young, 1, None] - y
+    possible = across * across + down * down <= reach * reach * (1 + ROUNDING)
+    possible &= seen < born[young, None]
+    if not np.count_nonzero(possible):
         return False
     ahead, behind = embeddings.take(young, axis=0), embeddings.take(lost, axis=0)
     rest = mean @ mean
-    along, along_lost = ahead @ mean, behind @ mean
+    along, along_lost = (ahead @ mean)[:, None], behind @ mean
     lengths = np.sqrt(np.maximum(1 + rest - 2 * along - ROUNDING, LEAST_SQUARE))
     lengths_lost = np.sqrt(np.maximum(1 + rest - 2 * along_lost - ROUNDING, LEAST_SQUARE))
-    least = lengths[a] * (lengths_lost * (1 - gates))[b] + along[a] + (along_lost - rest - ROUNDING)[b]
-    return bool(np.count_nonzero((ahead @ behind.T)[a, b] >= least))
+    least = lengths * (lengths_lost * (1 - gates)) + (along + (along_lost - rest - ROUNDING))
+    possible &= ahead @ behind.T >= least
+    return bool(np.count_nonzero(possible))
