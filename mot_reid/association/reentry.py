@@ -241,13 +241,10 @@ def nearest_others(frame: FrameState) -> Vectors:
     if len(own) > _MOST_VIEWS:  # other ones in each frame
         step = -(-len(own) // _MOST_VIEWS)
         columns, own = columns[frame.number % step :: step], own[frame.number % step :: step]
-    views, looks = appearance.embeddings(columns), frame.tracklets.embeddings.take(others, axis=0)
     rest = np.count_nonzero(known) - 1 + PRIOR_TRACKS
     total = frame.tracklets.mean_embedding() * np.float32(rest + 1)
-    # BLAS takes half the time where the few columns lie as it wants them.
-    products = looks @ np.ascontiguousarray(views.T)
-    of_own = looks, others.searchsorted(own), float(total @ total), float(rest)
-    return kernels.nearest_other(products, views @ total, looks @ total, *of_own)
+    views, table = appearance.embeddings(columns), frame.tracklets.embeddings
+    return kernels.nearest_other(views, table, others, own, total, float(rest))
 
 
 # Seconds after its start for which a track may still be known again for one that was here before: where few

@@ -205,8 +205,42 @@ def _cosine(product, of_view, along_other, squared):
     return product / of_view / np.sqrt(max(length, np.float32(LEAST_SQUARE)))
 
 
-@compiled(WEIGHTS, VECTORS, SINGLES, SINGLES, VECTORS, ROWS, F4, F4)
-def nearest_other(products, along, along_looks, looks, own, square, rest):
+@compiled(fast=True)
+def _along(a, m, mean):
+    total = np.float32(0)
+    for k in range(len(mean)):
+        total += a[m, k] * mean[k]
+    return total
+
+
+@compiled(fast=True)
+def _four_products(a, m, b, n):
+    """Of a row with four rows, ``n`` and those behind it: half as long as one after the other."""
+    first, second, third, fourth = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+    for k in range(a.shape[1]):
+        first += a[m, k] * b[n, k]
+        second += a[m, k] * b[n + 1, k]
+        third += a[m, k] * b[n + 2, k]
+        fourth += a[m, k] * b[n + 3, k]
+    return first, second, third, fourth
+
+
+@compiled()
+def _products(a, rows, b):
+    """Of rows of one table with all of another: where they lie, which for so few takes less than BLAS."""
+    products = np.empty((len(rows), len(b)), np.float32)
+    whole = len(b) - len(b) % 4
+    for n in range(len(rows)):
+        for k in range(0, whole, 4):
+            four = _four_products(a, rows[n], b, k)
+            products[n, k], products[n, k + 1], products[n, k + 2], products[n, k + 3] = four
+        for k in range(whole, len(b)):
+            products[n, k] = _product(a, rows[n], b, k)
+    return products
+
+
+@compiled(WEIGHTS, VECTORS, VECTORS, ROWS, ROWS, taken(F4, 1, "C"), F4)
+def nearest_other(views, table, others, own, total, rest):
     """What a track has in common with the view's own one counts little, and is asked of few.
 
     It is between -1 and 1, of ``rest``: where even the best of that would not make a track the nearest,
@@ -214,37 +248,36 @@ def nearest_other(products, along, along_looks, looks, own, square, rest):
     """
     one, two, least = np.float32(1), np.float32(2), np.float32(LEAST_SQUARE)
     most = np.float32(1.001) / rest  # rows are of unit length but for rounding
+    products, square = _products(table, others, views), np.float32(0)
+    for value in total:
+        square += value * value
+    along_others = np.empty(len(others), np.float32)
+    for n in range(len(others)):
+        along_others[n] = _along(table, others[n], total)
     nearest = np.full(len(own), np.float32(np.inf))
-    bounds = np.empty(len(looks), np.float32)
+    bounds = np.empty(len(others), np.float32)
     for k in range(len(own)):
-        mine = own[k]
-        along_view = (along[k] - products[mine, k]) / rest
-        squared = (square - two * along_looks[mine] + _product(looks, mine, looks, mine)) / (rest * rest)
+        mine = np.searchsorted(others, own[k])
+        along_view = (_along(views, k, total) - products[mine, k]) / rest
+        length = _product(table, own[k], table, own[k])
+        squared = (square - two * along_others[mine] + length) / (rest * rest)
         of_view = np.sqrt(max(one + squared - two * along_view, least))
         shift = squared - along_view
-        for n in range(len(looks)):
-            along_other = along_looks[n] / rest
+        for n in range(len(others)):
+            along_other = along_others[n] / rest
             product = products[n, k] + shift - (along_other - most)
             along_other += most if product > 0 else -most
             bounds[n] = one - _cosine(product, of_view, along_other, squared)
         bounds[mine] = np.inf
-        for _ in range(len(looks)):
+        for _ in range(len(others)):
             n = np.argmin(bounds)
             if bounds[n] >= nearest[k]:
                 break
             bounds[n] = np.inf
-            along_other = (along_looks[n] - _product(looks, mine, looks, n)) / rest
+            along_other = (along_others[n] - _product(table, own[k], table, others[n])) / rest
             product = products[n, k] + shift - along_other
             nearest[k] = min(nearest[k], one - _cosine(product, of_view, along_other, squared))
     return nearest
-
-
-@compiled(fast=True)
-def _along(a, m, mean):
-    total = np.float32(0)
-    for k in range(len(mean)):
-        total += a[m, k] * mean[k]
-    return total
 
 
 @compiled(

@@ -230,30 +230,27 @@ def margins(distances: Vectors, allowed: Mask) -> Vectors:
 
 
 def nearest_other(
-    products: Vectors,
-    along: Vectors,
-    along_looks: Vectors,
-    looks: Vectors,
-    own: Rows,
-    square: float,
-    rest: float,
+    views: Vectors, table: Vectors, others: Rows, own: Rows, total: Vectors, rest: float
 ) -> Vectors:
     """Distances ``(K,)`` of views from the nearest track in view, as if each view's own track were not known.
 
     Whoever is part of the mean that is taken off is kept apart from the others by it; who returns is not.
 
     Args:
-        products: ``(V, K)`` of each track in view with each view, overwritten.
-        along: ``(K,)`` of the views with the sum of all known tracks.
-        along_looks: ``(V,)`` of the tracks in view with that sum.
-        looks: ``(V, D)`` embeddings of the tracks in view, unit rows, two or more.
-        own: ``(K,)`` the row in ``looks`` of each view's own track.
-        square: of the sum with itself.
+        views: ``(K, D)`` unit rows.
+        table: ``(N, D)`` likewise, of all tracklets.
+        others: ``(V,)`` the rows of those in view, two or more, ascending.
+        own: ``(K,)`` the row of each view's own track, one of these.
+        total: the sum ``(D,)`` of the known ones' embeddings.
         rest: by what the sum of all but one is divided for their mean.
     """
+    looks, square = table.take(others, axis=0), np.float32(total @ total)
+    # BLAS takes half the time where the few columns lie as it wants them.
+    products = looks @ np.ascontiguousarray(views.T)
+    along, along_looks, own = views @ total, looks @ total, others.searchsorted(own)
     each, by = np.arange(len(own)), np.float32(rest)
     along_others = looks @ np.ascontiguousarray(looks[own].T)
-    squares = (np.float32(square) - 2 * along_looks[own] + along_others[own, each]) / by**2
+    squares = (square - 2 * along_looks[own] + along_others[own, each]) / by**2
     along = (along - products[own, each]) / by
     np.subtract(along_looks[:, None], along_others, out=along_others)
     along_others /= by
