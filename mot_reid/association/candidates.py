@@ -37,6 +37,8 @@ _CARRIED_AWAY = 0.5
 LEAST_MARGIN = 0.05
 # Where who returns counts as new, distance up to which a track that left or comes in at the edge returns.
 _EDGE_GATE = 0.2
+# Where who returns is the same, nobody does from further away, however far apart those in view lie.
+LARGEST_GATE = 0.85
 # Where who returns is the same: so many times as long may it take as to come back inside the picture.
 LONGER = 9.0
 # Heights a second that somebody out of sight can go at the most, once one height away.
@@ -223,6 +225,9 @@ def alike(frame: FrameState, pairs: Pairs) -> Mask:
     that left.
     """
     settings, rows = frame.settings, frame.tracklets.rows
+    nearest = pairs.distances <= max(settings.revive.gate, _EDGE_GATE, LARGEST_GATE)
+    if not np.count_nonzero(nearest):
+        return nearest
     through_edge = rows["at_edge"][pairs.tracks] | frame.at_edge[pairs.detections]
     through_edge &= rows["carried"][pairs.tracks] < _CARRIED_AWAY
     if frame.gates_after is None:

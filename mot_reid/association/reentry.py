@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid import kernels
-from mot_reid.association.candidates import LEAST_MARGIN, SPEED
+from mot_reid.association.candidates import LARGEST_GATE, LEAST_MARGIN, SPEED
 from mot_reid.association.state import UNMATCHED, FrameState
 from mot_reid.association.tracklets import Columns, Status, TrackletTable
 from mot_reid.kernels.constants import PRIOR_TRACKS
@@ -40,8 +40,6 @@ _MEMORY = 2000.0
 _FALSE_RETURN = 0.2
 # So many standard deviations below the mean of neighbours' distances, several views show a neighbour.
 _STRANGE = 0.75
-# Nobody returns from further away, however far apart those in view lie.
-_LARGEST = 0.85
 # Strangers are about this far apart or more, see `AppearanceDistances`.
 _STRANGERS = 0.9
 # Views after which a return is undone, and after which it is believed.
@@ -81,7 +79,7 @@ class Neighbours:
         """
         below = _far_below(int(newcomers.max(initial=0)).bit_length())[newcomers]
         gates: Array = self.mean - below * self.variance**0.5
-        return np.minimum(np.maximum(gates, 0.0), _LARGEST)
+        return np.minimum(np.maximum(gates, 0.0), LARGEST_GATE)
 
     @property
     def strange(self) -> float:
