@@ -46,32 +46,22 @@ def pictures(tmp_path: Path) -> Path:
 
 
 @pytest.mark.long
-def test_one_command_makes_a_detector_and_its_export(
-    run: Callable, start: Path, pictures: Path, tmp_path: Path
-) -> None:
-    out = tmp_path / "person.safetensors"
-    done = run("train-detector", out, "--start", start, "--yolo", pictures, *SMALL)
-    assert done.code == 0, done.err
-    assert f"written: {out}" in done.out
-    assert YoloDetector(DetectorConfig(str(out))).name == "person.safetensors (onnxruntime cpu)"
-    trained, before = load_rtmdet(out), load_rtmdet(start)
-    assert not torch.equal(trained.heads[0].score.weight, before.heads[0].score.weight)
-    log = (tmp_path / "person.work" / "log.csv").read_text().splitlines()
-    assert len(log) == 3
-    made_anew = tmp_path / "again.safetensors"
-    assert run("train-detector", made_anew, "--start", start, "--yolo", pictures, *SMALL).code == 0
-    assert made_anew.read_bytes() == out.read_bytes()
-    exported = run("export", out, "-o", tmp_path / "other.onnx")
-    assert exported.code == 0, exported.err
-    assert run("export", out, "--pooling", "max").code == 2
-
-
-@pytest.mark.long
-def test_ctrl_c_keeps_the_last_whole_epoch_and_resume_goes_on(
+def test_one_command_makes_a_detector_and_its_export_and_goes_on_after_ctrl_c(
     run: Callable, start: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = tmp_path / "whole.safetensors"
-    assert run("train-detector", whole, "--start", start, "--yolo", pictures, *SMALL).code == 0
+    done = run("train-detector", whole, "--start", start, "--yolo", pictures, *SMALL)
+    assert done.code == 0, done.err
+    assert f"written: {whole}" in done.out
+    assert YoloDetector(DetectorConfig(str(whole))).name == "whole.safetensors (onnxruntime cpu)"
+    trained, before = load_rtmdet(whole), load_rtmdet(start)
+    assert not torch.equal(trained.heads[0].score.weight, before.heads[0].score.weight)
+    log = (tmp_path / "whole.work" / "log.csv").read_text().splitlines()
+    assert len(log) == 3
+    exported = run("export", whole, "-o", tmp_path / "other.onnx")
+    assert exported.code == 0, exported.err
+    assert run("export", whole, "--pooling", "max").code == 2
+
     out = tmp_path / "person.safetensors"
     learn = learning.Learner._learn
 
@@ -88,7 +78,7 @@ def test_ctrl_c_keeps_the_last_whole_epoch_and_resume_goes_on(
     kept = load_rtmdet(out).heads[0].score.weight
     assert run("train-detector", out, "--start", start, "--resume", "--quiet").code == 0
     assert not torch.equal(load_rtmdet(out).heads[0].score.weight, kept)
-    assert out.read_bytes() == whole.read_bytes()
+    assert out.read_bytes() == whole.read_bytes()  # as any other training with these settings
     settings = json.loads((tmp_path / "person.work" / "settings.json").read_text())
     assert settings["epochs"] == 2
 
