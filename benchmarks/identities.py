@@ -38,7 +38,7 @@ from mot_reid.evaluation.gallery_truth import (
 from mot_reid.evaluation.tables import Column, Table
 from mot_reid.gallery.calibration import Calibration
 from mot_reid.gallery.constraints import absences, overlapping, seen_together
-from mot_reid.gallery.evidence import pair_evidence, with_travel
+from mot_reid.gallery.evidence import pair_evidence, with_cameras, with_travel
 from mot_reid.gallery.gallery import Gallery
 from mot_reid.gallery.identifying import glimpses
 from mot_reid.gallery.identities import identify
@@ -107,6 +107,7 @@ class Trial:
     settings: IdentifySettings = DEFAULT
     split: bool = True
     deviations: bool = True
+    cameras: bool = True
     constrained: bool = True
     gaps: bool = True
     glimpses: bool = True
@@ -127,6 +128,7 @@ TRIALS = (
     Trial("5: glimpses joined with the others", glimpses=False),
     Trial("5: chains of pairs, no average", single=True),
     Trial("6: who is left is left", replace(DEFAULT, reassign=False)),
+    Trial("7: one camera's pairs as likely as two cameras'", cameras=False),
     Trial("7: even odds, whatever the gallery", fixed=True),
 )
 
@@ -144,6 +146,8 @@ def joined(records: Records, calibration: Any, trial: Trial) -> tuple[Records, N
     if trial.gaps:
         barred = barred[seen_together(barred, kept.begin, kept.end, dict(enumerate(kept.gone)))]
     evidence = pair_evidence(means, kept.cameras, barred, calibration, settings)
+    if trial.cameras:
+        evidence = with_cameras(evidence, kept.cameras, barred)
     if settings.travel and kept.clock:
         evidence = with_travel(evidence, kept.cameras, kept.begin, kept.end, barred)
     if settings.views:

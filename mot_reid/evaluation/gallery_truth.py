@@ -16,7 +16,7 @@ from mot_reid.evaluation.motchallenge import BoxRows, read_ground_truth
 from mot_reid.evaluation.sequences import list_sequences
 from mot_reid.gallery.calibration import Calibration, fit_logistic, hit_features
 from mot_reid.gallery.constraints import overlapping
-from mot_reid.gallery.evidence import pair_evidence
+from mot_reid.gallery.evidence import pair_evidence, with_cameras
 from mot_reid.gallery.gallery import Gallery
 from mot_reid.gallery.normalisation import camera_statistics, normalised
 from mot_reid.gallery.pooling import medoids, weighted_mean
@@ -214,6 +214,7 @@ def fit_calibration(
         wanted, known = replace(chosen, rerank=rerank), []
         for rows, one in zip([np.arange(len(records)), *parts], sets, strict=True):
             evidence = pair_evidence(one.means, one.cameras, one.barred, fitted, wanted)
+            evidence = with_cameras(evidence, one.cameras, one.barred)
             known.append(KnownPairs(evidence, one.barred, people[rows], boxes[rows]))
         return fit_links(known)
 

@@ -15,7 +15,7 @@ from mot_reid.gallery.reranking import jaccard_of_pairs, nearest_points
 from mot_reid.gallery.settings import IdentifySettings
 from mot_reid.gallery.travel import learned_travel
 
-__all__ = ["Evidence", "pair_evidence", "with_travel"]
+__all__ = ["Evidence", "pair_evidence", "with_cameras", "with_travel"]
 
 Vectors = NDArray[np.float32]
 Floats = NDArray[np.float64]
@@ -54,6 +54,7 @@ class Evidence:
 
 
 _OF_OTHERS = 1.6  # neighbours that may be reciprocal, of the other records that a person has
+_OF_ALL = 30.0  # pairs of one camera, or of two, at which their own share counts as much as that of all
 _APART = 1 - 1e-6  # Jaccard distance of two that share no neighbour, as numbers have it
 
 
@@ -86,7 +87,7 @@ def pair_evidence(
         pairs = np.sort(np.column_stack([first, ranked[:, 1:].ravel()]), axis=1)
         keys = np.unique(pairs[:, 0] * count + pairs[:, 1])
         rows, columns = keys // count, keys % count
-    free = ~np.isin(rows * count + columns, barred[:, 0] * count + barred[:, 1])
+    free = _free(rows, columns, count, barred)
     total = max(count * (count - 1) // 2 - len(barred), 1)
 
     def prior_of(values: Floats) -> float:
@@ -120,6 +121,38 @@ def _neighbours(prior: float, count: int, most: int) -> int:
     return min(max(int(_OF_OTHERS * prior * (count - 1)), 2), most)
 
 
+def with_cameras(evidence: Evidence, cameras: NDArray[np.object_], barred: Pairs) -> Evidence:
+    """The evidence of looks, and of whether one camera saw both records or two did.
+
+    In a shop everybody is seen by the next camera and hardly anybody by the same one again, elsewhere it is
+    the other way round: the share of pairs that are one person is estimated of both kinds for itself.
+
+    Args:
+        evidence: of looks.
+        cameras: ``(N,)`` names.
+        barred: ``(P, 2)`` pairs that are two people.
+    """
+    count, values = len(cameras), evidence.values.copy()
+    code = np.unique(cameras.astype(str), return_inverse=True)[1]
+    free = _free(evidence.rows, evidence.columns, count, barred)
+    within, barred_within = (
+        code[evidence.rows] == code[evidence.columns],
+        code[barred[:, 0]] == code[barred[:, 1]],
+    )
+    sizes = np.bincount(code)
+    inside = int((sizes * (sizes - 1) // 2).sum())
+    outside = count * (count - 1) // 2 - inside
+    kinds = (within, inside - int(barred_within.sum())), (~within, outside - int((~barred_within).sum()))
+    for kind, total in kinds:
+        known = free & kind
+        if known.any():
+            share = np.count_nonzero(known) / max(total, 1)
+            start = min(evidence.prior / share, 0.5)
+            prior = share * estimated_prior(evidence.values[known], start, strength=_OF_ALL)
+            values[kind] += logit(min(max(prior, 1e-9), 0.5)) - logit(evidence.prior)
+    return replace(evidence, values=values)
+
+
 def with_travel(
     evidence: Evidence, cameras: NDArray[np.object_], begin: Floats, end: Floats, barred: Pairs
 ) -> Evidence:
@@ -132,8 +165,7 @@ def with_travel(
         end: ``(N,)`` likewise.
         barred: ``(P, 2)`` pairs that are two people.
     """
-    keys = evidence.rows * len(cameras) + evidence.columns
-    free = ~np.isin(keys, barred[:, 0] * len(cameras) + barred[:, 1])
+    free = _free(evidence.rows, evidence.columns, len(cameras), barred)
     free &= np.isfinite(begin[evidence.rows]) & np.isfinite(begin[evidence.columns])
     if not free.any():
         return evidence
@@ -141,6 +173,10 @@ def with_travel(
     likely = expit(values[free] + logit(evidence.prior))
     values[free] += learned_travel(cameras, begin, end, evidence.rows[free], evidence.columns[free], likely)
     return replace(evidence, values=values)
+
+
+def _free(rows: Pairs, columns: Pairs, count: int, barred: Pairs) -> NDArray[np.bool_]:
+    return ~np.isin(rows * count + columns, barred[:, 0] * count + barred[:, 1])
 
 
 def _cosines(points: Vectors, rows: Pairs, columns: Pairs, block: int = 262_144) -> Floats:

@@ -14,7 +14,7 @@ from mot_reid.files import spreadsheet_row
 from mot_reid.gallery.by_hand import ByHand
 from mot_reid.gallery.calibration import Calibration
 from mot_reid.gallery.constraints import TravelTimes, too_fast
-from mot_reid.gallery.evidence import pair_evidence, with_travel
+from mot_reid.gallery.evidence import pair_evidence, with_cameras, with_travel
 from mot_reid.gallery.ground import too_far
 from mot_reid.gallery.identities import Linked, identify
 from mot_reid.gallery.presence import paths_of, seen_at_once
@@ -190,6 +190,7 @@ def _linked(
 ) -> tuple[Linked, Views]:
     """Links the records of one group; also what was learnt of where its cameras look."""
     evidence = pair_evidence(embeddings, table.camera, barred, calibration, chosen)
+    evidence = with_cameras(evidence, table.camera, barred)
     if chosen.travel:
         base = known.start_of(table.epoch)
         begin, end = base + table.start, base + table.end

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy.special import logit
 
 from mot_reid.gallery.calibration import Calibration
-from mot_reid.gallery.evidence import Evidence, pair_evidence
+from mot_reid.gallery.evidence import Evidence, pair_evidence, with_cameras
 from mot_reid.gallery.identities import Linked, identify
 from mot_reid.gallery.settings import IdentifySettings
 
@@ -127,3 +128,25 @@ def test_the_two_parts_of_a_track_that_nobody_takes_are_one_person(value: float,
     linked = identify(evidence, 3, NONE, NONE, IdentifySettings(), tracks=np.array([0, 0, 1]))
     assert linked.labels[2] == linked.labels.max()
     assert len(set(linked.labels[:2].tolist())) == people
+
+
+def test_pairs_of_one_camera_and_of_two_have_shares_of_their_own() -> None:
+    """20 people in cameras a and b; nobody returns to one camera, and a few pairs there are doubtful."""
+    cameras = np.array(["a"] * 20 + ["b"] * 20, object)
+    rows, columns = np.triu_indices(40, 1)
+    across = cameras[rows] != cameras[columns]
+    same = columns - rows == 20
+    doubtful = ~across & (columns - rows == 1) & (rows % 5 == 0)
+    values = np.where(same, 8.0, np.where(doubtful, 1.5, -8.0))
+    for complete in (True, False):
+        known = np.ones(len(rows), bool) if complete else values > -8
+        pairs = rows[known], columns[known], values[known]
+        evidence = Evidence(*pairs, float(same.mean()), complete)
+        found = with_cameras(evidence, cameras, NONE).values - evidence.values
+        assert (found[across[known]] > 0.3).all()
+        assert np.ptp(found[across[known]]) < 1e-12
+        assert (found[~across[known]] < -0.3).all()
+        assert np.ptp(found[~across[known]]) < 1e-12
+    one = Evidence(rows, columns, values, 0.02, True)
+    alike = with_cameras(one, np.array(["a"] * 40, object), np.column_stack([rows, columns])[~same])
+    np.testing.assert_allclose(alike.values - one.values, logit(0.5) - logit(0.02))
