@@ -75,9 +75,10 @@ def test_what_is_no_result_is_named() -> None:
 
 def test_an_array_or_a_result_in_place_of_detections_says_what_makes_them() -> None:
     frame, rows = np.zeros((240, 320, 3), np.uint8), np.column_stack([BOXES, SCORES, [0, 0, 2]])
-    for given in (rows, results()):
-        with pytest.raises(TypeError, match=r"Detections\.from_rows, from_ultralytics and from_supervision"):
-            tracker().update(frame, given)
+    with pytest.raises(TypeError, match=r"Detections\.from_rows, from_ultralytics and from_supervision"):
+        tracker().update(frame, rows)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"ultralytics's Results; mot_reid\.Detections\.from_ultralytics"):
+        tracker().update(frame, results())
     with pytest.raises(ValueError, match=r"got \(3, 6\); the frame comes first, then detections"):
         tracker().update(rows, frame)  # type: ignore[arg-type]
 
