@@ -125,7 +125,8 @@ def with_cameras(evidence: Evidence, cameras: NDArray[np.object_], barred: Pairs
     """The evidence of looks, and of whether one camera saw both records or two did.
 
     In a shop everybody is seen by the next camera and hardly anybody by the same one again, elsewhere it is
-    the other way round: the share of pairs that are one person is estimated of both kinds for itself.
+    the other way round: the share of pairs that are one person is estimated of both kinds for itself, and of
+    a kind with few pairs drawn towards that of all.
 
     Args:
         evidence: of looks.
@@ -135,10 +136,8 @@ def with_cameras(evidence: Evidence, cameras: NDArray[np.object_], barred: Pairs
     count, values = len(cameras), evidence.values.copy()
     code = np.unique(cameras.astype(str), return_inverse=True)[1]
     free = _free(evidence.rows, evidence.columns, count, barred)
-    within, barred_within = (
-        code[evidence.rows] == code[evidence.columns],
-        code[barred[:, 0]] == code[barred[:, 1]],
-    )
+    within = code[evidence.rows] == code[evidence.columns]
+    barred_within = code[barred[:, 0]] == code[barred[:, 1]]
     sizes = np.bincount(code)
     inside = int((sizes * (sizes - 1) // 2).sum())
     outside = count * (count - 1) // 2 - inside
