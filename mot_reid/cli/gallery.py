@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,6 +28,12 @@ _ACTIONS = {
     "two": (2, "CAMERA:ID CAMERA:ID"),
     "compact": (0, ""),
 }
+_OPTIONS = {
+    "--camera": ("add", "tracks", "forget"),
+    **dict.fromkeys(("--started", "--replace", "--embedder", "--quiet"), ("add",)),
+    **dict.fromkeys(("--keep-days", "--identity"), ("forget",)),
+}
+"""The actions that an option is for."""
 
 
 def gallery(
@@ -85,8 +92,8 @@ def gallery(
     given = arguments or []
     with usage_errors():
         _require_arguments(action, given, chosen=(keep_days, camera, identity) != (None, None, None))
-        if action != "add" and (embedder is not None or quiet):
-            raise UsageError(f"{'--quiet' if quiet else '--embedder'}: is for add")
+        values = (camera, started, replace or None, embedder, quiet or None, keep_days, identity)
+        _require_fitting(action, dict(zip(_OPTIONS, values, strict=True)))
     kept = Gallery(place, None if embedder is None else _embedder(embedder))
     if action == "list":
         _list(kept)
@@ -117,6 +124,13 @@ def _require_arguments(action: str, given: list[str], *, chosen: bool) -> None:
     count, expected = _ACTIONS[action]
     if len(given) != count if count is not None else not (given or chosen):
         raise UsageError(f"gallery GALLERY {action}: expected {expected or 'nothing more'}")
+
+
+def _require_fitting(action: str, options: Mapping[str, object]) -> None:
+    """Refuses options that would be passed over: by name, with None for those that were not given."""
+    for name, value in options.items():
+        if value is not None and action not in _OPTIONS[name]:
+            raise UsageError(f"{name}: is for {', '.join(_OPTIONS[name])}, not for {action}")
 
 
 def _embedder(weights: str) -> Any:
@@ -157,9 +171,11 @@ def _list(kept: Any) -> None:
 
 def _tracks(kept: Any, camera: str | None) -> None:
     from mot_reid.evaluation.tables import Column, Table
+    from mot_reid.gallery.filters import require_cameras
 
     table = kept.table()
     if camera is not None:
+        require_cameras(table, [camera], str(kept.place))
         table = table[table.camera == camera]
     rows = [
         {
@@ -190,8 +206,11 @@ def _forget(
     kept: Any, given: list[str], keep_days: float | None, camera: str | None, identity: int | None
 ) -> None:
     from mot_reid.gallery.documents import older_records, records_of
+    from mot_reid.gallery.filters import require_cameras
 
     table = kept.table()
+    if camera is not None:
+        require_cameras(table, [camera], str(kept.place))
     rows = [kept.find(label, table) for label in given]
     if identity is not None:
         rows.append(
@@ -216,6 +235,8 @@ def _forget(
 def _say(kept: Any, kind: str, given: list[str]) -> None:
     table = kept.table()
     first, second = (kept.find(label, table) for label in given)
+    if not set(first.tolist()).isdisjoint(second.tolist()):
+        raise UsageError(f"{kind}: {given[0]} and {given[1]} are the same track; name two")
     for one in table.record[first].tolist():
         for other in table.record[second].tolist():
             kept.say(kind, one, other)
@@ -243,10 +264,15 @@ def _add(
     with open_source(video) as source, WorkProgress(quiet) as progress:
         recorder = kept.recorder(camera or source_name(video), source_label(video), epoch=epoch)
         total = source.info.frame_count or 0
-        with recorder:
-            missing = record_results(
-                *(source, results, recorder, kept.embedder), lambda done: progress("looking", done, total)
-            )
+        try:
+            with recorder:
+                missing = record_results(
+                    *(source, results, recorder, kept.embedder), lambda done: progress("looking", done, total)
+                )
+        except BaseException:
+            if recorder.written:
+                _tell_of_part(recorder.written, video, kept, len(before))
+            raise
     if before:  # not until the others are there
         kept.forget(before)
     if not quiet:
@@ -255,3 +281,13 @@ def _add(
         typer.echo(
             f"warning: {results}: {counted(missing, 'row')} of frames that {video} does not have", err=True
         )
+
+
+def _tell_of_part(written: int, video: str, kept: Any, before: int) -> None:
+    """Says what an `add` that is not brought to its end leaves in the gallery."""
+    beside = f", beside {counted(before, 'tracklet')} that it had" if before else ""
+    typer.echo(
+        f"{counted(written, 'tracklet')} of a part of {video} went into {kept.place}{beside}; the same with "
+        "--replace puts all of it in their place",
+        err=True,
+    )

@@ -81,6 +81,8 @@ def identify(
     for camera, (run, _) in runs.items():
         typer.echo(f"{camera}: {counted(run.state.applied, 'correction')} of {run.folder} obeyed", err=True)
     if results is not None:
+        if not any((folder / "tracks.txt").is_file() for folder in folders.values()):
+            typer.echo(f"warning: {_nothing_in(results, table)}", err=True)
         for path in write_global_tracks(found, results, {name: run for name, (run, _) in runs.items()}):
             typer.echo(f"written: {path}", err=True)
     if output is not None:
@@ -131,6 +133,14 @@ def floors_line(found: Any) -> list[str]:
         for (one, other), floor in found.views.items()
     ]
     return [f"One floor, so that places count: {'; '.join(pairs)}"] if pairs else []
+
+
+def _nothing_in(results: Path, table: Any) -> str:
+    names = sorted(set(table.camera.tolist()))
+    return (
+        f"--results {results}: nothing is written there: it has no tracks.txt of the gallery's cameras, such"
+        f" as {results / names[0] / 'tracks.txt'}"
+    )
 
 
 def results_of(gallery: Any, results: Path) -> dict[str, Path]:
@@ -195,6 +205,12 @@ def write_global_tracks(found: Any, results: Path, corrected: Mapping[str, Any] 
             if len(names) > 1 or not (folder / "tracks.txt").is_file():
                 continue
         run, records = (corrected or {}).get(camera), records_of_run(found.table, camera, folder)
+        if not len(records) and (folder / "tracks.txt").stat().st_size:
+            typer.echo(
+                f"warning: {folder}: the gallery has none of its tracks (another gallery's run, or all were"
+                f" forgotten): numbers in its {GLOBAL_FILE} are nobody's elsewhere",
+                err=True,
+            )
         if run is None:
             tracks, offline = (
                 path.read_text(encoding="utf-8") if path.is_file() else None

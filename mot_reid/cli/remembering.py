@@ -136,7 +136,7 @@ def to_replace(gallery: Gallery, source: str, replace: bool) -> list[str]:
     there = [] if is_live(source) else records_of(gallery, source)
     if there and not replace:
         raise UsageError(
-            f"--gallery {gallery.place}: has {counted(len(there), 'tracklet')} of {source} already;"
+            f"{gallery.place}: has {counted(len(there), 'tracklet')} of {source} already;"
             " --replace puts others in their place"
         )
     return there

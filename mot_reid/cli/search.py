@@ -107,6 +107,7 @@ def search(
     mot-reid search shop/ --describe "red top, backpack"
     mot-reid search shop/ person.jpg --like yard:4 --unlike hall:9
     """
+    from mot_reid.gallery.filters import require_cameras
     from mot_reid.gallery.gallery import Gallery
     from mot_reid.gallery.queries import PictureError
     from mot_reid.video.files import prepare_output_folder
@@ -114,13 +115,10 @@ def search(
     with usage_errors():
         if sum(map(bool, (pictures, track, describe))) != 1:
             raise UsageError("search: expected pictures, --track or --describe")
+        _require_fitting(pictures, box, person, describe, like or unlike)
         if clips and output is None:
             raise UsageError("--clips: needs --output")
-        where: dict[str, Any] = {
-            "cameras": None if camera is None else [name.strip() for name in camera.split(",")],
-            "after": None if after is None else moment(after),
-            "before": None if before is None else moment(before),
-        }
+        where = _where(camera, after, before)
         chosen = None if box is None else _box(box)
         images = [_read(path) for path in pictures or ()]
         if output is not None:
@@ -130,6 +128,8 @@ def search(
     table = gallery.table()
     if not len(table):
         raise UsageError(f"{place}: the gallery is empty")
+    if where["cameras"] is not None:
+        require_cameras(table, where["cameras"], place)
     if describe is not None:
         hits = gallery.describe(describe, top, **where)
     else:
@@ -152,6 +152,35 @@ def search(
     if output is not None:
         for path in _save(gallery, hits, asked, images, chosen, track, output, clips):
             typer.echo(f"written: {path}", err=True)
+
+
+def _require_fitting(
+    pictures: Sequence[Path] | None,
+    box: str | None,
+    person: int | None,
+    describe: str | None,
+    marked: Sequence[str] | None,
+) -> None:
+    """Refuses options that what is searched for has no use for."""
+    if (box is not None or person is not None) and len(pictures or ()) != 1:
+        raise UsageError(f"{'--person' if box is None else '--box'}: needs one picture")
+    if box is not None and person is not None:
+        raise UsageError("--box, --person: give either; both say who is meant")
+    if describe is not None and marked:
+        raise UsageError("--like, --unlike: refine a search by pictures or --track, not by --describe")
+
+
+def _where(camera: str | None, after: str | None, before: str | None) -> dict[str, Any]:
+    """The filters of `Gallery.search`.
+
+    Raises:
+        ValueError: a time is none, or nothing can lie between the two.
+    """
+    times = [None if text is None else moment(text) for text in (after, before)]
+    if None not in times and times[1] < times[0]:  # type: ignore[operator]
+        raise ValueError(f"--after {after}: is later than --before {before}")
+    names = None if camera is None else [name.strip() for name in camera.split(",")]
+    return {"cameras": names, "after": times[0], "before": times[1]}
 
 
 def moment(text: str) -> float:
@@ -200,11 +229,9 @@ def _chosen(gallery: Any, images: list[Any], person: int) -> Any:
     """The part of the picture that shows the person with this number."""
     from mot_reid.gallery.queries import people_in
 
-    if len(images) != 1:
-        raise UsageError("--person: needs one picture")
     boxes = people_in(images[0], gallery.detect)
     if person > len(boxes):
-        raise UsageError(f"--person {person}: {len(boxes)} people are in the picture")
+        raise UsageError(f"--person {person}: {counted(len(boxes), 'person')} found in the picture")
     x1, y1, x2, y2 = np.rint(np.maximum(boxes[person - 1], 0)).astype(int).tolist()
     return np.ascontiguousarray(images[0][y1:y2, x1:x2])
 

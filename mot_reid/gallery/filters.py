@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mot_reid.gallery.records import parse_track
 from mot_reid.gallery.store import GalleryError, RecordTable
 
-__all__ = ["CLOCK", "Filter", "rows_of_track"]
+__all__ = ["CLOCK", "Filter", "require_cameras", "rows_of_track"]
 
 CLOCK = 1e8
 """Times from here on are seconds since 1970, below it seconds from a source's start."""
@@ -105,8 +105,7 @@ def rows_of_track(table: RecordTable, label: str, place: str) -> NDArray[np.intp
     if run:
         chosen &= np.array([name.startswith(run) for name in table.run.tolist()], bool)
     if not chosen.any():
-        cameras = ", ".join(sorted(set(table.camera.tolist()))) or "none"
-        raise GalleryError(f"{place}: no track {label} in it (cameras: {cameras})")
+        raise GalleryError(f"{place}: no track {label} in it ({_cameras(table)})")
     rows = np.flatnonzero(chosen)
     runs = dict(zip(table.run[rows].tolist(), rows.tolist(), strict=True))
     if len(runs) > 1:  # an id is one track within a run only
@@ -114,6 +113,25 @@ def rows_of_track(table: RecordTable, label: str, place: str) -> NDArray[np.intp
         found = ", ".join(f"{plain}@{name} ({_seen(table, row)})" for name, row in runs.items())
         raise GalleryError(f"{place}: track {label}: {len(runs)} runs have one; say which: {found}")
     return rows
+
+
+def require_cameras(table: RecordTable, names: Sequence[str], place: str) -> None:
+    """Refuses names that no record's camera has.
+
+    Args:
+        table: all records.
+        names: of cameras.
+        place: of the gallery, for the message.
+
+    Raises:
+        GalleryError: there is no such camera.
+    """
+    if unknown := [name for name in names if name not in set(table.camera.tolist())]:
+        raise GalleryError(f"{place}: no camera {unknown[0]} in it ({_cameras(table)})")
+
+
+def _cameras(table: RecordTable) -> str:
+    return f"cameras: {', '.join(sorted(set(table.camera.tolist()))) or 'none'}"
 
 
 def _seen(table: RecordTable, row: int) -> str:

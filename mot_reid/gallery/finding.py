@@ -271,7 +271,7 @@ def described(store: Store, table: RecordTable, text: str, top: int, where: Filt
         wanted = _words(re.sub(r"^(no|without)\s+", "", part))
         meant = [name for name in names if wanted <= _words(name) and "no" not in _words(name) - wanted]
         if not meant:
-            raise GalleryError(f"description: no attribute is called {part!r}; there are: {', '.join(names)}")
+            raise GalleryError(f"description: no attribute is called {part!r}; there are: {_listed(names)}")
         found = np.array([max(entry.get(name, 0.0) for name in meant) for entry in values])
         score *= 1 - found if absent else found
     order = np.argsort(-score, kind="stable")[:top]
@@ -280,6 +280,15 @@ def described(store: Store, table: RecordTable, text: str, top: int, where: Filt
         for place in order.tolist()
     ]
     return Hits(hits, float(np.prod(1 - np.minimum(score, 1 - 1e-12))), len(rows))
+
+
+def _listed(labels: Sequence[str]) -> str:
+    """Attributes with their values, such as ``hat, upper_colour (blue, red)``."""
+    values: dict[str, list[str]] = {}
+    for label in labels:
+        name, _, value = label.partition("=")
+        values.setdefault(name, []).extend([value] if value not in ("", "no", "yes") else [])
+    return ", ".join(f"{name} ({', '.join(own)})" if own else name for name, own in values.items())
 
 
 def _words(text: str) -> set[str]:

@@ -246,6 +246,10 @@ class Gallery:
         """Writes everything as plain files: ``tracklets.csv``, ``embeddings.npy`` and pictures in ``crops/``.
 
         Row i of ``embeddings.npy`` ``(N, D)`` is the mean embedding of line i of the table.
+
+        Raises:
+            GalleryError: something is in the folder already.
+            OSError: it cannot be written.
         """
         return export_store(self.store, Path(folder))
 

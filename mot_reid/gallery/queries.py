@@ -73,7 +73,7 @@ def embedded_people(
     for number, picture in enumerate(pictures, start=1):
         if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
             raise ValueError(f"query: expected (H, W, 3) uint8 BGR, got {picture.shape} {picture.dtype}")
-        boxes = people_in(picture, detect) if box is None else Detections([list(box)]).xyxy
+        boxes = people_in(picture, detect) if box is None else _in_picture(box, picture)
         if len(boxes) != 1:
             told = f"{len(boxes)} people are in it; choose one"
             nobody = "nobody is found in it; a box says where somebody is"
@@ -81,6 +81,21 @@ def embedded_people(
         rows.append(np.asarray(embedder.embed(picture, boxes), np.float32)[0])
     found = np.asarray(rows, np.float32)
     return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
+
+
+def _in_picture(box: Sequence[float], picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """A box ``(1, 4)`` of somebody in a picture.
+
+    Raises:
+        ValueError: it has no area, or lies outside of the picture.
+    """
+    boxes = Detections([list(box)]).xyxy
+    height, width = picture.shape[:2]
+    left, top, right, bottom = boxes[0].tolist()
+    if right <= 0 or bottom <= 0 or left >= width or top >= height:
+        told = ",".join(f"{value:g}" for value in boxes[0].tolist())
+        raise ValueError(f"box {told}: lies outside of the picture of {width} x {height} pixels")
+    return boxes
 
 
 def embedded_query(

@@ -44,7 +44,15 @@ def merge_store(mine: Store, theirs: Store) -> int:
 
 
 def export_store(store: Store, folder: Path) -> list[Path]:
-    """Writes ``tracklets.csv``, ``embeddings.npy`` and pictures in ``crops/``; see `Gallery.export`."""
+    """Writes ``tracklets.csv``, ``embeddings.npy`` and pictures in ``crops/``; see `Gallery.export`.
+
+    Raises:
+        GalleryError: something is in the folder already: it would be written over, and pictures of people
+            who were forgotten since would stay.
+        OSError: it cannot be written.
+    """
+    if folder.is_dir() and any(folder.iterdir()):
+        raise GalleryError(f"{folder}: is not empty; an export needs a new folder, or an empty one")
     (folder / "crops").mkdir(parents=True, exist_ok=True)
     table = store.table()
     names = [item.name for item in fields(RecordTable)]

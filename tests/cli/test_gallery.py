@@ -11,6 +11,7 @@ import pytest
 
 from mot_reid.cli.clips import write_clips
 from mot_reid.gallery.finding import Hit
+from mot_reid.gallery.results import record_results
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +150,14 @@ def test_tracks_of_others_are_remembered(run: Any, scene: Any, tmp_path: Path) -
     assert refused.code == 1
     assert "they cannot be compared" in refused.err
     assert run("gallery", tmp_path / "shop", "tracks", "--embedder", "strong").code == 2
+    for arguments, told in (
+        (("gallery", "tracks", "--camera", "dor"), "no camera dor in it (cameras: door)"),
+        (("gallery", "forget", "--camera", "dor"), "no camera dor in it (cameras: door)"),
+        (("gallery", "one", "door:1", "door:1"), "are the same track"),
+        (("search", "--track", "door:1", "--camera", "dor"), "no camera dor in it (cameras: door)"),
+    ):
+        done = run(arguments[0], tmp_path / "shop", *arguments[1:])
+        assert (done.code in (1, 2), told in done.err) == (True, True), done.err
     frame = scene.frames[0]
     cv2.imwrite(str(tmp_path / "frame.png"), frame)
     box = ",".join(str(float(value)) for value in _box(rows[0]))
@@ -173,6 +182,49 @@ def test_tracks_of_others_are_remembered(run: Any, scene: Any, tmp_path: Path) -
     assert run("gallery", tmp_path / "shop", "tracks", "-q").code == 2
     listed = run("gallery", tmp_path / "shop").out
     assert ("2 tracklets of 1 camera" in listed, "door" in listed) == (True, False)
+
+
+def test_what_an_interrupted_add_leaves_is_told(
+    run: Any, scene: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [line.replace(",-1,", ",1,", 1) for line in Path(scene.detections).read_text().splitlines()[::2]]
+    (tmp_path / "tracks.txt").write_text("\n".join(lines) + "\n")
+    monkeypatch.setattr("mot_reid.gallery.results.record_results", _interrupted(record_results))
+    add = ("gallery", tmp_path / "shop", "add", scene.video, tmp_path / "tracks.txt", "--camera", "door")
+    done = run(*add)
+    assert done.code == 130
+    assert f"1 tracklet of a part of {scene.video} went into" in done.err
+    monkeypatch.undo()
+    assert run(*add).code == 2
+    assert run(*add, "--replace").code == 0
+
+
+def _interrupted(work: Any) -> Any:
+    def break_off(source: Any, results: Path, recorder: Any, embedder: Any, tell: Any) -> Any:
+        def told(done: int) -> None:
+            if done == 20:
+                raise KeyboardInterrupt
+
+        return work(source, results, recorder, embedder, told)
+
+    return break_off
+
+
+def test_results_of_no_camera_of_the_gallery_are_told(run: Any, scene: Any, tmp_path: Path) -> None:
+    options = (
+        "--detections",
+        scene.detections,
+        "--camera-motion",
+        "none",
+        "--no-video",
+        "-o",
+        tmp_path / "out",
+    )
+    assert run("track", scene.video, *options, "--gallery", tmp_path / "shop", "--camera", "door").code == 0
+    (tmp_path / "other").mkdir()
+    done = run("identify", tmp_path / "shop", "--results", tmp_path / "other")
+    assert (done.code, "nothing is written there" in done.err) == (0, True)
+    assert "nothing is written" not in run("identify", tmp_path / "shop", "--results", tmp_path / "out").err
 
 
 def test_no_clip_is_cut_of_who_is_somebody_else(scene: Any, tmp_path: Path) -> None:
@@ -221,6 +273,12 @@ def test_wrong_calls_are_told(run: Any, tmp_path: Path) -> None:
         (("search", tmp_path, "--track", "a:1", "--after", "noon"), "expected HH:MM:SS"),
         (("gallery", tmp_path, "shout"), "'shout' is not known"),
         (("gallery", tmp_path, "one", "a:1"), "expected CAMERA:ID CAMERA:ID"),
+        (("gallery", tmp_path, "--keep-days", "3"), "--keep-days: is for forget, not for list"),
+        (("gallery", tmp_path, "export", "x", "--camera", "a"), "is for add, tracks, forget, not for export"),
+        (("search", tmp_path, "--track", "a:1", "--box", "1,1,2,2"), "--box: needs one picture"),
+        (("search", tmp_path, "x.jpg", "--box", "1,1,2,2", "--person", "1"), "--box, --person: give either"),
+        (("search", tmp_path, "--describe", "dress", "--like", "a:1"), "not by --describe"),
+        (("search", tmp_path, "--track", "a:1", "--after", "9", "--before", "5"), "is later than --before 5"),
         (("identify", tmp_path, "--results", tmp_path / "no"), "no such folder"),
         (("evaluate-search",), "expected a gallery with --gt, or --crops"),
         (("track", "x.mp4", "--identify"), "needs --gallery"),

@@ -117,7 +117,7 @@ def test_boxes_of_hindsight_have_the_numbers_of_those_they_were_made_of() -> Non
     ],
 )
 def test_ids_of_another_run_of_the_camera_do_not_count(
-    summary: dict[str, object], number: int, tmp_path: Path
+    summary: dict[str, object], number: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     gallery = Gallery(tmp_path / "shop", Made())
     for row, run in enumerate(("monday", "tuesday")):
@@ -127,3 +127,4 @@ def test_ids_of_another_run_of_the_camera_do_not_count(
     (tmp_path / "summary.json").write_text(json.dumps(summary))
     (written,) = write_global_tracks(known, tmp_path)
     assert {row[1] for row in table(written.read_text())} == {number}
+    assert ("the gallery has none of its tracks" in capsys.readouterr().err) == (number == 6)

@@ -1,5 +1,6 @@
 """Finding people: ranks, probabilities, filters, pictures, descriptions, and the answer nobody."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -220,6 +221,10 @@ def test_pictures_are_looked_through_first() -> None:
         embedded_people([wide], None, Made(), two)  # type: ignore[arg-type]
     assert raised.value.boxes[:, 0].tolist() == [10, 100]  # from left to right
     assert embedded_people([wide], [10, 10, 50, 90], Made(), two).shape == (1, D)  # type: ignore[arg-type]
+    size = f"{wide.shape[1]} x {wide.shape[0]}"
+    for outside in ([500, 10, 540, 90], [-50, 10, -10, 90]):
+        with pytest.raises(ValueError, match=f"lies outside of the picture of {size} pixels"):
+            embedded_people([wide], outside, Made(), two)  # type: ignore[arg-type]
     crop = np.full((100, 40, 3), 90, np.uint8)
     assert people_in(crop, _detect()).tolist() == [[0, 0, 40, 100]]
     assert people_in(crop, _detect((2, 2, 38, 98))).tolist() == [[0, 0, 40, 100]]
@@ -237,7 +242,8 @@ def test_descriptions(tmp_path: Path) -> None:
     assert [hit.track_id for hit in hits] == [2, 1]
     assert hits[0].probability == pytest.approx(0.54)
     assert [hit.track_id for hit in gallery.describe("no backpack")] == [1, 2]
-    with pytest.raises(GalleryError, match="no attribute is called 'green hat'"):
+    told = "no attribute is called 'green hat'; there are: backpack, upper_colour (blue, red)"
+    with pytest.raises(GalleryError, match=re.escape(told)):
         gallery.describe("green hat")
     without = Gallery(tmp_path / "without", Made())
     without.add([tracklet(np.ones(D))])

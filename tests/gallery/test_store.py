@@ -370,6 +370,9 @@ def test_export(make_gallery: Make, tmp_path: Path) -> None:
     assert lines[1].split(",")[4] == "5"
     assert np.load(tmp_path / "plain" / "embeddings.npy").shape == (1, D)
     assert [path.read_bytes() for path in (tmp_path / "plain" / "crops").iterdir()] == [b"picture of a:5"]
+    for there in ("plain", "gallery"):  # pictures would stay when their people are forgotten
+        with pytest.raises(GalleryError, match="is not empty"):
+            gallery.export(tmp_path / there if there == "plain" else gallery.place)
 
 
 def test_what_is_no_gallery(tmp_path: Path) -> None:
