@@ -246,10 +246,7 @@ class Gallery:
         """Writes everything as plain files: ``tracklets.csv``, ``embeddings.npy`` and pictures in ``crops/``.
 
         Row i of ``embeddings.npy`` ``(N, D)`` is the mean embedding of line i of the table.
-
-        Raises:
-            GalleryError: something is in the folder already.
-            OSError: it cannot be written.
+        A folder in which something is already is refused with a `GalleryError`.
         """
         return export_store(self.store, Path(folder))
 
