@@ -25,6 +25,7 @@ RESULT_COLUMNS = range(7, 11)
 _FARTHEST = 1e9
 """Pixels; beyond, areas lose their digits and at last overflow."""
 _NAMES = "frame, id, left, top, width, height, score"
+_OTHERS = "mot-reid convert --to mot makes such rows of other formats"
 
 
 class FileError(ValueError):
@@ -202,6 +203,8 @@ def _read_table(path: Path, columns: range, problems: Problems, strict_format: b
     content = path.read_bytes()
     if not content.strip():
         return np.zeros((0, columns[0])), np.zeros(0, np.int64)
+    if b"\0" in content.partition(b"\n")[0]:
+        raise FileError(f"{path}:1: no text, expected rows of {_NAMES}; {_OTHERS}")
     if not (strict_format and b"\r" in content):
         try:  # the whole file at once; the few files in which that fails are read line by line
             table = np.loadtxt(io.BytesIO(content), delimiter=",", ndmin=2, comments=None, encoding="ascii")
@@ -229,7 +232,8 @@ def _read_lines(
         try:
             row = _numbers(line.split() if blanks else line.split(","))
         except ValueError:
-            problems.report(path, number, f"expected numbers {_NAMES}", f"got {line.strip()[:80]!r}")
+            other = "" if rows else f"; {_OTHERS}"  # a file without one row that fits is another format's
+            problems.report(path, number, f"expected numbers {_NAMES}", f"got {line.strip()[:80]!r}{other}")
             continue
         if blanks:
             problems.report(path, number, "blanks between the columns, expected commas")

@@ -103,10 +103,10 @@ def score_files(
 def _score_file(pair: tuple[Sequence, Path | None], lenient: bool) -> ScoredSequence:
     sequence, path = pair
     problems = Problems(lenient)
-    results = BoxRows.empty() if path is None else read_results(path, sequence.length, problems)
-    truth = read_ground_truth(
+    truth = read_ground_truth(  # first: how long the sequence is may be known from it alone
         sequence.ground_truth, sequence.length, problems, has_classes=sequence.protocol.has_classes
     )
+    results = BoxRows.empty() if path is None else read_results(path, sequence.length, problems)
     scores = score_rows(sequence, results, truth)
     notice = _nobody(truth, sequence.ground_truth)
     if not notice and path is not None:
@@ -140,10 +140,16 @@ def _notice(truth: BoxRows, results: BoxRows, path: Path) -> str:
             "shares of the picture do; boxes are left, top, width, height in pixels"
         )
     low, high = truth.xyxy[:, :2].min(axis=0), truth.xyxy[:, 2:].max(axis=0)
+    extent = f"{low[0]:.0f}, {low[1]:.0f} to {high[0]:.0f}, {high[1]:.0f}"
     outside = ((results.xyxy[:, 2:] < low) | (results.xyxy[:, :2] > high)).any(axis=1)
     if outside.mean() <= _MOST_OUTSIDE:
-        return ""
-    extent = f"{low[0]:.0f}, {low[1]:.0f} to {high[0]:.0f}, {high[1]:.0f}"
+        reaching = (results.xyxy[:, 2:] > high + (high - low) / 4).any(axis=1)
+        if reaching.mean() <= _MOST_OUTSIDE:
+            return ""
+        return (
+            f"{path}: {reaching.sum()} of {counted(len(results), 'box')} end far outside of all of the "
+            f"ground truth's, which reach from {extent}; were right and bottom taken for width and height?"
+        )
     return (
         f"{path}: {outside.sum()} of {counted(len(results), 'box')} outside of all of the ground "
         f"truth's, which reach from {extent}; are they of a picture of another size?"

@@ -148,6 +148,28 @@ def test_lines_that_are_no_rows_are_named(write: Write, broken: str, rule: str) 
         assert [(found.line, found.count) for found in problems.found] == [(2, 1)]
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (
+            "frame,id,x1,y1,x2,y2\n1,1,5,5,9,9\n",
+            f"A.txt:1: {TEXT}, got 'frame,id,x1,y1,x2,y2'; mot-reid convert",
+        ),
+        (
+            "0 1 Pedestrian -1 -1 -10 5 5 9 9\n",
+            "mot-reid convert --to mot makes such rows of other formats",
+        ),
+        ("PAR1\x15\x00\r\n\r\n", "A.txt:1: no text, expected rows of frame, id, left"),
+    ],
+)
+def test_files_of_another_format_are_told_what_makes_rows(write: Write, content: str, told: str) -> None:
+    path = write(content)
+    for read in (read_results, read_ground_truth):
+        with pytest.raises(FileError) as caught:
+            read(path, LENGTH)
+        assert told in str(caught.value)
+
+
 @pytest.mark.parametrize("columns", [1, 6, 11])
 def test_all_rows_with_a_wrong_number_of_columns(write: Write, columns: int) -> None:
     path = write(",".join("1" * columns) + "\n" + ",".join("2" * columns) + "\n")

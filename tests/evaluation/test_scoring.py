@@ -187,15 +187,17 @@ def test_broken_files(sequences: list[Sequence], put: Put) -> None:
     with sequences[1].ground_truth.open("a") as file:
         file.write("1,77,1,1,5,5,1,99,1\n")
     pairs = find_results(folder, sequences[:2], sequences, Problems())
-    with pytest.raises(FileError, match=r"B.txt:37: the frame must be .* to 12"):
+    with pytest.raises(FileError, match=r"gt.txt:37: the class must be a whole number"):
         score_files(pairs)
+    with pytest.raises(FileError, match=r"B.txt:37: the frame must be .* to 12"):
+        score_files([(sequences[0], folder / "B.txt")])
     scored = score_files(pairs, lenient=True)
     for ours, theirs in zip(scored, score_files(pairs, jobs=2, lenient=True), strict=True):
         assert ours.problems == theirs.problems
     assert scored[0].problems == ()
     assert [(found.path, found.line, found.count) for found in scored[1].problems] == [
-        (folder / "B.txt", 37, 2),
         (sequences[1].ground_truth, 37, 1),
+        (folder / "B.txt", 37, 2),
     ]
     np.testing.assert_equal(scored[0].scores.values(), scored[1].scores.values())
     notes = score_table("title", scored, {}).notes
@@ -270,3 +272,29 @@ def test_results_of_nobody_are_told(sequences: list[Sequence], put: Put) -> None
     path = put("A.txt") / "A.txt"
     path.write_text("")
     assert score_files([(sequences[0], path)])[0].notice == f"{path}: there is no box in it"
+
+
+def test_right_and_bottom_in_place_of_width_and_height_are_told(
+    sequences: list[Sequence], tmp_path: Path
+) -> None:
+    path, corners = tmp_path / "A.txt", []
+    path.write_text(rows(1, "0.9,-1,-1,-1"))
+    assert score_files([(sequences[0], path)])[0].notice == ""
+    for row in path.read_text().splitlines():
+        number, track, left, top, width, height, *rest = row.split(",")
+        right, bottom = float(left) + float(width), float(top) + float(height)
+        corners.append(",".join(map(str, (number, track, left, top, right, bottom, *rest))))
+    path.write_text("\n".join(corners) + "\n")
+    notice = score_files([(sequences[0], path)])[0].notice
+    assert "were right and bottom taken for width and height?" in notice
+
+
+def test_ground_truth_that_is_none_is_named_before_results(
+    sequences: list[Sequence], put: Put, tmp_path: Path
+) -> None:
+    """Without seqinfo.ini its rows say how long the sequence is, and results would be said to be too long."""
+    truth = tmp_path / "truth.json"
+    truth.write_text('{"videos": [{"id": 1}]}\n')
+    sequence = replace(sequences[0], ground_truth=truth, length=3)
+    with pytest.raises(FileError, match=r"truth\.json:1: expected numbers"):
+        score_files([(sequence, put("A.txt") / "A.txt")])
