@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, default=Path("annotated"))
     arguments = parser.parse_args()
     model, tracker = YOLO(arguments.model), Tracker(detector="none")
-    arguments.output.mkdir(exist_ok=True)
+    arguments.output.mkdir(parents=True, exist_ok=True)
     for number, result in enumerate(model(arguments.source, stream=True, verbose=False), start=1):
         tracks = tracker.update(result.orig_img, Detections.from_ultralytics(result))
         picture, _ = annotated(result.orig_img.copy(), result, tracks)

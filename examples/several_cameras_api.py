@@ -14,6 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 from fastapi import FastAPI, HTTPException, Request
+from fastapi.concurrency import run_in_threadpool
 
 from mot_reid import Tracker
 
@@ -41,7 +42,7 @@ async def frame(camera: str, request: Request) -> list[dict[str, Any]]:
     if image is None:
         raise HTTPException(415, "the body is no picture that can be read")
     try:
-        return track(camera, image)
+        return await run_in_threadpool(track, camera, image)  # other cameras go on meanwhile
     except ValueError as error:  # such as a picture of another size than before
         raise HTTPException(422, str(error)) from None
 

@@ -7,12 +7,13 @@ python examples/supervision_annotators.py street.mp4 -o annotated.mp4
 import argparse
 from pathlib import Path
 
-import cv2
 import numpy as np
 import supervision as sv
 
 import mot_reid
 from mot_reid import Tracks
+from mot_reid.video.sources import open_source
+from mot_reid.video.video_sink import VideoSink
 
 
 def detections(tracks: Tracks) -> sv.Detections:
@@ -30,19 +31,17 @@ def main() -> None:
     parser.add_argument("source")
     parser.add_argument("-o", "--output", type=Path, default=Path("annotated.mp4"))
     arguments = parser.parse_args()
+    if arguments.output.resolve() == Path(arguments.source).resolve():
+        parser.error(f"{arguments.output} is the source; choose another output")
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
     ellipses, labels, trails = sv.EllipseAnnotator(), sv.LabelAnnotator(), sv.TraceAnnotator(trace_length=40)
-    writer: cv2.VideoWriter | None = None
-    for frame, tracks in mot_reid.track(arguments.source):
-        found, picture = detections(tracks), np.ascontiguousarray(frame.image.copy())
-        picture = trails.annotate(ellipses.annotate(picture, found), found)
-        picture = labels.annotate(picture, found, [f"#{track_id}" for track_id in tracks.ids])
-        if writer is None:
-            size, code = (picture.shape[1], picture.shape[0]), cv2.VideoWriter.fourcc(*"mp4v")
-            writer = cv2.VideoWriter(str(arguments.output), code, 25, size)
-        writer.write(picture)
-    if writer is not None:
-        writer.release()
-        print(f"written to {arguments.output}")
+    with open_source(arguments.source) as source, VideoSink(arguments.output, source.info.fps) as sink:
+        for frame, tracks in mot_reid.track(source):
+            found, picture = detections(tracks), np.ascontiguousarray(frame.image.copy())
+            picture = trails.annotate(ellipses.annotate(picture, found), found)
+            picture = labels.annotate(picture, found, [f"#{track_id}" for track_id in tracks.ids])
+            sink.write(frame.number, picture, tracks, frame.time)
+    print(f"written to {arguments.output}")
 
 
 if __name__ == "__main__":

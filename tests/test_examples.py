@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -45,10 +46,10 @@ ARGUMENTS = {
     "own_detector.py": ["{clip}"],
     "own_embedder.py": ["{clip}"],
     "own_cost_term.py": [],
-    "supervision_annotators.py": ["{clip}", "-o", "annotated.mp4"],
+    "supervision_annotators.py": ["{clip}", "-o", "new/annotated.mp4"],
     "masks_and_keypoints.py": ["{clip}", "--model", str(ROOT / "weights" / "person_yolo11n.pt")],
     "every_third_frame.py": ["{clip}"],
-    "blur_people.py": ["{clip}", "-o", "blurred.mp4"],
+    "blur_people.py": ["{clip}", "-o", "new/blurred.mp4"],
 }
 TOLD = {
     "webcam.py": "1 in view [1]",
@@ -85,8 +86,22 @@ def test_example(name: str, clip: Path, tmp_path: Path, capsys: pytest.CaptureFi
     monkeypatch.setattr(sys, "argv", [name, *arguments])
     runpy.run_path(str(EXAMPLES / name), run_name="__main__")
     assert TOLD[name] in capsys.readouterr().out
-    for video in tmp_path.glob("*.mp4"):
-        assert cv2.VideoCapture(str(video)).get(cv2.CAP_PROP_FRAME_COUNT) == 12
+    for path in tmp_path.rglob("*.mp4"):
+        with av.open(str(path)) as video:
+            times = [frame.time for frame in video.decode(video=0)]
+        assert np.diff(times) == pytest.approx([0.1] * 11)  # at the clip's rate, not at any other
+
+
+@pytest.mark.parametrize("name", ["blur_people.py", "supervision_annotators.py"])
+def test_an_example_does_not_write_over_its_source(
+    name: str, clip: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = clip.read_bytes()
+    monkeypatch.setattr(sys, "argv", [name, str(clip), "-o", str(clip)])
+    with pytest.raises(SystemExit):
+        runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+    assert "is the source" in capsys.readouterr().err
+    assert clip.read_bytes() == before
 
 
 def test_blurred_people_are_not_there(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
