@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from mot_reid.structures import Detections, Tracks
+from mot_reid.structures import Detections, Invalid, Tracks
 
 __all__ = [
     "detections_from_rows",
@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 
-def detections_from_ultralytics(result: Any) -> Detections:
+def detections_from_ultralytics(result: Any, invalid: Invalid = "raise") -> Detections:
     """See `Detections.from_ultralytics`."""
     boxes = getattr(result, "obb", None)
     boxes = getattr(result, "boxes", None) if boxes is None else boxes
@@ -34,14 +34,14 @@ def detections_from_ultralytics(result: Any) -> Detections:
             f"model, got {type(result).__name__}"
             + (" (a list: pass one of its entries)" if isinstance(result, list | tuple) else "")
         )
-    return Detections(boxes.xyxy, boxes.conf, boxes.cls)
+    return Detections(boxes.xyxy, boxes.conf, boxes.cls, invalid=invalid)
 
 
-def detections_from_supervision(detections: Any) -> Detections:
+def detections_from_supervision(detections: Any, invalid: Invalid = "raise") -> Detections:
     """See `Detections.from_supervision`."""
     if not all(hasattr(detections, name) for name in ("xyxy", "confidence", "class_id")):
         raise TypeError(f"detections: expected supervision's Detections, got {type(detections).__name__}")
-    return Detections(detections.xyxy, detections.confidence, detections.class_id)
+    return Detections(detections.xyxy, detections.confidence, detections.class_id, invalid=invalid)
 
 
 def require_detections(value: object) -> None:
@@ -58,7 +58,7 @@ def require_detections(value: object) -> None:
         raise TypeError(f"detections: expected Detections, got {name}; {makers}")
 
 
-def detections_from_rows(rows: Any) -> Detections:
+def detections_from_rows(rows: Any, invalid: Invalid = "raise") -> Detections:
     """See `Detections.from_rows`."""
     try:
         table = np.asarray(rows.detach().cpu().float() if hasattr(rows, "detach") else rows, np.float32)
@@ -70,7 +70,8 @@ def detections_from_rows(rows: Any) -> Detections:
         raise ValueError(
             f"rows: expected shape (N, 5) or (N, 6), x1, y1, x2, y2, score, class; got {table.shape}"
         )
-    return Detections(table[:, :4], table[:, 4], table[:, 5] if table.shape[1] == 6 else None)
+    classes = table[:, 5] if table.shape[1] == 6 else None
+    return Detections(table[:, :4], table[:, 4], classes, invalid=invalid)
 
 
 def tracks_to_supervision(tracks: Tracks, class_names: Mapping[int, str] | None) -> Any:

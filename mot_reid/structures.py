@@ -66,6 +66,7 @@ def _plain(value: ArrayLike, argument: str) -> NDArray[Any]:
         raise ValueError(f"{argument}: expected rows of one length") from None
 
 
+Invalid = Literal["raise", "drop"]
 _Columns = tuple[ArrayLike, ArrayLike | None, ArrayLike | None, ArrayLike | None]
 
 
@@ -169,7 +170,7 @@ class Detections(_Rows):
         classes: ArrayLike | None = None,
         embeddings: ArrayLike | None = None,
         *,
-        invalid: Literal["raise", "drop"] = "raise",
+        invalid: Invalid = "raise",
     ) -> None:
         wrong = 0
         if invalid == "drop":
@@ -202,7 +203,7 @@ class Detections(_Rows):
         return self.unchecked(xyxy=self.xyxy, scores=self.scores, classes=self.classes, embeddings=None)
 
     @classmethod
-    def from_ultralytics(cls, result: Any) -> Detections:
+    def from_ultralytics(cls, result: Any, *, invalid: Invalid = "raise") -> Detections:
         """The detections of an Ultralytics result, row for row.
 
         Masks, keypoints and oriented boxes stay in the result: ``result[row]`` of the row in
@@ -210,29 +211,31 @@ class Detections(_Rows):
 
         Args:
             result: one of the results that a detection, segmentation, pose or OBB model gives, one a frame.
+            invalid: ``"drop"`` leaves out rows as `Detections` does; row numbers count what is left then.
         """
         from mot_reid.exchange import detections_from_ultralytics
 
-        return detections_from_ultralytics(result)
+        return detections_from_ultralytics(result, invalid)
 
     @classmethod
-    def from_supervision(cls, detections: Any) -> Detections:
-        """The detections of a ``supervision.Detections``, row for row."""
+    def from_supervision(cls, detections: Any, *, invalid: Invalid = "raise") -> Detections:
+        """The detections of a ``supervision.Detections``, row for row; ``invalid`` as in `from_ultralytics`."""
         from mot_reid.exchange import detections_from_supervision
 
-        return detections_from_supervision(detections)
+        return detections_from_supervision(detections, invalid)
 
     @classmethod
-    def from_rows(cls, rows: Any) -> Detections:
+    def from_rows(cls, rows: Any, *, invalid: Invalid = "raise") -> Detections:
         """Detections from one table, as BoxMOT and many others have them.
 
         Args:
             rows: ``(N, 5)`` or ``(N, 6)``, an array or a torch tensor: x1, y1, x2, y2, score and perhaps
                 class.
+            invalid: as in `from_ultralytics`.
         """
         from mot_reid.exchange import detections_from_rows
 
-        return detections_from_rows(rows)
+        return detections_from_rows(rows, invalid)
 
     @classmethod
     def empty(cls) -> Detections:

@@ -69,13 +69,13 @@ def check_embedder(embedder: object, frame: Image | None = None, xyxy: Boxes | N
     """Checks that an object is an embedder as `Tracker` needs it.
 
     It must have ``embed``, give one row for each box, all of one length and normalised, whatever the boxes'
-    number and wherever they lie, leave the frame as it is, and give the same again, for a box alone as beside
-    others. Where it has `embed_batch`, that must give what `embed` gives.
+    number and wherever they lie, leave frame and boxes as they are, and give the same again, for a box alone
+    as beside others. Where it has `embed_batch`, that must give what `embed` gives.
 
     Args:
         embedder: what to check.
         frame: a picture ``(H, W, 3)`` uint8 BGR; by default noise.
-        xyxy: boxes ``(N, 4)`` in it, N > 1; by default some, one of them partly outside.
+        xyxy: boxes ``(N, 4)`` in it, N > 1; by default some, two of them partly outside.
 
     Raises:
         AssertionError: it is not; the message says in one line what is wrong.
@@ -86,8 +86,9 @@ def check_embedder(embedder: object, frame: Image | None = None, xyxy: Boxes | N
         raise AssertionError(" ".join(str(error).split())) from error
     frame = _frames()[0] if frame is None else frame
     height, width = frame.shape[:2]
-    some = [[0, 0, 0.5, 1], [0.25, 0.1, 0.4, 0.5], [0.8, 0.2, 1.1, 0.9]]  # shares of the frame
-    boxes = np.multiply(some, [width, height] * 2).astype(np.float32) if xyxy is None else xyxy
+    some = [[0, 0, 0.5, 1], [0.25, 0.1, 0.4, 0.5], [0.8, 0.2, 1.1, 0.9], [-0.1, -0.1, 0.2, 0.6]]
+    shares = np.multiply(some, [width, height] * 2).astype(np.float32)
+    boxes = shares if xyxy is None else xyxy
     _require(len(boxes) > 1, "xyxy: give two boxes or more")
     rows = _embedded(whole.embed, frame, boxes)
     for number in range(len(boxes)):
@@ -163,9 +164,9 @@ def _require_same(a: Detections, b: Detections, message: str) -> None:
 
 
 def _embedded(embed: Callable[[Image, Boxes], Any], frame: Image, xyxy: Boxes) -> Any:
-    before = frame.copy()
+    before, given = frame.copy(), xyxy.copy()
     try:
-        rows = embed(frame, xyxy)
+        rows = embed(frame, given)
     except Exception as error:
         raise AssertionError(f"embed fails on {len(xyxy)} boxes: {type(error).__name__}: {error}") from error
     _require(isinstance(rows, np.ndarray), f"embed: expected a numpy array, got {type(rows).__name__}")
@@ -180,6 +181,7 @@ def _embedded(embed: Callable[[Image, Boxes], Any], frame: Image, xyxy: Boxes) -
         f"embed: expected rows of length 1 (L2-normalised), got {lengths.min():.3g} to {lengths.max():.3g}",
     )
     _require(np.array_equal(before, frame), "embed: it changes the frame that it is given")
+    _require(np.array_equal(given, xyxy), "embed: it changes the boxes that it is given; copy them first")
     return rows
 
 

@@ -126,6 +126,25 @@ def test_rows_with_and_without_classes(columns: int) -> None:
         Detections.from_rows([[1, 2, 3, 4, 0.5], [1]])
 
 
+def test_bad_rows_of_other_libraries_can_be_left_out() -> None:
+    """Models give boxes without area now and then: clipped at the picture's edge, or rounded."""
+    torch, supervision = pytest.importorskip("torch"), pytest.importorskip("supervision")
+    rows = np.array([[10, 20, 10, 90, 0.9, 0], [10, 20, 50, 90, 0.8, 2]], np.float32)
+    boxes = SimpleNamespace(
+        xyxy=torch.tensor(rows[:, :4]), conf=torch.tensor(rows[:, 4]), cls=torch.tensor(rows[:, 5])
+    )
+    theirs = supervision.Detections(rows[:, :4], confidence=rows[:, 4], class_id=rows[:, 5].astype(int))
+    for make, given in (
+        (Detections.from_ultralytics, SimpleNamespace(boxes=boxes)),
+        (Detections.from_supervision, theirs),
+        (Detections.from_rows, rows),
+    ):
+        with pytest.raises(ValueError, match="row 0 has no area"):
+            make(given)
+        found = make(given, invalid="drop")
+        assert (found.classes.tolist(), found.invalid_rows) == ([2], 1)
+
+
 def test_tensors_pass_for_arrays() -> None:
     import torch
 

@@ -139,15 +139,27 @@ def test_what_is_no_detector_at_all_is_told(what: object) -> None:
         check_embedder(what)
 
 
+def _ones(xyxy: Any) -> Any:
+    return np.ones((len(xyxy), 1), np.float32)
+
+
+def _crops(frame: Any, xyxy: Any) -> Any:
+    """Boxes that begin left of the frame count from its right side, and hold nothing."""
+    boxes = xyxy.astype(int).tolist()
+    return _ones([np.max(frame[y1:y2, x1:x2]) for x1, y1, x2, y2 in boxes])
+
+
 @pytest.mark.parametrize(
     ("embed", "message"),
     [
         (lambda self, frame, xyxy: np.ones((len(xyxy), 4), np.float32), "rows of length 1"),
-        (lambda self, frame, xyxy: np.ones((1, 4), np.float32) / 2, r"expected shape \(3, D\)"),
+        (lambda self, frame, xyxy: np.ones((1, 4), np.float32) / 2, r"expected shape \(4, D\)"),
         (lambda self, frame, xyxy: [[1.0]] * len(xyxy), "expected a numpy array, got list"),
         (lambda self, frame, xyxy: np.ones((len(xyxy), 1), int), "expected float32, got int64"),
-        (lambda self, frame, xyxy: np.eye(3, dtype=np.float32)[: len(xyxy)], "another one than beside"),
+        (lambda self, frame, xyxy: np.eye(4, dtype=np.float32)[: len(xyxy)], "another one than beside"),
         (lambda self, frame, xyxy: frame[9, 9], "expected shape"),
+        (lambda self, frame, xyxy: _crops(frame, xyxy), "embed fails on 4 boxes: ValueError"),
+        (lambda self, frame, xyxy: _ones(xyxy.__imul__(2)), "changes the boxes that it is given"),
     ],
 )
 def test_what_is_wrong_with_an_embedder_is_said_in_one_line(embed: Any, message: str) -> None:
