@@ -8,6 +8,7 @@ threads run while they compute, so the stages share the cores.
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -19,7 +20,10 @@ from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
-__all__ = ["Ahead", "Overlap", "available_cores", "batched", "batches", "side_by_side"]
+__all__ = ["ENDINGS", "Ahead", "Overlap", "available_cores", "batched", "batches", "side_by_side"]
+
+ENDINGS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""The signals that end a run with whole files: Ctrl-C, ``kill``, and a terminal that is closed."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -219,7 +219,12 @@ class Detections(_Rows):
 
     @classmethod
     def from_supervision(cls, detections: Any, *, invalid: Invalid = "raise") -> Detections:
-        """The detections of a ``supervision.Detections``, row for row; ``invalid`` as in `from_ultralytics`."""
+        """The detections of a ``supervision.Detections``, row for row.
+
+        Args:
+            detections: supervision's.
+            invalid: as in `from_ultralytics`.
+        """
         from mot_reid.exchange import detections_from_supervision
 
         return detections_from_supervision(detections, invalid)

@@ -17,6 +17,7 @@ import typer
 from mot_reid import __version__
 from mot_reid.cli.errors import FAILED, INTERRUPTED, USAGE, UsageError, called_elsewhere, debugging, one_line
 from mot_reid.cli.progress import tell_of_compiling
+from mot_reid.concurrency import ENDINGS
 
 __all__ = ["app", "main"]
 
@@ -127,7 +128,9 @@ def _root(
 
 def main() -> None:
     """Runs the command line; exits with 0, 1 for a failed run, 2 for usage, 130 for an interruption."""
-    signal.signal(signal.SIGTERM, _terminate)
+    for number in ENDINGS:
+        if number != signal.SIGINT and signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, _terminate)
     try:
         code = app(standalone_mode=False)
     except typer.exceptions.TyperException as error:
@@ -166,5 +169,5 @@ def _report(message: str, code: int) -> int:
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
-    """SIGTERM ends a run as Ctrl-C does: with whole files."""
+    """SIGTERM, or a terminal that is closed, ends a run as Ctrl-C does: with whole files."""
     raise KeyboardInterrupt

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from mot_reid.concurrency import ENDINGS
+
 __all__ = ["Engine", "LocalEngine", "RayEngine", "Report"]
 
 
@@ -103,8 +105,8 @@ class Engine(ABC):
 
 def _worker(connection: Connection) -> None:
     """A worker process: takes calls until nobody sends any, and does not outlive who started it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, who ends this process
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for number in ENDINGS:  # Ctrl-C is the parent's, who ends this process
+        signal.signal(number, signal.SIG_DFL if number == signal.SIGTERM else signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_follow, args=(parent,), daemon=True).start()

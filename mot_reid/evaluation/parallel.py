@@ -10,7 +10,7 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
-from mot_reid.concurrency import available_cores
+from mot_reid.concurrency import ENDINGS, available_cores
 
 __all__ = ["map_tasks"]
 
@@ -67,5 +67,5 @@ def map_tasks(
 
 
 def _leave_interruption_to_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for number in ENDINGS:
+        signal.signal(number, signal.SIG_DFL if number == signal.SIGTERM else signal.SIG_IGN)

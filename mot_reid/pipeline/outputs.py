@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 
 from mot_reid.association.associator import Associator
 from mot_reid.association.presets import CASCADES
+from mot_reid.concurrency import ENDINGS
 from mot_reid.config import Config
 from mot_reid.files import atomic
 from mot_reid.offline.recorder import Recorder
@@ -108,12 +109,12 @@ def write_refined(path: Path, recorder: Recorder, tracker: Tracker, fps: float, 
 
 @contextmanager
 def whole() -> Iterator[None]:
-    """Puts Ctrl-C and SIGTERM off to the end of the block."""
+    """Puts Ctrl-C and the other signals that end a run off to the end of the block."""
     if threading.current_thread() is not threading.main_thread():  # signals reach the main thread only
         yield
         return
     came: list[int] = []
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.getsignal(number) for number in ENDINGS}
     try:
         for number in handlers:
             signal.signal(number, lambda caught, _: came.append(caught))

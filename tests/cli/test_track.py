@@ -424,7 +424,7 @@ def long_run(scene: Any, folder: Path, *options: str, prefix: str = "", frames: 
     return [sys.executable, "-c", command, *map(str, arguments)]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_interrupting_keeps_what_there_is(
     number: signal.Signals, scene: Any, tmp_path: Path, hear_ctrl_c: Callable[[], None]
 ) -> None:
