@@ -52,7 +52,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
 
 @pytest.fixture
 def hear_ctrl_c() -> Callable[[], None]:
-    """For `subprocess.Popen`: what was started under nohup ignores some signals, and so would its children."""
+    """For `subprocess.Popen`: what nohup started ignores some signals, and so would its children."""
 
     def hear() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
