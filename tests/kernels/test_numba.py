@@ -1,10 +1,13 @@
 """The compiled kernels do what the ones in NumPy say."""
 
+import threading
+import time
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import filelock
 import numpy as np
 import pytest
 from hypothesis import given
@@ -353,6 +356,31 @@ def test_a_cache_that_is_damaged_or_full_is_done_without(
     number = numba.types.float64
     double = compiling.compiled(number, number)(lambda x: 2 * x)
     assert double(4.0) == 8.0
+
+
+def test_of_processes_that_start_at_once_each_compiles_what_no_other_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    imported: list[str] = []
+    monkeypatch.setattr(compiling, "import_module", imported.append)
+    other = filelock.FileLock(tmp_path / "first.lock")
+    with other:
+        at_it = threading.Thread(target=compiling.import_in_turn, args=(["first", "second"], tmp_path))
+        at_it.start()
+        while "second" not in imported:
+            time.sleep(0.01)
+        assert at_it.is_alive()
+        assert imported == ["second"]
+    at_it.join()
+    assert imported == ["second", "first"]
+
+
+def test_who_takes_too_long_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiling, "_PATIENCE", 0.01)
+    with filelock.FileLock(tmp_path / "math.lock"):
+        compiling.import_in_turn(["math"], tmp_path)
+    (tmp_path / "file").touch()
+    compiling.import_in_turn(["math"], tmp_path / "file")
 
 
 @given(SEEDS, COUNTS, st.sampled_from([0.1, 0.6]))

@@ -1,9 +1,12 @@
 """How loops are compiled, and the types of what they take and give."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
 from numba import njit, types
 
 __all__ = [
@@ -23,11 +26,13 @@ __all__ = [
     "VECTORS",
     "WEIGHTS",
     "compiled",
+    "import_in_turn",
     "taken",
 ]
 
 _log = logging.getLogger("mot_reid.kernels")
 _told = False
+_PATIENCE = 120  # seconds for one file of another process
 
 
 def taken(dtype: Any, dimensions: int, layout: Any = "A", aligned: bool = True) -> Any:
@@ -65,6 +70,35 @@ def compiled(*signature: Any, fast: bool = False) -> Callable[[Callable[..., Any
         return made
 
     return compile_it
+
+
+def import_in_turn(modules: Iterable[str], folder: Path | None = None) -> None:
+    """Imports modules of kernels; of processes that start at once, each compiles what no other one does yet.
+
+    Args:
+        modules: their full names.
+        folder: where their locks are; None: where numba keeps what it has compiled.
+    """
+    left = list(modules)
+    try:
+        kept_in = folder or njit(cache=True)(taken).stats.cache_path
+        while left and kept_in:
+            free = [name for name in left if _imported(name, Path(kept_in), 0)]
+            if not free and not _imported(left[0], Path(kept_in), _PATIENCE):
+                return
+            left = [name for name in left if name not in (free or left[:1])]
+    except (OSError, RuntimeError, NotImplementedError):
+        return  # there is no such folder, or it takes no locks: each compiles all
+
+
+def _imported(name: str, folder: Path, patience: float) -> bool:
+    """Imports a module unless another process is at it for longer than ``patience``, in seconds."""
+    try:
+        with FileLock(folder / f"{name}.lock", timeout=patience):
+            import_module(name)
+    except Timeout:
+        return False
+    return True
 
 
 def _tell(made: Any) -> None:
