@@ -18,7 +18,7 @@ def convert(
         Path,
         typer.Argument(
             metavar="TRACKS",
-            help="MOTChallenge's text, CSV, JSON lines, COCO's JSON, CVAT's XML or KITTI's text.",
+            help="MOTChallenge's text, CSV, JSON lines, Parquet, COCO's JSON, CVAT's XML or KITTI's text.",
         ),
     ],
     to: Annotated[
@@ -81,7 +81,10 @@ def convert(
     with sole_writer(folder):
         for entry in chosen.values():
             with usage_errors():
-                sink = entry.open(folder / entry.file, info)
+                try:
+                    sink = entry.open(folder / entry.file, info)
+                except ValueError as error:  # the frames' size is not known
+                    raise UsageError(f"{error}; --source names the video or pictures") from error
             with sink:
                 for number in all_frames if entry.every_frame else read.tracks:
                     seen_at = read.times.get(number), read.wall_clocks.get(number)

@@ -272,3 +272,5 @@ def identify_runs(memory: Remembering, output: Path) -> None:
         typer.echo(line)
     for path in written:
         typer.echo(f"written: {path}", err=True)
+    if not written:
+        typer.echo("no tracks_global.txt: it comes beside a tracks.txt, which --formats left out", err=True)

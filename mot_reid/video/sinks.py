@@ -344,7 +344,7 @@ def import_pyarrow() -> Any:
         import pyarrow
         import pyarrow.ipc
     except ImportError as error:
-        raise ImportError("writing Parquet needs pyarrow: pip install 'mot_reid[parquet]'") from error
+        raise ImportError("Parquet needs pyarrow: pip install 'mot_reid[parquet]'") from error
     return pyarrow
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from mot_reid.structures import Tracks
 from mot_reid.typing import Ints
+from mot_reid.video.sinks import import_pyarrow
 
 __all__ = ["TrackFile", "read_tracks"]
 
@@ -44,7 +45,7 @@ _Row = dict[str, Any]  # frame, id, x1, y1, x2, y2, and what else the file has
 
 
 def read_tracks(path: str | Path) -> TrackFile:
-    """Reads tracks from MOTChallenge's text, CSV, JSON lines, COCO's JSON, CVAT's XML or KITTI's text.
+    """Reads MOTChallenge's text, CSV, JSON lines, Parquet, COCO's JSON, CVAT's XML or KITTI's text.
 
     The kind is told by the name's end and, of ``.txt``, by the first line.
 
@@ -56,7 +57,9 @@ def read_tracks(path: str | Path) -> TrackFile:
     if not path.exists():
         raise FileNotFoundError(f"tracks not found: {path}")
     if path.is_dir():
-        raise ValueError(f"{path}: a folder; expected a file of tracks, such as {path / 'tracks.txt'}")
+        named = [path / f"tracks{end}" for end in (".txt", ".csv", ".jsonl", ".parquet")]
+        there = next((file for file in named if file.is_file()), named[0])
+        raise ValueError(f"{path}: a folder; expected a file of tracks, such as {there}")
     rows = _READERS.get(path.suffix.lower())
     if rows is None:
         raise ValueError(f"{path}: not a file of tracks; expected one of {', '.join(sorted(_READERS))}")
@@ -131,6 +134,20 @@ def _lines(path: Path) -> Iterator[_Row]:
                 raise ValueError(f"{path}: line {number}: {error}") from None
 
 
+def _parquet(path: Path) -> Iterator[_Row]:
+    import_pyarrow()
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches():
+                yield from map(_of_columns, batch.to_pylist())
+    except KeyError:
+        raise
+    except Exception as error:  # pyarrow has exceptions of its own for each kind of damage
+        raise ValueError(f"{path}: not a Parquet file that can be read: {error}") from None
+
+
 _REST: tuple[tuple[str, Callable[[Any], float]], ...] = (
     *(("score", float), ("class_id", int), ("detection_index", int), ("id_confidence", float)),
     *(("time", float), ("wall_clock", float), ("identity", lambda value: int(float(value)))),
@@ -182,6 +199,7 @@ _READERS: dict[str, Callable[[Path], Iterator[_Row]]] = {
     ".txt": _text,
     ".csv": _table,
     ".jsonl": _lines,
+    ".parquet": _parquet,
     ".json": _coco,
     ".xml": _cvat,
 }

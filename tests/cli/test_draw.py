@@ -142,7 +142,7 @@ def test_convert(scene: tuple[Path, Path], tmp_path: Path, run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--to", "yolo"), "its size is not known"),
+        (("--to", "yolo"), "its size is not known; --source names"),
         (("--to", "video"), "`mot-reid draw` makes videos"),
         (("--to", "coc"), "'coc' is not one of the formats"),
     ],

@@ -225,6 +225,8 @@ def test_results_of_no_camera_of_the_gallery_are_told(run: Any, scene: Any, tmp_
     done = run("identify", tmp_path / "shop", "--results", tmp_path / "other")
     assert (done.code, "nothing is written there" in done.err) == (0, True)
     assert "nothing is written" not in run("identify", tmp_path / "shop", "--results", tmp_path / "out").err
+    again = ("--formats", "csv", "--gallery", tmp_path / "other" / "shop", "--identify", "--no-offline")
+    assert "no tracks_global.txt" in run("track", scene.video, *options, *again).err
 
 
 def test_no_clip_is_cut_of_who_is_somebody_else(scene: Any, tmp_path: Path) -> None:

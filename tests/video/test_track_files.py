@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mot_reid.pipeline.track_files import read_tracks as read_finished
+from mot_reid.structures import Tracks
+from mot_reid.video.sinks import CsvSink, ParquetSink
 from mot_reid.video.track_files import read_tracks
 
 ONE = '{"id": 1, "image_id": 1, "track_id": 1, "bbox": [1, 2, 3, 4], "category_id": 1}'
@@ -52,6 +55,32 @@ def test_blank_lines_are_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "tracks.jsonl"
     path.write_text('\n{"frame": 2, "id": 1, "x1": 0, "y1": 0, "x2": 5, "y2": 5}\n\n')
     assert list(read_tracks(path).tracks) == [2]
+
+
+def test_parquet_is_read_as_csv_is(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    tracks = Tracks(*(np.array(column) for column in ([7], [[1.0, 2, 5, 9]], [0.5], [2], [0])))
+    read = []
+    for sink in (
+        CsvSink(tmp_path / "tracks.csv", {2: "car"}),
+        ParquetSink(tmp_path / "tracks.parquet", {2: "car"}),
+    ):
+        with sink:
+            sink.write(3, None, tracks, 0.12, 1e9, np.array([4]))
+        read.append(read_tracks(tmp_path / f"tracks.{'parquet' if read else 'csv'}"))
+    assert read[0].tracks[3].to_dict() == read[1].tracks[3].to_dict()
+    assert read[1].class_names == {2: "car"}
+    assert (read[1].times, read[1].wall_clocks, read[1].identities[3].tolist()) == ({3: 0.12}, {3: 1e9}, [4])
+    (tmp_path / "torn.parquet").write_bytes((tmp_path / "tracks.parquet").read_bytes()[:-9])
+    with pytest.raises(ValueError, match=r"torn\.parquet: not a Parquet file"):
+        read_tracks(tmp_path / "torn.parquet")
+
+
+def test_a_folder_is_told_what_is_in_it(tmp_path: Path) -> None:
+    for name in ("tracks.txt", "tracks.csv"):
+        with pytest.raises(ValueError, match=f"expected a file of tracks, such as .*{name}"):
+            read_tracks(tmp_path)
+        (tmp_path / "tracks.csv").write_text("")
 
 
 def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
