@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test docs format clean
+.PHONY: demo test types units docs format clean
 
 demo: .venv/.installed
 	$(BIN)/mot-reid demo --output demo
@@ -10,7 +10,12 @@ demo: .venv/.installed
 test: .venv/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(MAKE) --no-print-directory --jobs=2 types units
+
+types: .venv/.installed-dev  # one process alone, while tests wait
 	$(BIN)/mypy
+
+units: .venv/.installed-dev
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n logical --maxprocesses 8 --dist worksteal
 
 docs: .venv/.installed-dev  # the site, in site/

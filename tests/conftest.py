@@ -28,6 +28,7 @@ hypothesis.settings.register_profile("mot_reid", deadline=None, max_examples=50)
 hypothesis.settings.load_profile("mot_reid")
 
 
+@pytest.hookimpl(optionalhook=True)  # there is none with `-p no:xdist`
 def pytest_xdist_auto_num_workers() -> int:
     """One worker more than cores, for tests also wait: for a clock, a browser, another process."""
     return (os.cpu_count() or 1) + 1
