@@ -25,8 +25,8 @@ from mot_reid.cli.options import (
     TrustOption,
     build_config,
     given_settings,
-    print_table,
     setting_option,
+    show_tables,
     takes,
 )
 from mot_reid.cli.progress import WorkProgress
@@ -198,9 +198,7 @@ def benchmark(given: BenchmarkOptions) -> None:
     configs = [entry for _, entry in combinations]
     runs, cached = _run(given, base, sequences, configs, stem)
     table = _table(given, title, base, swept, [entry for entry, _ in combinations], runs, cached)
-    print_table(table)
-    for path in table.save(given.output, stem):
-        typer.echo(f"written: {path}", err=True)
+    show_tables({stem: table}, given.output)
 
 
 def _check(given: BenchmarkOptions) -> None:

@@ -15,7 +15,7 @@ from mot_reid.cli.options import (
     QuietOption,
     SequenceOption,
     SplitOption,
-    print_table,
+    show_tables,
 )
 from mot_reid.cli.progress import WorkProgress
 from mot_reid.video.files import prepare_output_folder
@@ -85,7 +85,4 @@ def eval_(
     tables = {name: table}
     if across:
         tables[f"{name}-across"] = across_table(results, choice, lenient)
-    for stem, entry in tables.items():
-        print_table(entry)
-        for path in [] if output is None else entry.save(output, stem):
-            typer.echo(f"written: {path}", err=True)
+    show_tables(tables, output)

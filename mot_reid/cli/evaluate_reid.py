@@ -9,7 +9,7 @@ import typer
 
 from mot_reid.cli.errors import UsageError, usage_errors
 from mot_reid.cli.labels import file_stem, short_names
-from mot_reid.cli.options import QuietOption, print_table, takes
+from mot_reid.cli.options import QuietOption, show_tables, takes
 from mot_reid.cli.progress import WorkProgress
 from mot_reid.provenance import provenance
 from mot_reid.video.files import prepare_output_folder
@@ -220,11 +220,7 @@ def _stems(name: str, folders: list[Path] | None) -> list[str]:
 
 
 def _report(tables: dict[str, "Table"], output: Path | None, figure: Path | None) -> None:
-    for stem, table in tables.items():
-        print_table(table)
-        if output is not None:
-            for path in table.save(output, stem):
-                typer.echo(f"written: {path}", err=True)
+    show_tables(tables, output)
     if figure is not None:
         typer.echo(f"written: {figure}", err=True)
 

@@ -9,7 +9,7 @@ import numpy as np
 import typer
 
 from mot_reid.cli.errors import UsageError, usage_errors
-from mot_reid.cli.options import print_table, setting_option
+from mot_reid.cli.options import setting_option, show_tables
 from mot_reid.cli.progress import WorkProgress
 from mot_reid.files import atomic
 from mot_reid.provenance import provenance
@@ -91,10 +91,12 @@ def evaluate_search(
             runs |= _without_glimpses(*found, settings, not same_camera, progress, every)
     run = runs["all"]
     table = _table(found[0], found[2], runs)
-    print_table(table)
-    if output is not None:
-        for path in [*table.save(output, "search"), _drawn(run.bins, found[0], output / "reliability.png")]:
-            typer.echo(f"written: {path}", err=True)
+    try:
+        picture = None if output is None else _drawn(run.bins, found[0], output / "reliability.png")
+    finally:
+        show_tables({"search": table}, output)
+    if picture is not None:
+        typer.echo(f"written: {picture}", err=True)
 
 
 def _drawn(bins: Any, title: str, path: Path) -> Path:
@@ -103,6 +105,7 @@ def _drawn(bins: Any, title: str, path: Path) -> Path:
     from mot_reid.evaluation.reliability_picture import draw_reliability
 
     encoded = cv2.imencode(".png", draw_reliability(bins, title))[1]
+    path.parent.mkdir(parents=True, exist_ok=True)
     with atomic(path) as part:
         part.write_bytes(encoded.tobytes())
     return path

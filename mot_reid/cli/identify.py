@@ -77,20 +77,21 @@ def identify(
         folders = {} if results is None else results_of(gallery, results)
         runs, table = run_corrections(folders), gallery.table()
     found = gallery.identify(false_links, times=times, corrected=_by_run(table, runs, folders))
-    _show(gallery, found)
+    written: list[Path] = []
+    try:  # before the table: its reader may have gone, as in `| head`
+        if results is not None:
+            corrected = {name: run for name, (run, _) in runs.items()}
+            written += write_global_tracks(found, results, corrected)
+        if output is not None:
+            written += _save(gallery, found, output)
+    finally:
+        _show(gallery, found)
     for camera, (run, _) in runs.items():
         typer.echo(f"{camera}: {counted(run.state.applied, 'correction')} of {run.folder} obeyed", err=True)
-    if results is not None:
-        if not any((folder / "tracks.txt").is_file() for folder in folders.values()):
-            typer.echo(f"warning: {_nothing_in(results, table)}", err=True)
-        for path in write_global_tracks(found, results, {name: run for name, (run, _) in runs.items()}):
-            typer.echo(f"written: {path}", err=True)
-    if output is not None:
-        with atomic(output / "identities.csv") as part:
-            part.write_text(found.to_csv(), encoding="utf-8")
-        _draw(gallery, found, output / "routes.png")
-        for name in ("identities.csv", "routes.png"):
-            typer.echo(f"written: {output / name}", err=True)
+    if results is not None and not any((folder / "tracks.txt").is_file() for folder in folders.values()):
+        typer.echo(f"warning: {_nothing_in(results, table)}", err=True)
+    for path in written:
+        typer.echo(f"written: {path}", err=True)
     for line in gallery.store.damaged:
         typer.echo(f"warning: {line}", err=True)
 
@@ -223,6 +224,13 @@ def write_global_tracks(found: Any, results: Path, corrected: Mapping[str, Any] 
             part.write_text(text, encoding="utf-8")
         written.append(folder / GLOBAL_FILE)
     return written
+
+
+def _save(gallery: Any, found: Any, output: Path) -> list[Path]:
+    with atomic(output / "identities.csv") as part:
+        part.write_text(found.to_csv(), encoding="utf-8")
+    _draw(gallery, found, output / "routes.png")
+    return [output / "identities.csv", output / "routes.png"]
 
 
 def _draw(gallery: Any, found: Any, path: Path) -> None:

@@ -37,6 +37,7 @@ __all__ = [
     "given_settings",
     "print_table",
     "setting_option",
+    "show_tables",
     "takes",
     "with_formats",
 ]
@@ -269,6 +270,27 @@ TrustOption = Annotated[
     ),
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
+
+
+def show_tables(tables: Mapping[str, Table], folder: Path | None) -> None:
+    """Saves tables by the names of their files, prints them, and says where they are.
+
+    A reader of the output that has gone, as in ``| head``, does not cost the files, nor a full disk what is
+    printed.
+
+    Args:
+        tables: by the names of their files, without an end.
+        folder: for the files; None where nothing is saved.
+    """
+    saved: list[Path] = []
+    try:
+        for stem, table in tables.items():
+            saved += [] if folder is None else table.save(folder, stem)
+    finally:
+        for table in tables.values():
+            print_table(table)
+    for path in saved:
+        typer.echo(f"written: {path}", err=True)
 
 
 def print_table(table: Table) -> None:

@@ -145,13 +145,16 @@ def search(
             path = (pictures or [])[error.number - 1]
             raise UsageError(f"{path}: {error.told}{_numbered(error.boxes)}") from None
     hits[:] = [hit for hit in hits if hit.probability >= least]
-    asked = describe or track or ", ".join(path.name for path in pictures or ())
-    _show(gallery, hits, asked, dict(zip(table.record.tolist(), table.labels(), strict=True)))
+    asked, written = describe or track or ", ".join(path.name for path in pictures or ()), list[Path]()
+    try:  # before the table: its reader may have gone, as in `| head`
+        if output is not None:
+            written = _save(gallery, hits, asked, images, chosen, track, output, clips)
+    finally:
+        _show(gallery, hits, asked, dict(zip(table.record.tolist(), table.labels(), strict=True)))
     for line in gallery.store.damaged:
         typer.echo(f"warning: {line}", err=True)
-    if output is not None:
-        for path in _save(gallery, hits, asked, images, chosen, track, output, clips):
-            typer.echo(f"written: {path}", err=True)
+    for path in written:
+        typer.echo(f"written: {path}", err=True)
 
 
 def _require_fitting(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mot_reid.cli.errors import usage_errors
-from mot_reid.cli.options import QuietOption, print_table
+from mot_reid.cli.options import QuietOption, show_tables
 from mot_reid.cli.progress import WorkProgress
 from mot_reid.files import same_file
 from mot_reid.provenance import provenance
@@ -90,10 +90,7 @@ def train_attributes(
         )
     save_attributes(where, found.head)
     if found.scores:
-        report = _table(found, path.stem)
-        print_table(report)
-        for saved in report.save(tables, f"{path.stem}_attributes") if tables is not None else ():
-            typer.echo(f"written: {saved}", err=True)
+        show_tables({f"{path.stem}_attributes": _table(found, path.stem)}, tables)
     typer.echo(f"written: {where}")
 
 

@@ -9,7 +9,7 @@ import typer
 
 from mot_reid.cli.errors import INTERRUPTED, usage_errors
 from mot_reid.cli.labels import file_stem, short_names
-from mot_reid.cli.options import QuietOption, TrustOption, print_table, setting_option, takes
+from mot_reid.cli.options import QuietOption, TrustOption, setting_option, show_tables, takes
 from mot_reid.cli.progress import WorkProgress
 from mot_reid.config import Config, DetectorConfig
 from mot_reid.provenance import provenance
@@ -305,11 +305,7 @@ def _print_scores(rows: list[dict[str, Any]], low_score: float, output: Path | N
     columns = [Column(key) for key in ("weights", "size", "set", "pictures", "people")]
     columns += [Column("ap50", 3), Column("recall", 3), Column("milliseconds", 1)]
     title = f"Detectors: AP50, recall of boxes with score >= {low_score}, milliseconds a picture"
-    table = Table(title, columns, rows, provenance())
-    print_table(table)
-    if output is not None:
-        for file in table.save(output, name):
-            typer.echo(f"written: {file}", err=True)
+    show_tables({name: Table(title, columns, rows, provenance())}, output)
 
 
 def _sizes(text: str) -> list[int]:

@@ -210,6 +210,25 @@ def _interrupted(work: Any) -> Any:
     return break_off
 
 
+def test_files_are_written_also_where_nobody_reads_the_table(
+    run: Any, scene: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, shop = tmp_path / "out", tmp_path / "shop"
+    options = ("--detections", scene.detections, "--camera-motion", "none", "--no-video", "-o", out)
+    assert run("track", scene.video, *options, "--gallery", shop, "--camera", "door").code == 0
+
+    def gone(table: Any) -> None:
+        raise OSError("nobody reads it")
+
+    for command in ("search", "identify"):
+        monkeypatch.setattr(f"mot_reid.cli.{command}.print_table", gone)
+    run("search", shop, "--track", "door:1", "-o", tmp_path / "found")
+    assert (tmp_path / "found" / "search.json").is_file()
+    run("identify", shop, "--results", out, "-o", tmp_path / "who")
+    assert (out / "tracks_global.txt").is_file()
+    assert (tmp_path / "who" / "identities.csv").is_file()
+
+
 def test_results_of_no_camera_of_the_gallery_are_told(run: Any, scene: Any, tmp_path: Path) -> None:
     options = (
         "--detections",

@@ -19,11 +19,13 @@ from mot_reid.cli.options import (
     given_formats,
     given_settings,
     setting_option,
+    show_tables,
     takes,
     with_formats,
 )
 from mot_reid.cli.track import track
 from mot_reid.cli.train import train
+from mot_reid.evaluation.tables import Column, Table
 from mot_reid.resources import shipped
 from mot_reid.training.reid.settings import TrainingSettings
 
@@ -136,3 +138,21 @@ def test_a_command_of_a_class_of_options(capsys: pytest.CaptureFixture[str]) -> 
     assert "Models" in shown
     with pytest.raises(typer.exceptions.TyperException, match="source"):
         app([], standalone_mode=False)
+
+
+def test_tables_are_saved_where_nobody_reads_them_and_printed_where_they_cannot_be_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tables = {stem: Table(stem, [Column("HOTA")], [{"HOTA": 71}]) for stem in ("one", "two")}
+    (tmp_path / "full").write_text("")
+    with pytest.raises(OSError):  # noqa: PT011  # a file in the folder's place, for a full disk
+        show_tables(tables, tmp_path / "full")
+    assert capsys.readouterr().out.count("71") == 2
+
+    def gone(table: Any) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr("mot_reid.cli.options.print_table", gone)
+    with pytest.raises(BrokenPipeError):
+        show_tables(tables, tmp_path)
+    assert {path.name for path in tmp_path.glob("*.md")} == {"one.md", "two.md"}
