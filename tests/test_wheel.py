@@ -37,6 +37,7 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder / "bin" / "python",
         "install",
         "--no-deps",
+        "--no-compile",  # of the few files that run, it is done as they are loaded
         "--no-index",
         wheel,
     ]
