@@ -1,13 +1,13 @@
 """Trains the default embedder on with people who are made up, and takes the mean with what was before.
 
-    MOT_REID_DATA=DIR python benchmarks/made_up_people.py [BEFORE.safetensors]
+    MOT_REID_DATA=DIR python benchmarks/made_up_people.py BEFORE.safetensors
     mot-reid export mgn_osnet_lct_x0_5.safetensors
 
-BEFORE, the shipped file without it, goes on learning from the two teachers alone: 16 crops of Market-1501's
+BEFORE, such as the shipped file, goes on learning from the two teachers alone: 16 crops of Market-1501's
 identities that are not held out and 64 others a step, people of persondet and persondet2 and for the most
 part people who are made up from all of these (`mot_reid.training.reid.made_up`), of whom the teachers have
-an opinion as well. What came of it: docs/notes/2026-12-01-made-up-people.md. About 20 minutes of one core
-with bfloat16 for the teachers, 42 for the training. Needs the extras train and openvino.
+an opinion as well. What came of three such trainings: docs/notes/2026-12-01-made-up-people.md. About 20
+minutes of one core with bfloat16 for the teachers, 42 for the training. Needs the extras train and openvino.
 """
 
 import argparse
@@ -45,8 +45,8 @@ from mot_reid.training.reid.unlabelled import box_source
 
 TEACHERS = {"person-reidentification-retail-0277.xml": 0.6, "person-reidentification-retail-0267.onnx": 0.4}
 """Their weights in the cosine that is learnt."""
-ASKED, SIZE = (256, 128), (192, 80)
-"""Height and width of the teachers' crops, and of ours."""
+ASKED, HEIGHT = (256, 128), 192
+"""Height and width of the teachers' crops, height of ours."""
 SMALLEST, BATCH = 48, 16
 EACH = 512
 """Crops of each kind whose mean embedding is taken off."""
@@ -57,9 +57,7 @@ Ask = Callable[[np.ndarray], np.ndarray]
 def main() -> None:
     """Runs the command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument(
-        "before", type=Path, nargs="?", default=Path("weights/mgn_osnet_lct_x0_5.safetensors")
-    )
+    parser.add_argument("before", type=Path)
     parser.add_argument("-o", "--output", type=Path, default=Path("mgn_osnet_lct_x0_5.safetensors"))
     parser.add_argument("--data", type=Path, default=os.environ.get("MOT_REID_DATA"))
     parser.add_argument("--weights", type=Path, help="folder of the teachers; default: DATA/../weights")
@@ -67,6 +65,7 @@ def main() -> None:
         "--run", type=Path, default=Path("runs/made-up-people"), help="folder of the training"
     )
     parser.add_argument("--made-up", nargs="+", default=["2:27200"], metavar="SEED:COUNT", help="people")
+    parser.add_argument("--width", type=int, default=80, help="of our crops")
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--rate", type=float, default=1e-3, help="highest learning rate")
     parser.add_argument("--share", type=float, default=0.5, help="of the trained weights in the mean")
@@ -78,10 +77,11 @@ def main() -> None:
     market, classes, people = read_crops(chosen.data)
     ask = open_teachers(chosen.weights or chosen.data / ".." / "weights")
     made = [made_up_blocks(people, market, *map(int, text.split(":"))) for text in chosen.made_up]
-    parts = [asked(ask, blocks) for blocks in (batches(market), batches(people), *made)]
+    parts = [asked(ask, blocks, chosen.width) for blocks in (batches(market), batches(people), *made)]
     images, teacher = (np.concatenate(column) for column in zip(*parts, strict=True))
     data = TrainingData(images, classes, teacher=teacher)
-    trained = Trainer(data, chosen.run, settings(chosen.before, chosen.epochs, chosen.rate)).run().embedder
+    learnt = settings(chosen.before, chosen.width, chosen.epochs, chosen.rate)
+    trained = Trainer(data, chosen.run, learnt).run().embedder
     save_mean(chosen.before, trained, chosen.share, [part[0] for part in parts[:3]], chosen.output)
     print(f"written: {chosen.output}")
 
@@ -133,21 +133,21 @@ def open_teachers(folder: Path) -> Ask:
     return ask
 
 
-def asked(ask: Ask, blocks: Iterator[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def asked(ask: Ask, blocks: Iterator[np.ndarray], width: int) -> tuple[np.ndarray, np.ndarray]:
     """The crops in our size, and what the teachers say of them."""
     images, said = [], []
     for block in blocks:
         said.append(ask(block))
-        images += [cv2.resize(crop, SIZE[::-1], interpolation=cv2.INTER_AREA) for crop in block]
+        images += [cv2.resize(crop, (width, HEIGHT), interpolation=cv2.INTER_AREA) for crop in block]
     return np.stack(images), np.concatenate(said)
 
 
-def settings(before: Path, epochs: int, rate: float) -> TrainingSettings:
+def settings(before: Path, width: int, epochs: int, rate: float) -> TrainingSettings:
     """Of the training."""
     return TrainingSettings(
         device="cpu",
         precision="bf16",
-        data=DataSettings(width=SIZE[1]),
+        data=DataSettings(width=width),
         network=NetworkSettings(backbone="osnet_lct_x0_5", initial=str(before), frozen=4, frozen_norms=True),
         losses=LossSettings(softmax=0, triplet=0),
         distillation=DistillationSettings(teachers=tuple(TEACHERS), fitted=2000, weight=20),
@@ -176,7 +176,7 @@ def save_mean(before: Path, trained: Path, share: float, kinds: list[np.ndarray]
     pixels: Tensor = torch.from_numpy(pool).permute(0, 3, 1, 2).float() / 255
     inputs = [normalise(part, IMAGENET_MEAN, IMAGENET_STD) for part in torch.split(pixels, 64)]
     notes = {"made by": "benchmarks/made_up_people.py"}
-    save_checkpoint(output, centred(model, inputs), input_size=SIZE, notes=notes)
+    save_checkpoint(output, centred(model, inputs), input_size=(HEIGHT, pool.shape[2]), notes=notes)
 
 
 if __name__ == "__main__":
