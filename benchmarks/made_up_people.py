@@ -57,7 +57,7 @@ Ask = Callable[[np.ndarray], np.ndarray]
 def main() -> None:
     """Runs the command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("before", type=Path)
+    parser.add_argument("before", type=Path, help="checkpoint that goes on learning")
     parser.add_argument("-o", "--output", type=Path, default=Path("mgn_osnet_lct_x0_5.safetensors"))
     parser.add_argument("--data", type=Path, default=os.environ.get("MOT_REID_DATA"))
     parser.add_argument("--weights", type=Path, help="folder of the teachers; default: DATA/../weights")
