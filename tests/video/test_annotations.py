@@ -140,7 +140,7 @@ def test_a_run_that_is_killed_leaves_a_spool_that_is_read(tmp_path: Path) -> Non
         ("t.json", "{}", "not COCO's JSON"),
         ("t.json", "{", "t.json: Expecting property name"),
         ("t.xml", "<a>", "t.xml: no element found"),
-        ("t.dat", "", "not a file of tracks; expected one of .csv, .json, .jsonl, .txt, .xml"),
+        ("t.dat", "", "not a file of tracks; expected one of .csv, .json, .jsonl, .parquet, .txt, .xml"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_named(name: str, content: str, message: str, tmp_path: Path) -> None:
