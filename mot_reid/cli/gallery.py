@@ -33,7 +33,7 @@ _OPTIONS = {
     **dict.fromkeys(("--started", "--replace", "--embedder", "--quiet"), ("add",)),
     **dict.fromkeys(("--keep-days", "--identity"), ("forget",)),
 }
-"""The actions that an option is for."""
+"""The actions that an option is for, in the order in which `gallery` hands over their values."""
 
 
 def gallery(
