@@ -17,7 +17,9 @@ from mot_reid.association.candidates import (
     reachable,
 )
 from mot_reid.association.cascade import Stage
+from mot_reid.association.reentry import YOUNG
 from mot_reid.association.state import UNMATCHED, FrameState
+from mot_reid.association.tracklets import Status
 from mot_reid.rollback import KeepsAttributes
 
 __all__ = ["EmbeddingBudget", "find_ambiguity", "find_gain"]
@@ -30,6 +32,8 @@ Rows = NDArray[np.intp]
 _CLEAR_LEAD = 0.3
 # A track that was missed for more usual frames was out of sight.
 _MISSED = 3
+# So many first views of who may have been here before are asked for: the very first are often of an arm.
+_FIRST_VIEWS = 10
 # Weight of the score between equal ambiguities.
 _TIE = 1e-3
 # Savings never exceed what this many usual frames bring in.
@@ -107,8 +111,8 @@ def find_ambiguity(frame: FrameState, stage: Stage) -> tuple[Array, Rows]:
     """Finds where appearance may decide, and which tracklet a stage expects where by motion alone.
 
     Ambiguous are: candidates at close costs, overlaps so loose that a stranger would be refused, what comes
-    back from out of sight, by overlap or because a lost track is within reach, and tracklets of unknown
-    appearance.
+    back from out of sight, by overlap or because a lost track is within reach, tracklets of unknown
+    appearance, and the first clear views of who may turn out to be somebody who was here before.
 
     Args:
         frame: at hand, nothing matched yet and no embedding known.
@@ -133,6 +137,8 @@ def find_ambiguity(frame: FrameState, stage: Stage) -> tuple[Array, Rows]:
     loose = made[made.overlaps < settings.confident.stranger_iou]
     ambiguity[loose.detections] = np.minimum(ambiguity[loose.detections], loose.overlaps)
     odd = (made.ages > (_MISSED + 0.5) * frame.interval) | unknown[made.tracks]
+    clear = frame.covered[made.detections] <= settings.embedding.max_occlusion
+    odd |= clear & _may_be_lost_ones(frame)[made.tracks]
     ambiguity[made.detections[odd]] = 0
     free = confident & (expected == UNMATCHED)
     if np.count_nonzero(free):
@@ -145,6 +151,17 @@ def find_ambiguity(frame: FrameState, stage: Stage) -> tuple[Array, Rows]:
         ambiguity[columns[near]] = 0
     ambiguity -= _TIE * frame.detections.scores  # of equal ones, the better seen first
     return ambiguity, expected
+
+
+def _may_be_lost_ones(frame: FrameState) -> Mask:
+    """Tells which tracklets ``(T,)`` may still get the id of a lost one, and were hardly seen until now."""
+    rows, count = frame.tracklets.rows, len(frame.ages)
+    lost = (rows["status"][:count] == Status.LOST) & rows["has_embedding"][:count]
+    if frame.gates_after is None or not np.count_nonzero(lost):
+        return np.zeros(count, bool)
+    earliest = max(frame.time - YOUNG, rows["last_seen"][:count][lost].min())
+    young: Mask = frame.settled & (rows["born"][:count] > earliest) & ~rows["returned"][:count]
+    return young & (rows["embedded_views"][:count] < _FIRST_VIEWS)
 
 
 def find_gain(frame: FrameState, expected: Rows) -> Array:

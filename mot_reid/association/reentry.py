@@ -23,7 +23,7 @@ from mot_reid.kernels.constants import PRIOR_TRACKS
 from mot_reid.motion.kalman import KalmanStates
 from mot_reid.rollback import KeepsAttributes
 
-__all__ = ["IdChange", "Neighbours", "Returns", "nearest_others", "recognise"]
+__all__ = ["YOUNG", "IdChange", "Neighbours", "Returns", "nearest_others", "recognise"]
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -247,7 +247,7 @@ def nearest_others(frame: FrameState) -> Vectors:
 
 # Seconds after its start for which a track may still be known again for one that was here before: where few
 # boxes are embedded, it takes some until its looks are known well.
-_YOUNG = 8.0
+YOUNG = 8.0
 # Columns as `mot_reid.kernels.may_return` takes them.
 _RETURN = itemgetter("status", "has_embedding", "unembedded_views", "returned", "born", "last_seen")
 
@@ -264,7 +264,7 @@ def recognise(frame: FrameState, returns: Returns) -> list[IdChange]:
     table, rows = frame.tracklets, frame.tracklets.rows
     if frame.gates_after is None or frame.appearance is None:
         return []
-    young, lost = kernels.may_return(_RETURN(rows), len(frame.ages), frame.time - _YOUNG, frame.time)
+    young, lost = kernels.may_return(_RETURN(rows), len(frame.ages), frame.time - YOUNG, frame.time)
     if not young.size:
         return []
     gates, times = frame.gates(lost), (rows["born"], rows["last_seen"])

@@ -270,3 +270,19 @@ def test_a_covered_view_that_teaches_nothing_is_not_paid_for() -> None:
     for _ in range(100):
         watched.step((0, 20, RED), (10, 0, GREEN), (600, 0, BLUE))
     assert 1 not in [row for rows in watched.asked[2:] for row in rows]
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_who_begins_while_somebody_is_lost_is_looked_at_until_he_is_known(lost: bool) -> None:
+    watched = Watched(0.2)
+    stays, other = (300, 100, RED), [(900, 100, BLUE)]
+    for _ in range(60):
+        watched.step(stays, *other)
+    for _ in range(30):
+        watched.step(stays, *([] if lost else other))
+    watched.asked.clear()
+    for x in range(20):
+        watched.step(stays, (600 + x, 100, GREEN), *([] if lost else other))
+    looked_at = [1 in rows for rows in watched.asked]
+    assert all(looked_at[:10]) if lost else sum(looked_at[:10]) < 5
+    assert not all(looked_at)
