@@ -1,7 +1,6 @@
 """The ``mot-reid`` program: its commands, its exit codes, and errors as one line."""
 
 import inspect
-import os
 import signal
 import sys
 import traceback
@@ -15,7 +14,17 @@ from typing import Annotated, Any
 import typer
 
 from mot_reid import __version__
-from mot_reid.cli.errors import FAILED, INTERRUPTED, USAGE, UsageError, called_elsewhere, debugging, one_line
+from mot_reid.cli.errors import (
+    FAILED,
+    INTERRUPTED,
+    USAGE,
+    UsageError,
+    called_elsewhere,
+    debugging,
+    drop_output,
+    name_output,
+    one_line,
+)
 from mot_reid.cli.progress import tell_of_compiling
 from mot_reid.concurrency import ENDINGS
 
@@ -131,21 +140,24 @@ def main() -> None:
     for number in ENDINGS:
         if number != signal.SIGINT and signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
             signal.signal(number, _terminate)
+    name_output()
     try:
         code = app(standalone_mode=False)
+        print(end="", flush=True)  # what cannot be printed shall be known by now
     except typer.exceptions.TyperException as error:
         code = _report(_told(error), error.exit_code)
     except UsageError as error:
         if debugging():
             traceback.print_exception(error)
         code = _report(one_line(error), USAGE)
-    except BrokenPipeError:  # the reader of our output has gone, as in `mot-reid config | head -1`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError as error:  # who reads our output has gone, as in `mot-reid config | head -1`
+        drop_output(error)
         code = FAILED
     except KeyboardInterrupt:  # before a command or after it
         typer.echo("interrupted", err=True)
         code = INTERRUPTED
     except Exception as error:  # no user shall be shown a traceback that did not ask for one
+        drop_output(error)
         if debugging():
             raise
         code = _report(one_line(error), FAILED)

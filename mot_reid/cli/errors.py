@@ -1,6 +1,8 @@
 """What can go wrong on the command line, told in one line."""
 
+import io
 import os
+import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
@@ -13,6 +15,8 @@ __all__ = [
     "UsageError",
     "called_elsewhere",
     "debugging",
+    "drop_output",
+    "name_output",
     "one_line",
     "usage_errors",
 ]
@@ -41,6 +45,45 @@ _ELSEWHERE = {
     "--save-txt": "--formats",
 }
 """What options of other trackers' commands are called here; SOURCE is no option."""
+
+
+_OUTPUT = "standard output"
+
+
+class _Output(io.TextIOWrapper):
+    """Standard output whose errors say that it is: the operating system's name no file."""
+
+    def write(self, text: str) -> int:
+        with _named_output():
+            return super().write(text)
+
+    def flush(self) -> None:
+        with _named_output():
+            super().flush()
+
+
+@contextmanager
+def _named_output() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, _OUTPUT) from None
+
+
+def name_output() -> None:
+    """From here on, what cannot be printed is an error that names standard output."""
+    if (out := sys.stdout) is not None and out is sys.__stdout__ and isinstance(out, io.TextIOWrapper):
+        sys.stdout = _Output(
+            *(out.buffer, out.encoding, out.errors, None),
+            line_buffering=out.line_buffering,
+            write_through=out.write_through,
+        )
+
+
+def drop_output(error: Exception) -> None:
+    """If printing has failed, throws away what was still to be printed: Python would try it once more."""
+    if isinstance(error, BrokenPipeError) or (isinstance(error, OSError) and error.filename == _OUTPUT):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class UsageError(Exception):

@@ -1,7 +1,10 @@
 """Nothing is silent: a run without tracks, ground truth of another layout, a file's name for a folder."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -164,3 +167,30 @@ def test_eval_takes_what_track_has_written(run: Any, scene: Any, tmp_path: Path)
         outcome = run("eval", tmp_path / "out", *where)
         assert outcome.code == 0, outcome.err
         assert "100.0" in outcome.out
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="has no device that is always full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_standard_output_on_a_full_disk_is_named(unbuffered: str, scene: Any, tmp_path: Path) -> None:
+    (tmp_path / "scene.yaml").write_text("lines:\n  door: {from: [80, 0], to: [80, 120]}\n")
+    rows = np.loadtxt(scene.detections, delimiter=",")
+    rows[:, 1] = 1 + np.arange(len(rows)) % 2
+    np.savetxt(tmp_path / "tracks.txt", rows[:, :7], fmt="%g", delimiter=",")
+    _sequence(tmp_path / "truth", (tmp_path / "tracks.txt").read_text())
+    tracks, truth = tmp_path / "tracks.txt", tmp_path / "truth"
+    for arguments in (
+        ("config",),
+        ("--version",),
+        ("count", tracks, tmp_path / "scene.yaml", "--fps", "25", "--events"),
+        ("eval", tracks, "--gt", truth),
+    ):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run(
+                [sys.executable, "-m", "mot_reid", *arguments],
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+                env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+            )
+        assert done.returncode == 1
+        assert done.stderr == "error: standard output: No space left on device\n", arguments
