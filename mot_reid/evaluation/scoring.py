@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -21,11 +22,13 @@ from mot_reid.evaluation.motchallenge import (
 from mot_reid.evaluation.parallel import map_tasks
 from mot_reid.evaluation.sequences import Sequence
 from mot_reid.notices import shares_of_picture
+from mot_reid.video.formats import FORMATS
 from mot_reid.wording import counted
 
 __all__ = ["ScoredSequence", "find_results", "other_results", "score_files", "score_rows"]
 
 OUR_FILE = "tracks.txt"
+_CONVERTED = ("csv", "jsonl", "parquet", "coco", "cvat", "kitti")  # what `mot-reid convert` reads
 _MOST_OUTSIDE = 0.1  # share of the boxes that may lie where no ground truth is
 _SMALL = 1_000_000  # bytes of ground truth, scored in less time than a process takes to start
 
@@ -206,6 +209,10 @@ def find_results(
         path = next((choice for choice in choices if choice.is_file()), None)
         if path is None:
             rule = f"no results for {sequence.name} ({sequence.name}.txt)"
+            places = [folder / sequence.name, folder / sequence.folder.name]
+            if len(sequences) == 1 or _tracked_source(folder) in (sequence.name, sequence.folder.name):
+                places.append(folder)
+            rule += next(filter(None, map(_other_formats, places)), "")
             if len(sequences) > 1 and not problems.lenient:
                 rule += "; --sequence chooses what is scored, --lenient counts it as nobody found"
             problems.report(folder, None, rule)
@@ -215,6 +222,19 @@ def find_results(
         for path in other_results(results, known):
             problems.report(path, None, f"belongs to no sequence of the ground truth ({shown})")
     return pairs
+
+
+def _other_formats(folder: Path) -> str:
+    """Says what a run has written there instead of rows, and how rows come of it; empty where nothing."""
+    there = [name for name, entry in FORMATS.items() if (folder / entry.file).exists()]
+    if not there:
+        return ""
+    told = f"; there is {', '.join(FORMATS[name].file for name in there)}"
+    file = next((FORMATS[name].file for name in _CONVERTED if name in there), None)
+    if file is None:
+        return f"{told}; `mot-reid track --formats mot` writes {OUR_FILE}"
+    source, target = shlex.quote(str(folder / file)), shlex.quote(str(folder))
+    return f"{told}: `mot-reid convert {source} --to mot -o {target}` makes {OUR_FILE} of it"
 
 
 def _tracked_source(folder: Path) -> str | None:

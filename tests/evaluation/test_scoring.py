@@ -121,6 +121,21 @@ def test_missing_results(sequences: list[Sequence], put: Put) -> None:
         find_results(folder / "nowhere", sequences, sequences, Problems())
 
 
+def test_a_run_that_wrote_other_formats(sequences: list[Sequence], put: Put) -> None:
+    folder, only = put("tracks.csv", "tracks.jsonl", "B/tracks.parquet", "C/tracks.mp4"), sequences[:1]
+    with pytest.raises(FileError, match=r"A.txt\); there is tracks.jsonl, tracks.csv: ") as told:
+        find_results(folder, only, only, Problems())
+    assert f"`mot-reid convert {folder}/tracks.csv --to mot -o {folder}` makes tracks.txt" in str(told.value)
+    problems = Problems(lenient=True)
+    find_results(folder, sequences, sequences, problems)
+    assert [str(found).partition("; ")[2] for found in problems.found] == [
+        "",
+        f"there is tracks.parquet: `mot-reid convert {folder}/B/tracks.parquet --to mot -o {folder}/B` makes "
+        "tracks.txt of it",
+        "there is tracks.mp4; `mot-reid track --formats mot` writes tracks.txt",
+    ]
+
+
 @pytest.mark.parametrize("stranger", ["D.txt", "D/tracks.txt"])
 def test_results_that_belong_to_no_sequence(sequences: list[Sequence], put: Put, stranger: str) -> None:
     folder = put("A.txt", "B.txt", "C.txt", stranger)
