@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from mot_reid.structures import Detections, Invalid, Tracks
+from mot_reid.structures import Detections, Invalid, Tracks, plain_array
 
 __all__ = [
     "detections_from_rows",
@@ -61,9 +61,9 @@ def require_detections(value: object) -> None:
 def detections_from_rows(rows: Any, invalid: Invalid = "raise") -> Detections:
     """See `Detections.from_rows`."""
     try:
-        table = np.asarray(rows.detach().cpu().float() if hasattr(rows, "detach") else rows, np.float32)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"rows: expected numbers in rows of one length: {error}") from None
+        table = np.asarray(plain_array(rows, "rows"), np.float32)
+    except (TypeError, ValueError):
+        raise TypeError("rows: expected numbers in rows of one length") from None
     if not table.size and table.ndim <= 2:
         return Detections.empty()
     if table.ndim != 2 or table.shape[1] not in (5, 6):

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mot_reid.typing import Boxes, Embeddings, Floats32, Ints
 
-__all__ = ["Detections", "TrackRow", "Tracks", "unit_rows"]
+__all__ = ["Detections", "TrackRow", "Tracks", "plain_array", "unit_rows"]
 
 # How far an embedding's length may be from 1 before it counts as not normalised and is normalised here.
 _UNIT_LENGTH_TOLERANCE = 1e-3
@@ -42,7 +42,7 @@ def _boxes(value: ArrayLike, argument: str) -> Boxes:
 
 def _numbers(value: ArrayLike, argument: str, dtype: type[Any]) -> NDArray[Any]:
     """Converts to a contiguous array of ``dtype``; numbers only, integers without loss."""
-    array = _plain(value, argument)
+    array = plain_array(value, argument)
     if array.size and array.dtype.kind not in "biuf":
         raise TypeError(f"{argument}: expected numbers, got dtype {array.dtype}")
     if np.issubdtype(dtype, np.integer) and array.dtype.kind in "uf":
@@ -54,16 +54,19 @@ def _numbers(value: ArrayLike, argument: str, dtype: type[Any]) -> NDArray[Any]:
         return np.ascontiguousarray(array, dtype=dtype)
 
 
-def _plain(value: ArrayLike, argument: str) -> NDArray[Any]:
+def plain_array(value: Any, argument: str) -> NDArray[Any]:
     """The array of whatever holds one."""
-    tensor: Any = value  # torch's, perhaps on an accelerator, in bfloat16 or with a gradient
-    if hasattr(tensor, "detach") and hasattr(tensor, "cpu"):
-        tensor = tensor.detach().cpu()
-        value = tensor.float() if tensor.is_floating_point() else tensor
     try:
+        if hasattr(value, "detach") and hasattr(value, "cpu"):
+            value = value.detach().cpu()  # torch's, perhaps on an accelerator, in bfloat16 or with a gradient
+            value = value.float() if value.is_floating_point() else value
         return np.asarray(value)
     except ValueError:
         raise ValueError(f"{argument}: expected rows of one length") from None
+    except (RuntimeError, TypeError) as error:
+        if not isinstance(value, list | tuple):
+            raise TypeError(f"{argument}: {error}") from None
+    return plain_array([plain_array(entry, argument) for entry in value], argument)  # of such tensors
 
 
 Invalid = Literal["raise", "drop"]
@@ -82,7 +85,7 @@ def _valid_rows(
     mended = np.zeros(count, bool)
     columns: list[Any] = [boxes]
     for value, argument in ((scores, "scores"), (classes, "classes"), (embeddings, "embeddings")):
-        column = None if value is None else _plain(value, argument)
+        column = None if value is None else plain_array(value, argument)
         if column is not None and column.dtype.kind in "biuf" and column.shape[:1] == (count,):
             rows = column.reshape(count, -1).astype(np.float64)
             good &= np.isfinite(rows).all(axis=1)

@@ -157,6 +157,25 @@ def test_tensors_pass_for_arrays() -> None:
     np.testing.assert_array_equal(Detections.from_rows(rows).scores, SCORES)
 
 
+def test_tensors_in_lists_pass_for_arrays() -> None:
+    import torch
+
+    boxes, scores = torch.tensor(BOXES, requires_grad=True), torch.tensor(SCORES, requires_grad=True)
+    for rows in (list(boxes), tuple(boxes), [list(row) for row in boxes], list(boxes.bfloat16())):
+        found = Detections(rows, list(scores.bfloat16()), [torch.tensor(2)] * 3, list(boxes))
+        np.testing.assert_array_equal(found.xyxy, BOXES)
+        np.testing.assert_allclose(found.scores, SCORES, atol=4e-3)
+        assert len(Detections(rows, list(scores), invalid="drop")) == 3
+    whole = torch.cat([boxes, scores[:, None]], 1)
+    np.testing.assert_array_equal(Detections.from_rows(list(whole)).scores, SCORES)
+    with pytest.raises(ValueError, match="xyxy: expected rows of one length"):
+        Detections([boxes[0], boxes[1, :3]])
+    with pytest.raises(TypeError, match="rows: expected numbers in rows of one length"):
+        Detections.from_rows([whole[0], whole[1, :3]])
+    with pytest.raises(TypeError, match=r"scores: .*meta"):
+        Detections(BOXES, list(torch.zeros(3, device="meta")))
+
+
 def test_rows_have_named_fields_velocity_and_age() -> None:
     ours = tracker()
     for step in range(30):
