@@ -20,6 +20,11 @@ _REACH = (1.5, 2.0)
 _WEAK_FRAMES = 25
 """Frames with detections, none of which counts, after which that is told."""
 
+_SLOW = 500.0
+"""How many times as long as the rate says a frame lasts at least where milliseconds are given as seconds."""
+_SLOW_FRAMES = 25
+"""So many such frames from the start on are told."""
+
 
 class InputWarning(UserWarning):
     """Something in the input is most likely not what was meant; the message says what was seen."""
@@ -51,6 +56,7 @@ class Notices:
         self.warns = warns
         self._said: set[str] = set()
         self._weak: list[float] | None = []  # best scores of the frames so far, all of them low
+        self._slow: list[float] | None = []  # seconds from frame to frame so far, all of them long
 
     def of_boxes(self, detections: Detections, shape: tuple[int, ...] | None, number: int) -> None:
         """Says if the boxes of a frame are in other units than pixels, or of another picture.
@@ -106,6 +112,27 @@ class Notices:
                 "scores",
                 f"boxes up to frame {number}: the best score is {best:.3g}, and none is taken below "
                 f"{low:g}: association.low_score lets lower ones in",
+            )
+
+    def of_time(self, last: tuple[int, float], this: tuple[int, float], fps: float | None) -> None:
+        """Says if from the start on frames lie so far apart that their times can hardly be seconds.
+
+        Args:
+            last: number and time of the last frame, both 0 before the first.
+            this: those of this one.
+            fps: frames a second, where it is known; without it a time lapse may be meant.
+        """
+        if self._slow is None or fps is None or not last[0]:
+            return
+        self._slow.append((this[1] - last[1]) / (this[0] - last[0]))
+        if self._slow[-1] * fps < _SLOW:
+            self._slow = None
+        elif len(self._slow) == _SLOW_FRAMES:
+            usual, self._slow = sorted(self._slow)[_SLOW_FRAMES // 2], None
+            self._say(
+                "time",
+                f"time up to frame {this[0]}: frames lie {usual:.3g} seconds apart, at fps {fps:.3g} it is "
+                f"{1 / fps:.3g}; are these milliseconds? A time lapse wants its own fps, {1 / usual:.3g}",
             )
 
     def of_crowd(self, left_out: int, most: int, number: int) -> None:

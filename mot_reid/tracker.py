@@ -178,9 +178,8 @@ class Tracker:
             TypeError, ValueError: it is no positive number.
         """
         self._fps = self._fps if fps is None else checked_rate(fps)
-        self._associator = Associator(
-            self.config.association, self.config.motion, self._fps, cascade=self.cascade
-        )
+        rules, motion = self.config.association, self.config.motion
+        self._associator = Associator(rules, motion, self._fps, cascade=self.cascade)
         self._frame_number, self._updates, self.time = 0, 0, 0.0
         self._last_boxes, self.id_changes = Tracks.empty().xyxy, list[IdChange]()
         self.notices = Notices(self.notices.warns)
@@ -293,7 +292,9 @@ class Tracker:
     ) -> Tracks:
         """Does the work of `update`; ``place`` is the frame's number and time, as given."""
         frame = usable_frame(frame, self._shape, self._camera is not None and self._camera.needs_pixels)
-        number, seconds = next_frame(place, (self._frame_number, self.time), self._fps)
+        shape, last = self._shape if frame is None else frame.shape, (self._frame_number, self.time)
+        number, seconds = next_frame(place, last, self._fps)
+        self.notices.of_time(last, (number, seconds), self._fps)
         looked = looked and self._has_detector and self.config.detector.looks_at(self._updates)
         if detections is None and looked:
             if frame is None:
@@ -302,7 +303,7 @@ class Tracker:
         elif detections is not None:
             require_detections(detections)
         if detections is not None:
-            self.notices.of_boxes(detections, self._shape if frame is None else frame.shape, number)
+            self.notices.of_boxes(detections, shape, number)
             self.notices.of_scores(detections, self.config.association.low_score, number)
         embedded: list[tuple[Indices, Embeddings]] = []
         if detections is not None and detections.embeddings is not None and len(detections):
@@ -319,8 +320,7 @@ class Tracker:
                 tracks = self._associator.step(detections, affine, embed, time=seconds, on_crowd=on_crowd)
         self.affine, self._frame_number, self.time = affine, number, seconds
         self._last_boxes, self._updates = tracks.xyxy, self._updates + 1
-        self._shape = self._shape if frame is None else frame.shape
-        self.id_changes = self._associator.id_changes
+        self._shape, self.id_changes = shape, self._associator.id_changes
         self.last_embeddings = embedded[-1] if embedded else None
         return tracks
 

@@ -127,3 +127,48 @@ def test_scores_that_never_count_are_told() -> None:
             tracker.update(None, Detections.empty())
         assert len(tracker.notices.texts) == told
         assert all("the best score is 0.05, and none is taken below 0.1" in t for t in tracker.notices.texts)
+
+
+@pytest.mark.parametrize(
+    ("fps", "step", "numbers"),
+    [(30, 100 / 3, 1), (25, 40, 1), (30, 60, 1), (10, 100, 1), (30, 100 / 3 * 5, 5)],
+)
+def test_milliseconds_given_as_seconds_are_told_once(fps: float, step: float, numbers: int) -> None:
+    tracker, found = Tracker("none", "none", "none", fps=fps), Detections([[10, 20, 50, 120]])
+    with warnings.catch_warnings(record=True, action="always") as told:
+        for number in range(1, 61):
+            tracker.update(None, found, time=1e5 + number * step, frame_number=number * numbers)
+    assert [entry.filename for entry in told] == [__file__]
+    apart = f"{step / numbers:.3g}"
+    assert f"time up to frame {26 * numbers}: frames lie {apart} seconds apart, at fps" in str(
+        told[0].message
+    )
+    assert "milliseconds? A time lapse wants its own fps" in str(told[0].message)
+
+
+@pytest.mark.parametrize(
+    ("fps", "step", "numbers"),
+    [
+        (None, 60, 1),  # a time lapse, a frame a minute
+        (1 / 60, 60, 1),
+        (30, 10, 300),  # every 300th frame
+        (30, 10, 1),
+        (30, 1 / 30, 1),
+        (30, None, 1),
+    ],
+)
+def test_times_that_may_be_seconds_are_not_told(fps: float | None, step: float | None, numbers: int) -> None:
+    tracker, found = Tracker("none", "none", "none", fps=fps), Detections([[10, 20, 50, 120]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for number in range(1, 61):
+            time = None if step is None else 1e5 + number * step
+            tracker.update(None, found, time=time, frame_number=number * numbers)
+
+
+def test_a_source_that_stood_still_has_no_milliseconds() -> None:
+    tracker = Tracker("none", "none", "none", fps=30)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for number in range(40):
+            tracker.update(None, Detections.empty(), time=1e5 + number / 30 + 60 * max(number - 1, 0))
