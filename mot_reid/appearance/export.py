@@ -17,6 +17,7 @@ from mot_reid.appearance.mgn import MGN
 from mot_reid.appearance.network import EmbeddingNetwork
 from mot_reid.appearance.osnet import OSNet
 from mot_reid.appearance.wide import widened
+from mot_reid.extras import require
 from mot_reid.files import atomic
 from mot_reid.resources import ONNX_ORIGIN
 
@@ -65,10 +66,7 @@ def export_onnx(checkpoint: Path, path: Path, untold: Untold | None = None) -> N
         ValueError: the checkpoint cannot be read, or the export gives other embeddings.
         OSError: the file cannot be written.
     """
-    try:
-        import onnx
-    except ImportError:
-        raise ImportError("export needs the package onnx: pip install 'mot_reid[train]'") from None
+    onnx = require("onnx", "export")
     network = load_checkpoint(checkpoint, untold=untold)
     height, width = network.input_size
     with atomic(path) as part:

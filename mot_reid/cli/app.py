@@ -136,7 +136,7 @@ def _root(
 
 
 def main() -> None:
-    """Runs the command line; exits with 0, 1 for a failed run, 2 for usage, 130 for an interruption."""
+    """Runs the command line; exits with 0, 1 if it failed, 2 for usage or a missing extra, 130 for Ctrl-C."""
     for number in ENDINGS:
         if number != signal.SIGINT and signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
             signal.signal(number, _terminate)
@@ -160,7 +160,7 @@ def main() -> None:
         drop_output(error)
         if debugging():
             raise
-        code = _report(one_line(error), FAILED)
+        code = _report(one_line(error), USAGE if isinstance(error, ImportError) else FAILED)
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -11,6 +11,7 @@ import typer
 from mot_reid.cli.errors import INTERRUPTED, usage_errors
 from mot_reid.cli.options import QuietOption, build_settings, given_settings, setting_option, takes
 from mot_reid.cli.progress import WorkProgress
+from mot_reid.extras import require
 from mot_reid.training.reid.settings import TrainingSettings
 from mot_reid.wording import counted
 
@@ -124,6 +125,9 @@ def train(given: TrainOptions) -> None:
 
 
 def _run(given: TrainOptions, settings: TrainingSettings) -> None:
+    network = settings.network
+    if network.architecture != "mgn" or network.initial.endswith(".onnx"):
+        require("onnx", "to train it")  # its extra brings torch, too
     import torch
 
     from mot_reid.devices import resolve_device

@@ -12,6 +12,7 @@ from mot_reid.cli.labels import file_stem, short_names
 from mot_reid.cli.options import QuietOption, TrustOption, setting_option, show_tables, takes
 from mot_reid.cli.progress import WorkProgress
 from mot_reid.config import Config, DetectorConfig
+from mot_reid.extras import require
 from mot_reid.provenance import provenance
 from mot_reid.training.detector.settings import DetectorTraining, FineTuning
 from mot_reid.video.files import prepare_output_folder
@@ -138,6 +139,7 @@ def train_detector(given: TrainDetectorOptions) -> None:
     mot-reid train-detector person.safetensors --start rtmdet_nano_person.onnx --yolo pictures/train
     mot-reid train-detector person.pt --start yolo11n.pt --yolo pictures/train --people bounding_box_train
     """
+    require(*(("onnx", "RTMDet's export") if given.output.suffix != ".pt" else ("ultralytics", "a YOLO")))
     from mot_reid.training.detector import trainer as training
     from mot_reid.training.detector.pictures import MotFrames
 

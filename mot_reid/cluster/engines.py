@@ -18,6 +18,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from mot_reid.concurrency import ENDINGS
+from mot_reid.extras import require
 
 __all__ = ["Engine", "LocalEngine", "RayEngine", "Report"]
 
@@ -240,11 +241,7 @@ class RayEngine(Engine):
 
     def __init__(self, address: str, cpus: float = 1, gpus: float = 0) -> None:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
-        try:
-            import ray
-        except ImportError as error:
-            raise ImportError("--ray needs Ray: pip install 'mot_reid[cluster]'") from error
-        self._ray: Any = ray
+        ray = self._ray = require("ray", "--ray")
         self.name = f"Ray cluster {address}"
         self._started = not ray.is_initialized()
         if self._started:

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from mot_reid.extras import require
 from mot_reid.files import atomic
 
 __all__ = [
@@ -49,10 +50,9 @@ def remote(url: str) -> tuple[Any, str]:
         ImportError: fsspec, or its package for this kind of storage, is not installed.
         ValueError: no such kind of storage is known.
     """
-    try:
-        import fsspec
-    except ImportError as error:
-        raise ImportError(f"{url}: object storage needs fsspec: pip install 'mot_reid[cluster]'") from error
+    fsspec = require("fsspec", f"{url}: object storage")
+    if url.startswith(("s3://", "s3a://")):
+        require("s3fs", f"{url}: object storage")
     try:
         return fsspec.core.url_to_fs(url)
     except ImportError as error:

@@ -13,6 +13,7 @@ import numpy as np
 from mot_reid.detection.decoding import Rows
 from mot_reid.detection.onnx_yolo import OnnxYolo, Suppression
 from mot_reid.detection.yolo import import_ultralytics, load_ultralytics
+from mot_reid.extras import require
 from mot_reid.files import atomic
 from mot_reid.resources import ONNX_ORIGIN
 from mot_reid.wording import counted
@@ -44,10 +45,7 @@ def export_detector(weights: Path, path: Path) -> None:
             boxes.
         OSError: the file cannot be written.
     """
-    try:
-        import onnx
-    except ImportError:
-        raise ImportError("export needs the package onnx: pip install 'mot_reid[train]'") from None
+    onnx = require("onnx", "export")
     model = load_ultralytics(weights)
     if model.task != "detect":
         raise ValueError(f"{weights}: not a plain detector (task {model.task})")

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from mot_reid.detection.onnx_rtmdet import ARCHITECTURE
 from mot_reid.detection.rtmdet import STD, RtmDet
 from mot_reid.detection.rtmdet_weights import load_rtmdet
+from mot_reid.extras import require
 from mot_reid.files import atomic
 from mot_reid.resources import ONNX_ORIGIN
 from mot_reid.sessions import open_session
@@ -58,10 +59,7 @@ def export_rtmdet(weights: Path, path: Path) -> None:
         ValueError: the file is no detector of ours, or the export gives something else.
         OSError: the file cannot be written.
     """
-    try:
-        import onnx
-    except ImportError:
-        raise ImportError("export needs the package onnx: pip install 'mot_reid[train]'") from None
+    onnx = require("onnx", "export")
     network = load_rtmdet(weights)
     properties = {
         "architecture": ARCHITECTURE,

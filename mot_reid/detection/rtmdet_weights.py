@@ -14,6 +14,7 @@ from safetensors.torch import save
 from torch import nn
 
 from mot_reid.detection.rtmdet import RtmDet
+from mot_reid.extras import require
 from mot_reid.files import atomic
 
 __all__ = ["from_openmmlab", "load_rtmdet", "read_notes", "save_rtmdet"]
@@ -35,12 +36,7 @@ def from_openmmlab(path: Path) -> RtmDet:
         ImportError: the package ``onnx`` is not installed.
         ValueError: it is no RTMDet-nano of one class.
     """
-    try:
-        import onnx
-    except ImportError:
-        raise ImportError(
-            f"{path}: to read it needs the package onnx: pip install 'mot_reid[train]'"
-        ) from None
+    onnx = require("onnx", f"{path}: to read it")
     try:
         graph = onnx.load(str(path)).graph
     except Exception as error:  # of protobuf, onnx or the disk

@@ -68,7 +68,8 @@ class LanceStore(Store):
     """
 
     def __init__(self, place: str, info: GalleryInfo | None = None) -> None:
-        self._arrow, lancedb = import_arrow(), require("lancedb", f"{place}: a gallery in LanceDB")
+        lancedb = require("lancedb", f"{place}: a gallery in LanceDB")
+        self._arrow = import_arrow()
         self.place = place
         self.damaged: list[str] = []
         try:

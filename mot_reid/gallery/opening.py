@@ -77,8 +77,8 @@ def require_place(place: str | Path, kind: StoreKind | None = None) -> None:
         ImportError: a package is not installed; the message names the extra.
         OSError: the folder cannot be made or written.
     """
-    import_arrow()
     if kind == "lance" or "://" in str(place):
         require("lancedb", f"{place}: a gallery in LanceDB")
+    import_arrow()
     if "://" not in str(place):
         prepare_output_folder(place, "gallery")

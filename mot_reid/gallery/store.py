@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, fields
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mot_reid.extras import require
 from mot_reid.gallery.records import Tracklet
 
 if TYPE_CHECKING:
@@ -224,9 +226,6 @@ class Store(Protocol):
 
 def import_arrow() -> Any:
     """The pyarrow package with Parquet; an ImportError says how to get it."""
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as error:
-        raise ImportError("a gallery needs pyarrow: pip install 'mot_reid[gallery]'") from error
-    return pyarrow
+    arrow = require("pyarrow", "a gallery")
+    import_module("pyarrow.parquet")
+    return arrow

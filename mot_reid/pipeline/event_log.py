@@ -111,7 +111,7 @@ class MqttReceiver(Receiver):
         password: str = "",
         timeout: float = 5.0,
     ) -> None:
-        require("paho", "events over MQTT")
+        require("paho", "an event log over MQTT")
         from paho.mqtt import client, enums
 
         self.name = "mqtt"

@@ -641,7 +641,7 @@ def test_a_gallery_that_cannot_be_is_told_before_the_first_frame(
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     result = run(*arguments)
     assert (result.code, result.err.count("\n")) == (2, 1)
-    assert "pip install 'mot_reid[gallery]'" in result.err
+    assert "pip install 'mot_reid[parquet]'" in result.err
     assert not (tmp_path / "out").exists()
 
 

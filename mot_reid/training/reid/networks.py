@@ -16,6 +16,7 @@ from mot_reid.appearance.backbones import HEAD_PREFIXES, build_backbone, split_b
 from mot_reid.appearance.checkpoints import save_checkpoint
 from mot_reid.appearance.crops import IMAGENET_MEAN, IMAGENET_STD
 from mot_reid.appearance.mgn import GLOBAL_HEADS, MGN, MGNOutput, Pooling
+from mot_reid.extras import require
 from mot_reid.files import atomic
 from mot_reid.training.reid.settings import NetworkSettings
 
@@ -218,10 +219,7 @@ def save_embedder(path: Path, network: nn.Module, size: tuple[int, int], notes: 
 
 
 def _export(path: Path, network: nn.Module, size: tuple[int, int], notes: Mapping[str, Any]) -> None:
-    try:
-        import onnx
-    except ImportError:
-        raise ImportError("saving this architecture needs onnx: pip install 'mot_reid[train]'") from None
+    onnx = require("onnx", "saving this architecture")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's advice to use another exporter
         torch.onnx.export(

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from mot_reid.appearance.osnet import OSBlock, OSNet
+from mot_reid.extras import require
 
 __all__ = ["osnet_state_from_openvino"]
 
@@ -46,10 +47,7 @@ def osnet_state_from_openvino(path: Path | str, network: OSNet) -> dict[str, Ten
         ImportError: openvino is not installed.
         ValueError: the file cannot be read, or is no such network.
     """
-    try:
-        import openvino
-    except ImportError:
-        raise ImportError(f"{path}: needs the package openvino: pip install openvino") from None
+    openvino = require("openvino", f"{path}: to read it")
     try:
         operations = openvino.Core().read_model(str(path)).get_ordered_ops()
         graph = _Graph(operations)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mot_reid.appearance.backends import normalisation
+from mot_reid.extras import require
 from mot_reid.files import atomic
 from mot_reid.sessions import open_session
 from mot_reid.training.reid.unlabelled import CropSource
@@ -152,10 +153,7 @@ def _open_onnx(path: Path) -> Teacher:
 def _open_openvino(path: Path) -> Teacher:
     import torch
 
-    try:
-        import openvino
-    except ImportError:
-        raise ImportError(f"{path}: an OpenVINO teacher needs the package: pip install openvino") from None
+    openvino = require("openvino", f"{path}: an OpenVINO teacher")
     try:
         threads = {"INFERENCE_NUM_THREADS": torch.get_num_threads()}
         model: Any = openvino.Core().compile_model(str(path), "CPU", threads)

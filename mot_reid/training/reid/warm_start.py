@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from mot_reid.appearance.backbones import OSNet, build_backbone
 from mot_reid.appearance.checkpoints import load_checkpoint, read_tensors
+from mot_reid.extras import require
 from mot_reid.resources import weights_kind
 from mot_reid.training.reid.networks import Network
 from mot_reid.training.reid.openvino_weights import osnet_state_from_openvino
@@ -250,10 +251,7 @@ def _module_path(node: str) -> str:
 
 def _read_onnx(path: Path) -> tuple[list[_Node], dict[str, Tensor]]:
     """Nodes and float tensors of an ONNX file."""
-    try:
-        import onnx
-    except ImportError as error:
-        raise ImportError("starting from an ONNX file needs onnx: pip install 'mot_reid[train]'") from error
+    onnx = require("onnx", f"{path}: to start from it")
     try:
         graph = onnx.load(path).graph
     except Exception as error:  # protobuf's own exceptions differ between its builds
