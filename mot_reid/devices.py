@@ -26,7 +26,8 @@ def resolve_device(device: str) -> str:
         ValueError: this machine has no such device.
     """
     if re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device) is None:
-        raise ValueError(f"device {device!r} is not known; known: auto, cpu, mps, cuda, cuda:1")
+        here = f"; here it is cuda:{device}" if device.isdecimal() else ""
+        raise ValueError(f"device {device!r} is not known; known: auto, cpu, mps, cuda, cuda:1{here}")
     if device == "cpu" or (device == "auto" and not _accelerator_possible()):
         return "cpu"
     if device == "auto" and not installed("torch"):

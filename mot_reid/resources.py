@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Literal
 
 __all__ = [
+    "DETECTORS",
+    "EMBEDDERS",
     "ONNX_ORIGIN",
     "WeightsKind",
     "cache_folder",
@@ -26,6 +28,9 @@ WeightsKind = Literal["onnx", "pytorch", "safetensors", "other"]
 ONNX_ORIGIN = "checkpoint_sha256"
 """The entry of an export's metadata that names the checkpoint's content."""
 
+DETECTORS, EMBEDDERS = "person_", "mgn_"
+"""How the names of shipped weights of each kind begin."""
+
 _PACKAGE = Path(__file__).parent
 _WEIGHTS = (".onnx", ".pt", ".safetensors")
 _SHORT = {"strong": "mgn_osnet_lct_x1_0.safetensors"}  # the embedder for galleries
@@ -38,7 +43,7 @@ def shipped(folder: str) -> Path:
     return inside if inside.is_dir() else _PACKAGE.parent / folder
 
 
-def find_weights(name: str | Path, suffixes: tuple[str, ...]) -> Path:
+def find_weights(name: str | Path, suffixes: tuple[str, ...], family: str = "") -> Path:
     """The file that ``name`` means: the name of weights that ship with us, or else a path.
 
     A file of the current folder that is named like shipped weights is not taken for them, or whoever runs a
@@ -47,6 +52,7 @@ def find_weights(name: str | Path, suffixes: tuple[str, ...]) -> Path:
     Args:
         name: a path, a shipped file's name, or ``strong`` for the shipped embedder for galleries.
         suffixes: what the error lists as shipped, such as ``(".pt",)``.
+        family: how the names begin that it lists: `DETECTORS`, `EMBEDDERS`, or empty for all.
 
     Raises:
         FileNotFoundError: it is neither.
@@ -66,6 +72,7 @@ def find_weights(name: str | Path, suffixes: tuple[str, ...]) -> Path:
         entry.name
         for entry in shipped("weights").glob("*")
         if entry.suffix in suffixes
+        and entry.name.startswith(family)
         and not entry.stem.endswith("_attributes")  # which are read by their embedder
     )
     raise FileNotFoundError(

@@ -123,7 +123,7 @@ def track(
         TypeError: an argument has the wrong type, or settings are given beside a tracker.
         ValueError: a setting is out of range or does not exist.
     """
-    _require_known(settings)
+    _require_known(settings, tracker)
     if tracker is not None and (names := [name for name, value in settings.items() if value is not None]):
         raise TypeError(f"{', '.join(names)}: the tracker brings its own; give either it or these")
     if formats is not None and output is None:
@@ -155,8 +155,12 @@ def track(
             opened.close()
 
 
-def _require_known(settings: Mapping[str, Any]) -> None:
-    """Refuses what is no setting, such as ``classes``, and says where such settings are given."""
+def _require_known(settings: Mapping[str, Any], tracker: object) -> None:
+    """Refuses what is no setting, such as ``classes``, or no tracker, and says where such are given."""
+    if not isinstance(tracker, Tracker | None):
+        raise TypeError(
+            f"tracker: expected a Tracker, got {type(tracker).__name__}; a known method is config='bytetrack'"
+        )
     if names := [name for name in settings if name not in _SETTINGS]:
         raise TypeError(
             f"{', '.join(names)}: not known; settings are {', '.join(_SETTINGS)}, all others as in "

@@ -62,6 +62,11 @@ def test_unknown_devices_are_named(device: str) -> None:
         resolve_device(device)
 
 
+def test_a_number_is_told_to_be_one_of_cudas() -> None:
+    with pytest.raises(ValueError, match=r"device '0' is not known; .*; here it is cuda:0$"):
+        resolve_device("0")
+
+
 def test_a_device_that_is_not_there_is_named() -> None:
     with pytest.raises(ValueError, match="device 'cuda:99' cannot be used here: "):
         resolve_device("cuda:99")

@@ -107,6 +107,7 @@ def test_who_leaves_the_loop_closes_the_source_but_not_one_that_is_the_callers(c
     ("arguments", "error", "message"),
     [
         ({"tracker": plain(), "device": "cpu"}, TypeError, "device: the tracker brings its own"),
+        ({"tracker": "botsort.yaml"}, TypeError, "expected a Tracker, got str; .* config='bytetrack'"),
         ({"tracker": plain(), "formats": ["mot"]}, TypeError, "give output="),
         ({"tracker": plain(), "output": "o", "formats": "mot"}, TypeError, "expected a list such as"),
         ({"tracker": plain(), "output": "o", "formats": ["mp3"]}, ValueError, "'mp3' is not one of"),

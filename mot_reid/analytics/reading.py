@@ -79,7 +79,7 @@ def _zone(name: str, entry: Any, classes: Mapping[str, int] | None) -> Zone:
     values = _mapping(entry, where)
     _only(values, tuple(item.name for item in fields(Zone) if item.name != "name"), where)
     polygon = _needed(values, "polygon", where)
-    if not isinstance(polygon, Sequence) or isinstance(polygon, str):
+    if not isinstance(polygon, Sequence) or isinstance(polygon, str) or _flat(polygon):
         raise ValueError(f"{where}: polygon: expected corners [[x, y], ...], got {polygon!r}")
     points = values.get("points", ["foot"])
     if isinstance(points, str) or not isinstance(points, Sequence) or not points:
@@ -93,6 +93,11 @@ def _zone(name: str, entry: Any, classes: Mapping[str, int] | None) -> Zone:
         classes=_classes(values.get("classes", ()), classes, where),
         **{key: _number(values[key], f"{where}: {key}") for key in numbers if key in values},
     )
+
+
+def _flat(polygon: Sequence[Any]) -> bool:
+    """Whether numbers stand in a row where corners should, as other programs write them."""
+    return any(isinstance(entry, int | float) for entry in polygon)
 
 
 def _queue(name: str, entry: Any) -> Queue:

@@ -73,9 +73,11 @@ def read_cameras(path: Path) -> list[CameraSettings]:
         content = read_yaml_file(path)
     except (OSError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from None
-    cameras = content.get("cameras") if isinstance(content, dict) else None
+    cameras = content.pop("cameras", None) if isinstance(content, dict) else None
     if not isinstance(cameras, dict) or not cameras:
         raise ValueError(f"{path}: expected cameras: and below it names")
+    if content:
+        raise ValueError(f"{path}: {next(iter(content))} does not exist; known: cameras")
     return [_camera(path, str(name), entry) for name, entry in cameras.items()]
 
 
@@ -92,13 +94,11 @@ def _camera(path: Path, name: str, entry: Any) -> CameraSettings:
         raise ValueError(
             f"{path}: camera {name}: keep: expected seconds up to {_LONGEST:g}, got {keep!r:.40}"
         )
-    scene = (
-        None if entry.get("scene") is None else read_scene(path.parent / str(entry["scene"]), {"person": 0})
-    )
+    scene = entry.get("scene")
+    scene = None if scene is None else read_scene(path.parent / str(scene), {"person": 0})
     output = None if entry.get("output") is None else path.parent / str(entry["output"])
     source = str(entry["source"])
-    beside = path.parent / source
-    if "://" not in source and not source.isdigit() and beside.exists():
+    if "://" not in source and not source.isdigit() and (beside := path.parent / source).exists():
         source = str(beside)
     return CameraSettings(name, source, scene, output, bool(entry.get("loop", False)), float(keep))
 

@@ -10,7 +10,7 @@ from mot_reid.appearance.base import Embedder
 from mot_reid.appearance.crops import crop_batch
 from mot_reid.concurrency import available_cores
 from mot_reid.config import EmbedderConfig
-from mot_reid.resources import find_weights, weights_kind
+from mot_reid.resources import EMBEDDERS, find_weights, weights_kind
 from mot_reid.runtimes import Runtime, checked_runtime
 from mot_reid.typing import Boxes, Embeddings, Image
 
@@ -43,7 +43,7 @@ class NetworkEmbedder(Embedder):
 
     def __init__(self, config: EmbedderConfig | None = None, device: str = "cpu", threads: int = 0) -> None:
         self.config = config or EmbedderConfig()
-        self.path: Path = find_weights(self.config.weights, (*CHECKPOINTS, ".onnx"))
+        self.path: Path = find_weights(self.config.weights, (*CHECKPOINTS, ".onnx"), EMBEDDERS)
         runtime = checked_runtime(self.config.runtime, "embedder.runtime")
         self.accelerated = _runs_accelerated(self.path, device, runtime)
         if self.accelerated:

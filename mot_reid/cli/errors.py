@@ -33,16 +33,35 @@ _ELSEWHERE = {
     "--model": "--detector",
     "--weights": "--detector",
     "--yolo-model": "--detector",
+    "--yolo-weights": "--detector",
+    "--reid": "--embedder",
     "--reid-model": "--embedder",
+    "--reid-weights": "--embedder",
     "--conf": "--score",
     "--conf-thres": "--score",
+    "--conf-threshold": "--score",
+    "--confidence": "--score",
+    "--iou": "--set detector.nms_iou",
+    "--iou-thres": "--set detector.nms_iou",
+    "--match-thresh": "--set association.confident.min_iou",
+    "--track-buffer": "--set association.lifecycle.lost_time=SECONDS",
+    "--max-age": "--set association.lifecycle.lost_time=SECONDS",
+    "--min-hits": "--set association.tentative.min_hits",
     "--imgsz": "--image-size",
     "--img-size": "--image-size",
     "--vid-stride": "--stride",
+    "--frame-rate": "--fps",
     "--format": "--formats",
     "--project": "--output",
+    "--name": "--output",
+    "--output-dir": "--output",
     "--save": "--video",
+    "--save-vid": "--video",
+    "--save-video": "--video",
     "--save-txt": "--formats",
+    "--display": "--show",
+    "--view-img": "--show",
+    "--show-trajectories": "--trail",
 }
 """What options of other trackers' commands are called here; SOURCE is no option."""
 
@@ -124,7 +143,7 @@ def called_elsewhere(option: str, known: Collection[str]) -> str | None:
         One line; None where nothing is known of it.
     """
     here = _ELSEWHERE.get(option.replace("_", "-"))
-    if here is None or here not in known:
+    if here is None or here.partition(" ")[0] not in known:
         return None
     if here == "SOURCE":
         return f"No such option: {option}; sources are given by themselves, as in mot-reid track street.mp4"

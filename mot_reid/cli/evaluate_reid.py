@@ -228,14 +228,14 @@ def _report(tables: dict[str, "Table"], output: Path | None, figure: Path | None
 def _open(weights: str, device: str) -> tuple["Embed", tuple[int, int]]:
     """What embeds RGB crops, and the size of its input."""
     from mot_reid.appearance.backends import load_backend
-    from mot_reid.resources import find_weights
+    from mot_reid.resources import EMBEDDERS, find_weights
     from mot_reid.training.reid.evaluation import backend_embed
     from mot_reid.training.reid.teachers import open_teacher
 
     if weights.endswith(".xml"):
         teacher = open_teacher(weights)
         return teacher.embed, teacher.size
-    backend = load_backend(find_weights(weights, (".safetensors", ".onnx")), device)
+    backend = load_backend(find_weights(weights, (".safetensors", ".onnx"), EMBEDDERS), device)
     return backend_embed(backend), backend.input_size
 
 

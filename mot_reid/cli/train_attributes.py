@@ -62,12 +62,12 @@ def train_attributes(
         from mot_reid.appearance.attributes import save_attributes
         from mot_reid.appearance.backends import load_backend
         from mot_reid.gallery.fingerprint import weights_fingerprint
-        from mot_reid.resources import find_weights
+        from mot_reid.resources import EMBEDDERS, find_weights
         from mot_reid.training.reid.attribute_head import read_attribute_table
         from mot_reid.training.reid.attribute_training import read_attributes_of_people
         from mot_reid.training.reid.evaluation import backend_embed
 
-        path = find_weights(weights, (".safetensors", ".onnx"))
+        path = find_weights(weights, (".safetensors", ".onnx"), EMBEDDERS)
         where = output or path.with_name(f"{path.stem}_attributes.safetensors")
         if same_file(where, path) or same_file(where, attributes):
             raise ValueError(f"--output {where}: that is what is read")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from mot_reid.config import DetectorConfig
+from mot_reid.config import PRESETS, DetectorConfig
 from mot_reid.detection.decoding import Rows
 from mot_reid.detection.onnx_rtmdet import ARCHITECTURE, OnnxRtmDet
 from mot_reid.detection.onnx_yolo import OnnxYolo, Suppression
@@ -21,7 +22,7 @@ from mot_reid.detection.silence import silence_ultralytics
 from mot_reid.devices import exclusive
 from mot_reid.extras import require
 from mot_reid.pickles import require_data_only
-from mot_reid.resources import cache_folder, find_weights, weights_kind
+from mot_reid.resources import DETECTORS, cache_folder, find_weights, weights_kind
 from mot_reid.runtimes import checked_runtime, onnx_file
 from mot_reid.sessions import open_session
 from mot_reid.structures import Detections
@@ -89,8 +90,12 @@ def find_detector(name: str | Path) -> Path:
         FileNotFoundError: there are no such weights, or they cannot be fetched.
     """
     try:
-        return find_weights(name, _SUFFIXES)
-    except FileNotFoundError:
+        return find_weights(name, _SUFFIXES, DETECTORS)
+    except FileNotFoundError as error:
+        if re.fullmatch(r"(yolo|rtdetr)[\w-]*", str(name)):
+            raise FileNotFoundError(f"{error}; Ultralytics' own models are named as in {name}.pt") from None
+        if Path(name).stem in PRESETS:
+            raise FileNotFoundError(f"{error}; {name} is a known method: --preset or config=") from None
         if str(name) != Path(name).name or not str(name).endswith(".pt"):
             raise
         fetched = cache_folder() / name

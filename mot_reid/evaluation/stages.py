@@ -28,7 +28,7 @@ from mot_reid.evaluation.fingerprints import (
 )
 from mot_reid.evaluation.sequence_frames import SequenceFrames
 from mot_reid.motion.camera import SparseFlow
-from mot_reid.resources import find_weights
+from mot_reid.resources import EMBEDDERS, find_weights
 from mot_reid.structures import Detections
 from mot_reid.timing import Stopwatch
 from mot_reid.typing import Affine, Embeddings
@@ -177,7 +177,7 @@ class EmbedStage(Stage[Embeddings]):
 
     @cached_property
     def _network(self) -> dict[str, Any]:
-        path = find_weights(self._config.weights, (*CHECKPOINTS, ".onnx"))
+        path = find_weights(self._config.weights, (*CHECKPOINTS, ".onnx"), EMBEDDERS)
         return _network_key(self._config, self._device, path)
 
     def key(self, detections: list[Detections]) -> dict[str, Any]:

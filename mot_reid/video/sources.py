@@ -163,7 +163,7 @@ def _open_path(path: Path, selection: Selection, fps: float | None, stretch: boo
 def _hint(name: str) -> str:
     """What somebody may have meant by the name of a file that is not there."""
     if re.search(r"[*?[]|%0?\d*d", name):
-        return "; patterns are not read: give the folder"
+        return "; patterns are not read: give the folder; of videos mot-reid batch reads them"
     if name == "-":
         return "; standard input is /dev/stdin"
     return f"; a webcam is given by its number: {name[10:]}" if re.fullmatch(r"/dev/video\d+", name) else ""

@@ -116,7 +116,7 @@ class VideoSource(Source):
             decoder = self._decode()
             first = next(decoder, None)
             if first is None:
-                raise SourceError(f"{label}: not one frame can be decoded")
+                raise SourceError(f"{label}: not one frame can be decoded{self._behind()}")
             # Only a decoded frame tells the size for certain, and which way is up.
             height, width = self._pixels.read(first[1]).shape[:2]
         except BaseException:
@@ -185,6 +185,12 @@ class VideoSource(Source):
         if declared and abs(float(declared) - rate) > 0.2 * rate and look:
             _log.info("%s: declares %.4g frames/s, its time stamps say %.4g", self._label, declared, rate)
         return rate
+
+    def _behind(self) -> str:
+        """Why there may be no frame in what comes in one piece: how an MP4 is usually written."""
+        if self._is_file or not self._container.format.name.startswith("mov"):
+            return ""
+        return "; an MP4 whose index is at its end cannot be read as it comes: give it as a file"
 
     def _seconds(self, stamp: int | None) -> float | None:
         """A time stamp in seconds on the source's own clock."""

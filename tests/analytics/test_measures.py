@@ -169,6 +169,7 @@ def test_a_scene_is_read_and_written_alike() -> None:
         ({"lines": {"door": {"from": [0, 0], "to": [1, 1], "classes": ["dog"]}}}, "'dog' is no class"),
         ({"lines": ["door"]}, "lines: expected names and values"),
         ({"zones": {"a": {"polygon": 3}}}, "zone a: polygon"),
+        ({"zones": {"a": {"polygon": [0, 0, 1, 0, 1, 1]}}}, "polygon: expected corners"),
         ({"zones": {"a": {"polygon": [[0, 0], [1, 0], [1, 1]], "need": "most"}}}, "expected all or any"),
         ({"zones": {"a": {"polygon": [[0, 0], [1, 0], [1, 1]], "patience": 99}}}, "no more than memory"),
         ({"queues": {"q": {"zone": "b"}}}, "there is no zone 'b'"),

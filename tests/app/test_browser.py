@@ -1,6 +1,7 @@
 """The page in a real browser: every action, with the mouse and with keys, wide and narrow."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -273,9 +274,15 @@ def test_what_is_kept_is_deleted_after_a_question(
     browser: Any, page: str, run_folder: Path, width: int
 ) -> None:
     (run_folder / "scene.yaml").write_text("lines: {}\n")
+    long = run_folder / "tracks_offline.txt"
+    long.write_text("")
+    os.utime(long, (0, 0))  # a long word of how old it is
     shown = Page(browser, page, width)
     shown.click("#tab-data")
     shown.until(lambda: "scene.yaml" in shown.text("#kept"), "the files")
+    assert shown.js(
+        "return [...new Set([...document.querySelectorAll('#kept button')].map((one) => one.offsetHeight))]"
+    ) == [shown.js("return document.querySelector('#kept button').offsetHeight")]  # no word is broken
     shown.click("[aria-label='Delete scene.yaml']")
     shown.click("#confirm-no")
     assert (run_folder / "scene.yaml").exists()

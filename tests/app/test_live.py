@@ -170,6 +170,7 @@ def test_a_cameras_file_is_read_and_what_is_wrong_is_named(tmp_path: Path, scene
     assert door.scene is not None
     for text, message in (
         ("cameras: []", "expected cameras"),
+        ("mqtt: {host: a}\ncameras: {a: 0}", "mqtt does not exist; known: cameras"),
         ("cameras: {a: {}}", "camera a: source is missing"),
         ("cameras: {a: {source: x, scen: y}}", "scen does not exist"),
         ("cameras: {a: {source: x, keep: -1}}", "keep: expected seconds"),

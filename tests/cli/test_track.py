@@ -137,6 +137,8 @@ def test_settings_reach_the_tracker(run: Run, scene: Any, tmp_path: Path) -> Non
 USAGE_ERRORS = {
     "no such option": (["--nonsense"], "No such option: --nonsense"),
     "another tracker's option": (["--conf", "0.3"], "No such option: --conf; here it is --score"),
+    "another one's threshold": (["--iou", "0.5"], "No such option: --iou; here it is --set detector.nms_iou"),
+    "another one's buffer": (["--track-buffer", "30"], "lifecycle.lost_time=SECONDS"),
     "a source as an option": (["--source", "a.mp4"], "--source; sources are given by themselves"),
     "an option as Ultralytics has it": (["conf=0.3"], "conf=0.3: no such file or folder; options are given"),
     "not a number": (["--stride", "x"], "'--stride': Input should be a valid integer"),

@@ -161,6 +161,21 @@ def test_ultralytics_models_are_fetched_once_where_there_is_network(
             find_detector(nobodys)
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("yolov8n", "Ultralytics' own models are named as in yolov8n.pt"),
+        ("bytetrack.yaml", "bytetrack.yaml is a known method: --preset or config="),
+    ],
+)
+def test_a_name_that_is_nearly_right_is_told(name: str, told: str) -> None:
+    with pytest.raises(FileNotFoundError) as error:
+        find_detector(name)
+    assert str(error.value).endswith(told)
+    assert "person_yolo11n.pt" in str(error.value)
+    assert "mgn_" not in str(error.value)  # an embedder's weights are no detector's
+
+
 def test_it_is_silent_and_offline(tmp_path: Path) -> None:
     """In a process with an empty home: no word, no connection, and nothing written but our cache."""
     code = (

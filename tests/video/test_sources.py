@@ -1,7 +1,10 @@
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -161,6 +164,41 @@ def test_a_folder_with_several_videos_or_pictures_beside_one(video: Path) -> Non
 def test_a_pattern_is_told_to_be_none_that_is_read(tmp_path: Path, pattern: str) -> None:
     with pytest.raises(SourceError, match="no such file or folder; patterns are not read: give the folder"):
         open_source(tmp_path / pattern)
+
+
+def test_of_a_pattern_of_videos_the_command_that_reads_it_is_told(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="of videos mot-reid batch reads them"):
+        open_source(tmp_path / "*.mp4")
+
+
+def test_an_mp4_through_a_pipe_is_read_only_where_its_index_comes_first(tmp_path: Path) -> None:
+    plain, first = tmp_path / "plain.mp4", tmp_path / "first.mp4"
+    for path, options in ((plain, {}), (first, {"movflags": "faststart"})):
+        with av.open(str(path), "w", options=options) as container:
+            stream = container.add_stream("mpeg4", rate=10)
+            stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
+            for seed in range(5):  # noise: more bytes than are looked ahead
+                picture = np.random.default_rng(seed).integers(0, 256, (240, 320, 3), np.uint8)
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
+            container.mux(stream.encode())
+    with through_a_pipe(first) as pipe, open_source(pipe) as source:
+        assert len(list(source)) == 5
+    with through_a_pipe(plain) as pipe, pytest.raises(SourceError) as error:
+        open_source(pipe)
+    assert "an MP4 whose index is at its end cannot be read as it comes: give it as a file" in str(
+        error.value
+    )
+
+
+@contextmanager
+def through_a_pipe(path: Path) -> Iterator[str]:
+    """What ``cat FILE |`` gives, as ``/dev/stdin`` would name it."""
+    with subprocess.Popen(["cat", str(path)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as cat:
+        assert cat.stdout is not None
+        try:
+            yield f"/dev/fd/{cat.stdout.fileno()}"
+        finally:
+            cat.kill()
 
 
 def test_a_moving_webp_is_told_to_be_one(tmp_path: Path) -> None:
