@@ -156,9 +156,12 @@ def find_ambiguity(frame: FrameState, stage: Stage) -> tuple[Array, Rows]:
 def _may_be_lost_ones(frame: FrameState) -> Mask:
     """Tells which tracklets ``(T,)`` may still get the id of a lost one, and were hardly seen until now."""
     rows, count = frame.tracklets.rows, len(frame.ages)
+    nobody = np.zeros(count, bool)
+    if frame.gates_after is None:
+        return nobody
     lost = (rows["status"][:count] == Status.LOST) & rows["has_embedding"][:count]
-    if frame.gates_after is None or not np.count_nonzero(lost):
-        return np.zeros(count, bool)
+    if not np.count_nonzero(lost):
+        return nobody
     earliest = max(frame.time - YOUNG, rows["last_seen"][:count][lost].min())
     young: Mask = frame.settled & (rows["born"][:count] > earliest) & ~rows["returned"][:count]
     return young & (rows["embedded_views"][:count] < _FIRST_VIEWS)

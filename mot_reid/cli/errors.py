@@ -43,7 +43,7 @@ _ELSEWHERE = {
     "--confidence": "--score",
     "--iou": "--set detector.nms_iou",
     "--iou-thres": "--set detector.nms_iou",
-    "--match-thresh": "--set association.confident.min_iou",
+    "--match-thresh": "--set association.confident.min_iou=1-THRESHOLD",
     "--track-buffer": "--set association.lifecycle.lost_time=SECONDS",
     "--max-age": "--set association.lifecycle.lost_time=SECONDS",
     "--min-hits": "--set association.tentative.min_hits",

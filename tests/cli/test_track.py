@@ -138,6 +138,7 @@ USAGE_ERRORS = {
     "no such option": (["--nonsense"], "No such option: --nonsense"),
     "another tracker's option": (["--conf", "0.3"], "No such option: --conf; here it is --score"),
     "another one's threshold": (["--iou", "0.5"], "No such option: --iou; here it is --set detector.nms_iou"),
+    "another one's distance": (["--match-thresh", "0.8"], "confident.min_iou=1-THRESHOLD"),
     "another one's buffer": (["--track-buffer", "30"], "lifecycle.lost_time=SECONDS"),
     "a source as an option": (["--source", "a.mp4"], "--source; sources are given by themselves"),
     "an option as Ultralytics has it": (["conf=0.3"], "conf=0.3: no such file or folder; options are given"),
