@@ -30,7 +30,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Names the files that links out of ``docs`` lead to, which the site does not hold; unmarks code."""
-    markdown = markdown.replace("```python notest\n", "```python\n")  # the mark is for the tests
+    markdown = markdown.replace("```python video\n", "```python\n")  # the mark is for the tests
     return re.sub(
         r"\[([^\]]+)\]\((?:\.\./)+(?!notes|tutorials|reference|how-to)([^)#]+)(#[^)]*)?\)", _named, markdown
     )

@@ -69,8 +69,8 @@ class Tracker:
         time: of the last frame, seconds of the source; 0 before the first.
         id_changes: rows of earlier frames that, as the last frame shows, belong to another id.
         affine: camera motion ``(2, 3)`` into the last frame, or None where it is not known.
-        last_embeddings: rows of the last frame's detections ``(K,)`` that have embeddings, and those
-            ``(K, D)``: what was asked for, or came with the detections; None where there are none.
+        last_embeddings: rows ``(K,)`` of the last frame's detections that have embeddings, and those
+            ``(K, D)``; None where there are none. A loop over `mot_reid.track` is some frames behind them.
 
     Raises:
         FileNotFoundError: a configuration or camera motion file does not exist.

@@ -20,10 +20,10 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from clips import FRAMES, film
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-FRAMES = 14
 
 IN_TURN = {
     "mot-reid track street.mp4 -o out": "street: 14 frames, 1 track",
@@ -80,21 +80,6 @@ def test_no_command_of_readme_is_left_out() -> None:
     assert found == (IN_TURN.keys() | ELSEWHERE.keys())
     for file, test in ELSEWHERE.values():
         assert test in (ROOT / "tests" / file).read_text(encoding="utf-8")
-
-
-def film(path: Path, start: int) -> None:
-    """A photograph of one person is pushed from the left to the right, 640x300."""
-    person = cv2.imread(str(ROOT / "mot_reid" / "assets" / "astronaut.jpg"))
-    assert person is not None
-    person = cv2.resize(person, (int(260 * person.shape[1] / person.shape[0]), 260))
-    height, width = person.shape[:2]
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 10, (640, 300))
-    for step in range(FRAMES):
-        frame = np.full((300, 640, 3), 110, np.uint8)
-        left = start + 20 * step
-        frame[30 : 30 + height, left : left + width] = person
-        writer.write(frame)
-    writer.release()
 
 
 @pytest.fixture
@@ -208,7 +193,7 @@ def test_help_teaches_each_command(run: Callable[..., Any]) -> None:
 
 
 def test_the_six_lines(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (code,) = re.findall(r"^```python notest\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    (code,) = re.findall(r"^```python video\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
     assert len(code.splitlines()) == 6
     exec(compile(code, "README.md", "exec"), {"__name__": "__main__"})
     lines = capsys.readouterr().out.splitlines()
