@@ -58,7 +58,8 @@ class People:
 
     Args:
         runs: those shown.
-        gallery: that remembers their tracks; None where there is none: then names alone join runs.
+        gallery: that remembers their tracks, though it may still have to be made; None where there is none:
+            then names alone join runs.
     """
 
     def __init__(self, runs: Sequence[Run], gallery: Gallery | None = None) -> None:
@@ -197,7 +198,8 @@ class People:
 
     def _known(self) -> tuple[list[_Known], dict[str, int]]:
         """What the gallery knows of each run, and the numbers of all its records."""
-        if self.gallery is None:
+        if self.gallery is None or not self.gallery.exists():
+            self._table = RecordTable.empty()
             return [_Known() for _ in self.runs], {}
         table, numbers = self.gallery.table(), self.gallery.identities()
         self._table, found = table, []
@@ -224,7 +226,7 @@ class People:
 
     def _told_attributes(self, known: Sequence[_Known]) -> Mapping[int, Mapping[str, float]]:
         """Attributes by row of the gallery's table, of the records of these runs."""
-        if self.gallery is None:
+        if self.gallery is None or not self.gallery.exists():
             return {}
         entries = [entry for one in known for records in one.records.values() for entry in records]
         rows, table = sorted({row for row, _ in entries}), self._table

@@ -14,6 +14,7 @@ from starlette.routing import Route
 from mot_reid.app.bodies import answered, json_body, record_names
 from mot_reid.app.people import People
 from mot_reid.gallery.gallery import Gallery
+from mot_reid.gallery.store import RecordTable
 
 __all__ = ["people_routes"]
 
@@ -74,7 +75,7 @@ def people_routes(people: People) -> list[Route]:
 
 def _kept(gallery: Gallery) -> dict[str, Any]:
     """What a gallery keeps, and how old it is."""
-    table = gallery.table()
+    table = gallery.table() if gallery.exists() else RecordTable.empty()
     ended = np.where(np.isfinite(table.epoch), table.epoch + table.end, table.added)
     oldest = round((time.time() - float(ended.min())) / 86400, 2) if len(table) else None
     return {"place": str(gallery.place), "tracklets": len(table), "oldest_days": oldest}

@@ -36,6 +36,8 @@ def search_routes(gallery: Gallery, runs: Sequence[Run]) -> list[Route]:
     lock = threading.Lock()  # an embedder does one thing at a time
 
     def found(query: Any) -> dict[str, Any]:
+        if not gallery.exists():  # the first whom a camera sees makes it
+            raise ValueError(f"{gallery.place}: nobody is remembered yet")
         with lock:
             if isinstance(query, dict):
                 hits = gallery.describe(query["describe"], _MOST_HITS)

@@ -104,12 +104,12 @@ def _application(
     from mot_reid.app.live_routes import live_routes
     from mot_reid.app.people import People
     from mot_reid.app.server import make_app
-    from mot_reid.gallery.opening import gallery_exists
+    from mot_reid.gallery.gallery import Gallery
 
     together = LivePeople(gallery) if gallery is not None and cameras is not None else None
     watched = _cameras(cameras, config, together)
-    # With cameras there may be none yet: the first whom they see makes it.
-    kept = None if gallery is None or (watched and not gallery_exists(gallery)) else open_gallery(gallery)
+    # With cameras there may be none yet: the first whom they see makes it, and until then it has nobody.
+    kept = None if gallery is None else Gallery(gallery) if watched else open_gallery(gallery)
     app = make_app(
         shown,
         hosts=hosts,

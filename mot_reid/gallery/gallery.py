@@ -106,7 +106,7 @@ class Gallery:
             from mot_reid.appearance.embedder import NetworkEmbedder
 
             self._embedder = NetworkEmbedder()
-            if self._store is not None:
+            if self.exists():
                 self.require_embedder(self._embedder)
         return self._embedder
 

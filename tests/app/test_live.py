@@ -11,10 +11,12 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from starlette.testclient import TestClient
 
 from mot_reid import Detections, Tracker
 from mot_reid.app.live import Camera, CameraSettings, LiveFile, read_cameras
 from mot_reid.app.live_routes import live_routes
+from mot_reid.app.runs import runs_in
 from mot_reid.app.server import make_app
 from mot_reid.pipeline.counting import read_scene
 from mot_reid.typing import Image
@@ -279,6 +281,36 @@ def test_a_picture_is_of_who_was_told_though_others_are_forgotten_meanwhile(tmp_
     table = gallery.table()
     gallery.forget([str(table.record[0])])
     assert [people.crop(row) for row in range(4)] == [None, b"1", b"2", None]
+
+
+def test_a_gallery_that_a_camera_makes_is_on_the_page_from_the_beginning(
+    pictures: Path, tmp_path: Path
+) -> None:
+    """Its tabs wait for nobody to start the server again."""
+    from mot_reid.cli.serve import _application
+    from mot_reid.gallery.gallery import Gallery
+    from mot_reid.gallery.records import Tracklet
+
+    (tmp_path / "cameras.yaml").write_text(f"cameras:\n  door: {{source: {pictures}}}\n")
+    run, place = make_run(tmp_path / "street"), str(tmp_path / "seen")
+    app, _ = _application(runs_in([run]), tmp_path / "cameras.yaml", None, place, frozenset(), "")
+    client = TestClient(app, base_url="http://127.0.0.1")
+    assert client.get("/api/runs").json()["features"] == ["search", "live", "today"]
+    assert client.get("/api/gallery").json() == {"place": place, "tracklets": 0, "oldest_days": None}
+    people = client.get("/api/people").json()
+    assert (people["people_in_all"], people["identified"]) == (2, False)
+    nobody = client.post("/api/search", json={"track": "a:1"})
+    assert (nobody.status_code, nobody.json()["error"]) == (422, f"{place}: nobody is remembered yet")
+
+    look, path = np.eye(3, dtype=np.float32)[:1], np.array([[1, 0, 0, 0, 9, 20]], np.float32)
+    for track in (1, 2):
+        seen = Tracklet("a", "a", "run", track, 1, 1, 0, 0, look[0], look, path)
+        Gallery(place, Bright()).add([seen])
+    assert client.get("/api/gallery").json()["tracklets"] == 2
+    assert client.post("/api/search", json={"track": "a:1"}).status_code == 200
+    picture = cv2.imencode(".png", np.zeros((40, 20, 3), np.uint8))[1].tobytes()
+    asked = client.post("/api/search/picture?box=0,0,20,40", content=picture)
+    assert "made with the embedder bright" in asked.json()["error"]
 
 
 def test_who_was_seen_today_is_a_person_over_all_cameras(
