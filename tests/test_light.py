@@ -92,6 +92,7 @@ LACKING = {
     ("train", ASSETS): "torch",
     ("evaluate-reid", "mgn_osnet_lct_x0_5.onnx", "--data", ASSETS): "torch",
     ("export", "mgn_osnet_lct_x0_5.safetensors"): "train",
+    ("export", ASSETS.parents[1] / "weights" / "person_yolo11n.pt"): "ultralytics,train",
     ("track", ASSETS, "--gallery", "shop"): "parquet",
     ("track", ASSETS, "--gallery", "shop", "--store", "lance"): "gallery",
     ("identify", ASSETS): "parquet",

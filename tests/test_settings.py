@@ -98,7 +98,7 @@ def test_an_empty_file_leaves_the_defaults(tmp_path: Path) -> None:
             r"video has gone; output.formats is .* \[mot, video\]",
         ),
         ("detector.classes=person", TypeError, r"expected a list such as \[person, 3\]"),
-        ("device=3", TypeError, "device: expected str"),
+        ("device=3", TypeError, "device: expected str, got int 3; here it is cuda:3"),
         ("association.tentative.min_hits", ValueError, "expected NAME=VALUE"),
     ],
 )

@@ -253,7 +253,9 @@ def _tell(work: Batch) -> None:
     for state in shown:
         figures = [str(state.figures.get(key, "-")) for key in ("frames", "tracks")]
         pieces = str(state.figures.get("pieces_ahead", 0))
-        table.add_row(state.video.name, state.status, *figures, pieces, str(state.tries))
+        table.add_row(
+            state.video.name, state.status, *figures, pieces, str(state.tries + (state.status == "done"))
+        )
     if shown:
         Console().print(table)
     typer.echo(

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from mot_reid.cli.errors import usage_errors
+from mot_reid.cli.errors import UsageError, usage_errors
 from mot_reid.cli.options import TrustOption
-from mot_reid.extras import require
+from mot_reid.extras import installed, require
 
 if TYPE_CHECKING:
     from mot_reid.appearance.layouts import Untold
@@ -79,8 +79,7 @@ def export(
     mot-reid export models/yolo11m.pt
     """
     with usage_errors():
-        if output is None or output.suffix != ".safetensors":
-            require("onnx", "export")  # its extra brings torch, too
+        _require_extras(weights, output)
         from mot_reid.appearance.backends import CHECKPOINTS
         from mot_reid.appearance.layouts import Untold
         from mot_reid.resources import find_weights
@@ -99,6 +98,13 @@ def export(
         prepare_output_folder(target.parent)
         writers[target.suffix](path, target)
     typer.echo(f"written: {target}")
+
+
+def _require_extras(path: Path, output: Path | None) -> None:
+    if _of_ultralytics(path) and not (installed("ultralytics") and installed("onnx")):
+        raise UsageError(f"{path}: exporting a YOLO needs pip install 'mot_reid[ultralytics,train]'")
+    if output is None or output.suffix != ".safetensors":
+        require("onnx", "export")  # its extra brings torch, too
 
 
 def _writers(path: Path, untold: "Untold") -> dict[str, Callable[[Path, Path], None]]:
@@ -131,9 +137,9 @@ def _of_rtmdet(checkpoint: Path) -> bool:
 
 def _of_ultralytics(checkpoint: Path) -> bool:
     """Whether a checkpoint's pickle, which is not unpickled here, names Ultralytics' classes."""
-    if not zipfile.is_zipfile(checkpoint):
-        return False
     try:
+        if not zipfile.is_zipfile(checkpoint):
+            return False
         with zipfile.ZipFile(checkpoint) as archive:
             pickles = [name for name in archive.namelist() if name.endswith("data.pkl")]
             return any(b"ultralytics" in archive.read(name) for name in pickles)

@@ -284,6 +284,19 @@ def test_results_are_those_of_track_whatever_dies(clips: Path, tmp_path: Path) -
     assert not list((out / ".partial").glob("*"))  # nor need there be such a folder
 
 
+def test_the_table_counts_the_try_that_went_well(
+    work: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    from mot_reid.cli.batch import _tell
+
+    for status, tries in (("done", "1"), ("already done", "0")):
+        _tell(work("a"))
+        (row,) = [
+            line for line in capsys.readouterr().out.splitlines() if f" {status} " in line and "│" in line
+        ]
+        assert row.split("│")[-2].strip() == tries
+
+
 def children(process: int) -> list[int]:
     """The worker processes of a driver, without Python's resource tracker."""
     found = []
