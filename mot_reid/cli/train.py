@@ -13,6 +13,7 @@ from mot_reid.cli.options import QuietOption, build_settings, given_settings, se
 from mot_reid.cli.progress import WorkProgress
 from mot_reid.extras import require
 from mot_reid.training.reid.settings import TrainingSettings
+from mot_reid.video.files import prepare_output_folder
 from mot_reid.wording import counted
 
 if TYPE_CHECKING:
@@ -140,6 +141,7 @@ def _run(given: TrainOptions, settings: TrainingSettings) -> None:
         torch.set_num_threads(given.threads)
     with usage_errors():
         device = resolve_device(settings.device)
+        prepare_output_folder(output)  # told before thousands of crops are read
     with join_group(device) as group, WorkProgress(quiet or not group.leads) as progress:
         try:
             with usage_errors():
@@ -162,7 +164,7 @@ def _run(given: TrainOptions, settings: TrainingSettings) -> None:
             result = trainer.run()
         except KeyboardInterrupt:
             if group.leads:
-                hint = "nothing was written"
+                hint = "nothing was learnt yet"
                 if (output / STATE).exists():
                     without = "" if given.resume else " without --no-resume"
                     hint = f"the same command{without} goes on after the last whole epoch"

@@ -149,9 +149,23 @@ def test_interruption_says_what_is_kept(
     assert "interrupted; the same command goes on after the last whole epoch" in outcome.err
     outcome = run("train", market, "-o", tmp_path, *TINY, "--held-out", 0, "--no-resume")
     assert "the same command without --no-resume goes on after the last whole epoch" in outcome.err
-    monkeypatch.setattr(Trainer, "run", interrupted)
+    monkeypatch.setattr(Trainer, "_save", interrupted)
     outcome = run("train", market, "-o", tmp_path / "other", *TINY, "--held-out", 0)
-    assert "interrupted; nothing was written" in outcome.err
+    assert (tmp_path / "other" / "embedder.safetensors").is_file()
+    assert "interrupted; nothing was learnt yet" in outcome.err
+
+
+def test_a_folder_that_cannot_be_written_is_told_first(
+    run: Run, market: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(*_: object) -> None:
+        raise AssertionError("crops were read before")
+
+    monkeypatch.setattr("mot_reid.training.reid.data.read_training_data", read)
+    (tmp_path / "file").touch()
+    outcome = run("train", market, "-o", tmp_path / "file" / "run", *TINY, "--held-out", 0)
+    assert outcome.code == 2
+    assert "cannot write to output folder" in outcome.err
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from mot_reid.training.reid.distributed import ALONE, Group
 from mot_reid.training.reid.evaluation import evaluate_network
 from mot_reid.training.reid.head_fit import fit_heads, fit_projection
 from mot_reid.training.reid.logbook import EpochMetrics, Logbook
-from mot_reid.training.reid.networks import body_of, build_network, embedder_file, save_embedder
+from mot_reid.training.reid.networks import Network, body_of, build_network, embedder_file, save_embedder
 from mot_reid.training.reid.objective import MEASURES, Objective, Trainee
 from mot_reid.training.reid.optimisation import autocast_type, build_optimiser, on_device
 from mot_reid.training.reid.sampling import balanced_batches
@@ -150,14 +150,19 @@ class Trainer:
 
     def run(self) -> TrainingResult:
         """Train the epochs that are left; evaluate and save after each."""
+        embedder = embedder_file(self.output, self.settings.network)
         try:
             if not self.history:
+                if self.group.leads:  # else it would go on from what another training has left
+                    (self.output / STATE).unlink(missing_ok=True)
                 self._finish_epoch(EpochMetrics(0))
             for epoch in range(len(self.history), self.settings.schedule.epochs + 1):
                 self._finish_epoch(self.train_epoch(epoch))
         finally:
             self.logbook.close()
-        return TrainingResult(embedder_file(self.output, self.settings.network), tuple(self.history))
+        if self.group.leads and not embedder.exists():  # removed since the last epoch
+            self._save_embedder(embedder, self._evaluated_model(), self.history[-1])
+        return TrainingResult(embedder, tuple(self.history))
 
     def train_epoch(self, epoch: int) -> EpochMetrics:
         """Go once through the labelled crops; the epoch's number (from 1) and the seed decide how."""
@@ -217,33 +222,43 @@ class Trainer:
     def _finish_epoch(self, metrics: EpochMetrics) -> None:
         """Evaluate and save, in the process that leads."""
         if self.group.leads:
-            size = (self.settings.data.height, self.settings.data.width)
-            model = self.average.eval()
-            if self.settings.optimiser.keep:
-                model = blend_backbone(
-                    model,
-                    self.start,
-                    self.settings.optimiser.keep,
-                    self._samples(self.device),
-                    self.settings.network.frozen_norms,
-                )
-            model = centred(model, (pixels for pixels, _ in self._sampled(1024, _PLAIN, self.device)))
+            model = self._evaluated_model()
             if self.data.validation is not None:
+                size = (self.settings.data.height, self.settings.data.width)
                 network = EmbeddingNetwork(model, size, IMAGENET_MEAN, IMAGENET_STD, model.dim)
                 scores = evaluate_network(network, self.data.validation)
                 metrics = metrics._replace(
                     mean_average_precision=scores.mean_average_precision, rank1=scores.rank1
                 )
-            notes = {"settings": portable(self.settings), "metrics": metrics._asdict()}
             path = embedder_file(self.output, self.settings.network)
-            save_embedder(path, model, size, notes)
+            self._save_embedder(path, model, metrics)
             if self.settings.schedule.keep_all:
-                shutil.copyfile(path, path.with_stem(f"epoch{metrics.epoch:02d}"))
+                with atomic(path.with_stem(f"epoch{metrics.epoch:02d}")) as part:
+                    shutil.copyfile(path, part)
         self.logbook.add(metrics, write=self.group.leads)
         if self.group.leads:
             self._save(self.output / STATE)
             self._on_epoch(metrics)
         self.group.wait()
+
+    def _evaluated_model(self) -> Network:
+        """What the tracker would get now: the moving average, blended with the start, centred."""
+        model = self.average.eval()
+        if self.settings.optimiser.keep:
+            model = blend_backbone(
+                model,
+                self.start,
+                self.settings.optimiser.keep,
+                self._samples(self.device),
+                self.settings.network.frozen_norms,
+            )
+        return centred(model, (pixels for pixels, _ in self._sampled(1024, _PLAIN, self.device)))
+
+    def _save_embedder(self, path: Path, model: nn.Module, metrics: EpochMetrics) -> None:
+        measured = metrics._asdict()
+        del measured["seconds"]  # the file is the same, however long it took
+        notes = {"settings": portable(self.settings), "metrics": measured}
+        save_embedder(path, model, (self.settings.data.height, self.settings.data.width), notes)
 
     def _save(self, path: Path) -> None:
         state = {

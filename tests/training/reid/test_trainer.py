@@ -1,5 +1,6 @@
 import csv
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -233,22 +234,44 @@ def test_interrupted_training_ends_as_an_uninterrupted_one(few: CropSet, tmp_pat
         Interrupted(data, tmp_path / "parts", settings).run()
     parts = Trainer(data, tmp_path / "parts", settings).run()
     assert 0 < parts.history[-1].distillation < parts.history[1].distillation
-    expected, found = (load_checkpoint(r.embedder).module.state_dict() for r in (whole, parts))
-    assert all(torch.equal(found[name], value) for name, value in expected.items())
+    assert parts.embedder.read_bytes() == whole.embedder.read_bytes()
     assert [metrics[1:-1] for metrics in parts.history[1:]] == [
         metrics[1:-1] for metrics in whole.history[1:]
     ]
     with (tmp_path / "parts" / "metrics.csv").open() as file:
         assert [row["epoch"] for row in csv.DictReader(file)] == ["0", "1", "2"]
-    assert len(Trainer(data, tmp_path / "parts", settings).run().history) == 3  # nothing left to do
+    parts.embedder.unlink()
+    again = Trainer(data, tmp_path / "parts", settings).run()  # nothing left to do but that
+    assert len(again.history) == 3
+    assert again.embedder.read_bytes() == whole.embedder.read_bytes()
     with pytest.raises(ValueError, match=r"other settings: seed 0, now 5, network\.relu False, now True"):
         Trainer(
             data,
             tmp_path / "parts",
             changed(**(as_changes(settings) | {"seed": 5, "network": {"relu": True}})),
         )
-    again = Trainer(data, tmp_path / "parts", settings, resume=False)
-    assert not again.history
+    assert not Trainer(data, tmp_path / "parts", settings, resume=False).history
+
+
+def test_half_of_a_training_is_not_taken_for_the_whole(
+    data: TrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed in its first epoch, one that begins anew leaves nothing of the finished one to go on from."""
+    settings = changed(schedule={"epochs": 1, "keep_all": True})
+    whole = Trainer(data, tmp_path, settings).run().embedder.read_bytes()
+
+    def cut_off(source: Path, target: Path) -> None:
+        target.write_bytes(source.read_bytes()[:100])
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "copyfile", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            Trainer(data, tmp_path, settings, resume=False).run()
+    assert (tmp_path / "epoch00.safetensors").stat().st_size > 100  # what was there before
+    assert (tmp_path / "embedder.safetensors").read_bytes() != whole
+    assert Trainer(data, tmp_path, settings).run().embedder.read_bytes() == whole
+    assert (tmp_path / "epoch01.safetensors").read_bytes() == whole
 
 
 def test_other_data_are_no_training_to_go_on_with(few: CropSet, tmp_path: Path) -> None:
@@ -288,8 +311,7 @@ def test_few_crops_are_measured_at_once(data: TrainingData, tmp_path: Path) -> N
 def test_a_seed_decides_everything(data: TrainingData, trained: TrainingResult, tmp_path: Path) -> None:
     settings = changed(schedule={"epochs": 1})
     runs = [trained, Trainer(data, tmp_path / "b", settings).run()]
-    first, second = (load_checkpoint(run.embedder).module.state_dict() for run in runs)
-    assert all(torch.equal(first[name], value) for name, value in second.items())
+    assert runs[0].embedder.read_bytes() == runs[1].embedder.read_bytes()
     other = Trainer(data, tmp_path / "c", settings.replace(seed=1)).train_epoch(1)
     assert runs[0].history[1].loss == runs[1].history[1].loss != other.loss
 
