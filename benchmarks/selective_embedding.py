@@ -1,10 +1,11 @@
 """What tracking loses when fewer detections are embedded: the curve from all of them to none.
 
-    MOT_REID_DATA=DIR python benchmarks/selective_embedding.py DATASET ... [--stride N] [-o FOLDER]
+    MOT_REID_DATA=DIR python benchmarks/selective_embedding.py DATASET ... [--stride N] [--set NAME=VALUE] [-o FOLDER]
 
 Each sequence is tracked with each share of embeddings, from the same detections, embeddings and camera
 motion. What is embedded is counted beside ``association.embedding.share=1``, which embeds every confident
-detection of every frame.
+detection of every frame. Where the ground truth gives whoever returns a new identity, as MOTChallenge's does,
+take ``--set association.reentry=new``.
 """
 
 import argparse
