@@ -1,6 +1,6 @@
 """What tracking loses when fewer detections are embedded: the curve from all of them to none.
 
-    MOT_REID_DATA=DIR python benchmarks/selective_embedding.py DATASET ... [--stride N] [--set NAME=VALUE] [-o FOLDER]
+    MOT_REID_DATA=DIR python benchmarks/selective_embedding.py DATASET ... [--stride N] [-o FOLDER]
 
 Each sequence is tracked with each share of embeddings, from the same detections, embeddings and camera
 motion. What is embedded is counted beside ``association.embedding.share=1``, which embeds every confident
