@@ -102,7 +102,7 @@ def gallery(
     elif action == "add":
         _add(kept, given[0], Path(given[1]), camera, started, replace, quiet)
     elif action == "merge":
-        typer.echo(f"{counted(kept.merge(Gallery(given[0])), 'tracklet')} taken in from {given[0]}")
+        _merge(kept, Gallery(given[0]))
     elif action == "forget":
         _forget(kept, given, keep_days, camera, identity)
     elif action == "export":
@@ -200,6 +200,20 @@ def _clock(seconds: float, epoch: float) -> str:
     if np.isfinite(epoch):
         return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(epoch + seconds))
     return f"{int(seconds // 3600):02d}:{int(seconds // 60 % 60):02d}:{seconds % 60:04.1f}"
+
+
+def _merge(kept: Any, other: Any) -> None:
+    """Takes in another gallery, and says what of it could not be."""
+    typer.echo(f"{counted(kept.merge(other), 'tracklet')} taken in from {other.place}")
+    damaged = other.store.damaged
+    for line in damaged:
+        typer.echo(f"warning: {line}", err=True)
+    if damaged:
+        typer.echo(
+            f"warning: {other.place}: the records of {counted(len(damaged), 'damaged part')} were not taken"
+            f" in; they are not in {kept.place}, so keep {other.place} while they are wanted",
+            err=True,
+        )
 
 
 def _forget(

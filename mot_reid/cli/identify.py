@@ -18,7 +18,7 @@ from mot_reid.pipeline.outputs import OFFLINE_FILE
 from mot_reid.pipeline.track_files import track_file_of
 from mot_reid.wording import counted
 
-__all__ = ["floors_line", "identify", "records_of_run", "results_of", "write_global_tracks"]
+__all__ = ["borrowed_line", "floors_line", "identify", "records_of_run", "results_of", "write_global_tracks"]
 
 
 def identify(
@@ -124,7 +124,8 @@ def _show(gallery: Any, found: Any) -> None:
     notes = []
     if found.unsure:
         notes.append(f"Seen once and for too short a time to be sure that it is anybody: {found.unsure} more")
-    print_table(Table(title, columns, rows, notes=[*notes, *floors_line(found)]))
+    notes += [*floors_line(found), *borrowed_line(gallery, "Probabilities, and with them --false-links,")]
+    print_table(Table(title, columns, rows, notes=notes))
 
 
 def floors_line(found: Any) -> list[str]:
@@ -134,6 +135,17 @@ def floors_line(found: Any) -> list[str]:
         for (one, other), floor in found.views.items()
     ]
     return [f"One floor, so that places count: {'; '.join(pairs)}"] if pairs else []
+
+
+def borrowed_line(gallery: Any, what: str) -> list[str]:
+    """That what a gallery says is by the calibration of another embedder; no line if it has its own."""
+    info, other = gallery.store.info, gallery.calibration
+    if other.fingerprint == info.fingerprint:
+        return []
+    return [
+        f"{what} are those of the embedder {other.embedder} ({other.fingerprint[:12]}), for there are none for"
+        f" {info.embedder} ({info.fingerprint[:12]}): `mot-reid evaluate-search --calibrate` makes them"
+    ]
 
 
 def _nothing_in(results: Path, table: Any) -> str:

@@ -249,6 +249,7 @@ def _numbered(boxes: Any) -> str:
 
 
 def _show(gallery: Any, hits: Any, asked: str, labels: dict[str, str]) -> None:
+    from mot_reid.cli.identify import borrowed_line
     from mot_reid.evaluation.tables import Column, Table
     from mot_reid.gallery.sheet import clock
 
@@ -277,12 +278,7 @@ def _show(gallery: Any, hits: Any, asked: str, labels: dict[str, str]) -> None:
         notes = [
             "No tracklet is left to search: all others were seen beside this one, or the filters leave none"
         ]
-    info, calibration = gallery.store.info, gallery.calibration
-    if calibration.fingerprint != info.fingerprint:
-        notes.append(
-            f"Probabilities are those of the embedder {calibration.embedder}, for there are none for"
-            f" {info.embedder}: `mot-reid evaluate-search --calibrate` makes them"
-        )
+    notes += borrowed_line(gallery, "Probabilities")
     print_table(Table(f"{asked} in {gallery.place}", columns, rows, notes=notes))
 
 

@@ -11,7 +11,11 @@ import pytest
 
 from mot_reid.cli.clips import write_clips
 from mot_reid.gallery.finding import Hit
+from mot_reid.gallery.gallery import Gallery
+from mot_reid.gallery.opening import open_store
+from mot_reid.gallery.records import Crop, Tracklet
 from mot_reid.gallery.results import record_results
+from mot_reid.gallery.store import GalleryInfo
 
 
 @pytest.fixture(scope="module")
@@ -307,3 +311,57 @@ def test_wrong_calls_are_told(run: Any, tmp_path: Path) -> None:
         done = run(*arguments)
         assert done.code in (1, 2)
         assert told in done.err
+
+
+def _made(place: Path, *tracks: int, name: str = "mgn_osnet_lct_x0_5", seed: int = 0) -> Gallery:
+    """A gallery of made-up embeddings, with a part for each track, seen by two cameras."""
+    random = np.random.default_rng(seed)
+    gallery = Gallery(place)
+    gallery._store = open_store(place, GalleryInfo(name, "0123456789abcdef", 8))
+    for track in tracks:
+        mean = random.normal(size=8).astype(np.float32)
+        mean /= np.linalg.norm(mean)
+        gallery.add([_record(camera, track, mean) for camera in ("door", "yard")])
+    return gallery
+
+
+def _record(camera: str, track: int, mean: np.ndarray) -> Tracklet:
+    jpeg = cv2.imencode(".jpg", np.full((40, 20, 3), 20 * (track % 12), np.uint8))[1].tobytes()
+    start = 100.0 * track
+    return Tracklet(
+        *(camera, f"{camera}.mp4", "run", track, 1, 50, start, start + 2, mean, mean[None]),
+        path=np.array([[1, start, 0, 0, 10, 20], [50, start + 2, 0, 0, 10, 20]], np.float32),
+        crops=(Crop(jpeg, 1, start, 0.5),),
+        boxes=50,
+        views=50,
+    )
+
+
+def test_what_is_damaged_in_the_other_gallery_is_told_by_merge(run: Any, tmp_path: Path) -> None:
+    other = _made(tmp_path / "branch", 1, 2)
+    whole = run("gallery", tmp_path / "shop", "merge", tmp_path / "branch")
+    assert (whole.code, "warning" in whole.err) == (0, False), whole.err
+    first = min((Path(other.place) / "parts").iterdir())
+    (first / "records.parquet").write_bytes(b"PAR1 not any more")
+    done = run("gallery", tmp_path / "second", "merge", tmp_path / "branch")
+    assert "2 tracklets taken in" in done.out
+    assert f"warning: {first}: damaged" in done.err
+    assert "branch: the records of 1 damaged part were not taken in" in done.err
+
+
+def test_whose_probabilities_they_are_is_told(run: Any, tmp_path: Path) -> None:
+    """Also where another training of an embedder has the same name: what tells them apart is there, too."""
+    shop = _made(tmp_path / "shop", 1, 2)
+    borrowed = shop.calibration
+    told = (
+        f"are those of the embedder {borrowed.embedder} ({borrowed.fingerprint[:12]}), for there are none"
+        " for mgn_osnet_lct_x0_5 (0123456789ab): `mot-reid evaluate-search --calibrate`"
+    )
+    found = run("search", shop.place, "--track", "door:1")
+    assert f"Probabilities {told}" in " ".join(found.out.split()), found.out + found.err
+    done = run("identify", shop.place)
+    assert f"--false-links, {told}" in " ".join(done.out.split()), done.out + done.err
+    shop.calibrate(replace(borrowed, fingerprint=shop.store.info.fingerprint))
+    for command in (("search", shop.place, "--track", "door:1"), ("identify", shop.place)):
+        own = run(*command)
+        assert (own.code, "are those of the embedder" in own.out) == (0, False)
