@@ -143,8 +143,8 @@ def borrowed_line(gallery: Any, what: str) -> list[str]:
     if other.fingerprint == info.fingerprint:
         return []
     return [
-        f"{what} are those of the embedder {other.embedder} ({other.fingerprint[:12]}), for there are none for"
-        f" {info.embedder} ({info.fingerprint[:12]}): `mot-reid evaluate-search --calibrate` makes them"
+        f"{what} are those of the embedder {other.embedder} ({other.fingerprint[:12]}), for there are none"
+        f" for {info.embedder} ({info.fingerprint[:12]}): `mot-reid evaluate-search --calibrate` makes them"
     ]
 
 
