@@ -90,9 +90,8 @@ def _checked_type(value: Any, expected: Any, name: str) -> Any:
             return float(value)  # YAML 1.1 takes 1e-1 for text
     if not isinstance(value, expected) or (isinstance(value, bool) and expected is not bool):
         kind = expected.__name__ if isinstance(expected, type) else str(expected).replace(" | ", " or ")
-        here = (
-            f"; here it is cuda:{value}" if name == "device" and type(value) is int else ""
-        )  # as others have it
+        # Other packages number their devices.
+        here = f"; here it is cuda:{value}" if name == "device" and type(value) is int else ""
         raise TypeError(f"{name}: expected {kind}, got {type(value).__name__} {_short(value)}{here}")
     return value
 
