@@ -158,6 +158,8 @@ def train_detector(given: TrainDetectorOptions) -> None:
         last = folder / "last.pt" if ours else training.last_epoch(folder)
         if given.resume and not last.is_file():
             raise FileNotFoundError(f"nothing to resume: no {last}")
+        if given.resume:
+            _require_same(chosen, settings, given.start, folder)
     try:
         _train(given, settings, sequences, folder)
     except KeyboardInterrupt:
@@ -176,6 +178,23 @@ def _check_inputs(given: TrainDetectorOptions) -> None:
         raise FileNotFoundError(f"--people {given.people}: no such folder")
     if not (given.yolo or given.mot or given.resume):
         raise ValueError("nothing to learn from; give --yolo or --mot")
+
+
+def _require_same(
+    given: dict[str, Any], settings: DetectorTraining | FineTuning, start: Path, work: Path
+) -> None:
+    """Raises ValueError if a setting that was given is not that of the training to go on with."""
+    from mot_reid.training.detector.work_folder import kept_settings
+
+    ours = isinstance(settings, DetectorTraining)
+    kept = kept_settings(work, DetectorTraining, start) if ours else kept_settings(work, FineTuning, start)
+    for name, value in given.items():
+        own = getattr(kept, name)
+        if value != own:
+            raise ValueError(
+                f"--{name.replace('_', '-')} {value}: the training in {work} goes on with its own {own};"
+                " leave it out, or begin anew without --resume"
+            )
 
 
 def _train(

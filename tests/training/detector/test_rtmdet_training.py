@@ -76,6 +76,9 @@ def test_one_command_makes_a_detector_and_its_export_and_goes_on_after_ctrl_c(
     assert stopped.code == 130
     assert f"what was learnt is kept in {out}; --resume goes on" in stopped.err
     kept = load_rtmdet(out).heads[0].score.weight
+    other = run("train-detector", out, "--start", start, "--resume", *SMALL, "--epochs", 5)
+    assert other.code == 2
+    assert f"--epochs 5: the training in {tmp_path / 'person.work'} goes on with its own 2" in other.err
     assert run("train-detector", out, "--start", start, "--resume", "--quiet").code == 0
     assert not torch.equal(load_rtmdet(out).heads[0].score.weight, kept)
     assert out.read_bytes() == whole.read_bytes()  # as any other training with these settings
