@@ -243,7 +243,7 @@ def identify_runs(memory: Remembering, output: Path) -> None:
     Numbers that were given while the sources ran stay where that can be; where two have turned out to be one,
     that is an event, too.
     """
-    from mot_reid.cli.identify import floors_line, write_global_tracks
+    from mot_reid.cli.identify import borrowed_line, floors_line, write_global_tracks
 
     gallery = memory.gallery
     if not gallery.exists():
@@ -268,7 +268,7 @@ def identify_runs(memory: Remembering, output: Path) -> None:
         f"{counted(len(found), 'identity')} of {counted(len(found.table), 'tracklet')} in "
         f"{gallery.place}{glimpses}"
     )
-    for line in floors_line(found):
+    for line in [*floors_line(found), *borrowed_line(gallery, "Probabilities")]:
         typer.echo(line)
     for path in written:
         typer.echo(f"written: {path}", err=True)

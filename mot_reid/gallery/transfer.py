@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mot_reid.files import spreadsheet_row
+from mot_reid.files import atomic, spreadsheet_row
 from mot_reid.gallery.documents import CORRECTIONS
 from mot_reid.gallery.store import GalleryError, RecordTable, Store
 from mot_reid.video.sources import safe_name
@@ -44,7 +44,7 @@ def merge_store(mine: Store, theirs: Store) -> int:
 
 
 def export_store(store: Store, folder: Path) -> list[Path]:
-    """Writes ``tracklets.csv``, ``embeddings.npy`` and pictures in ``crops/``; see `Gallery.export`.
+    """Writes pictures in ``crops/``, ``embeddings.npy`` and, last, ``tracklets.csv``; see `Gallery.export`.
 
     Raises:
         GalleryError: something is in the folder already: it would be written over, and pictures of people
@@ -54,17 +54,19 @@ def export_store(store: Store, folder: Path) -> list[Path]:
     if folder.is_dir() and any(folder.iterdir()):
         raise GalleryError(f"{folder}: is not empty; an export needs a new folder, or an empty one")
     (folder / "crops").mkdir(parents=True, exist_ok=True)
-    table = store.table()
+    table, means = store.table(), store.means()
+    for first in range(0, len(table), 256):
+        for record in store.tracklets(np.arange(first, min(first + 256, len(table)))):
+            for number, crop in enumerate(record.crops):
+                (folder / "crops" / f"{safe_name(record.record)}-{number}.jpg").write_bytes(crop.jpeg)
     names = [item.name for item in fields(RecordTable)]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(names)
     rows = zip(*(getattr(table, name).tolist() for name in names), strict=True)
     writer.writerows(map(spreadsheet_row, rows))
-    (folder / "tracklets.csv").write_text(text.getvalue(), encoding="utf-8")
-    np.save(folder / "embeddings.npy", store.means(), allow_pickle=False)
-    for first in range(0, len(table), 256):
-        for record in store.tracklets(np.arange(first, min(first + 256, len(table)))):
-            for number, crop in enumerate(record.crops):
-                (folder / "crops" / f"{safe_name(record.record)}-{number}.jpg").write_bytes(crop.jpeg)
+    with atomic(folder / "embeddings.npy") as part:
+        np.save(part, means, allow_pickle=False)
+    with atomic(folder / "tracklets.csv") as part:  # the last: where it is, the export is whole
+        part.write_text(text.getvalue(), encoding="utf-8")
     return [folder / "tracklets.csv", folder / "embeddings.npy"]

@@ -3,13 +3,15 @@
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import cv2
 import numpy as np
 import pytest
 
 from mot_reid.cli.clips import write_clips
+from mot_reid.cli.remembering import Remembering, identify_runs
 from mot_reid.gallery.finding import Hit
 from mot_reid.gallery.gallery import Gallery
 from mot_reid.gallery.opening import open_store
@@ -365,3 +367,11 @@ def test_whose_probabilities_they_are_is_told(run: Any, tmp_path: Path) -> None:
     for command in (("search", shop.place, "--track", "door:1"), ("identify", shop.place)):
         own = run(*command)
         assert (own.code, "are those of the embedder" in own.out) == (0, False)
+
+
+def test_track_with_identify_tells_whose_probabilities_they_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop = _made(tmp_path / "shop", 1, 2)
+    identify_runs(cast(Remembering, SimpleNamespace(gallery=shop, recorders=[], online=None)), tmp_path)
+    assert f"are those of the embedder {shop.calibration.embedder}" in capsys.readouterr().out

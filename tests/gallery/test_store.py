@@ -375,6 +375,21 @@ def test_export(make_gallery: Make, tmp_path: Path) -> None:
             gallery.export(tmp_path / there if there == "plain" else gallery.place)
 
 
+def test_an_export_that_is_cut_off_has_no_table(
+    make_gallery: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gallery = make_gallery()
+    gallery.add([tracklet(np.ones(D), track_id=5)])
+
+    def killed(path: Path, _: bytes) -> int:
+        raise KeyboardInterrupt(path)
+
+    monkeypatch.setattr(Path, "write_bytes", killed)
+    with pytest.raises(KeyboardInterrupt):
+        gallery.export(tmp_path / "plain")
+    assert [path.name for path in (tmp_path / "plain").iterdir()] == ["crops"]
+
+
 def test_what_is_no_gallery(tmp_path: Path) -> None:
     with pytest.raises(GalleryError, match="no gallery there"):
         open_store(tmp_path / "nowhere")
