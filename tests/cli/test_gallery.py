@@ -315,11 +315,11 @@ def test_wrong_calls_are_told(run: Any, tmp_path: Path) -> None:
         assert told in done.err
 
 
-def _made(place: Path, *tracks: int, name: str = "mgn_osnet_lct_x0_5", seed: int = 0) -> Gallery:
+def _made(place: Path, *tracks: int) -> Gallery:
     """A gallery of made-up embeddings, with a part for each track, seen by two cameras."""
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(0)
     gallery = Gallery(place)
-    gallery._store = open_store(place, GalleryInfo(name, "0123456789abcdef", 8))
+    gallery._store = open_store(place, GalleryInfo("mgn_osnet_lct_x0_5", "0123456789abcdef", 8))
     for track in tracks:
         mean = random.normal(size=8).astype(np.float32)
         mean /= np.linalg.norm(mean)
