@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from mot_reid.files import atomic
 from mot_reid.gallery.store import RecordTable
 
-__all__ = ["GONE", "Part", "best", "drop", "flush", "save", "taken", "write_whole"]
+__all__ = ["GONE", "Part", "best", "drop", "flush", "located", "save", "taken", "write_whole"]
 
 GONE = ".gone-"
 """What a part's name begins with that is being removed."""
@@ -32,6 +33,28 @@ class Part:
     means: Vectors
     medoids: NDArray[np.float16]
     bounds: NDArray[np.intp]
+
+
+def located(
+    parts: Sequence[tuple[Part, int]], first: NDArray[np.intp], rows: Rows
+) -> list[tuple[Part, Rows, Rows]]:
+    """Where rows of a table lie.
+
+    Args:
+        parts: in order, each with its first row in the table.
+        first: the first row of each part, and at the end the number of rows.
+        rows: of the table; all there.
+
+    Returns:
+        Each part that holds some of ``rows``, their places in ``rows``, and their rows in its files.
+    """
+    found = []
+    number = np.searchsorted(first, rows, side="right") - 1
+    for place in np.unique(number).tolist():
+        part, start = parts[place]
+        inside = np.flatnonzero(number == place)
+        found.append((part, inside, part.kept[rows[inside] - start]))
+    return found
 
 
 def taken(means: Vectors, rows: Rows) -> Vectors:

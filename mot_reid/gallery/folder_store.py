@@ -41,7 +41,7 @@ from mot_reid.gallery.columns import (
     whole_records,
 )
 from mot_reid.gallery.filters import Filter
-from mot_reid.gallery.folder_parts import GONE, Part, best, drop, flush, save, taken, write_whole
+from mot_reid.gallery.folder_parts import GONE, Part, best, drop, flush, located, save, taken, write_whole
 from mot_reid.gallery.records import Tracklet
 from mot_reid.gallery.store import (
     GalleryError,
@@ -51,6 +51,7 @@ from mot_reid.gallery.store import (
     Rows,
     Store,
     import_arrow,
+    require_rows,
 )
 
 __all__ = ["FolderStore"]
@@ -389,12 +390,8 @@ class FolderStore(Store):
             return None
         return Part(folder, table, np.arange(len(table)), means, medoids, bounds)
 
-    def _located(self, rows: Rows) -> list[tuple[Part, NDArray[np.intp], NDArray[np.intp]]]:
-        """Each part that holds some of ``rows``, their places in ``rows``, and their rows in its files."""
-        found = []
-        number = np.searchsorted(self._first, rows, side="right") - 1
-        for place in np.unique(number).tolist():
-            part, start = self._order[place]
-            inside = np.flatnonzero(number == place)
-            found.append((part, inside, part.kept[rows[inside] - start]))
-        return found
+    def _located(self, rows: Rows) -> list[tuple[Part, Rows, Rows]]:
+        if not self._order:
+            self.table()
+        require_rows(rows, int(self._first[-1]), self.place)
+        return located(self._order, self._first, rows)

@@ -199,7 +199,7 @@ class Gallery:
         return self.store.table()
 
     def tracklets(self, rows: NDArray[np.intp] | Sequence[int], crops: bool = True) -> list[Tracklet]:
-        """Whole records of rows of `table`."""
+        """Whole records of rows of the last `table`; an IndexError names a row that it has not."""
         return self.store.tracklets(np.asarray(rows, np.intp), crops)
 
     def find(self, label: str, table: RecordTable | None = None) -> NDArray[np.intp]:

@@ -39,6 +39,7 @@ from mot_reid.gallery.store import (
     Rows,
     Store,
     import_arrow,
+    require_rows,
 )
 
 __all__ = ["INDEX_FROM", "LanceStore"]
@@ -297,6 +298,9 @@ class LanceStore(Store):
 
     def _values(self, rows: Rows, columns: list[str]) -> dict[str, list[Any]]:
         """Values of columns for rows of the last `table`, in their order."""
+        if not len(self._table):
+            self.table()
+        require_rows(rows, len(self._places), self.place)
         values: dict[str, list[Any]] = {name: [None] * len(rows) for name in columns}
         for first in range(0, len(rows), _CHUNK):
             own = rows[first : first + _CHUNK]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mot_reid.extras import require
 from mot_reid.gallery.records import Tracklet
+from mot_reid.wording import counted
 
 if TYPE_CHECKING:
     from mot_reid.gallery.filters import Filter
@@ -27,6 +28,7 @@ __all__ = [
     "Rows",
     "Store",
     "import_arrow",
+    "require_rows",
 ]
 
 Rows = NDArray[np.intp]
@@ -202,7 +204,11 @@ class Store(Protocol):
         """
 
     def tracklets(self, rows: Rows, crops: bool = True) -> list[Tracklet]:
-        """Whole records of rows of the last `table`, with their pictures if wanted."""
+        """Whole records of rows of the last `table`, with their pictures if wanted.
+
+        Raises:
+            IndexError: there is no such row; likewise `means`, `medoids` and `paths`.
+        """
 
     def paths(self, rows: Rows) -> list[NDArray[np.float32]]:
         """Only the `Tracklet.path` of rows of the last `table`, ``(P, 6)`` each."""
@@ -229,3 +235,14 @@ def import_arrow() -> Any:
     arrow = require("pyarrow", "a gallery")
     import_module("pyarrow.parquet")
     return arrow
+
+
+def require_rows(rows: Rows, count: int, place: str) -> None:
+    """Makes sure that a table of ``count`` records has all of ``rows``.
+
+    Raises:
+        IndexError: it has not; the message names the first that is missing.
+    """
+    missing = rows[(rows < 0) | (rows >= count)]
+    if missing.size:
+        raise IndexError(f"{place}: no row {missing[0]} in a table of {counted(count, 'record')}")

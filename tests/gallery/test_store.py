@@ -1,6 +1,7 @@
 """Both stores keep, find, remove and survive in the same way."""
 
 import errno
+import itertools
 import json
 import os
 import shutil
@@ -55,6 +56,20 @@ def test_what_goes_in_comes_out(make_gallery: Make) -> None:
     assert owners.tolist() == [0, 1, 1, 1]
     np.testing.assert_array_equal(after.means(), np.stack([entry.mean for entry in before]))
     np.testing.assert_array_equal(after.means(np.array([1])), before[1].mean[None])
+
+
+def test_rows_are_there_before_the_table_is_asked_for(make_gallery: Make) -> None:
+    gallery = make_gallery()
+    for row in range(3):
+        gallery.add([tracklet(np.eye(D)[row], track_id=row + 1)])
+    for name in ("tracklets", "paths", "means", "medoids"):
+        opened = Gallery(gallery.place).store
+        assert len(getattr(opened, name)(np.array([2, 0]))) == 2
+    assert [record.track_id for record in Gallery(gallery.place).tracklets([2, 0])] == [3, 1]
+    for name, missing in itertools.product(("tracklets", "paths", "means", "medoids"), (-1, 3)):
+        opened = Gallery(gallery.place).store
+        with pytest.raises(IndexError, match=f"shop: no row {missing} in a table of 3 records"):
+            getattr(opened, name)(np.array([0, missing]))
 
 
 def test_a_gallery_at_an_address_is_found_again(tmp_path: Path) -> None:
