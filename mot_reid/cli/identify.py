@@ -248,16 +248,19 @@ def _save(gallery: Any, found: Any, output: Path) -> list[Path]:
 def _draw(gallery: Any, found: Any, path: Path) -> None:
     import cv2
 
-    from mot_reid.gallery.route_picture import draw_routes
+    from mot_reid.gallery.route_picture import draw_routes, most_seen
 
-    faces: dict[int, Any] = {}
-    table = gallery.table()
-    for number in np.unique(found.numbers).tolist():
+    best = {}
+    for number in most_seen(found).tolist():
         route = found.route(number)
-        best = str(found.table.record[route[int(found.table.quality[route].argmax())]]).partition("#")[0]
-        (record,) = gallery.tracklets(np.flatnonzero(table.record == best))
-        if record.crops:
-            jpeg = max(record.crops, key=lambda crop: crop.quality).jpeg
+        best[number] = str(found.table.record[route[int(found.table.quality[route].argmax())]])
+        best[number] = best[number].partition("#")[0]  # of a part that was cut by hand
+    rows = np.flatnonzero(np.isin(gallery.table().record.astype(str), list(best.values())))
+    crops = {record.record: record.crops for record in gallery.tracklets(rows)}
+    faces: dict[int, Any] = {}
+    for number, name in best.items():
+        if crops.get(name):
+            jpeg = max(crops[name], key=lambda crop: crop.quality).jpeg
             faces[number] = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
     encoded = cv2.imencode(".png", draw_routes(found, faces))[1]
     with atomic(path) as part:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from mot_reid.gallery.identifying import Identities
 from mot_reid.gallery.sheet import clock
 
-__all__ = ["draw_routes"]
+__all__ = ["draw_routes", "most_seen"]
 
 _ROW, _FACE, _LEFT, _WIDTH, _TOP = 56, 44, 150, 900, 48
 _COLOURS = (
@@ -17,17 +17,22 @@ _COLOURS = (
 )
 
 
-def draw_routes(
-    identities: Identities, faces: dict[int, NDArray[np.uint8]], most: int = 40
-) -> NDArray[np.uint8]:
-    """Draws the routes of the identities that are seen most.
+def most_seen(identities: Identities, most: int = 40) -> NDArray[np.int64]:
+    """The identities that are somebody for sure and have the most boxes, in order of their numbers."""
+    numbers, inverse = np.unique(identities.numbers, return_inverse=True)
+    seen = np.bincount(inverse, identities.table.boxes * identities.sure)
+    ranked = np.argsort(-seen, kind="stable")[:most]
+    return np.sort(numbers[ranked[seen[ranked] > 0]])
+
+
+def draw_routes(identities: Identities, faces: dict[int, NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """Draws the routes of the identities that are seen most, as `most_seen` has them.
 
     Times of sources whose clocks are not known are drawn from each source's start.
 
     Args:
         identities: who is who.
         faces: a picture (BGR) by identity, where there is one.
-        most: how many identities are drawn.
 
     Returns:
         ``(H, W, 3)`` uint8 BGR.
@@ -40,9 +45,7 @@ def draw_routes(
     begin, end = base + table.start, base + table.end
     first, last = float(begin.min()), float(end.max())
     scale = _WIDTH / max(last - first, 1e-9)
-    numbers, inverse = np.unique(identities.numbers, return_inverse=True)
-    seen = np.bincount(inverse, table.boxes * identities.sure)
-    shown = np.sort(numbers[[place for place in np.argsort(-seen, kind="stable")[:most] if seen[place]]])
+    shown = most_seen(identities)
     cameras = sorted(set(table.camera.tolist()))
     height = _TOP + _ROW * len(shown) + 24
     canvas = np.full((height, _LEFT + _WIDTH + 24, 3), 250, np.uint8)

@@ -1,0 +1,57 @@
+"""What ``mot-reid identify -o`` draws."""
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from mot_reid.gallery.gallery import Gallery
+from mot_reid.gallery.opening import open_store
+from mot_reid.gallery.records import Crop, Tracklet
+from mot_reid.gallery.store import GalleryInfo
+
+_PEOPLE = 50
+
+
+def _record(track: int, camera: str) -> Tracklet:
+    """Person ``track``: a colour, ``10 + track`` boxes, and his picture in the gallery."""
+    mean = np.random.default_rng(track).normal(size=512).astype(np.float32)
+    mean /= np.linalg.norm(mean)
+    start = 100.0 * track
+    jpeg = cv2.imencode(".jpg", np.full((40, 20, 3), (0, 0, 4 * track), np.uint8))[1].tobytes()
+    return Tracklet(
+        *(camera, f"{camera}.mp4", "run", track, 1, 50, start, start + 2, mean, mean[None]),
+        path=np.array([[1, start, 0, 0, 10, 20], [50, start + 2, 0, 0, 10, 20]], np.float32),
+        crops=(Crop(jpeg, 1, start, 0.5),),
+        boxes=10 + track,
+        views=50,
+    )
+
+
+def test_only_the_pictures_that_are_drawn_are_decoded(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store(tmp_path / "shop", GalleryInfo("made", "0123456789abcdef", 512))
+    store.append([_record(track, camera) for track in range(_PEOPLE) for camera in ("door", "yard")])
+    asked, decoded, whole, decode = [], [], Gallery.tracklets, cv2.imdecode
+
+    def tracklets(gallery: Gallery, rows: Any) -> list[Tracklet]:
+        asked.append(len(rows))
+        return whole(gallery, rows)
+
+    def imdecode(data: Any, flags: int) -> Any:
+        decoded.append(decode(data, flags))
+        return decoded[-1]
+
+    monkeypatch.setattr(Gallery, "tracklets", tracklets)
+    monkeypatch.setattr(cv2, "imdecode", imdecode)
+    done = run("identify", tmp_path / "shop", "-o", tmp_path / "who")
+    assert done.code == 0, done.err
+    assert f"{_PEOPLE} identities of {2 * _PEOPLE} tracklets" in " ".join(done.out.split())
+    assert (asked, len(decoded)) == ([40], 40)
+    drawn = cv2.imread(str(tmp_path / "who" / "routes.png"))
+    for place, track in enumerate(range(_PEOPLE - 40, _PEOPLE)):  # those with most boxes, each with his face
+        face = drawn[48 + 56 * place + 26, 8 + 10]
+        assert np.abs(face.astype(int) - (0, 0, 4 * track)).max() < 6
