@@ -160,15 +160,24 @@ def train_detector(given: TrainDetectorOptions) -> None:
             raise FileNotFoundError(f"nothing to resume: no {last}")
         if given.resume:
             _require_same(chosen, settings, given.start, folder)
+    before = _state_of(given.output)
     try:
         _train(given, settings, sequences, folder)
     except KeyboardInterrupt:
-        kept = f"what was learnt is kept in {given.output}; --resume goes on"
-        typer.echo(
-            f"interrupted: {kept if last.is_file() else 'before the end of the first epoch'}", err=True
-        )
+        told = "before the end of the first epoch"
+        if _state_of(given.output) != before:
+            told = f"what was learnt is kept in {given.output}; --resume goes on"
+        elif given.resume:
+            told = f"before anything was learnt; {folder} is as it was, and --resume goes on"
+        typer.echo(f"interrupted: {told}", err=True)
         raise typer.Exit(INTERRUPTED) from None
     typer.echo(f"written: {given.output}")
+
+
+def _state_of(path: Path) -> tuple[int, int] | None:
+    """What tells a file from the one that it was before; None where there is none."""
+    found = path.stat() if path.exists() else None
+    return None if found is None else (found.st_ino, found.st_mtime_ns)
 
 
 def _check_inputs(given: TrainDetectorOptions) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import torch
 
-__all__ = ["read_state"]
+__all__ = ["read_state", "require_whole"]
 
 
 def read_state(path: Path, entries: Collection[str], device: torch.device | str = "cpu") -> dict[str, Any]:
@@ -22,12 +23,31 @@ def read_state(path: Path, entries: Collection[str], device: torch.device | str 
     Raises:
         ValueError: it is damaged, or of something else; the message names it.
     """
+    require_whole(path)
     try:
         with path.open("rb") as file:
             state = torch.load(file, map_location=device, weights_only=True)
     except Exception as error:  # whatever a damaged zip or pickle raises
-        reason = " ".join(str(error).split())[:100]
-        raise ValueError(f"{path}: damaged, so that no training goes on from it ({reason})") from None
+        raise _damaged(path, error) from None
     if not isinstance(state, dict) or not set(entries) <= set(state):
         raise ValueError(f"{path}: not of such a training")
     return state
+
+
+def require_whole(path: Path) -> None:
+    """Makes sure that a file of `torch.save` holds what was written: torch itself looks at no checksum.
+
+    Raises:
+        ValueError: it does not; the message names it.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if archive.testzip() is not None:
+                raise zipfile.BadZipFile("a checksum does not fit")
+    except Exception as error:  # whatever damaged tables of contents raise
+        raise _damaged(path, error) from None
+
+
+def _damaged(path: Path, error: Exception) -> ValueError:
+    reason = " ".join(str(error).split())[:100]
+    return ValueError(f"{path}: damaged, so that no training goes on from it ({reason})")

@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import csv
 import math
-import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from dataclasses import asdict
@@ -25,6 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from mot_reid.detection.rtmdet import MEAN, STD, STRIDES, Maps, RtmDet
+from mot_reid.files import atomic
 from mot_reid.training.detector.assignment import places
 from mot_reid.training.detector.examples import Examples, Material, make_examples
 from mot_reid.training.detector.gradients import with_quick_gradients
@@ -127,8 +127,8 @@ class Learner:
             sums += self._learn(batch)
             on_step(self.step, self.steps)
             if self.step % self.steps_an_epoch == 0:
-                self._save()
                 self._log(sums / self.steps_an_epoch, time.monotonic() - began)
+                self._save()
                 sums, began = np.zeros(3), time.monotonic()
         return self.average
 
@@ -207,38 +207,41 @@ class Learner:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.bf16)
 
     def _save(self) -> None:
-        partial = self.work / f"{STATE}.partial"
-        torch.save(
-            {
-                "settings": asdict(self.settings),
-                "step": self.step,
-                "network": self.network.state_dict(),
-                "average": self.average.state_dict(),
-                "optimiser": self.optimiser.state_dict(),
-            },
-            partial,
-        )
-        os.replace(partial, self.work / STATE)
+        state = {
+            "settings": asdict(self.settings),
+            "step": self.step,
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+        }
+        with atomic(self.work / STATE) as part, part.open("wb") as file:
+            torch.save(state, file)  # which would write down the part's own name
 
     def _resume(self) -> None:
         path = self.work / STATE
         state = read_state(path, ("settings", "step", "network", "average", "optimiser"), self.device)
         if state["settings"] != asdict(self.settings):
             raise ValueError(f"{path}: written by a training with other settings")
-        self.network.load_state_dict(state["network"])
-        self.average.load_state_dict(state["average"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.step = int(state["step"])
+        try:
+            self.network.load_state_dict(state["network"])
+            self.average.load_state_dict(state["average"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.step = int(state["step"])
+        except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            reason = " ".join(str(error).split())[:100]
+            raise ValueError(f"{path}: not of such a training ({reason})") from None
 
     def _log(self, means: np.ndarray[Any, Any], seconds: float) -> None:
-        path = self.work / _LOG
-        fresh = not path.is_file()
-        with path.open("a", newline="") as file:
-            writer = csv.writer(file)
-            if fresh:
-                writer.writerow(_COLUMNS)
-            epoch = self.step // self.steps_an_epoch
-            writer.writerow([epoch, self.step, *(f"{mean:.4f}" for mean in means), f"{seconds:.1f}"])
+        """Adds an epoch; takes out what a kill before its `_save` has left of the same one."""
+        path, rows = self.work / _LOG, list[Sequence[Any]]()
+        if path.is_file():
+            with path.open(newline="") as file:
+                rows = [row for row in csv.reader(file) if row[1:2] and row[1].isdigit()]
+        rows = [row for row in rows if int(row[1]) < self.step]
+        epoch = self.step // self.steps_an_epoch
+        rows.append([epoch, self.step, *(f"{mean:.4f}" for mean in means), f"{seconds:.1f}"])
+        with atomic(path) as part, part.open("w", newline="") as file:
+            csv.writer(file).writerows([_COLUMNS, *rows])
 
 
 def freeze(network: RtmDet, settings: DetectorTraining) -> None:

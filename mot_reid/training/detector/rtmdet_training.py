@@ -85,7 +85,8 @@ def train_rtmdet(
         ImportError: the package ``onnx``, which the export needs, is not installed.
         ValueError: the start is no RTMDet-nano, or would be written over; there is nothing to learn from; or
             ``work`` holds what no training of an RTMDet has put there, or one that began with another start.
-        KeyboardInterrupt: as it came; the moving average of the last whole epoch is saved before.
+        KeyboardInterrupt: as it came; once it trains, the moving average of the last whole epoch is saved
+            before.
     """
     settings = settings or DetectorTraining()
     work = work or out.with_suffix(".work")

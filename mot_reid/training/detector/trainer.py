@@ -39,6 +39,7 @@ from mot_reid.training.detector.pictures import (
 from mot_reid.training.detector.settings import FineTuning
 from mot_reid.training.detector.weights import average, blend, person_only, save_checkpoint
 from mot_reid.training.detector.work_folder import keep_settings, kept_settings, require_own
+from mot_reid.training.saved import require_whole
 from mot_reid.video.pictures import read_picture
 
 __all__ = ["last_epoch", "train_detector", "work_folder"]
@@ -132,8 +133,13 @@ def _weights(checkpoint: Path) -> torch.nn.Module:
 
 def _loaded(checkpoint: Path) -> dict[str, Any]:
     """A checkpoint of Ultralytics' loop; the work folder may be somebody else's."""
+    require_whole(checkpoint)
     require_data_only(checkpoint)
-    return torch.load(checkpoint, map_location="cpu", weights_only=False)
+    found: Any = torch.load(checkpoint, map_location="cpu", weights_only=False)
+    kinds = {"ema": torch.nn.Module, "epoch": int}
+    if not isinstance(found, dict) or not all(isinstance(found.get(key), kinds[key]) for key in kinds):
+        raise ValueError(f"{checkpoint}: not of such a training")
+    return found
 
 
 def _gather(

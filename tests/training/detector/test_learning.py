@@ -1,5 +1,6 @@
 """The training itself, on a few small pictures."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -126,6 +127,45 @@ def test_a_training_that_is_resumed_gives_the_same(tmp_path: Path, reuse: int) -
     (tmp_path / "halves" / STATE).write_bytes(whole_state[: len(whole_state) // 2])
     with pytest.raises(ValueError, match=r"last\.pt: damaged, so that no training goes on from it"):
         Learner(a_start(), a_material(), settings, tmp_path / "halves", resume=True)
+
+
+def test_a_kill_between_log_and_state_leaves_each_epoch_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(Exception):
+        pass
+
+    done = []
+
+    def killed_between(call: Callable[..., None]) -> Callable[..., None]:
+        def run(self: Learner, *arguments: object) -> None:
+            if len(done) == 3:  # one of the two was done in the first epoch and in the second
+                raise Killed
+            done.append(call.__name__)
+            call(self, *arguments)
+
+        return run
+
+    with monkeypatch.context() as patch:
+        for name in ("_save", "_log"):
+            patch.setattr(Learner, name, killed_between(getattr(Learner, name)))
+        with pytest.raises(Killed):
+            Learner(a_start(), a_material(), SMALL, tmp_path).run()
+    Learner(a_start(), a_material(), SMALL, tmp_path, resume=True).run()
+    rows = (tmp_path / "log.csv").read_text().splitlines()
+    assert [row.split(",")[:2] for row in rows] == [["epoch", "step"], ["1", "2"], ["2", "4"]]
+
+
+@pytest.mark.parametrize(
+    ("entry", "value"), [("step", None), ("network", {}), ("average", 3), ("optimiser", {})]
+)
+def test_a_state_that_does_not_fit_is_named(tmp_path: Path, entry: str, value: object) -> None:
+    settings = replace(SMALL, epochs=1, pictures=2)
+    Learner(a_start(), a_material(), settings, tmp_path).run()
+    state = torch.load(tmp_path / STATE)
+    torch.save({**state, entry: value}, tmp_path / STATE)
+    with pytest.raises(ValueError, match=r"last\.pt: not of such a training \("):
+        Learner(a_start(), a_material(), settings, tmp_path, resume=True)
 
 
 def test_pictures_are_used_again_only_where_the_backbone_is_frozen(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from mot_reid.config import DetectorConfig
 from mot_reid.detection.rtmdet import RtmDet
 from mot_reid.detection.rtmdet_weights import load_rtmdet, save_rtmdet
 from mot_reid.detection.yolo import YoloDetector
-from mot_reid.training.detector import examples, learning
+from mot_reid.training.detector import examples, learning, rtmdet_training
 from mot_reid.training.detector.rtmdet_training import read_start
 
 SMALL = ("--epochs", 2, "--pictures", 4, "--batch", 2, "--crowds", 0, "--reuse", 1, "--quiet")
@@ -84,6 +84,28 @@ def test_one_command_makes_a_detector_and_its_export_and_goes_on_after_ctrl_c(
     assert out.read_bytes() == whole.read_bytes()  # as any other training with these settings
     settings = json.loads((tmp_path / "person.work" / "settings.json").read_text())
     assert settings["epochs"] == 2
+
+
+@pytest.mark.parametrize("loading", ["_material", "Learner"])
+def test_ctrl_c_before_it_trains_does_not_speak_of_an_output_that_is_not_there(
+    run: Callable, start: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loading: str
+) -> None:
+    out, once = tmp_path / "person.safetensors", (*SMALL, "--epochs", 1)
+    assert run("train-detector", out, "--start", start, "--yolo", pictures, *once).code == 0
+    out.unlink()
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rtmdet_training, loading, interrupted)
+        stopped = run("train-detector", out, "--start", start, "--resume", "--quiet")
+        work = tmp_path / "person.work"
+        told = f"interrupted: before anything was learnt; {work} is as it was, and --resume goes on\n"
+        assert (stopped.code, stopped.err) == (130, told)
+        anew = run("train-detector", out, "--start", start, "--yolo", pictures, *once)
+        assert (anew.code, anew.err) == (130, "interrupted: before the end of the first epoch\n")
+    assert not out.exists()
 
 
 @pytest.mark.parametrize(
