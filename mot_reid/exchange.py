@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from mot_reid.structures import Detections, Invalid, Tracks, plain_array
+from mot_reid.columns import Invalid, plain_array
+from mot_reid.structures import Detections, Tracks
 
 __all__ = [
     "detections_from_rows",

@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Self, TypeVar, get_type_hints
 
 import yaml
 
+from mot_reid.elsewhere import SETTINGS
 from mot_reid.yaml_text import read_yaml, read_yaml_file
 
 __all__ = [
@@ -240,6 +241,9 @@ def _require_known(name: Any, part: Any, what: str, prefix: str = "") -> None:
     known = [item.name for item in fields(part)]
     if name not in known:
         name = str(name)[:80]
+        here = SETTINGS.get(name, "")
+        if here.partition("=")[0] in _flat(part, prefix):
+            raise ValueError(f"{what} {prefix}{name} does not exist; here it is {here}")
         deeper = [below for below in _flat(part, "") if below.rpartition(".")[2] == name]
         close = deeper[:3] or difflib.get_close_matches(name, known, n=1)
         hint = (

@@ -20,14 +20,16 @@ from mot_reid.association.cascade import Stage, checked_cascade
 from mot_reid.association.clock import Place, checked_rate, next_frame
 from mot_reid.association.presets import CASCADES
 from mot_reid.association.reentry import IdChange
+from mot_reid.columns import unit_rows
 from mot_reid.config import Config, load_config
 from mot_reid.detection.base import Detector, as_detector, checked_answer
+from mot_reid.elsewhere import METHODS, TRACKER, Elsewhere, arguments_told
 from mot_reid.exchange import require_detections
 from mot_reid.motion.camera import load_camera_motion
 from mot_reid.notices import Notices
 from mot_reid.pixels import checked_frame, usable_frame
 from mot_reid.rollback import unchanged_on_failure
-from mot_reid.structures import Detections, Tracks, unit_rows
+from mot_reid.structures import Detections, Tracks
 from mot_reid.timing import Stopwatch
 from mot_reid.typing import Affine, Embeddings, Image, Indices
 
@@ -36,7 +38,7 @@ __all__ = ["Tracker"]
 NONE = "none"
 
 
-class Tracker:
+class Tracker(Elsewhere):
     """Tracks people through the frames of one video.
 
     Models are loaded when first needed, or by `load`. Two trackers share no state, unless one is given the
@@ -82,6 +84,9 @@ class Tracker:
         array([1])
     """
 
+    _elsewhere = METHODS
+
+    @arguments_told(TRACKER)
     def __init__(
         self,
         detector: Detector | str | Path | None = None,
@@ -354,12 +359,7 @@ class Tracker:
             raise ValueError("embed_batch: this tracker has no embedder")
         with self.stopwatch("embed"):
             rows = embedder.embed_batch(frames, [found.xyxy for found in detections])
-        return [
-            Detections(found.xyxy, found.scores, found.classes, embeddings).beside(found.other_classes)
-            if len(found)
-            else found
-            for found, embeddings in zip(detections, rows, strict=True)
-        ]
+        return [found.with_embeddings(of) for found, of in zip(detections, rows, strict=True)]
 
     def _embed_callable(
         self, frame: Image | None, detections: Detections | None, told: list[tuple[Indices, Embeddings]]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from mot_reid.config import Config, load_config
 from mot_reid.detection.motchallenge import read_detections
+from mot_reid.elsewhere import TRACK, names_told
 from mot_reid.pipeline.outputs import first_overwritten
 from mot_reid.pipeline.remarks import other_frames, why_nothing
 from mot_reid.pipeline.run import track_source
@@ -162,6 +163,8 @@ def _require_known(settings: Mapping[str, Any], tracker: object) -> None:
             f"tracker: expected a Tracker, got {type(tracker).__name__}; a known method is config='bytetrack'"
         )
     if names := [name for name in settings if name not in _SETTINGS]:
+        if told := names_told(names, TRACK):
+            raise TypeError(told)
         raise TypeError(
             f"{', '.join(names)}: not known; settings are {', '.join(_SETTINGS)}, all others as in "
             "config=mot_reid.load_config(None, ['detector.classes=[person, car]', 'detector.score=0.3'])"

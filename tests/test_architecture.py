@@ -18,8 +18,8 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
     for floor in (
         # Lowest first. A file imports from its own part, from floors below its own, and from the parts that
         # BESIDE names.
-        "typing boxes structures exchange settings config files concurrency devices extras resources "
-        "runtimes sessions timing pickles rollback yaml_text notices pixels wording",
+        "typing boxes columns elsewhere structures exchange settings config files concurrency devices extras "
+        "resources runtimes sessions timing pickles rollback yaml_text notices pixels wording",
         "provenance history",
         "kernels",
         "motion appearance detection video",
@@ -37,13 +37,14 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
 )
 BESIDE = {
     # Parts of one floor, each named with those of its own floor that it may import.
-    "structures": {"typing", "boxes", "exchange"},
-    "exchange": {"structures", "typing"},
+    "structures": {"typing", "boxes", "columns", "elsewhere", "exchange"},
+    "exchange": {"columns", "structures", "typing"},
+    "columns": {"typing"},
     "boxes": {"typing"},
     "config": {"settings", "typing", "resources"},
     "notices": {"structures", "typing"},
     "pixels": {"structures", "typing"},
-    "settings": {"yaml_text"},
+    "settings": {"elsewhere", "yaml_text"},
     "sessions": {"devices", "resources"},
     "resources": {"files", "extras"},
     "runtimes": {"resources"},

@@ -19,7 +19,6 @@ from mot_reid.cli.errors import (
     INTERRUPTED,
     USAGE,
     UsageError,
-    called_elsewhere,
     debugging,
     drop_output,
     name_output,
@@ -27,6 +26,7 @@ from mot_reid.cli.errors import (
 )
 from mot_reid.cli.progress import tell_of_compiling
 from mot_reid.concurrency import ENDINGS
+from mot_reid.elsewhere import called_elsewhere
 
 __all__ = ["app", "main"]
 

@@ -3,7 +3,7 @@
 import io
 import os
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mot_reid.extras import missing_extra
@@ -13,7 +13,6 @@ __all__ = [
     "INTERRUPTED",
     "USAGE",
     "UsageError",
-    "called_elsewhere",
     "debugging",
     "drop_output",
     "name_output",
@@ -24,47 +23,6 @@ __all__ = [
 FAILED = 1
 USAGE = 2
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
-
-_ELSEWHERE = {
-    "--source": "SOURCE",
-    "--input": "SOURCE",
-    "--tracker": "--preset",
-    "--tracking-method": "--preset",
-    "--model": "--detector",
-    "--weights": "--detector",
-    "--yolo-model": "--detector",
-    "--yolo-weights": "--detector",
-    "--reid": "--embedder",
-    "--reid-model": "--embedder",
-    "--reid-weights": "--embedder",
-    "--conf": "--score",
-    "--conf-thres": "--score",
-    "--conf-threshold": "--score",
-    "--confidence": "--score",
-    "--iou": "--set detector.nms_iou",
-    "--iou-thres": "--set detector.nms_iou",
-    "--match-thresh": "--set association.confident.min_iou=1-THRESHOLD",
-    "--track-buffer": "--set association.lifecycle.lost_time=SECONDS",
-    "--max-age": "--set association.lifecycle.lost_time=SECONDS",
-    "--min-hits": "--set association.tentative.min_hits",
-    "--imgsz": "--image-size",
-    "--img-size": "--image-size",
-    "--vid-stride": "--stride",
-    "--frame-rate": "--fps",
-    "--format": "--formats",
-    "--project": "--output",
-    "--name": "--output",
-    "--output-dir": "--output",
-    "--save": "--video",
-    "--save-vid": "--video",
-    "--save-video": "--video",
-    "--save-txt": "--formats",
-    "--display": "--show",
-    "--view-img": "--show",
-    "--show-trajectories": "--trail",
-}
-"""What options of other trackers' commands are called here; SOURCE is no option."""
-
 
 _OUTPUT = "standard output"
 
@@ -130,21 +88,3 @@ def one_line(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f"{error.filename}: {error.strerror}"
     return " ".join(str(error).split()) or type(error).__name__
-
-
-def called_elsewhere(option: str, known: Collection[str]) -> str | None:
-    """Says what an option of another tracker's command is called here.
-
-    Args:
-        option: that was given, such as ``--conf``, and that the command does not know.
-        known: the options and arguments of the command.
-
-    Returns:
-        One line; None where nothing is known of it.
-    """
-    here = _ELSEWHERE.get(option.replace("_", "-"))
-    if here is None or here.partition(" ")[0] not in known:
-        return None
-    if here == "SOURCE":
-        return f"No such option: {option}; sources are given by themselves, as in mot-reid track street.mp4"
-    return f"No such option: {option}; here it is {here}"

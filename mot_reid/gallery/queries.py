@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mot_reid.columns import unit_rows
 from mot_reid.gallery.records import Tracklet
-from mot_reid.structures import Detections, unit_rows
+from mot_reid.structures import Detections
 
 if TYPE_CHECKING:
     from mot_reid.appearance.base import Embedder
