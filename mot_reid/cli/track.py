@@ -193,7 +193,7 @@ def track(given: TrackOptions) -> None:
         detections = None if given.detections is None else read_detections(given.detections)
         _load(tracker, detects=detections is None, quiet=given.quiet)
         names = {0: "person"} if detections is not None else tracker.class_names
-        check_scene(tracker.config, names)
+        check_scene(tracker.config, names, given.sources)
     folders = _folders(given)
     _keep_inputs(folders, _read_by(given, tracker.config))
     memory = _remember(given, tracker, folders, names)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ from mot_reid.config import Config
 from mot_reid.files import atomic
 from mot_reid.pipeline.event_log import EventLog, Receiver, make_receivers, standard_output
 from mot_reid.video.formats import SinkInfo
+from mot_reid.video.frames import SourceError
 from mot_reid.video.sinks import Sink, TrackedFrame
+from mot_reid.video.sources import is_live, open_source
 from mot_reid.yaml_text import read_yaml_file
 
 __all__ = ["ANALYTICS_FILES", "AnalyticsSink", "SceneFile", "check_scene", "read_scene", "write_summary"]
@@ -73,14 +76,31 @@ def read_scene(path: str | Path, classes: Mapping[str, int] | None = None) -> Sc
     return scene
 
 
-def check_scene(config: Config, class_names: Mapping[int, str]) -> None:
-    """Reads the scene that a run is to count at, so that what is wrong with it shows before the run.
+def check_scene(config: Config, class_names: Mapping[int, str], sources: Iterable[str] = ()) -> None:
+    """Reads the scene that runs are to count at, so that what is wrong with it shows before them.
+
+    Args:
+        config: of the runs.
+        class_names: of their detector.
+        sources: what they go through; live ones are not opened for it.
 
     Raises:
-        FileNotFoundError, ValueError: as `read_scene`.
+        FileNotFoundError, ValueError: as `read_scene`, or a source's pictures have another shape.
     """
-    if config.output.analytics:
-        read_scene(config.output.analytics, {name: number for number, name in class_names.items()})
+    if not (path := config.output.analytics):
+        return
+    scene = read_scene(path, {name: number for number, name in class_names.items()}).scene
+    if scene.size is None:
+        return
+    for name in sources:
+        with suppress(SourceError):  # which is told when its turn comes
+            if not is_live(name):
+                with open_source(name) as source:
+                    width, height = source.info.width, source.info.height
+                try:
+                    scene.for_size(width or scene.size[0], height or scene.size[1])
+                except ValueError as error:
+                    raise ValueError(f"{path}: {error} ({name})") from None
 
 
 class AnalyticsSink(Sink):

@@ -129,6 +129,21 @@ def test_a_scene_that_is_wrong_stops_the_run_before_it_begins(
     assert "line door: to is missing" in outcome.err
 
 
+def test_a_scene_of_another_shape_stops_all_runs_before_they_begin(
+    run: Callable[..., Any], scene: Path, tmp_path: Path
+) -> None:
+    for name, width in (("wide", 320), ("tall", 160)):
+        (tmp_path / name).mkdir()
+        cv2.imwrite(str(tmp_path / name / "000001.png"), np.zeros((240, width, 3), np.uint8))
+    outcome = run(
+        *("track", tmp_path / "wide", tmp_path / "nowhere.mp4", tmp_path / "tall", "-o", tmp_path / "out"),
+        *("--embedder", "none", "--camera-motion", "none", "--analytics", scene),
+    )
+    told = "size: the scene was drawn on 320 x 240 pixels, the video has 160 x 240, another shape"
+    assert (outcome.code, outcome.err) == (2, f"error: {scene}: {told} ({tmp_path / 'tall'})\n")
+    assert not (tmp_path / "out").exists()
+
+
 def test_finished_tracks_count_as_the_run_did_to_its_end(
     run: Callable[..., Any], scene: Path, tmp_path: Path
 ) -> None:
