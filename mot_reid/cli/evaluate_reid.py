@@ -12,7 +12,7 @@ from mot_reid.cli.labels import file_stem, short_names
 from mot_reid.cli.options import QuietOption, show_tables, takes
 from mot_reid.cli.progress import WorkProgress
 from mot_reid.provenance import provenance
-from mot_reid.video.files import prepare_output_folder
+from mot_reid.video.files import prepare_output_file, prepare_output_folder
 from mot_reid.wording import counted
 
 if TYPE_CHECKING:
@@ -160,9 +160,10 @@ def evaluate_reid(given: EvaluateReidOptions) -> None:
         )
         _check_folders(given.sequence or [], given.cameras or [])
         excluded = {stem: _excluded(folder, given.without) for stem, folder in sequences.items()}
-        for place in (given.output, given.figure and given.figure.parent):
-            if place is not None:
-                prepare_output_folder(place)
+        if given.output is not None:
+            prepare_output_folder(given.output)
+        if given.figure is not None:
+            prepare_output_file(given.figure)
     tables: dict[str, Table] = {}
     try:
         with WorkProgress(given.quiet) as progress:

@@ -13,6 +13,7 @@ from mot_reid.cli.options import setting_option, show_tables
 from mot_reid.cli.progress import WorkProgress
 from mot_reid.files import atomic
 from mot_reid.provenance import provenance
+from mot_reid.video.files import prepare_output_file, prepare_output_folder
 from mot_reid.wording import counted
 
 __all__ = ["evaluate_search"]
@@ -78,6 +79,7 @@ def evaluate_search(
             raise UsageError("--gt: needed to know who is in the gallery")
         if calibrate is not None and crops is None:
             raise UsageError("--calibrate: needs --crops")
+        _prepare(calibrate, output)
     settings = SearchSettings(rerank=rerank)
     with WorkProgress(quiet) as progress, tempfile.TemporaryDirectory(prefix="mot_reid-") as folder:
         if crops is not None:
@@ -99,13 +101,19 @@ def evaluate_search(
         typer.echo(f"written: {picture}", err=True)
 
 
+def _prepare(calibrate: Path | None, output: Path | None) -> None:
+    if calibrate is not None:
+        prepare_output_file(calibrate)
+    if output is not None:
+        prepare_output_folder(output)
+
+
 def _drawn(bins: Any, title: str, path: Path) -> Path:
     import cv2
 
     from mot_reid.evaluation.reliability_picture import draw_reliability
 
     encoded = cv2.imencode(".png", draw_reliability(bins, title))[1]
-    path.parent.mkdir(parents=True, exist_ok=True)
     with atomic(path) as part:
         part.write_bytes(encoded.tobytes())
     return path

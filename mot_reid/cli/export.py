@@ -83,7 +83,7 @@ def export(
         from mot_reid.appearance.backends import CHECKPOINTS
         from mot_reid.appearance.layouts import Untold
         from mot_reid.resources import find_weights
-        from mot_reid.video.files import prepare_output_folder
+        from mot_reid.video.files import prepare_output_file
 
         untold = Untold(pooling, stem_pool, _size(input_size))
         path = find_weights(weights, CHECKPOINTS)
@@ -95,7 +95,7 @@ def export(
             raise ValueError(f"--output {target}: expected a name that ends in {' or '.join(writers)}")
         if target.exists() and target.samefile(path):
             raise ValueError(f"--output {target}: that is the checkpoint itself")
-        prepare_output_folder(target.parent)
+        prepare_output_file(target)
         writers[target.suffix](path, target)
     typer.echo(f"written: {target}")
 

@@ -10,7 +10,7 @@ from mot_reid.cli.errors import UsageError, usage_errors
 from mot_reid.cli.serve import open_gallery, place_of
 from mot_reid.files import atomic
 from mot_reid.pipeline.counting import read_scene
-from mot_reid.video.files import prepare_output_folder
+from mot_reid.video.files import prepare_output_file
 from mot_reid.wording import counted
 
 __all__ = ["report"]
@@ -55,7 +55,7 @@ def report(
     with usage_errors():
         if output.suffix.lower() not in (".html", ".htm"):
             raise UsageError(f"--output {output}: expected a name that ends in .html")
-        prepare_output_folder(output.parent)
+        prepare_output_file(output)
         shown = runs_in(runs, dict(place_of("--video", entry) for entry in video or []))
         wanted = None if scene is None else read_scene(scene, None).scene.to_mapping()
         kept = None if gallery is None else open_gallery(gallery)

@@ -10,7 +10,7 @@ from mot_reid.cli.options import QuietOption, show_tables
 from mot_reid.cli.progress import WorkProgress
 from mot_reid.files import same_file
 from mot_reid.provenance import provenance
-from mot_reid.video.files import prepare_output_folder
+from mot_reid.video.files import prepare_output_file, prepare_output_folder
 from mot_reid.wording import counted
 
 if TYPE_CHECKING:
@@ -75,8 +75,9 @@ def train_attributes(
             raise ValueError(f"--output {where}: expected a name that ends in .safetensors")
         backend = load_backend(path, "cpu")
         table = read_attribute_table(attributes)
-        for folder in (where.parent, *([tables] if tables is not None else ())):
-            prepare_output_folder(folder)
+        prepare_output_file(where)
+        if tables is not None:
+            prepare_output_folder(tables)
     with WorkProgress(quiet) as progress, usage_errors():
         found = read_attributes_of_people(
             backend_embed(backend),

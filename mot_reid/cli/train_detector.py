@@ -15,7 +15,7 @@ from mot_reid.config import Config, DetectorConfig
 from mot_reid.extras import require
 from mot_reid.provenance import provenance
 from mot_reid.training.detector.settings import DetectorTraining, FineTuning
-from mot_reid.video.files import prepare_output_folder
+from mot_reid.video.files import prepare_output_file, prepare_output_folder
 
 if TYPE_CHECKING:
     from mot_reid.training.detector.pictures import MotFrames
@@ -152,7 +152,7 @@ def train_detector(given: TrainDetectorOptions) -> None:
         if given.calibrate and not ours:
             raise ValueError("--calibrate: not for a YOLO")
         sequences = [MotFrames.parse(entry) for entry in given.mot or []]
-        prepare_output_folder(given.output.parent)
+        prepare_output_file(given.output)
         _check_inputs(given)
         folder = training.work_folder(given.output, given.work)
         last = folder / "last.pt" if ours else training.last_epoch(folder)

@@ -13,7 +13,7 @@ import numpy as np
 
 from mot_reid.structures import Tracks
 from mot_reid.typing import Image
-from mot_reid.video.files import prepare_output_folder
+from mot_reid.video.files import prepare_output_file, prepare_output_folder
 from mot_reid.video.frames import Source
 from mot_reid.video.hiding import hide
 from mot_reid.video.overlay import Overlay
@@ -87,7 +87,7 @@ def draw_tracks(
         SourceError: the source breaks off; what was drawn stays readable.
         RuntimeError: no window can be shown.
     """
-    prepare_output_folder(output.parent)
+    prepare_output_file(output)
     overlay = Overlay(how.labels, how.trail, given.class_names or {0: "person"})
     cropper = None if how.crops is None else _Cropper(how.crops, source.info.fps * how.crop_every)
     nobody, drawn = Tracks.empty(), Drawn()

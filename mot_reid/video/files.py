@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["AppendOnlyFile", "prepare_output_folder", "remove_file"]
+__all__ = ["AppendOnlyFile", "prepare_output_file", "prepare_output_folder", "remove_file"]
 
 
 def prepare_output_folder(path: str | Path, name: str = "output folder") -> Path:
@@ -28,6 +29,19 @@ def prepare_output_folder(path: str | Path, name: str = "output folder") -> Path
     except OSError as error:
         raise type(error)(error.errno, f"cannot write to {name} ({error.strerror})", str(folder)) from None
     return folder
+
+
+def prepare_output_file(path: str | Path) -> Path:
+    """Makes a file's folder if need be, and makes sure that the file can be written there.
+
+    Raises:
+        OSError: it cannot be; the message says why.
+    """
+    file = Path(path)
+    prepare_output_folder(file.parent)
+    if file.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "a folder, expected a file to write", str(file))
+    return file
 
 
 def remove_file(path: Path) -> None:
