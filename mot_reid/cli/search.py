@@ -56,6 +56,10 @@ AfterOption = Annotated[
 BeforeOption = Annotated[str | None, typer.Option(help="Seen before this, likewise.", rich_help_panel=WHERE)]
 TopOption = Annotated[int, typer.Option(help="Show so many hits at most.", min=1)]
 LeastOption = Annotated[float, typer.Option(help="Least probability of a hit that is shown.", min=0, max=1)]
+EmbedderOption = Annotated[
+    str | None,
+    typer.Option("--embedder", help="Weights that the gallery was made with, where they are none of ours."),
+]
 OutputOption = Annotated[
     Path | None,
     typer.Option(
@@ -91,12 +95,12 @@ def search(
     least: LeastOption = 0.0,
     output: OutputOption = None,
     clips: ClipsOption = False,
+    embedder: EmbedderOption = None,
 ) -> None:
     r"""Find somebody in a gallery: by pictures, by a track of it, or by a description.
 
     Each hit has the probability that it shows the person; "nobody" is an answer, too. Hits of one identity
-    stand together, once `mot-reid identify` has been asked. Several pictures are
-    taken for pictures of one person. Nothing leaves this machine.
+    stand together, after `mot-reid identify`. Several pictures show one person. Nothing leaves here.
 
     For example
 
@@ -124,7 +128,7 @@ def search(
         if output is not None:
             _keep_pictures(pictures or (), output)
             prepare_output_folder(output)
-    gallery = Gallery(place)
+    gallery = Gallery(place, embedder)
     table = gallery.table()
     if not len(table):
         raise UsageError(f"{place}: the gallery is empty")

@@ -30,7 +30,12 @@ def serve(
         Path | None, typer.Option(help="YAML file with live cameras; see docs/browser.md.")
     ] = None,
     config: Annotated[
-        Path | None, typer.Option("--config", "-c", help="YAML file with settings, for live cameras.")
+        Path | None,
+        typer.Option(
+            "--config",
+            "-c",
+            help="YAML file with settings: of live cameras, and what embeds pictures that are searched for.",
+        ),
     ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0 for any.", min=0, max=65535)] = 8000,
@@ -109,7 +114,10 @@ def _application(
     together = LivePeople(gallery) if gallery is not None and cameras is not None else None
     watched = _cameras(cameras, config, together)
     # With cameras there may be none yet: the first whom they see makes it, and until then it has nobody.
-    kept = None if gallery is None else Gallery(gallery) if watched else open_gallery(gallery)
+    weights = _weights(config)
+    kept = (
+        None if gallery is None else Gallery(gallery, weights) if watched else open_gallery(gallery, weights)
+    )
     app = make_app(
         shown,
         hosts=hosts,
@@ -161,11 +169,21 @@ def _cameras(path: Path | None, config: Path | None, people: Any) -> list[Any]:
     return [Camera(entry, make, people) for entry in settings]
 
 
-def open_gallery(place: str) -> Any:
+def _weights(config: Path | None) -> str | None:
+    """The embedder's weights of a configuration, if it names some."""
+    from mot_reid.config import load_config
+    from mot_reid.settings import changed_settings
+    from mot_reid.tracker import NONE
+
+    named = None if config is None else changed_settings(load_config(config)).get("embedder.weights")
+    return None if named == NONE else named
+
+
+def open_gallery(place: str, weights: str | None = None) -> Any:
     """A gallery that is there."""
     from mot_reid.gallery.gallery import Gallery
 
-    kept = Gallery(place)
+    kept = Gallery(place, weights)
     if not kept.exists():
         raise UsageError(f"--gallery {place}: there is no gallery")
     return kept

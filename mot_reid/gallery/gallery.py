@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mot_reid.gallery.at_hand import embedder_at_hand
 from mot_reid.gallery.by_hand import SourceCorrections, by_hand
 from mot_reid.gallery.calibration import Calibration
 from mot_reid.gallery.constraints import TravelTimes
@@ -54,8 +55,8 @@ class Gallery:
 
     Args:
         place: the folder, or for LanceDB also an address such as ``s3://bucket/shop``.
-        embedder: the embedder whose embeddings are or will be in it; only needed to make a new gallery or to
-            search by picture; by default the shipped one, loaded when first needed.
+        embedder: the embedder whose embeddings are or will be in it, or its weights; only needed to make a
+            new gallery or to search by picture; by default one that ships. Weights are loaded when needed.
         store: ``"folder"`` or ``"lance"``, of a new gallery.
 
     Raises:
@@ -67,15 +68,16 @@ class Gallery:
     """
 
     def __init__(
-        self, place: str | Path, embedder: Embedder | None = None, store: StoreKind | None = None
+        self, place: str | Path, embedder: Embedder | str | Path | None = None, store: StoreKind | None = None
     ) -> None:
         self.place = place
         self._kind: StoreKind | None = store
-        self._embedder = embedder
+        self._weights = embedder if isinstance(embedder, str | Path) else None
+        self._embedder = None if isinstance(embedder, str | Path) else embedder
         self._tracker: Any = None
         self._store = find_store(place, store)
-        if self._store is not None and embedder is not None:
-            self.require_embedder(embedder)
+        if self._store is not None and self._embedder is not None:
+            self.require_embedder(self._embedder)
 
     def __len__(self) -> int:
         return len(self.store.table())
@@ -103,11 +105,10 @@ class Gallery:
             GalleryError: it is not the one that the gallery was made with.
         """
         if self._embedder is None:
-            from mot_reid.appearance.embedder import NetworkEmbedder
-
-            self._embedder = NetworkEmbedder()
+            found = embedder_at_hand(self._weights, self.store.info if self.exists() else None)
             if self.exists():
-                self.require_embedder(self._embedder)
+                self.require_embedder(found)
+            self._embedder = found
         return self._embedder
 
     def require_embedder(self, embedder: Any) -> None:
