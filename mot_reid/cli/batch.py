@@ -177,7 +177,7 @@ def batch(
     failed = [state for state in work.states if state.status == "failed"]
     for state in failed:
         typer.echo(
-            f"error: {state.video.name}: {state.error} (tried {counted(max(state.tries, 1), 'time')})",
+            f"error: {state.video.name}: {state.error} (tried {counted(max(state.failures, 1), 'time')})",
             err=True,
         )
     if failed:
@@ -253,9 +253,7 @@ def _tell(work: Batch) -> None:
     for state in shown:
         figures = [str(state.figures.get(key, "-")) for key in ("frames", "tracks")]
         pieces = str(state.figures.get("pieces_ahead", 0))
-        table.add_row(
-            state.video.name, state.status, *figures, pieces, str(state.tries + (state.status == "done"))
-        )
+        table.add_row(state.video.name, state.status, *figures, pieces, str(state.tries))
     if shown:
         Console().print(table)
     typer.echo(

@@ -69,7 +69,7 @@ class VideoState:
     Attributes:
         video: which.
         status: where it stands.
-        tries: failures so far.
+        failures: tries that went wrong so far.
         losses: machines lost with it so far.
         ahead: frames in which others have detected already.
         error: the last failure.
@@ -78,11 +78,16 @@ class VideoState:
 
     video: Video
     status: Status = "waiting"
-    tries: int = 0
+    failures: int = 0
     losses: int = 0
     error: str | None = None
     figures: dict[str, Any] = field(default_factory=dict)
     ahead: int = 0
+
+    @property
+    def tries(self) -> int:
+        """How often it was tried by this batch: its failures, and the try that went well."""
+        return self.failures + (self.status == "done")
 
 
 @dataclass(frozen=True)
@@ -256,8 +261,8 @@ class Batch:
         if report.blameless:
             state.losses += 1
         else:
-            state.tries += 1
-        if state.tries >= self.plan.tries or state.losses >= _MOST_BLAMELESS:
+            state.failures += 1
+        if state.failures >= self.plan.tries or state.losses >= _MOST_BLAMELESS:
             state.status = "failed"
             self._ahead.pop(call.index, None)
         else:

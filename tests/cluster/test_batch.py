@@ -152,7 +152,7 @@ def test_a_lost_worker_counts_and_a_lost_machine_does_not(work: Callable[..., Ba
     assert statuses(work("a", engine=InlineEngine(*[LOST] * 3))) == ["failed"]
     batch = work("b", engine=InlineEngine(*[MACHINE] * 20, LOST, LOST))
     assert statuses(batch) == ["done"]
-    assert (batch.states[0].tries, batch.states[0].losses) == (2, 20)
+    assert (batch.states[0].failures, batch.states[0].losses) == (2, 20)
 
 
 def test_a_machine_eating_video_ends_too(work: Callable[..., Batch]) -> None:
@@ -227,7 +227,7 @@ def test_a_piece_that_fails_is_left_to_who_tracks(work: Callable[..., Batch]) ->
     engine = Busy(2)
     batch = work("long-shorter", engine=engine, piece_seconds=100)
     assert statuses(batch) == ["done"]
-    assert batch.states[0].tries == 0
+    assert batch.states[0].failures == 0
     assert batch.states[0].error is None
 
 
@@ -284,8 +284,8 @@ def test_results_are_those_of_track_whatever_dies(clips: Path, tmp_path: Path) -
     assert not list((out / ".partial").glob("*"))  # nor need there be such a folder
 
 
-def test_the_table_counts_the_try_that_went_well(
-    work: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+def test_table_and_report_count_the_try_that_went_well(
+    work: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from mot_reid.cli.batch import _tell
 
@@ -295,6 +295,10 @@ def test_the_table_counts_the_try_that_went_well(
             line for line in capsys.readouterr().out.splitlines() if f" {status} " in line and "│" in line
         ]
         assert row.split("│")[-2].strip() == tries
+        (told,) = json.loads((tmp_path / "out" / BATCH_FILE).read_text())["results"]
+        assert told["tries"] == int(tries)
+    twice = work("b", engine=InlineEngine(LOST))
+    assert twice.report()["results"][0]["tries"] == 2
 
 
 def children(process: int) -> list[int]:
