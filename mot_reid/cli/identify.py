@@ -81,7 +81,7 @@ def identify(
     try:  # before the table: its reader may have gone, as in `| head`
         if results is not None:
             corrected = {name: run for name, (run, _) in runs.items()}
-            written += write_global_tracks(found, results, corrected)
+            written += write_global_tracks(found, folders, corrected)
         if output is not None:
             written += _save(gallery, found, output)
     finally:
@@ -196,7 +196,9 @@ def _by_run(table: Any, runs: Mapping[str, Any], folders: Mapping[str, Path]) ->
     }
 
 
-def write_global_tracks(found: Any, results: Path, corrected: Mapping[str, Any] | None = None) -> list[Path]:
+def write_global_tracks(
+    found: Any, folders: Mapping[str, Path], corrected: Mapping[str, Any] | None = None
+) -> list[Path]:
     """Writes ``tracks_global.txt`` beside each camera's ``tracks.txt``: identities instead of track ids.
 
     Boxes are those of ``tracks_offline.txt`` where a run wrote it; see
@@ -204,19 +206,15 @@ def write_global_tracks(found: Any, results: Path, corrected: Mapping[str, Any] 
 
     Args:
         found: the identities.
-        results: output folder.
+        folders: output folder of each camera's run; one without a ``tracks.txt`` gets nothing.
         corrected: runs by camera whose corrected tracks are written.
     """
     from mot_reid.gallery.global_tracks import GLOBAL_FILE, GlobalTracks
 
     written, everybody = [], GlobalTracks(found)
-    names = sorted(set(found.table.camera.tolist()))
-    for camera in names:
-        folder = results / camera
+    for camera, folder in sorted(folders.items()):
         if not (folder / "tracks.txt").is_file():
-            folder = results
-            if len(names) > 1 or not (folder / "tracks.txt").is_file():
-                continue
+            continue
         run, records = (corrected or {}).get(camera), records_of_run(found.table, camera, folder)
         if not len(records) and (folder / "tracks.txt").stat().st_size:
             typer.echo(

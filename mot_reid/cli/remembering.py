@@ -243,7 +243,7 @@ def identify_runs(memory: Remembering, output: Path) -> None:
     Numbers that were given while the sources ran stay where that can be; where two have turned out to be one,
     that is an event, too.
     """
-    from mot_reid.cli.identify import borrowed_line, floors_line, write_global_tracks
+    from mot_reid.cli.identify import borrowed_line, floors_line, results_of, write_global_tracks
 
     gallery = memory.gallery
     if not gallery.exists():
@@ -262,7 +262,8 @@ def identify_runs(memory: Remembering, output: Path) -> None:
         into = counts.most_common(1)[0][0]
         if into != number:
             _append(output / EVENTS_FILE, {"event": "merged", "identity": number, "into": into, "at": "end"})
-    written = write_global_tracks(found, output)
+    folders = results_of(gallery, output) | {camera: folder for folder, camera in memory.cameras.items()}
+    written = write_global_tracks(found, folders)
     glimpses = f", and {found.unsure} seen too shortly to be sure" if found.unsure else ""
     typer.echo(
         f"{counted(len(found), 'identity')} of {counted(len(found.table), 'tracklet')} in "

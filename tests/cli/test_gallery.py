@@ -128,6 +128,9 @@ def test_numbers_while_they_run(run: Any, scene: Any, tmp_path: Path) -> None:
         given = ("--detections", scene.detections, "--set", "detector.weights=nowhere.onnx")
         done = run("track", video, *given, *options, "-o", out / video.stem)
         assert done.code == 0, done.err
+        assert (
+            f"written: {out / video.stem / 'tracks_global.txt'}" in done.err
+        )  # whoever else is in the gallery
     tables = [
         np.genfromtxt(out / name / "tracks.csv", delimiter=",", names=True, usecols=("id", "identity"))
         for name in (scene.video.stem, "yard")
@@ -373,5 +376,7 @@ def test_track_with_identify_tells_whose_probabilities_they_are(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shop = _made(tmp_path / "shop", 1, 2)
-    identify_runs(cast(Remembering, SimpleNamespace(gallery=shop, recorders=[], online=None)), tmp_path)
+    identify_runs(
+        cast(Remembering, SimpleNamespace(gallery=shop, recorders=[], online=None, cameras={})), tmp_path
+    )
     assert f"are those of the embedder {shop.calibration.embedder}" in capsys.readouterr().out

@@ -125,6 +125,6 @@ def test_ids_of_another_run_of_the_camera_do_not_count(
     known = Identities(gallery.table(), np.array([4, 5]), np.ones(2), np.ones(2, bool))
     (tmp_path / "tracks.txt").write_text(lines((1, 1, 10.0), (2, 1, 11.0)))
     (tmp_path / "summary.json").write_text(json.dumps(summary))
-    (written,) = write_global_tracks(known, tmp_path)
+    (written,) = write_global_tracks(known, {"a": tmp_path})
     assert {row[1] for row in table(written.read_text())} == {number}
     assert ("the gallery has none of its tracks" in capsys.readouterr().err) == (number == 6)
