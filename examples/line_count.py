@@ -22,10 +22,7 @@ def main() -> None:
     x1, y1, x2, y2 = map(float, arguments.line.split(","))
     counting = Analytics(Scene(lines={"line": Line("line", (x1, y1), (x2, y2))}))
     for frame, tracks in mot_reid.track(arguments.source):
-        count = len(tracks)
-        rows = Observations.from_arrays(
-            [frame.number] * count, [frame.time] * count, tracks.ids, tracks.xyxy, tracks.classes
-        )
+        rows = Observations.of_frame(frame.number, frame.time, tracks)
         for event in counting.update(rows, frame.time):
             print(f"{event.time:.2f} s: id {event.track} goes {event.direction}")
     print(counting.summary()["lines"])

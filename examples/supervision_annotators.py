@@ -11,16 +11,8 @@ import numpy as np
 import supervision as sv
 
 import mot_reid
-from mot_reid import Tracks
 from mot_reid.video.sources import open_source
 from mot_reid.video.video_sink import VideoSink
-
-
-def detections(tracks: Tracks) -> sv.Detections:
-    """Gives the tracks as supervision has them; ``tracker_id`` is our id."""
-    return sv.Detections(
-        tracks.xyxy, confidence=tracks.scores, class_id=tracks.classes.astype(int), tracker_id=tracks.ids
-    )
 
 
 def main() -> None:
@@ -34,10 +26,12 @@ def main() -> None:
     if arguments.output.resolve() == Path(arguments.source).resolve():
         parser.error(f"{arguments.output} is the source; choose another output")
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    ellipses, labels, trails = sv.EllipseAnnotator(), sv.LabelAnnotator(), sv.TraceAnnotator(trace_length=40)
+    colours = {"color_lookup": sv.ColorLookup.TRACK}
+    ellipses, labels = sv.EllipseAnnotator(**colours), sv.LabelAnnotator(**colours)
+    trails = sv.TraceAnnotator(trace_length=40, **colours)
     with open_source(arguments.source) as source, VideoSink(arguments.output, source.info.fps) as sink:
         for frame, tracks in mot_reid.track(source):
-            found, picture = detections(tracks), np.ascontiguousarray(frame.image.copy())
+            found, picture = tracks.to_supervision(), np.ascontiguousarray(frame.image.copy())
             picture = trails.annotate(ellipses.annotate(picture, found), found)
             picture = labels.annotate(picture, found, [f"#{track_id}" for track_id in tracks.ids])
             sink.write(frame.number, picture, tracks, frame.time)

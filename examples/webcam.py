@@ -11,6 +11,7 @@ import argparse
 import cv2
 
 import mot_reid
+from mot_reid.video.window import require_display
 
 
 def main() -> None:
@@ -21,6 +22,8 @@ def main() -> None:
     parser.add_argument("source", nargs="?", default="0")
     parser.add_argument("--no-window", action="store_true")
     arguments = parser.parse_args()
+    if not arguments.no_window:
+        require_display()
     for frame, tracks in mot_reid.track(arguments.source):
         print(f"{frame.time:8.2f} s  frame {frame.number}: {len(tracks)} in view {tracks.ids.tolist()}")
         if arguments.no_window:

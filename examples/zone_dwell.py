@@ -31,10 +31,7 @@ def main() -> None:
                 )
 
     for frame, tracks in mot_reid.track(arguments.source):
-        count = len(tracks)
-        rows = Observations.from_arrays(
-            [frame.number] * count, [frame.time] * count, tracks.ids, tracks.xyxy, tracks.classes
-        )
+        rows = Observations.of_frame(frame.number, frame.time, tracks)
         tell(timing.update(rows, frame.time))
     tell(timing.finish())
     print(timing.summary()["zones"])

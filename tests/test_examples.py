@@ -92,6 +92,19 @@ def test_example(name: str, clip: Path, tmp_path: Path, capsys: pytest.CaptureFi
         assert np.diff(times) == pytest.approx([0.1] * 11)  # at the clip's rate, not at any other
 
 
+def test_the_webcam_s_window_needs_a_display(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenCV's own way of saying so ends the process."""
+
+    def require_display() -> None:
+        raise RuntimeError("there is no display")
+
+    monkeypatch.setattr("mot_reid.video.window.require_display", require_display)
+    monkeypatch.setattr("cv2.imshow", lambda *_: pytest.fail("a window was opened"))
+    monkeypatch.setattr(sys, "argv", ["webcam.py", str(clip)])
+    with pytest.raises(RuntimeError, match="there is no display"):
+        runpy.run_path(str(EXAMPLES / "webcam.py"), run_name="__main__")
+
+
 @pytest.mark.parametrize("name", ["blur_people.py", "supervision_annotators.py"])
 def test_an_example_does_not_write_over_its_source(
     name: str, clip: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

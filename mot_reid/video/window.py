@@ -70,5 +70,5 @@ def require_display() -> None:
     if done != 0:
         raise RuntimeError(
             "a window cannot be shown: there is no display, or OpenCV is opencv-python-headless; "
-            "leave --show out, or install opencv-python"
+            "do without it, or install opencv-python"
         )
