@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Sequence
 from fractions import Fraction
@@ -265,6 +266,6 @@ def reason(error: av.FFmpegError, timeout: float | None) -> str:
     """Why FFmpeg failed, for a person."""
     if isinstance(error, av.error.ExitError) and timeout is not None:
         return f"no data for {timeout:g} s"
-    if isinstance(error, av.error.InvalidDataError):
+    if isinstance(error, av.error.InvalidDataError) or (timeout is None and error.errno == errno.EINVAL):
         return "not a video, damaged, or cut off before its index was written"
     return error.strerror or str(error)

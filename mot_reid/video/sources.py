@@ -27,6 +27,7 @@ DEFAULT_RECONNECT = 10  # attempts in a row
 STREAM_SCHEMES = ("http", "https", "rtmp", "rtmps", "rtsp", "rtsps", "udp")
 _PAGES = ("youtube.com", "m.youtube.com", "youtu.be", "vimeo.com", "twitch.tv")
 """Where addresses are pages, which those who come from other trackers give as sources."""
+_RAW = (".yuv", ".i420", ".yv12", ".nv12", ".nv21", ".cif", ".qcif", ".rgb", ".bgr", ".gray", ".raw")
 _LISTS = (".txt", ".csv", ".json", ".jsonl", ".list", ".streams")
 """How the names of files end that somebody may take for a source because they list some."""
 STREAM_TIMEOUT = 10.0  # seconds without data after which a stream counts as dead
@@ -151,8 +152,7 @@ def _open_path(path: Path, selection: Selection, fps: float | None, stretch: boo
     try:
         source = VideoSource(str(path.absolute()), str(path), name, "video", selection, fps=fps)
     except SourceError as error:
-        listed = "; mot-reid batch takes lists of videos, as a CSV with a column source"
-        raise SourceError(f"{error}{listed if path.suffix.lower() in _LISTS else ''}") from None
+        raise SourceError(f"{error}{_instead(path)}") from None
     if path.suffix.lower() in (".tif", ".tiff") and holds_several(path):
         source.tell(
             "of the pictures that it holds only the first is taken; a folder of pictures is read whole"
@@ -167,6 +167,18 @@ def _hint(name: str) -> str:
     if name == "-":
         return "; standard input is /dev/stdin"
     return f"; a webcam is given by its number: {name[10:]}" if re.fullmatch(r"/dev/video\d+", name) else ""
+
+
+def _instead(path: Path) -> str:
+    """What to do with a file that is no video, by the end of its name."""
+    if path.suffix.lower() in _LISTS:
+        return "; mot-reid batch takes lists of videos, as a CSV with a column source"
+    if path.suffix.lower() in _RAW:
+        return (
+            "; pixels alone do not tell their size: ffmpeg -f rawvideo -pix_fmt yuv420p -s 640x480 -r 25 -i"
+            f" {path.name} {path.stem}.mp4 makes a video of them, with your size"
+        )
+    return ""
 
 
 def _is_moving_webp(path: Path) -> bool:

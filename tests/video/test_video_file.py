@@ -313,6 +313,10 @@ def test_mp4_without_its_index(tmp_path: Path, clips: Any) -> None:
     with pytest.raises(SourceError, match=r"torn\.mp4: not a video, damaged, or cut off"):
         open_source(path)
     (tmp_path / "list.txt").write_text("a.mp4\nb.mp4\n")
+    (tmp_path / "pixels.yuv").write_bytes(bytes(64 * 48 * 3))
+    told = r"pixels\.yuv: not a video, damaged, .*; pixels alone do not tell their size: ffmpeg -f rawvideo"
+    with pytest.raises(SourceError, match=told):
+        open_source(tmp_path / "pixels.yuv")
     with pytest.raises(SourceError, match=r"list\.txt: not a video.*; mot-reid batch takes lists"):
         open_source(tmp_path / "list.txt")
 
