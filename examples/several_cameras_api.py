@@ -31,8 +31,10 @@ def track(camera: str, image: np.ndarray) -> list[dict[str, Any]]:
         if camera not in trackers:
             trackers[camera] = Tracker(models.detector, models.embedder, config=models.config)
         tracks = trackers[camera].update(image, time=time.monotonic() - start)
-    rows = zip(tracks.ids.tolist(), tracks.xyxy.round(1).tolist(), tracks.scores.tolist(), strict=True)
-    return [{"id": track_id, "xyxy": box, "score": round(score, 3)} for track_id, box, score in rows]
+    return [
+        {"id": row.id, "xyxy": [round(edge, 1) for edge in row.xyxy], "score": round(row.score, 3)}
+        for row in tracks
+    ]
 
 
 @app.post("/cameras/{camera}/frames")

@@ -139,6 +139,7 @@ def test_several_cameras(clip: Path) -> None:
         before = time.monotonic() - module["start"]
         answers = {name: client.post(f"/cameras/{name}/frames", content=body).json() for name in ("a", "b")}
     assert [row["id"] for row in answers["a"]] == [row["id"] for row in answers["b"]] == [1]
+    assert all(edge == round(edge, 1) for edge in answers["a"][0]["xyxy"])
     assert module["trackers"]["a"].time >= before  # not the third frame at 30 a second
     assert client.post("/cameras/a/frames", content=b"no picture").status_code == 415
     assert client.delete("/cameras/a").status_code == 200

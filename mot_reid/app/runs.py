@@ -369,14 +369,17 @@ def runs_in(
         truths: ground truth likewise.
 
     Raises:
-        FileNotFoundError: a folder holds no tracks.
+        FileNotFoundError: there is no such folder, or it holds no tracks.
     """
     found: list[Path] = []
     for folder in folders:
         if track_file_of(folder) is not None:
             found.append(folder)
             continue
-        below = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+        if not folder.is_dir():
+            told = "a file; expected the output folder of a run" if folder.exists() else "no such folder"
+            raise FileNotFoundError(f"{folder}: {told}")
+        below = sorted(path for path in folder.iterdir() if path.is_dir())
         runs = [path for path in below if track_file_of(path) is not None]
         if not runs:
             raise FileNotFoundError(f"{folder}: no tracks in it or in the folders below it")

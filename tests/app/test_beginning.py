@@ -153,3 +153,15 @@ def test_in_the_browser(
     assert "2 tracks," in page.text("#about")
     assert "00:00.0 to 00:15.9" in page.text("#track-list")
     assert page.text("#message") == ""
+
+
+def test_what_is_no_run_is_told(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "street.mp4").write_bytes(b"")
+    for name, told in (
+        ("nowhere", "no such folder"),
+        ("street.mp4", "a file; expected the output folder of a run"),
+        ("empty", "no tracks in it or in the folders below it"),
+    ):
+        with pytest.raises(FileNotFoundError, match=f"{name}: {told}"):
+            runs_in([tmp_path / name])
