@@ -7,11 +7,18 @@ import glob
 import time
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-__all__ = ["atomic", "clear_abandoned", "same_file", "spreadsheet_row", "spreadsheet_text"]
+__all__ = [
+    "atomic",
+    "clear_abandoned",
+    "same_file",
+    "sole_writer",
+    "spreadsheet_row",
+    "spreadsheet_text",
+]
 
 _ABANDONED = 24 * 3600.0  # seconds after which a part is one that a killed run has left
 
@@ -59,6 +66,38 @@ def atomic(path: str | Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def sole_writer(folder: Path, what: str = "run") -> ExitStack:
+    """Holds a folder against a second run that would write into the same files.
+
+    Args:
+        folder: which is there.
+        what: a word for who holds it.
+
+    Returns:
+        What lets it go when it is closed.
+
+    Raises:
+        OSError: somebody else holds it.
+    """
+    from filelock import FileLock, Timeout
+
+    stack = ExitStack()
+    lock = FileLock(folder / ".lock", timeout=0)
+    try:
+        stack.callback(lock.release)
+        lock.acquire()
+    except Timeout:
+        raise OSError(f"output folder {folder}: another {what} is writing there") from None
+    stack.callback(_remove, folder / ".lock")
+    return stack
+
+
+def _remove(path: Path) -> None:
+    """Removes a file that is still open; where that cannot be (on Windows), who closes it removes it."""
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
 
 
 def same_file(first: str | Path, second: str | Path) -> bool:

@@ -44,8 +44,7 @@ def convert(
     mot-reid convert gt.txt --to yolo,labelstudio --source street.mp4
     mot-reid convert corrected.xml --to mot
     """
-    from mot_reid.files import same_file
-    from mot_reid.pipeline.outputs import sole_writer
+    from mot_reid.files import same_file, sole_writer
     from mot_reid.pipeline.summary_file import read_summary
     from mot_reid.structures import Tracks
     from mot_reid.video.files import prepare_output_folder

@@ -1,6 +1,7 @@
 """``mot-reid train``: train an appearance embedder on crops of people."""
 
 import math
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ from mot_reid.cli.errors import INTERRUPTED, usage_errors
 from mot_reid.cli.options import QuietOption, build_settings, given_settings, setting_option, takes
 from mot_reid.cli.progress import WorkProgress
 from mot_reid.extras import require
+from mot_reid.files import sole_writer
 from mot_reid.training.reid.settings import TrainingSettings
 from mot_reid.video.files import prepare_output_folder
 from mot_reid.wording import counted
@@ -142,7 +144,9 @@ def _run(given: TrainOptions, settings: TrainingSettings) -> None:
     with usage_errors():
         device = resolve_device(settings.device)
         prepare_output_folder(output)  # told before thousands of crops are read
-    with join_group(device) as group, WorkProgress(quiet or not group.leads) as progress:
+    with ExitStack() as held, join_group(device) as group, WorkProgress(quiet or not group.leads) as progress:
+        if group.leads:
+            held.enter_context(sole_writer(output, "training"))
         try:
             with usage_errors():
                 if group.leads:  # the others find in the folder what the teachers said

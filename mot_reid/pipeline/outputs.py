@@ -11,8 +11,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from stat import S_ISREG
 
-from filelock import FileLock, Timeout
-
 from mot_reid.association.associator import Associator
 from mot_reid.association.presets import CASCADES
 from mot_reid.concurrency import ENDINGS
@@ -34,7 +32,6 @@ __all__ = [
     "files_read",
     "first_overwritten",
     "open_sinks",
-    "sole_writer",
     "whole",
     "write_refined",
 ]
@@ -190,23 +187,4 @@ def _clear(path: Path) -> None:
         with suppress(OSError):
             path.rmdir()
     else:
-        path.unlink(missing_ok=True)
-
-
-def sole_writer(folder: Path) -> ExitStack:
-    """Holds the folder against a second run that would write into the same files."""
-    stack = ExitStack()
-    lock = FileLock(folder / ".lock", timeout=0)
-    try:
-        stack.callback(lock.release)
-        lock.acquire()
-    except Timeout:
-        raise OSError(f"output folder {folder}: another run is writing there") from None
-    stack.callback(_remove, folder / ".lock")
-    return stack
-
-
-def _remove(path: Path) -> None:
-    """Removes a file that is still open; where that cannot be (on Windows), who closes it removes it."""
-    with suppress(OSError):
         path.unlink(missing_ok=True)

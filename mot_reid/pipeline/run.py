@@ -8,6 +8,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from mot_reid.files import sole_writer
 from mot_reid.gallery.recorder import Recorder as TrackletRecorder
 from mot_reid.offline.recorder import Recorder
 from mot_reid.pipeline.counting import AnalyticsSink
@@ -20,7 +21,6 @@ from mot_reid.pipeline.outputs import (
     files_read,
     first_overwritten,
     open_sinks,
-    sole_writer,
     whole,
     write_refined,
 )

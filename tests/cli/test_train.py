@@ -13,6 +13,7 @@ import numpy as np
 import onnx
 import pytest
 
+from mot_reid.files import sole_writer
 from mot_reid.settings import load_settings
 from mot_reid.training.reid.networks import StripNetwork, save_embedder
 from mot_reid.training.reid.settings import TrainingSettings
@@ -135,6 +136,14 @@ def test_a_figure_that_cannot_be_written_is_told_first(run: Run, market: Path, t
     assert outcome.code == 2
     assert "file: cannot write to output folder" in outcome.err
     assert "reading crops" not in outcome.err
+
+
+def test_a_second_training_in_one_folder_is_refused(run: Run, market: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    with sole_writer(tmp_path / "out"):
+        outcome = run("train", market, "-o", tmp_path / "out", *TINY, "--held-out", 0, "--no-resume")
+    assert outcome.code == 1
+    assert outcome.err == f"error: output folder {tmp_path / 'out'}: another training is writing there\n"
 
 
 def test_interruption_says_what_is_kept(

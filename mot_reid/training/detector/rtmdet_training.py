@@ -16,7 +16,7 @@ from mot_reid.detection.rtmdet_export import export_rtmdet
 from mot_reid.detection.rtmdet_weights import from_openmmlab, load_rtmdet, read_notes, save_rtmdet
 from mot_reid.detection.yolo import YoloDetector
 from mot_reid.extras import require
-from mot_reid.files import atomic, same_file
+from mot_reid.files import atomic, same_file, sole_writer
 from mot_reid.training.detector.calibration import Line, calibrated, fit_line, hits
 from mot_reid.training.detector.crowds import Scene
 from mot_reid.training.detector.cutouts import load_cutouts, save_cutouts
@@ -82,6 +82,7 @@ def train_rtmdet(
 
     Raises:
         FileNotFoundError: there is no start, or nothing to resume.
+        OSError: another training is at work in ``work``.
         ImportError: the package ``onnx``, which the export needs, is not installed.
         ValueError: the start is no RTMDet-nano, or would be written over; there is nothing to learn from; or
             ``work`` holds what no training of an RTMDet has put there, or one that began with another start.
@@ -101,18 +102,22 @@ def train_rtmdet(
     else:
         read = (start, *pictures, *(frames.sequence for frames in sequences), *calibration)
         require_own(work, DetectorTraining, read)
-        _gather(start, pictures, sequences, settings, work, on_step)
-    learner = Learner(first, _material(work), settings, work, device, resume)
-    try:
-        trained = learner.run(lambda done, total: on_step("training", done, total))
-        _write(blended(first, trained.cpu(), settings.tuned_share), {"settings": asdict(settings)}, out)
-        if calibration:
-            calibrate(out, calibration, on_step)
-    except KeyboardInterrupt:
-        if (work / STATE).is_file():
-            last = Learner(first, Material([]), settings, work, resume=True)
-            _write(blended(first, last.average, settings.tuned_share), {"settings": asdict(settings)}, out)
-        raise
+    work.mkdir(parents=True, exist_ok=True)
+    with sole_writer(work, "training"):
+        if not resume:
+            _gather(start, pictures, sequences, settings, work, on_step)
+        learner = Learner(first, _material(work), settings, work, device, resume)
+        notes = {"settings": asdict(settings)}
+        try:
+            trained = learner.run(lambda done, total: on_step("training", done, total))
+            _write(blended(first, trained.cpu(), settings.tuned_share), notes, out)
+            if calibration:
+                calibrate(out, calibration, on_step)
+        except KeyboardInterrupt:
+            if (work / STATE).is_file():
+                last = Learner(first, Material([]), settings, work, resume=True)
+                _write(blended(first, last.average, settings.tuned_share), notes, out)
+            raise
     return out
 
 

@@ -24,7 +24,7 @@ import torch
 import yaml
 
 from mot_reid.detection.yolo import import_ultralytics, keep_torch_threads, load_ultralytics
-from mot_reid.files import same_file
+from mot_reid.files import same_file, sole_writer
 from mot_reid.pickles import require_data_only
 from mot_reid.training.detector.crowds import Scene
 from mot_reid.training.detector.cutouts import load_cutouts, read_cutouts, save_cutouts
@@ -82,6 +82,7 @@ def train_detector(
 
     Raises:
         FileNotFoundError: there is no start, or nothing to resume.
+        OSError: another training is at work in ``work``.
         ValueError: the start is no detector, or would be written over; there is nothing to learn from; or
             ``work`` holds what no training of a YOLO has put there, or one that began with another start.
         KeyboardInterrupt: as it came; what the finished runs gave is saved before, or the last whole epoch of
@@ -102,17 +103,20 @@ def train_detector(
     else:
         folders = (*pictures, *(frames.sequence for frames in sequences), *([people] if people else ()))
         require_own(work, FineTuning, (Path(start), *folders))
-        _gather(Path(start), pictures, sequences, people, settings, work, on_step)
-    finished: list[torch.nn.Module] = []
-    try:
-        for number in range(settings.runs):
-            _fine_tune(first, work, settings, number, on_step)
-            finished.append(_weights(last_epoch(work, number)))
-    finally:
-        if not finished and last_epoch(work).is_file():
-            finished.append(_weights(last_epoch(work)))
-        if finished:
-            save_checkpoint(blend(first, average(finished), settings.tuned_share), out, asdict(settings))
+    work.mkdir(parents=True, exist_ok=True)
+    with sole_writer(work, "training"):
+        if not resume:
+            _gather(Path(start), pictures, sequences, people, settings, work, on_step)
+        finished: list[torch.nn.Module] = []
+        try:
+            for number in range(settings.runs):
+                _fine_tune(first, work, settings, number, on_step)
+                finished.append(_weights(last_epoch(work, number)))
+        finally:
+            if not finished and last_epoch(work).is_file():
+                finished.append(_weights(last_epoch(work)))
+            if finished:
+                save_checkpoint(blend(first, average(finished), settings.tuned_share), out, asdict(settings))
     return out
 
 

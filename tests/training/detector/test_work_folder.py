@@ -3,6 +3,8 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -10,6 +12,8 @@ import pytest
 
 from mot_reid.detection.rtmdet import RtmDet
 from mot_reid.detection.rtmdet_weights import save_rtmdet
+from mot_reid.files import sole_writer
+from mot_reid.training.detector import trainer
 from mot_reid.training.detector.rtmdet_training import train_rtmdet
 from mot_reid.training.detector.settings import DetectorTraining, FineTuning
 from mot_reid.training.detector.trainer import train_detector
@@ -115,3 +119,24 @@ def test_another_start_is_refused_before_the_result_is_touched(start: Path, tmp_
     with pytest.raises(ValueError, match=r"other\.safetensors: not what the training in"):
         train_rtmdet(other, out, resume=True)
     assert out.read_bytes() == b"what was learnt"
+
+
+@pytest.mark.parametrize("kind", [DetectorTraining, FineTuning])
+def test_a_second_training_leaves_what_the_first_is_at(
+    start: Path, own: Path, tmp_path: Path, kind: type[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trainer, "load_ultralytics", lambda _: SimpleNamespace(model=None))
+    monkeypatch.setattr(trainer, "person_only", lambda model: model)
+    train = train_rtmdet if kind is DetectorTraining else train_detector
+    work = tmp_path / "work"
+    keep_settings(work, kind(), start)
+    last = work / ("last.pt" if kind is DetectorTraining else "run-0/weights/last.pt")
+    last.parent.mkdir(parents=True, exist_ok=True)
+    last.write_bytes(b"what was learnt")
+    for resume in (False, True):
+        with (
+            sole_writer(work),
+            pytest.raises(OSError, match="work: another training is writing there"),
+        ):
+            train(start, tmp_path / "person.safetensors", [own], work=work, resume=resume)
+    assert last.read_bytes() == b"what was learnt"
