@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
+import numpy as np
 import typer
 
 from mot_reid.cli.errors import UsageError, usage_errors
@@ -181,9 +182,24 @@ class Remembering:
         return recorder
 
     def done(self, source: str) -> None:
-        """Forgets what the gallery had of a source before, now that the new tracklets are there."""
+        """Forgets what the gallery had of a source before, now that the new tracklets are there.
+
+        A line says so where another process has remembered the same file meanwhile.
+        """
         if earlier := self.earlier.get(source):
             self.gallery.forget(earlier)
+        if is_live(source) or not self.gallery.exists():
+            return
+        from mot_reid.gallery.sources import source_label
+
+        table, own = self.gallery.table(), [recorder.run for recorder in self.recorders]
+        twice = int(((table.source == source_label(source)) & ~np.isin(table.run.astype(str), own)).sum())
+        if twice:
+            typer.echo(
+                f"warning: {self.gallery.place}: {counted(twice, 'tracklet')} of {source} from another run"
+                " that was at work meanwhile; --replace leaves those of one",
+                err=True,
+            )
 
 
 def remembering(

@@ -102,6 +102,20 @@ def test_the_whole_way(run: Any, scene: Any, place: Path) -> None:
     assert (empty.code, "the gallery is empty" in empty.err) == (2, True)
 
 
+def test_two_runs_that_remember_one_video_at_once_are_told(
+    run: Any, scene: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop, given = (
+        tmp_path / "shop",
+        ("--detections", scene.detections, "--camera-motion", "none", "--no-video"),
+    )
+    first = run("track", scene.video, *given, "--gallery", shop, "-o", tmp_path / "first")
+    monkeypatch.setattr("mot_reid.cli.remembering.to_replace", lambda *_: [])  # as if it had begun with it
+    second = run("track", scene.video, *given, "--gallery", shop, "-o", tmp_path / "second")
+    told = f"warning: {shop}: 2 tracklets of {scene.video} from another run that was at work meanwhile"
+    assert [(done.code, told in done.err) for done in (first, second)] == [(0, False), (0, True)]
+
+
 def test_a_person_is_forgotten_in_all_cameras_by_number(run: Any, scene: Any, tmp_path: Path) -> None:
     shop, second = tmp_path / "shop", tmp_path / "yard.mp4"
     second.write_bytes(scene.video.read_bytes())
