@@ -63,7 +63,9 @@ class People:
     """
 
     def __init__(self, runs: Sequence[Run], gallery: Gallery | None = None) -> None:
-        self.runs, self.gallery = runs, gallery
+        self._all, self.gallery = runs, gallery
+        self.runs: Sequence[Run] = ()  # those that can be read
+        self._left_out: list[str] = []  # what keeps the others from it
         self._lock = threading.Lock()
         self._table = RecordTable.empty()  # whose rows `_known` counts
         self._attributes: dict[str, Mapping[str, float]] = {}  # by record's name: rows move when some go
@@ -71,8 +73,23 @@ class People:
     def found(self) -> dict[str, Any]:
         """Everybody, with where and when: cameras, and people with their stretches of time."""
         with self._lock:
+            self._look()
             known, numbers = self._known()
             told, elsewhere = self._told_attributes(known), self._elsewhere(known, numbers)
+            return self._found(known, told, elsewhere)
+
+    def _look(self) -> None:
+        """Finds out which runs can be read: one may still be going on."""
+        problems = [run.problem() for run in self._all]
+        self.runs = [run for run, problem in zip(self._all, problems, strict=True) if problem is None]
+        self._left_out = [problem for problem in problems if problem is not None]
+
+    def _found(
+        self,
+        known: Sequence[_Known],
+        told: Mapping[int, Mapping[str, float]],
+        elsewhere: Mapping[int, Sequence[str]],
+    ) -> dict[str, Any]:
         epochs = np.array([entry.epoch for entry in known])
         clocks = len(epochs) > 0 and bool(np.isfinite(epochs).all())
         offsets = epochs - epochs.min() if clocks else np.zeros(len(epochs))
@@ -92,6 +109,7 @@ class People:
             "people": people[:_MOST],
             "people_in_all": len(people),
             "described": any(told.values()),
+            "left_out": self._left_out,
             "identified": any(entry.identity for entry in known),
         }
 
@@ -145,6 +163,7 @@ class People:
         if self.gallery is None:
             raise ValueError("what people look like is known of a gallery alone: serve ... --gallery GALLERY")
         with self._lock:
+            self._look()
             table = self.gallery.table()
             hits = self.gallery.describe(text, len(table))
             probability = np.zeros(len(table))
@@ -169,7 +188,9 @@ class People:
         with self._lock:
             table = self.gallery.table()
             said: dict[str, RunCorrections] = {}
-            for run in self.runs:
+            for (
+                run
+            ) in self._all:  # also those that cannot be read: what was corrected there shall not be undone
                 mine = _rows_of(table, run)
                 if run.applied and len(mine):
                     said |= dict.fromkeys(map(str, table.run[mine]), RunCorrections(run))

@@ -130,6 +130,14 @@ class Run:
         with suppress(ValueError, OSError, ImportError):
             _ = self.file
 
+    def problem(self) -> str | None:
+        """What keeps the tracks from being read, if anything does: a run that goes on has no summary yet."""
+        try:
+            _ = self.file
+        except (ValueError, OSError, ImportError) as error:
+            return str(error)
+        return None
+
     def release(self) -> None:
         """Lets go of the tracks; they are read again when they are needed."""
         with self._lock:

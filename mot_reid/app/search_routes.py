@@ -45,7 +45,8 @@ def search_routes(gallery: Gallery, runs: Sequence[Run]) -> list[Route]:
                 hits = gallery.search(query.image, _MOST_HITS, box=query.box)
             else:
                 hits = gallery.search(query, _MOST_HITS)
-        places = {str(place): run.key for run in runs if (place := run.place()) is not None}
+        readable = (run for run in runs if run.problem() is None)
+        places = {str(place): run.key for run in readable if (place := run.place()) is not None}
         entries = [hit.to_dict() | {"run": places.get(str(Path(hit.source).absolute()))} for hit in hits]
         return {"hits": entries, "absent": float(hits.absent), "searched": int(hits.searched)}
 

@@ -141,7 +141,10 @@ def read_columns(path: str | Path, fps: float | None = None) -> TrackColumns:
     times, end = columns.get("time"), about.summary.get("last_time")
     if times is None or np.isnan(times).any():
         if about.fps is None and len(columns["frame"]):
-            raise ValueError(f"{path}: it has no times; frames a second are needed (--fps)")
+            raise ValueError(
+                f"{path}: it has no times, and no summary.json beside it says the frames a second; a run that"
+                " goes on has none yet, and `mot-reid count` takes --fps"
+            )
         columns["time"] = (columns["frame"] - 1) / (about.fps or 1.0)
         last = about.summary.get("last_frame")
         end = (last - 1) / (about.fps or 1.0) if isinstance(last, int) else None

@@ -500,3 +500,25 @@ def check_repair(folder: Path) -> None:
     assert [(entry["kind"], sorted(entry["ids"]), entry["frame"]) for entry in log] == [("swap", [1, 2], 31)]
     table = np.loadtxt(folder / "corrected" / "tracks.txt", delimiter=",")
     np.testing.assert_allclose(table[table[:, 1] == 2][-1, 2], walkers(FRAMES)[1, 0])
+
+
+def test_a_run_that_goes_on_leaves_the_others_and_the_search_as_they_are(tmp_path: Path) -> None:
+    """It has no summary yet, so that frames have no times."""
+    runs = runs_in([make_run(tmp_path / "a"), make_run(tmp_path / "b")])
+    (runs[1].folder / "tracks.csv").unlink()
+    (runs[1].folder / "summary.json").unlink()
+    (runs[1].folder / "tracks.txt").write_text("1,1,10,20,30,60,1,-1,-1,-1\n")
+    gallery = Gallery(tmp_path / "shop", Colours())  # type: ignore[arg-type]
+    gallery.add(
+        [record("a", tmp_path / "a-pictures", 1, True), record("b", tmp_path / "b-pictures", 1, True)]
+    )
+    app = make_app(runs, routes=search_routes(gallery, runs), people=People(runs, gallery))
+    client = TestClient(app, base_url="http://127.0.0.1")
+    found = client.get("/api/people").json()
+    assert [camera["name"] for camera in found["cameras"]] == ["a"]
+    assert len(found["people"]) == 2
+    (told,) = found["left_out"]
+    assert "tracks.txt: it has no times, and no summary.json" in told
+    answer = client.post("/api/search", json={"track": "a:1"})
+    assert [hit["run"] for hit in answer.json()["hits"]] == [None]
+    assert client.post("/api/people/fits", json={"describe": "red top"}).status_code == 200

@@ -149,6 +149,7 @@ export class People {
       told = sure.length ? ', the likeliest first' : '; nobody fits well, these come nearest';
       people = (sure.length ? sure : people.slice(0, 6)).map(([fit, person]) => ({ ...person, fit }));
     }
+    told += this.found.left_out.map((problem) => `; left out: ${problem}`).join('');
     const shown = people.slice(0, this.many);
     get('people-count').textContent = `${people.length} of ${this.found.people_in_all}${told}${people.length > shown.length ? `; the first ${shown.length} are shown` : ''}`;
     get('people-more').hidden = people.length <= shown.length;
