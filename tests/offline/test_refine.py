@@ -139,8 +139,9 @@ def test_what_always_holds(rows: TrackRows) -> None:
         if len(here):
             seen[frame] = Detections(here + 1, np.full(len(here), 0.5))
     affines = [np.array([[1.0, 0, 3], [0, 1, -1]])] * 80
+    kept = refine_tracks(rows, OfflineConfig(prune_share=0), fps=10, affines=affines, detections=seen)
+    assert np.isin(np.unique(rows.frames), kept.frames).all()  # pruning may drop whom weak boxes lengthened
     refined = refine_tracks(rows, fps=10, affines=affines, detections=seen)  # checks: an id once in a frame
-    assert np.isin(np.unique(rows.frames), refined.frames).all()
     again = refine_tracks(rows[::-1], fps=10, affines=affines, detections=seen)
     assert_same(again, refined)
 
