@@ -59,7 +59,7 @@ def films(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 ON_VIDEOS = {
     "docs/index.md": [r"0\.0 \[1\] \[\[(.*\n)+"],
     "docs/tutorials/cameras.md": [
-        r"(?s)(?=.*door \[1\] \[1\])(?=.*hall \[1\] \[[12]\])(?=.*IdentityEvent).*"
+        r"(?s)(?=.*door \[1\] \[[12]\])(?=.*hall \[1\] \[[12]\])(?=.*IdentityEvent).*"
     ],
     "docs/tutorials/evaluate.md": [r"100\.0 100\.0\n"],
     "docs/tutorials/gallery.md": [r"", r"door 1 0\.\d+ [01]\.\d+ [01]\.\d+\n"],
