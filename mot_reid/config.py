@@ -115,7 +115,7 @@ class ConfidentConfig(Settings):
     min_iou: float = setting(0.2, "least overlap of a confident detection with its track", low=0, high=1)
     appearance_weight: float = setting(0.7, "share of appearance in the fused cost", low=0, high=1)
     appearance_gate: float = setting(
-        0.72,
+        0.88,
         "distance of appearance that costs the most in the fused cost, and from which on a loose overlap is "
         "not enough; strangers are 1",
         low=0,

@@ -237,6 +237,6 @@ def test_values_that_are_not_finite_are_not_saved(tmp_path: Path) -> None:
 
 def test_shipped_weights_load() -> None:
     network = load_checkpoint(Path(__file__).parents[2] / "weights" / "mgn_osnet_lct_x0_5.safetensors")
-    assert (network.input_size, network.dim) == ((192, 80), 512)
+    assert (network.input_size, network.dim) == ((192, 88), 512)
     with torch.no_grad():
-        assert torch.isfinite(network.module(torch.zeros(1, 3, 192, 80))).all()
+        assert torch.isfinite(network.module(torch.zeros(1, 3, 192, 88))).all()

@@ -136,7 +136,7 @@ def test_an_export_beside_a_foreign_checkpoint_is_used_on_a_cpu(tmp_path: Path) 
 def test_what_ships_is_an_export_of_what_ships() -> None:
     embedder = NetworkEmbedder()
     assert embedder.name == "mgn_osnet_lct_x0_5.safetensors (onnxruntime cpu)"
-    crops = np.random.default_rng(2).integers(0, 256, (3, 192, 80, 3), dtype=np.uint8)
+    crops = np.random.default_rng(2).integers(0, 256, (3, 192, 88, 3), dtype=np.uint8)
     folder = shipped("weights")
     ours = TorchBackend(folder / "mgn_osnet_lct_x0_5.safetensors", "cpu")(crops)
     theirs = OnnxBackend(folder / "mgn_osnet_lct_x0_5.onnx")(crops)
