@@ -188,9 +188,7 @@ class People:
         with self._lock:
             table = self.gallery.table()
             said: dict[str, RunCorrections] = {}
-            for (
-                run
-            ) in self._all:  # also those that cannot be read: what was corrected there shall not be undone
+            for run in self._all:  # also one that cannot be read: what was corrected there shall stay
                 mine = _rows_of(table, run)
                 if run.applied and len(mine):
                     said |= dict.fromkeys(map(str, table.run[mine]), RunCorrections(run))
