@@ -12,7 +12,7 @@ minutes of one core with bfloat16 for the teachers, 42 for the training. Needs t
 
 import argparse
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -138,8 +138,34 @@ def asked(ask: Ask, blocks: Iterator[np.ndarray], width: int) -> tuple[np.ndarra
     images, said = [], []
     for block in blocks:
         said.append(ask(block))
-        images += [cv2.resize(crop, (width, HEIGHT), interpolation=cv2.INTER_AREA) for crop in block]
-    return np.stack(images), np.concatenate(said)
+        images.append(shrunk(block, width))
+    return np.concatenate(images), np.concatenate(said)
+
+
+def shrunk(crops: np.ndarray, width: int) -> np.ndarray:
+    """Crops in our size."""
+    return np.stack([cv2.resize(crop, (width, HEIGHT), interpolation=cv2.INTER_AREA) for crop in crops])
+
+
+def inputs(crops: np.ndarray) -> list[Tensor]:
+    """Normalised crops, 64 at a time."""
+    pixels = torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 255
+    return [normalise(part, IMAGENET_MEAN, IMAGENET_STD) for part in torch.split(pixels, 64)]
+
+
+def mean(states: Sequence[Mapping[str, Tensor]], shares: Sequence[float]) -> MGN:
+    """A network whose weights are the mean of others', each with its share of all."""
+    model = MGN("osnet_lct_x0_5", 64, relu=False).eval()
+    weights = np.array(shares) / sum(shares)
+    model.load_state_dict(
+        {
+            name: sum(share * state[name] for share, state in zip(weights.tolist(), states, strict=True))
+            if first.is_floating_point()
+            else first
+            for name, first in states[0].items()
+        }
+    )
+    return model
 
 
 def settings(before: Path, width: int, epochs: int, rate: float) -> TrainingSettings:
@@ -163,20 +189,12 @@ def settings(before: Path, width: int, epochs: int, rate: float) -> TrainingSett
 @torch.no_grad()
 def save_mean(before: Path, trained: Path, share: float, kinds: list[np.ndarray], output: Path) -> None:
     """Writes the mean of two embedders' weights, centred on crops of each kind."""
-    first, second = (load_checkpoint(path).module.state_dict() for path in (before, trained))
-    model = MGN("osnet_lct_x0_5", 64, relu=False).eval()
-    model.load_state_dict(
-        {
-            name: (1 - share) * first[name] + share * value if value.is_floating_point() else value
-            for name, value in second.items()
-        }
-    )
+    states = [load_checkpoint(path).module.state_dict() for path in (before, trained)]
+    model = mean(states, (1 - share, share))
     rng = np.random.default_rng(0)
     pool = np.concatenate([kind[rng.permutation(len(kind))[:EACH]] for kind in kinds])
-    pixels: Tensor = torch.from_numpy(pool).permute(0, 3, 1, 2).float() / 255
-    inputs = [normalise(part, IMAGENET_MEAN, IMAGENET_STD) for part in torch.split(pixels, 64)]
     notes = {"made by": "benchmarks/made_up_people.py"}
-    save_checkpoint(output, centred(model, inputs), input_size=(HEIGHT, pool.shape[2]), notes=notes)
+    save_checkpoint(output, centred(model, inputs(pool)), input_size=(HEIGHT, pool.shape[2]), notes=notes)
 
 
 if __name__ == "__main__":

@@ -20,21 +20,19 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from made_up_people import HEIGHT, made_up_blocks, read_crops
+from made_up_people import EACH, HEIGHT, inputs, made_up_blocks, mean, read_crops, shrunk
 from torch import Tensor
 
 from mot_reid.appearance.checkpoints import load_checkpoint, save_checkpoint
-from mot_reid.appearance.crops import IMAGENET_MEAN, IMAGENET_STD
 from mot_reid.appearance.mgn import MGN
-from mot_reid.training.reid.augmentation import normalise
 from mot_reid.training.reid.centring import centred
 from mot_reid.training.reid.warm_start import start_from
 
 ORIGIN = "person-reidentification-retail-0267.onnx"
 BRANCHES = ("stem", "b1", "b2", "b3")
 """What of the network the origin has as well: all but the heads."""
-EACH, SEED = 512, 2
-"""Crops of each kind whose mean embedding is taken off, and the seed of the made-up ones."""
+SEED = 2
+"""Of the made-up people whose mean embedding is taken off."""
 
 
 def main() -> None:
@@ -59,25 +57,10 @@ def main() -> None:
     start_from(origin, (chosen.weights or chosen.data / ".." / "weights") / ORIGIN)
     draw_to(model, origin.state_dict(), chosen.origin)
     with torch.no_grad():
-        embedder = centred(model, batches(pool(chosen.data), chosen.width))
+        embedder = centred(model, inputs(shrunk(pool(chosen.data), chosen.width)))
     notes = {"made by": "benchmarks/mean_embedder.py", "origin": chosen.origin, "width": chosen.width}
     save_checkpoint(chosen.output, embedder, input_size=(HEIGHT, chosen.width), notes=notes)
     print(f"written: {chosen.output}")
-
-
-def mean(states: list[Mapping[str, Tensor]], shares: list[float]) -> MGN:
-    """A network whose weights are the mean of others', each with its share of all."""
-    model = MGN("osnet_lct_x0_5", 64, relu=False).eval()
-    weights = np.array(shares) / sum(shares)
-    model.load_state_dict(
-        {
-            name: sum(share * state[name] for share, state in zip(weights.tolist(), states, strict=True))
-            if first.is_floating_point()
-            else first
-            for name, first in states[0].items()
-        }
-    )
-    return model
 
 
 def draw_to(model: MGN, origin: Mapping[str, Tensor], share: float) -> None:
@@ -95,13 +78,6 @@ def pool(data: Path) -> np.ndarray:
     rng = np.random.default_rng(0)
     real = [kind[rng.permutation(len(kind))[:EACH]] for kind in (market, people)]
     return np.concatenate((*real, *made_up_blocks(people, market, SEED, EACH)))
-
-
-def batches(crops: np.ndarray, width: int) -> list[Tensor]:
-    """Normalised crops in our size, 64 at a time."""
-    small = [cv2.resize(crop, (width, HEIGHT), interpolation=cv2.INTER_AREA) for crop in crops]
-    pixels = torch.from_numpy(np.stack(small)).permute(0, 3, 1, 2).float() / 255
-    return [normalise(part, IMAGENET_MEAN, IMAGENET_STD) for part in torch.split(pixels, 64)]
 
 
 if __name__ == "__main__":
