@@ -149,17 +149,12 @@ class _Video:
         try:
             if self._next < 0 or not 0 <= number - self._next <= _READ_ON:
                 self._seek(number, 0 if self._index.counted else stamp)
-            last = None
             for place, frame in self._decoded:
                 self._next = place + 1
-                last = frame
                 if place >= number:
-                    break
-            else:
-                self._next = -1
-            if last is None:
-                return None
-            return self._pixels.read(last)
+                    return self._pixels.read(frame)
+            self._next = -1  # the file ends before, or is damaged from there on
+            return None
         except av.FFmpegError:
             self._next = -1
             return None

@@ -14,9 +14,10 @@ import yaml
 
 from mot_reid.analytics import scene_from_mapping
 from mot_reid.files import atomic
+from mot_reid.pipeline.track_files import track_file_of
 from mot_reid.yaml_text import read_yaml_file
 
-__all__ = ["append_line", "listed", "read_run_scene", "write_run_scene"]
+__all__ = ["append_line", "listed", "read_run_scene", "stamp_of", "write_run_scene"]
 
 _LINE = 1 << 16  # bytes in which a log's last line must lie
 
@@ -62,6 +63,16 @@ def listed(folder: Path, names: Sequence[str]) -> list[dict[str, Any]]:
             age = (now - path.stat().st_mtime) / 86400
             entries.append({"name": name, "bytes": size, "days": round(age, 2)})
     return entries
+
+
+def stamp_of(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """Names, sizes and times of the files that say what a run found: others than before, if it went on."""
+    found = []
+    for path in (track_file_of(folder), folder / "summary.json"):
+        if path is not None and path.is_file():
+            status = path.stat()
+            found.append((path.name, status.st_size, status.st_mtime_ns))
+    return tuple(found)
 
 
 def read_run_scene(

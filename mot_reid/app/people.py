@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid.app.owners import RunCorrections
+from mot_reid.app.renewing import renew
 from mot_reid.app.runs import Run
 from mot_reid.gallery.finding import record_attributes
 from mot_reid.gallery.gallery import Gallery
@@ -80,6 +81,8 @@ class People:
 
     def _look(self) -> None:
         """Finds out which runs can be read: one may still be going on."""
+        for run in self._all:
+            renew(run)
         problems = [run.problem() for run in self._all]
         self.runs = [run for run, problem in zip(self._all, problems, strict=True) if problem is None]
         self._left_out = [problem for problem in problems if problem is not None]

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
 from mot_reid.app.exporting import CORRECTED, Export
+from mot_reid.app.renewing import renew
 from mot_reid.app.runs import Run
 from mot_reid.app.scoring import scores
 from mot_reid.app.summaries import summary_of
@@ -26,6 +27,7 @@ _MOST_FRAMES = 20_000  # of boxes in one answer
 
 
 def _summary(run: Run, request: Request, body: Any) -> Any:
+    renew(run)
     return summary_of(run, whole="whole" in request.query_params)
 
 
@@ -47,7 +49,10 @@ def _frame(run: Run, request: Request, body: Any) -> Response:
     except StillReading as error:
         return _later(error)
     if data is None:
-        raise HTTPException(404, run.no_pictures or "no such frame")
+        number = request.path_params["number"]
+        cut = f"the video ends before frame {number}, or is damaged there"
+        inside = reader is not None and 1 <= number <= run.frames()
+        raise HTTPException(404, run.no_pictures or (cut if inside else "no such frame"))
     return Response(data, media_type="image/jpeg", headers={"cache-control": "private, max-age=300"})
 
 

@@ -19,7 +19,7 @@ from mot_reid.app.correction_log import CorrectionLog
 from mot_reid.app.crops import crops
 from mot_reid.app.exporting import CORRECTED, Export
 from mot_reid.app.frames import FrameReader
-from mot_reid.app.kept_files import listed, read_run_scene, write_run_scene
+from mot_reid.app.kept_files import listed, read_run_scene, stamp_of, write_run_scene
 from mot_reid.gallery.global_tracks import GLOBAL_FILE
 from mot_reid.offline.corrections import CORRECTIONS, Corrected, active, checked, replay
 from mot_reid.pipeline.outputs import OUTPUT_FILES
@@ -50,6 +50,7 @@ class Run:
         export: what was exported last, or is being exported.
         exporting: held while an export begins.
         no_pictures: why there are no pictures; empty where there are, as far as is known.
+        stamp: of its files before they were read, see `mot_reid.app.renewing.renew`.
     """
 
     def __init__(self, key: str, folder: Path, video: Path | None = None) -> None:
@@ -68,7 +69,7 @@ class Run:
         self.export: Export | None = None
         self.exporting = threading.Lock()
         self.truth: Path | None = None
-        self.name = folder.name
+        self.name, self.stamp = folder.name, stamp_of(folder)
 
     @property
     def file(self) -> TrackColumns:

@@ -90,3 +90,19 @@ def test_tracks_are_as_they_were_found_when_corrections_are_deleted(
     shown.click("#confirm-yes")
     shown.until(lambda: "2 tracks" in shown.text("#about"), "the tracks as they were found", 5)
     assert shown.js("return document.getElementById('do-undo').disabled")
+
+
+def test_a_run_that_went_on_is_shown_to_its_end_when_one_comes_back(shown: Page, tmp_path: Path) -> None:
+    shown.set("#run", "r1", "change")
+    shown.until(lambda: shown.text("#about").startswith("30 frames"), "the run that goes on")
+    for name in ("tracks.csv", "summary.json"):
+        (tmp_path / "white" / name).write_bytes((tmp_path / "grey" / name).read_bytes())
+    shown.js("document.dispatchEvent(new Event('visibilitychange'))")
+    shown.until(lambda: shown.text("#about").startswith("60 frames"), "all of it")
+    (tmp_path / "grey-pictures" / "000050.png").write_bytes(b"no picture")
+    shown.js("document.getElementById('seek').value = 50")
+    shown.js("document.getElementById('seek').dispatchEvent(new Event('input'))")
+    shown.until(lambda: "ends before frame 50, or is damaged there" in shown.text("#message"), "the message")
+    shown.js("document.getElementById('seek').value = 51")
+    shown.js("document.getElementById('seek').dispatchEvent(new Event('input'))")
+    shown.until(lambda: not shown.text("#message"), "that it is over")

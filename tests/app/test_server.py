@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -375,6 +376,44 @@ def test_a_video_gives_the_frame_that_is_asked_for(tmp_path: Path) -> None:
     assert reader.image(121) is None
     assert reader.image(0) is None
     reader.close()
+
+
+def test_a_video_that_is_cut_off_has_no_picture_of_what_lies_behind(tmp_path: Path) -> None:
+    """The picture before would be shown with the boxes of others."""
+    folder = make_run(tmp_path / "yard")
+    path = tmp_path / "yard.mp4"
+    with av.open(str(path), "w", options={"movflags": "faststart"}) as container:
+        stream = container.add_stream("mpeg4", rate=25, width=64, height=64)
+        noise = np.random.default_rng(0)
+        for _ in range(FRAMES):
+            picture = noise.integers(0, 255, (64, 64, 3)).astype(np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "bgr24")))
+        container.mux(stream.encode(None))
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size // 2)
+    client = TestClient(make_app(runs_in([folder], {"yard": path})), base_url="http://127.0.0.1")
+    assert client.get("/api/runs/r0/frames/5").status_code == 200
+    behind = client.get("/api/runs/r0/frames/55")
+    assert behind.status_code == 404
+    assert behind.json()["error"] == "the video ends before frame 55, or is damaged there"
+    assert client.get("/api/runs/r0/frames/61").json()["error"] == "no such frame"
+
+
+def test_a_run_that_goes_on_is_read_again(folder: Path) -> None:
+    """What it has found since is there when the page is opened again, with its people and its pictures."""
+    whole, summary = (folder / "tracks.csv").read_text(), (folder / "summary.json").read_text()
+    (folder / "tracks.csv").write_text("".join(whole.splitlines(keepends=True)[:21]))  # ten frames
+    (folder / "summary.json").unlink()
+    runs = runs_in([folder])
+    client = TestClient(make_app(runs), base_url="http://127.0.0.1")
+    assert client.get("/api/runs/r0").json()["frames"] == 10
+    assert client.get("/api/runs/r0/frames/5").status_code == 404
+    (folder / "tracks.csv").write_text(whole)
+    (folder / "summary.json").write_text(summary)
+    assert client.get("/api/people").json()["cameras"][0]["frames"] == FRAMES
+    run = client.get("/api/runs/r0").json()
+    assert (run["frames"], run["width"], run["pictures"]) == (FRAMES, 320, True)
+    assert client.get("/api/runs/r0/frames/5").status_code == 200
 
 
 def test_folders_of_runs_are_found(tmp_path: Path) -> None:

@@ -104,13 +104,14 @@ async function open(key) {
   if (get('tab-data').getAttribute('aria-selected') === 'true') showKept();
 }
 
-// What was corrected in another window is seen when one comes back to this one.
+// What was corrected in another window, or came of a run that goes on, is seen when one comes back to this one.
 document.addEventListener('visibilitychange', async () => {
-  const { key, read_to: reading, corrections, held } = state.run;
+  const { key, read_to: reading, corrections, held, tracks, frames } = state.run;
   if (document.visibilityState !== 'visible' || !key || reading) return;
   const run = await ask(`/api/runs/${key}`);
   if (key !== state.run.key) return;
-  const same = run.held === held && JSON.stringify(run.corrections) === JSON.stringify(corrections);
+  const told = (...all) => JSON.stringify(all);
+  const same = run.held === held && told(run.corrections, run.tracks, run.frames) === told(corrections, tracks, frames);
   if (!same) take(run);
   document.dispatchEvent(new CustomEvent(same ? 'returned' : 'corrected'));
 });
@@ -190,7 +191,7 @@ async function picture() {
       const frame = wanted;
       const { key } = state.run;
       const width = Math.min(state.run.width, Math.ceil(stage.canvas.width / 160) * 160);
-      const answer = await reach(`/api/runs/${key}/frames/${frame}?width=${width}&of=${state.session}`);
+      const answer = await reach(`/api/runs/${key}/frames/${frame}?width=${width}&of=${state.session}${state.run.drawn ? '-drawn' : ''}`);
       if (answer.status === 202) { // a long video is still read through: what was asked for comes in a while
         reading = true;
         say((await answer.json()).told);
@@ -203,7 +204,9 @@ async function picture() {
       if (!answer.ok) {
         stage.bitmap = null;
         const { error } = await answer.json().catch(() => ({}));
-        if (error && error !== 'no such frame') say(error);
+        reading = Boolean(error && error !== 'no such frame'); // told until a picture comes
+        if (reading) say(error);
+        stage.draw();
         if (frame === wanted) break;
         continue;
       }
