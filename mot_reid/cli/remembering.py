@@ -186,9 +186,11 @@ class Remembering:
 
         A line says so where another process has remembered the same file meanwhile.
         """
+        if not self.gallery.exists():
+            return
         if earlier := self.earlier.get(source):
             self.gallery.forget(earlier)
-        if is_live(source) or not self.gallery.exists():
+        if is_live(source):
             return
         from mot_reid.gallery.sources import source_label
 

@@ -83,18 +83,19 @@ class Gallery:
         return len(self.store.table())
 
     def exists(self) -> bool:
-        """Whether there is a gallery yet; the first record that is added makes it."""
-        return self._store is not None or gallery_exists(self.place)
+        """Whether there is a gallery; the first record that is added makes it, also where it was deleted."""
+        return ("://" in str(self.place) and self._store is not None) or gallery_exists(self.place)
 
     @property
     def store(self) -> Store:
         """Where the records lie.
 
         Raises:
-            GalleryError: there is no gallery yet.
+            GalleryError: there is no gallery yet, or no longer.
         """
-        if self._store is None:
-            self._store = open_store(self.place)
+        if not self.exists():
+            self._store = None
+        self._store = self._store or open_store(self.place)
         return self._store
 
     @property
@@ -135,8 +136,7 @@ class Gallery:
         """
         if not records:
             return
-        dimension = len(records[0].mean)
-        self.create(dimension)
+        self.create(len(records[0].mean))
         for record in records:
             if len(record.mean) != self.store.info.dimension:
                 expected = self.store.info.dimension
@@ -145,7 +145,7 @@ class Gallery:
 
     def create(self, dimension: int) -> None:
         """Makes the gallery for the embedder's embeddings, if there is none."""
-        if self._store is None:
+        if self._store is None or not self.exists():
             info = GalleryInfo(*embedder_fingerprint(self.embedder), dimension)
             self._store = open_store(self.place, info, self._kind)
             self.require_embedder(self.embedder)  # another process may have been faster

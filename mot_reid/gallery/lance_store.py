@@ -8,12 +8,14 @@ kill leaves the version before; two processes that append take turns by themselv
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Any
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +47,8 @@ from mot_reid.gallery.store import (
 __all__ = ["INDEX_FROM", "LanceStore"]
 
 Vectors = NDArray[np.float32]
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 INDEX_FROM = 200_000
 """Records from which on `LanceStore.compact` makes an IVF-PQ index; below, a search looks at all of them.
@@ -54,6 +58,26 @@ Half of the index's lists hold 97 % of the ten nearest among 100,000 records, a 
 _LEAST_PROBES = 40  # lists of the index that are looked at; of more than twice as many, half of all
 _REFINE = 5
 _CHUNK = 500  # names in one SQL condition
+
+
+def _plainly(
+    method: Callable[Concatenate[LanceStore, _P], _R],
+) -> Callable[Concatenate[LanceStore, _P], _R]:
+    """A method whose LanceDB errors are a `GalleryError` of one line."""
+
+    @wraps(method)
+    def told(store: LanceStore, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        try:
+            return method(store, *args, **kwargs)
+        except GalleryError:
+            raise
+        except (RuntimeError, KeyError) as error:  # a row is missing, or its file
+            text = _short(error)
+            if isinstance(error, KeyError) or "Not found" in text:
+                text = "another process has just changed it, or it is gone; ask again"
+            raise GalleryError(f"{store.place}: {text}") from None
+
+    return told
 
 
 class LanceStore(Store):
@@ -79,7 +103,7 @@ class LanceStore(Store):
         except GalleryError:
             raise
         except Exception as error:
-            raise GalleryError(f"{place}: cannot be opened ({' '.join(str(error).split())[:200]})") from None
+            raise GalleryError(f"{place}: cannot be opened ({_short(error)})") from None
         text = self.read_document("gallery.json")
         if text is None:
             raise GalleryError(f"{place}: not a gallery (no description in it)")
@@ -132,9 +156,9 @@ class LanceStore(Store):
         try:
             self._records.add(data)
         except Exception as error:
-            text = " ".join(str(error).split())[:200]
-            raise OSError(f"{self.place}: cannot be written ({text}); nothing is lost") from None
+            raise OSError(f"{self.place}: cannot be written ({_short(error)}); nothing is lost") from None
 
+    @_plainly
     def table(self) -> RecordTable:
         """See `Store.table`."""
         self._records.checkout_latest()
@@ -154,6 +178,7 @@ class LanceStore(Store):
         self._table = record_table(found)
         return self._table
 
+    @_plainly
     def means(self, rows: Rows | None = None) -> Vectors:
         """See `Store.means`."""
         if rows is not None and len(rows):
@@ -172,6 +197,7 @@ class LanceStore(Store):
         flat = found.column("vector").combine_chunks().flatten().to_numpy()
         return np.asarray(flat, np.float32).reshape(-1, self.info.dimension)[order]
 
+    @_plainly
     def medoids(self, rows: Rows) -> tuple[Vectors, NDArray[np.intp]]:
         """See `Store.medoids`."""
         if not len(rows):
@@ -180,6 +206,7 @@ class LanceStore(Store):
         owners = np.repeat(np.arange(len(rows)), [len(block) for block in blocks])
         return np.concatenate(blocks), owners
 
+    @_plainly
     def nearest(
         self, queries: Vectors, count: int, where: Filter | None = None
     ) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
@@ -203,6 +230,7 @@ class LanceStore(Store):
         order = np.lexsort((everything, -likeness), axis=1)
         return np.take_along_axis(everything, order, axis=1), np.take_along_axis(likeness, order, axis=1)
 
+    @_plainly
     def tracklets(self, rows: Rows, crops: bool = True) -> list[Tracklet]:
         """See `Store.tracklets`."""
         if not len(rows):
@@ -217,10 +245,12 @@ class LanceStore(Store):
             crops_of(values) if crops else [()] * len(rows),
         )
 
+    @_plainly
     def paths(self, rows: Rows) -> list[NDArray[np.float32]]:
         """See `Store.paths`."""
         return [path_of(value) for value in self._values(rows, ["path"])["path"]]
 
+    @_plainly
     def remove(self, records: Sequence[str]) -> int:
         """See `Store.remove`.
 
@@ -250,17 +280,20 @@ class LanceStore(Store):
         self.table()
         return len(gone)
 
+    @_plainly
     def read_document(self, name: str) -> str | None:
         """See `Store.read_document`."""
         self._documents.checkout_latest()
         found = self._documents.search().where(f"name = '{name}'").limit(1).to_list()
         return found[0]["text"] if found else None
 
+    @_plainly
     def write_document(self, name: str, text: str) -> None:
         """See `Store.write_document`."""
         change = self._documents.merge_insert("name").when_matched_update_all().when_not_matched_insert_all()
         change.execute([{"name": name, "text": text}])
 
+    @_plainly
     def compact(self) -> None:
         """See `Store.compact`: an IVF-PQ index from `INDEX_FROM` records on."""
         self._records.optimize()
@@ -318,6 +351,12 @@ class LanceStore(Store):
 
     def _looks(self, value: bytes) -> Vectors:
         return np.frombuffer(value, "<f2").reshape(-1, self.info.dimension).astype(np.float32)
+
+
+def _short(error: Exception) -> str:
+    """What LanceDB says, without the places in its own source."""
+    text = " ".join(str(error).split())
+    return re.sub(r"^lance error: (LanceError\(\w+\): )?|,? \S+\.rs:\d+(:\d+)?", "", text)[:200]
 
 
 def _copies(count: int) -> NDArray[np.int64]:

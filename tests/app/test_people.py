@@ -1,6 +1,7 @@
 """People over all runs: lanes, best pictures, what they look like, the first-time user's tasks, scores."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -132,6 +133,22 @@ def test_who_is_forgotten_leaves_what_others_look_like_as_it_was(
     assert before["door:2"] == ["blue top"]
     gallery.forget([str(gallery.table().record[0])])
     assert looks() == before | {"door:1": []}
+
+
+def test_a_gallery_that_is_deleted_meanwhile_is_said_to_be_gone(client: TestClient, gallery: Gallery) -> None:
+    assert client.get("/api/people").json()["identified"] is False
+    shutil.rmtree(gallery.place)
+    assert client.get("/api/people").json()["people_in_all"] == 4
+    asked = {
+        "/api/people/identify": {},
+        "/api/gallery/forget": {"days": 3},
+        "/api/search": {"track": "door:1"},
+    }
+    for address, body in (asked | {"/api/people/fits": {"describe": "red top"}}).items():
+        answer = client.post(address, json=body)
+        assert answer.status_code == 422, address
+        assert "no gallery there" in answer.text or "nobody is remembered yet" in answer.text
+    assert not Path(gallery.place).exists()
 
 
 def test_a_description_finds_somebody(client: TestClient) -> None:

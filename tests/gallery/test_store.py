@@ -302,6 +302,33 @@ def test_files_that_are_broken_are_named(name: str, text: str, tmp_path: Path) -
         Gallery(tmp_path / "shop").search("a:1")
 
 
+def test_a_gallery_that_was_deleted_is_made_again(make_gallery: Make) -> None:
+    """Else what is remembered from then on would lie where nobody finds it."""
+    gallery = make_gallery()
+    gallery.add([tracklet(np.ones(D))])
+    shutil.rmtree(gallery.place)
+    assert not gallery.exists()
+    for asked in (gallery.table, gallery.identify, lambda: gallery.forget(["a"])):
+        with pytest.raises(GalleryError, match="no gallery there"):
+            asked()
+    assert not Path(gallery.place).exists()
+    gallery.add([tracklet(np.ones(D), track_id=7)])
+    assert gallery.table().track_id.tolist() == [7]
+    assert Gallery(gallery.place).table().track_id.tolist() == [7]
+
+
+def test_what_another_process_has_just_forgotten_is_told_in_one_line(tmp_path: Path) -> None:
+    gallery = Gallery(tmp_path / "shop", Made(), "lance")
+    gallery.add([tracklet(row, track_id=number) for number, row in enumerate(np.eye(D)[:4])])
+    store, rows = gallery.store, np.arange(4)
+    names = store.table().record.tolist()
+    Gallery(tmp_path / "shop").forget(names[:2])
+    for asked in (store.means, store.medoids, store.tracklets, store.paths):
+        with pytest.raises(GalleryError, match=r"shop: another process has just changed it, or it is gone"):
+            asked(rows)
+    assert store.table().record.tolist() == names[2:]
+
+
 def test_a_damaged_part_is_named_and_left_out(tmp_path: Path) -> None:
     gallery = Gallery(tmp_path / "shop", Made())
     gallery.add([tracklet(np.ones(D), track_id=1)])
