@@ -1,4 +1,4 @@
-"""``mot-reid gallery``: what is in a gallery; add, merge, forget, export."""
+"""``mot-reid gallery``: what is in a gallery; add, merge, embed again, forget, export."""
 
 import time
 from collections import Counter
@@ -22,6 +22,7 @@ _ACTIONS = {
     "tracks": (0, ""),
     "add": (2, "VIDEO TRACKS.txt"),
     "merge": (1, "OTHER"),
+    "embed": (1, "NEW"),
     "forget": (None, "CAMERA:ID ..., --identity, --keep-days or --camera"),
     "export": (1, "FOLDER"),
     "one": (2, "CAMERA:ID CAMERA:ID"),
@@ -30,7 +31,8 @@ _ACTIONS = {
 }
 _OPTIONS = {
     "--camera": ("add", "tracks", "forget"),
-    **dict.fromkeys(("--started", "--replace", "--embedder", "--quiet"), ("add",)),
+    **dict.fromkeys(("--started", "--replace"), ("add",)),
+    **dict.fromkeys(("--embedder", "--quiet"), ("add", "embed")),
     **dict.fromkeys(("--keep-days", "--identity"), ("forget",)),
 }
 """The actions that an option is for, in the order in which `gallery` hands over their values."""
@@ -52,10 +54,7 @@ def gallery(
         bool, typer.Option("--replace", help="add: forget what the gallery has of this video.")
     ] = False,
     embedder: Annotated[
-        str | None,
-        typer.Option(
-            help="add: of a new gallery: a checkpoint or ONNX export, strong, or the default's name."
-        ),
+        str | None, typer.Option(help="add, embed: a checkpoint, ONNX export, strong, or a name that ships.")
     ] = None,
     keep_days: Annotated[
         float | None,
@@ -66,13 +65,14 @@ def gallery(
         typer.Option(help="forget: all tracks of this person, by the number that the last identify gave."),
     ] = None,
     quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="add: no progress bar and no closing line.")
+        bool, typer.Option("--quiet", "-q", help="add, embed: no progress bar and no closing line.")
     ] = False,
 ) -> None:
     r"""Show what is in a gallery, or change it: pictures and embeddings of people lie in it.
 
-    forget removes records with their pictures and embeddings for good. one and two say that two tracks are
-    one person or two: kept, and obeyed by the next identify.
+    forget removes records with their pictures and embeddings for good. embed makes a gallery NEW of the same
+    records for another embedder, by default for the one that ships now, from the pictures that are kept. one
+    and two say that two tracks are one person or two: kept, and obeyed by the next identify.
 
     For example
 
@@ -81,6 +81,7 @@ def gallery(
     mot-reid gallery shop/ tracks --camera door
     mot-reid gallery shop/ add door.mp4 tracks.txt
     mot-reid gallery shop/ merge branch/
+    mot-reid gallery old/ embed shop/
     mot-reid gallery shop/ forget door:17
     mot-reid gallery shop/ forget --identity 3
     mot-reid gallery shop/ forget --keep-days 30
@@ -94,7 +95,8 @@ def gallery(
         _require_arguments(action, given, chosen=(keep_days, camera, identity) != (None, None, None))
         values = (camera, started, replace or None, embedder, quiet or None, keep_days, identity)
         _require_fitting(action, dict(zip(_OPTIONS, values, strict=True)))
-    kept = Gallery(place, None if embedder is None else _embedder(embedder))
+    made = None if embedder is None else _embedder(embedder)
+    kept = Gallery(place, None if action == "embed" else made)
     if action == "list":
         _list(kept)
     elif action == "tracks":
@@ -103,11 +105,12 @@ def gallery(
         _add(kept, given[0], Path(given[1]), camera, started, replace, quiet)
     elif action == "merge":
         _merge(kept, Gallery(given[0]))
+    elif action == "embed":
+        _embed(kept, Gallery(given[0], made), quiet)
     elif action == "forget":
         _forget(kept, given, keep_days, camera, identity)
     elif action == "export":
-        for path in kept.export(given[0]):
-            typer.echo(f"written: {path}")
+        typer.echo("\n".join(f"written: {path}" for path in kept.export(given[0])))
     elif action == "compact":
         kept.store.compact()
         typer.echo(counted(len(kept), "tracklet"))
@@ -212,6 +215,22 @@ def _merge(kept: Any, other: Any) -> None:
         typer.echo(
             f"warning: {other.place}: the records of {counted(len(damaged), 'damaged part')} were not taken"
             f" in; they are not in {kept.place}, so keep {other.place} while they are wanted",
+            err=True,
+        )
+
+
+def _embed(kept: Any, new: Any, quiet: bool) -> None:
+    """Embeds a gallery's pictures again, into another one."""
+    from mot_reid.gallery.embedding_again import embed_again
+
+    with WorkProgress(quiet) as progress:
+        added, left_out = embed_again(kept, new, lambda done, total: progress("embedding", done, total))
+    if not quiet:
+        typer.echo(f"{counted(added, 'tracklet')} of {kept.place} embedded again, in {new.place}")
+    if left_out:
+        typer.echo(
+            f"warning: {counted(left_out, 'tracklet')} without pictures left out: keep {kept.place} while"
+            " they are wanted",
             err=True,
         )
 

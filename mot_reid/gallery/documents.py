@@ -17,6 +17,7 @@ from mot_reid.gallery.store import GalleryError, RecordTable, Store
 __all__ = [
     "CORRECTIONS",
     "IDENTITIES",
+    "copy_documents",
     "forget_records",
     "keep_correction",
     "keep_identities",
@@ -71,6 +72,22 @@ def forget_records(store: Store, records: Sequence[str]) -> int:
     _say_nothing_of(store, gone)  # somebody may have read them just before
     _forget_views(store)
     return number
+
+
+def copy_documents(mine: Store, theirs: Store, gone: set[str]) -> None:
+    """Copies what is said of records to another store that has them, under the same names.
+
+    Args:
+        mine: what is copied.
+        theirs: where it goes; what is there already stays.
+        gone: names of records that the other store has not.
+    """
+    for name in (IDENTITIES, CORRECTIONS, VIEWS):
+        text = mine.read_document(name)
+        if text and not theirs.read_document(name):
+            theirs.write_document(name, text)
+    _say_nothing_of(theirs, gone)
+    _forget_views(theirs)
 
 
 def _forget_views(store: Store) -> None:

@@ -93,9 +93,7 @@ class Gallery:
         Raises:
             GalleryError: there is no gallery yet, or no longer.
         """
-        if not self.exists():
-            self._store = None
-        self._store = self._store or open_store(self.place)
+        self._store = (self._store if self.exists() else None) or open_store(self.place)
         return self._store
 
     @property
@@ -123,7 +121,8 @@ class Gallery:
         if fingerprint != info.fingerprint:
             raise GalleryError(
                 f"{self.place}: made with the embedder {info.embedder} ({info.fingerprint[:12]}), not with"
-                f" {name} ({fingerprint[:12]}); they cannot be compared: use that one, or a new gallery"
+                f" {name} ({fingerprint[:12]}); they cannot be compared: use that one, or a new gallery, as"
+                f" `mot-reid gallery {self.place} embed NEW` makes of the pictures in this one"
             )
 
     def add(self, records: Sequence[Tracklet]) -> None:

@@ -368,6 +368,26 @@ def test_what_is_damaged_in_the_other_gallery_is_told_by_merge(run: Any, tmp_pat
     assert "branch: the records of 1 damaged part were not taken in" in done.err
 
 
+def test_a_gallery_of_another_embedder_is_embedded_again(run: Any, tmp_path: Path) -> None:
+    picture = cv2.imencode(".jpg", np.full((128, 64, 3), 90, np.uint8))[1].tobytes()
+    mean = np.eye(1, 8, dtype=np.float32)
+    crops = (Crop(picture, 1, 0.0, 0.5),)
+    values = ("door", "door.mp4", "run", 1, 1, 9, 0.0, 1.0, mean[0], mean, np.zeros((2, 6), np.float32))
+    old = open_store(tmp_path / "old", GalleryInfo("older", "0" * 64, 8))
+    old.append([Tracklet(*values, crops=crops), Tracklet(*values)])
+    cv2.imwrite(str(tmp_path / "who.png"), np.full((128, 64, 3), 90, np.uint8))
+    asked = ("search", tmp_path / "old", tmp_path / "who.png", "--box", "0,0,64,128")
+    assert f"`mot-reid gallery {tmp_path / 'old'} embed NEW`" in run(*asked).err
+    done = run("gallery", tmp_path / "old", "embed", tmp_path / "new")
+    assert (done.code, f"1 tracklet of {tmp_path / 'old'} embedded again" in done.out) == (0, True)
+    assert "1 tracklet without pictures left out" in done.err
+    found = run("search", tmp_path / "new", *asked[2:])
+    assert (found.code, "door:1" in found.out) == (0, True)
+    assert "0 tracklets" in run("gallery", tmp_path / "old", "embed", tmp_path / "new").out
+    quiet = run("gallery", tmp_path / "old", "embed", tmp_path / "third", "-q")
+    assert (quiet.code, quiet.out) == (0, "")
+
+
 def test_whose_probabilities_they_are_is_told(run: Any, tmp_path: Path) -> None:
     """Also where another training of an embedder has the same name: what tells them apart is there, too."""
     shop = _made(tmp_path / "shop", 1, 2)
