@@ -29,7 +29,11 @@ export class People {
     get('people-more').addEventListener('click', () => { this.many += AT_ONCE; this.show(); });
     get('identify').addEventListener('click', () => this.identify());
     get('naming-no').addEventListener('click', () => get('naming').close());
-    get('naming-name').addEventListener('keydown', (event) => event.key === 'Enter' && get('naming-yes').click());
+    get('naming-name').addEventListener('keydown', (event) => {
+      if (event.key !== 'Enter') return;
+      event.preventDefault(); // it would press the button that asked for the name, too, and ask again
+      get('naming-yes').click();
+    });
     get('lanes-of').addEventListener('change', () => this.load().catch((error) => state.say(error.message)));
     document.addEventListener('tab', (event) => event.detail === 'tab-people' && this.load().catch((error) => state.say(error.message)));
     document.addEventListener('returned', () => this.found && this.renew().catch((error) => state.say(error.message)));
