@@ -399,6 +399,14 @@ def test_a_video_that_is_cut_off_has_no_picture_of_what_lies_behind(tmp_path: Pa
     assert client.get("/api/runs/r0/frames/61").json()["error"] == "no such frame"
 
 
+def test_runs_that_are_called_alike_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folders = [make_run(tmp_path / day / "door", videos=tmp_path / day) for day in ("monday", "tuesday")]
+    monkeypatch.chdir(make_run(tmp_path / "yard"))
+    client = TestClient(make_app(runs_in([*folders, Path()])), base_url="http://127.0.0.1")
+    names = [run["name"] for run in client.get("/api/runs").json()["runs"]]
+    assert names == ["monday/door", "tuesday/door", "yard"]
+
+
 def test_a_run_that_goes_on_is_read_again(folder: Path) -> None:
     """What it has found since is there when the page is opened again, with its people and its pictures."""
     whole, summary = (folder / "tracks.csv").read_text(), (folder / "summary.json").read_text()
