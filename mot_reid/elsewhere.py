@@ -16,9 +16,11 @@ __all__ = [
     "TRACK",
     "TRACKER",
     "TRACKS",
+    "TRACK_ROW",
     "Elsewhere",
     "arguments_told",
     "called_elsewhere",
+    "missing",
     "names_told",
 ]
 
@@ -135,8 +137,10 @@ _COLUMNS = {
 _IDS = ("tracker_id", "track_id", "id")
 DETECTIONS = _COLUMNS | dict.fromkeys(_IDS, "Tracks.ids, for detections have none")
 TRACKS = _COLUMNS | dict.fromkeys(_IDS, "ids")
+_IN_ROWS = {"scores": "score", "classes": "class_id", "ids": "id"}
+TRACK_ROW = {name: _IN_ROWS.get(here, here) for name, here in TRACKS.items()} | _IN_ROWS
 METHODS = dict.fromkeys(("update_with_detections", "update_tracks"), "update(frame, detections)")
-"""Likewise the columns of `Detections` and `Tracks`, and a tracker's methods."""
+"""Likewise the columns of `Detections` and `Tracks`, what a `TrackRow` has, and a tracker's methods."""
 
 
 class Elsewhere:
@@ -147,10 +151,15 @@ class Elsewhere:
     if not TYPE_CHECKING:  # else every name would pass for one that is there
 
         def __getattr__(self, name: str) -> Any:
-            told = f"{type(self).__name__!r} object has no attribute {name!r}"
-            if name in self._elsewhere:
-                told += f"; here it is {self._elsewhere[name]}"
-            raise AttributeError(told, name=name, obj=self)
+            raise missing(self, name, self._elsewhere)
+
+
+def missing(owner: object, name: str, names: Mapping[str, str]) -> AttributeError:
+    """The error of an attribute that ``owner`` does not have, with what it is here if ``names`` has it."""
+    told = f"{type(owner).__name__!r} object has no attribute {name!r}"
+    if name in names:
+        told += f"; here it is {names[name]}"
+    return AttributeError(told, name=name, obj=owner)
 
 
 Parameters = ParamSpec("Parameters")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import Field, dataclass
 from types import MappingProxyType
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from mot_reid.columns import Invalid, checked_boxes, checked_column, unit_rows, valid_rows
-from mot_reid.elsewhere import DETECTIONS, TRACKS, Elsewhere, arguments_told
+from mot_reid.elsewhere import DETECTIONS, TRACK_ROW, TRACKS, Elsewhere, arguments_told, missing
 from mot_reid.typing import Boxes, Embeddings, Floats32, Ints
 
 __all__ = ["Detections", "TrackRow", "Tracks"]
@@ -184,6 +184,14 @@ class TrackRow(NamedTuple):
     id_confidence: float
     velocity: tuple[float, float]
     age: int
+
+
+def _no_such(row: TrackRow, name: str) -> Any:
+    raise missing(row, name, TRACK_ROW)
+
+
+if not TYPE_CHECKING:  # a named tuple has no other base, and every name would pass for one that is there
+    TrackRow.__getattr__ = _no_such
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,8 +12,10 @@ import mot_reid
 from mot_reid import Config, Detections, Tracker, Tracks, load_config
 from mot_reid.elsewhere import DETECTIONS, METHODS, OPTIONS, SETTINGS, TRACK, TRACKER, TRACKS
 from mot_reid.settings import changed_settings
+from mot_reid.structures import TrackRow
 
 BOX = [[10, 20, 30, 60]]
+ROW: Any = TrackRow(1, (10, 20, 30, 60), 0.9, 0, 0, 1.0, (0, 0), 0)
 
 
 def tracker(**arguments: Any) -> Tracker:
@@ -33,6 +35,9 @@ def tracker(**arguments: Any) -> Tracker:
         ),
         (lambda: Tracks.empty().tracker_id, AttributeError, "'tracker_id'; here it is ids"),
         (lambda: Tracks.empty().boxes, AttributeError, "'boxes'; here it is xyxy"),
+        (lambda: ROW.track_id, AttributeError, "'track_id'; here it is id"),
+        (lambda: ROW.conf, AttributeError, "'conf'; here it is score"),
+        (lambda: ROW.ids, AttributeError, "'ids'; here it is id"),
         (
             lambda: tracker(track_buffer=30),
             TypeError,
@@ -78,6 +83,13 @@ def test_what_nobody_has_is_missing_as_ever(thing: Any) -> None:
     for twin in (copy.copy(thing), copy.deepcopy(thing), pickle.loads(pickle.dumps(thing))):
         assert type(twin) is type(thing)
         assert vars(twin).keys() == vars(thing).keys()
+
+
+def test_a_row_of_tracks_is_a_tuple_as_ever() -> None:
+    assert not hasattr(ROW, "nonsense")
+    for twin in (copy.copy(ROW), copy.deepcopy(ROW), pickle.loads(pickle.dumps(ROW))):
+        assert twin == ROW
+        assert type(twin) is type(ROW)
 
 
 def test_a_wrong_argument_that_nobody_has_is_python_s_error() -> None:
