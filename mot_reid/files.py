@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 __all__ = [
+    "FolderInUseError",
     "atomic",
     "clear_abandoned",
     "same_file",
@@ -68,6 +69,10 @@ def atomic(path: str | Path) -> Iterator[Path]:
             part.unlink(missing_ok=True)
 
 
+class FolderInUseError(OSError):
+    """Somebody else is writing into a folder: it may work later as the command was given."""
+
+
 def sole_writer(folder: Path, what: str = "run") -> ExitStack:
     """Holds a folder against a second run that would write into the same files.
 
@@ -79,7 +84,7 @@ def sole_writer(folder: Path, what: str = "run") -> ExitStack:
         What lets it go when it is closed.
 
     Raises:
-        OSError: somebody else holds it.
+        FolderInUseError: somebody else holds it.
     """
     from filelock import FileLock, Timeout
 
@@ -89,7 +94,7 @@ def sole_writer(folder: Path, what: str = "run") -> ExitStack:
         stack.callback(lock.release)
         lock.acquire()
     except Timeout:
-        raise OSError(f"output folder {folder}: another {what} is writing there") from None
+        raise FolderInUseError(f"output folder {folder}: another {what} is writing there") from None
     stack.callback(_remove, folder / ".lock")
     return stack
 

@@ -33,7 +33,10 @@ DETECTORS, EMBEDDERS = "person_", "mgn_"
 
 _PACKAGE = Path(__file__).parent
 _WEIGHTS = (".onnx", ".pt", ".safetensors")
-_SHORT = {"strong": "mgn_osnet_lct_x1_0.safetensors"}  # the embedder for galleries
+_SHORT = {  # embedders: the one of `mot_reid.config`, and the one for galleries
+    "default": "mgn_osnet_lct_x0_5.safetensors",
+    "strong": "mgn_osnet_lct_x1_0.safetensors",
+}
 _log = logging.getLogger(__name__)
 
 
@@ -50,14 +53,15 @@ def find_weights(name: str | Path, suffixes: tuple[str, ...], family: str = "") 
     command in somebody's folder would run with that person's weights: ``./NAME`` means it.
 
     Args:
-        name: a path, a shipped file's name, or ``strong`` for the shipped embedder for galleries.
+        name: a path, a shipped file's name, ``default`` for the default embedder, or ``strong`` for the
+            shipped one for galleries.
         suffixes: what the error lists as shipped, such as ``(".pt",)``.
         family: how the names begin that it lists: `DETECTORS`, `EMBEDDERS`, or empty for all.
 
     Raises:
         FileNotFoundError: it is neither.
     """
-    name = _SHORT.get(str(name), name)
+    name = name if family == DETECTORS else _SHORT.get(str(name), name)
     path = Path(name)
     with suppress(RuntimeError):  # ~somebody whom this machine does not know
         path = path.expanduser()

@@ -128,11 +128,11 @@ def batch(
 ) -> None:
     r"""Track many videos, on this machine's cores or on a Ray cluster.
 
-    Each video gets a folder with the files that `mot-reid track` writes, when they are whole and not before.
-    What is complete is not done again: the same command goes on where an earlier one, or its machine,
-    stopped, and does anew what another video or another setting makes different. A worker that dies is
-    replaced; a video that fails is tried again and then set aside, and the others go on. Workers that have
-    no video left detect ahead in the long ones that others still track.
+    Each video gets a folder with the files that `mot-reid track` writes, with --video the annotated video,
+    too, when they are whole and not before. What is complete is not done again: the same command goes on
+    where an earlier one, or its machine, stopped, and does anew what another video or another setting makes
+    different. A worker that dies is replaced; a video that fails is tried again and then set aside, and the
+    others go on. Workers that have no video left detect ahead in the long ones that others still track.
 
     Writes batch.json (how far each video came, and why one failed) and logs/NAME.log. Exit codes: 0 done,
     1 some failed, 2 usage, 130 interrupted.

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mot_reid.extras import missing_extra
+from mot_reid.files import FolderInUseError
 
 __all__ = [
     "FAILED",
@@ -69,9 +70,14 @@ class UsageError(Exception):
 
 @contextmanager
 def usage_errors() -> Iterator[None]:
-    """Inside, wrong values and missing files are the fault of how the command was called."""
+    """Inside, wrong values and missing files are the fault of how the command was called.
+
+    That somebody else writes into a folder is not.
+    """
     try:
         yield
+    except FolderInUseError:
+        raise
     except (ImportError, OSError, TypeError, ValueError) as error:
         raise UsageError(one_line(error)) from error
 

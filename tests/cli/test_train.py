@@ -14,6 +14,7 @@ import onnx
 import pytest
 
 from mot_reid.files import sole_writer
+from mot_reid.resources import find_weights
 from mot_reid.settings import load_settings
 from mot_reid.training.reid.networks import StripNetwork, save_embedder
 from mot_reid.training.reid.settings import TrainingSettings
@@ -144,6 +145,22 @@ def test_a_second_training_in_one_folder_is_refused(run: Run, market: Path, tmp_
         outcome = run("train", market, "-o", tmp_path / "out", *TINY, "--held-out", 0, "--no-resume")
     assert outcome.code == 1
     assert outcome.err == f"error: output folder {tmp_path / 'out'}: another training is writing there\n"
+
+
+def test_a_second_training_of_a_detector_is_refused_likewise(run: Run, tmp_path: Path) -> None:
+    for folder in ("images", "labels", "person.work"):
+        (tmp_path / folder).mkdir()
+    cv2.imwrite(str(tmp_path / "images" / "1.jpg"), np.zeros((64, 64, 3), np.uint8))
+    (tmp_path / "labels" / "1.txt").write_text("0 0.5 0.5 0.2 0.5\n", encoding="utf-8")
+    start = find_weights("person_rtmdet_nano.safetensors", ())
+    with sole_writer(tmp_path / "person.work"):
+        outcome = run(
+            "train-detector", tmp_path / "person.safetensors", "--start", start, "--yolo", tmp_path, "-q"
+        )
+    assert outcome.code == 1
+    assert (
+        outcome.err == f"error: output folder {tmp_path / 'person.work'}: another training is writing there\n"
+    )
 
 
 def test_interruption_says_what_is_kept(
