@@ -92,8 +92,23 @@ def identify(
         typer.echo(f"warning: {_nothing_in(results, table)}", err=True)
     for path in written:
         typer.echo(f"written: {path}", err=True)
-    for line in gallery.store.damaged:
+    for line in [*_said_in_vain(cameras, times, table), *gallery.store.damaged]:
         typer.echo(f"warning: {line}", err=True)
+
+
+def _said_in_vain(path: Path | None, times: Any, table: Any) -> list[str]:
+    """What the file of cameras says that this gallery has no use for; one line each."""
+    if path is None:
+        return []
+    told, names = [], sorted(set(table.camera.tolist()))
+    if strange := sorted(times.cameras - set(names)):
+        told.append(f"{path}: not in the gallery: {', '.join(strange)} (cameras: {', '.join(names)})")
+    if (times.between or times.homographies) and np.isnan(times.start_of(table.epoch)).all():
+        told.append(
+            f"{path}: travel and ground do not count, for no clock is known: --synchronised, or"
+            " --started when they are tracked"
+        )
+    return told
 
 
 def _show(gallery: Any, found: Any) -> None:

@@ -48,6 +48,11 @@ class TravelTimes:
     apart: float = 1.5
     groups: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def cameras(self) -> set[str]:
+        """All cameras of which something is known."""
+        return {name for pair in self.between for name in pair} | {*self.homographies} | {*self.groups}
+
     def start_of(self, epoch: Floats) -> Floats:
         """Seconds ``(N,)`` on one clock at each source's start; NaN where that is not known."""
         return np.where(np.isfinite(epoch), epoch, 0.0 if self.synchronised else np.nan)

@@ -55,3 +55,21 @@ def test_only_the_pictures_that_are_drawn_are_decoded(
     for place, track in enumerate(range(_PEOPLE - 40, _PEOPLE)):  # those with most boxes, each with his face
         face = drawn[48 + 56 * place + 26, 8 + 10]
         assert np.abs(face.astype(int) - (0, 0, 4 * track)).max() < 6
+
+
+def test_what_is_said_of_cameras_in_vain_is_told(run: Any, tmp_path: Path) -> None:
+    store = open_store(tmp_path / "shop", GalleryInfo("made", "0123456789abcdef", 512))
+    store.append([_record(track, camera) for track in range(3) for camera in ("door", "yard")])
+    ways = tmp_path / "ways.yaml"
+    ways.write_text("travel:\n  - {between: [door, gate], least: 10}\ngroups: {north: [yard]}\n")
+    strange = f"warning: {ways}: not in the gallery: gate (cameras: door, yard)\n"
+    no_clock = f"warning: {ways}: travel and ground do not count, for no clock is known: --synchronised"
+    done = run("identify", tmp_path / "shop", "--cameras", ways)
+    assert done.code == 0
+    assert strange in done.err
+    assert no_clock in done.err
+    done = run("identify", tmp_path / "shop", "--cameras", ways, "--synchronised")
+    assert strange in done.err
+    assert no_clock not in done.err
+    ways.write_text("groups: {north: [yard], south: [door]}\n")
+    assert "warning" not in run("identify", tmp_path / "shop", "--cameras", ways).err
