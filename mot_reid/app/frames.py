@@ -132,7 +132,7 @@ class _Video:
     def __init__(self, path: Path, seconds: Callable[[int], float] | None) -> None:
         self._seconds = seconds
         self._container, self._stream = open_container(str(path.absolute()), str(path), None)
-        self._pixels = PixelReader(self._stream.sample_aspect_ratio, lambda _: None)
+        self._pixels = PixelReader(self._stream.sample_aspect_ratio, lambda _: None, path)
         self._places = frame_places(self._container, self._stream)
         self._index = VideoIndex(path)
         self._next = -1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +11,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["decoded", "holds_several", "jpeg_is_whole"]
+__all__ = ["decoded", "exif_turn", "holds_several", "jpeg_is_whole"]
 
 # What its readers have to say comes on standard error, without the file's name; what matters is told here.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 _OF_SEVERAL = {".tif", ".tiff", ".gif", ".png", ".webp", ".avif"}
 _END, _SCAN = 0xD9, 0xDA
+_EXIF = re.compile(rb"(?:Exif\0\0|eXIf|EXIF....)(II\*\0|MM\0\*)", re.DOTALL)
+_ORIENTATION = 0x112
+_UPRIGHT = [(1, 0, 0, 1), (-1, 0, 0, 1), (-1, 0, 0, -1), (1, 0, 0, -1)]
+_ASIDE = [(0, 1, 1, 0), (0, 1, -1, 0), (0, -1, -1, 0), (0, -1, 1, 0)]
+_TURNS = dict(enumerate([*_UPRIGHT, *_ASIDE], start=1))
 # In the coded data of a scan FF stands before 00, or a restart marker; anything else ends the scan.
 _WITHIN = np.zeros(256, bool)
 _WITHIN[[0x00, *range(0xD0, 0xD8)]] = True
@@ -51,6 +58,30 @@ def decoded(data: bytes) -> NDArray[Any] | None:
     if image.dtype in (np.uint8, np.uint16):
         return image
     return np.nan_to_num(image.astype(np.float32))
+
+
+def exif_turn(data: bytes) -> tuple[int, int, int, int] | None:
+    """How a photograph is to be turned and mirrored, by the orientation in its EXIF; None if it has none.
+
+    Args:
+        data: the file's bytes, or its first ones: a JPEG, PNG or WebP.
+
+    Returns:
+        ``a b c d``: the point ``(x, y)`` goes to ``(a x + c y, b x + d y)``.
+    """
+    found = _EXIF.search(data)
+    if found is None:
+        return None
+    exif, order = data[found.start(1) :], ">" if found[1][:1] == b"M" else "<"
+    try:
+        place = struct.unpack_from(order + "I", exif, 4)[0]
+        for entry in range(struct.unpack_from(order + "H", exif, place)[0]):
+            tag, _, _, value = struct.unpack_from(order + "HHIH", exif, place + 2 + 12 * entry)
+            if tag == _ORIENTATION:
+                return _TURNS.get(value)
+    except struct.error:  # it is cut off
+        return None
+    return None
 
 
 def holds_several(path: Path) -> bool:

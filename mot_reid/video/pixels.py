@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -17,6 +18,7 @@ from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from mot_reid.typing import Floats, Image
+from mot_reid.video.decoding import exif_turn
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -35,6 +37,8 @@ _BT2020_TO_BT709 = np.array(  # ITU-R BT.2087, of linear light
     [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]]
 )
 
+_HEAD = 1 << 20  # bytes of a photograph in which its EXIF is looked for
+
 
 class PixelReader:
     """Turns decoded pictures of one source into ``(H, W, 3)`` uint8 BGR.
@@ -45,11 +49,15 @@ class PixelReader:
     Args:
         aspect: of a pixel, width by height; None where that is not known.
         tell: takes in what a user should know, a sentence each; each one once.
+        path: of the file, if it is one: a photograph's EXIF is read there.
     """
 
-    def __init__(self, aspect: Fraction | None, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self, aspect: Fraction | None, tell: Callable[[str], None], path: Path | None = None
+    ) -> None:
         self._aspect = Fraction(1) if aspect is None or not aspect else Fraction(aspect)
         self._tell = tell
+        self._path = path
         self._told: set[str] = set()
         self._tone_mapper: _ToneMapper | None = None
         # One for all pictures: each has threads of its own, which live as long as it does.
@@ -71,8 +79,36 @@ class PixelReader:
             image = deinterlaced(image)
         if self._aspect != 1:
             image = _square(image, self._aspect)
-        matrix = _display_matrix(picture)
+        matrix = self._display_matrix(picture)
         return image if matrix is None else turned(image, matrix)
+
+    def _display_matrix(self, picture: VideoFrame) -> NDArray[np.int32] | None:
+        """Its nine numbers, see `turned`; None where it has none.
+
+        PyAV fails on side data of kinds that it does not know, such as the EXIF of a photograph. It knows the
+        rotation then, though not whether the picture is mirrored as well: the file's EXIF does.
+        """
+        try:
+            matrix = picture.side_data.get("DISPLAYMATRIX")
+        except ValueError:
+            turn = self._exif
+            if turn is None:
+                quarters = round(picture.rotation / 90)
+                cosine, sine = ((1, 0), (0, 1), (-1, 0), (0, -1))[quarters % 4]
+                turn = (cosine, -sine, sine, cosine)
+            a, b, c, d = turn
+            return np.array([a, b, 0, c, d, 0, 0, 0, 1], np.int32)
+        return None if matrix is None else np.frombuffer(cast("memoryview", matrix), np.int32)
+
+    @cached_property
+    def _exif(self) -> tuple[int, int, int, int] | None:
+        if self._path is None:
+            return None
+        try:
+            with self._path.open("rb") as file:
+                return exif_turn(file.read(_HEAD))
+        except OSError:
+            return None
 
     def _tone_mapped(self, picture: VideoFrame) -> Image:
         name = {_PQ: "PQ", _HLG: "HLG"}[picture.color_trc]
@@ -85,21 +121,6 @@ class PixelReader:
         if text not in self._told:
             self._told.add(text)
             self._tell(text)
-
-
-def _display_matrix(picture: VideoFrame) -> NDArray[np.int32] | None:
-    """Its nine numbers, see `turned`; None where it has none.
-
-    PyAV fails on side data of kinds that it does not know, such as the EXIF of a photograph. It knows the
-    rotation then, though not whether the picture is mirrored as well.
-    """
-    try:
-        matrix = picture.side_data.get("DISPLAYMATRIX")
-    except ValueError:
-        quarters = round(picture.rotation / 90)
-        cosine, sine = ((1, 0), (0, 1), (-1, 0), (0, -1))[quarters % 4]
-        return np.array([cosine, -sine, 0, sine, cosine, 0, 0, 0, 1], np.int32)
-    return None if matrix is None else np.frombuffer(cast("memoryview", matrix), np.int32)
 
 
 def turned(image: Image, matrix: NDArray[np.int32]) -> Image:

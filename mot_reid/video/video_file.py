@@ -104,7 +104,8 @@ class VideoSource(Source):
             self._packets = self._demuxed()
             self._fps = self._frame_rate(fps, look=kind == "video")
             self._numbers = FrameNumbers(self._fps, self._length[0])
-            self._pixels = PixelReader(self._stream.sample_aspect_ratio, _told_to(self))
+            path = Path(url) if self._is_file else None
+            self._pixels = PixelReader(self._stream.sample_aspect_ratio, _told_to(self), path)
             self._clock = StampClock(self._fps, by_rate=fps is not None)
             self._skipped = Skipped()
             if self._is_file and selection.start > WORTH:
