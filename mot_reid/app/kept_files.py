@@ -45,9 +45,9 @@ def append_line(path: Path, entry: Mapping[str, Any]) -> int:
         try:
             if file.write(data) != len(data):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-        except OSError:
+        except OSError as error:
             file.truncate(size)
-            raise
+            raise OSError(error.errno, error.strerror, str(path)) from None
     return size + len(data)
 
 

@@ -78,4 +78,10 @@ def _kept(gallery: Gallery) -> dict[str, Any]:
     table = gallery.table() if gallery.exists() else RecordTable.empty()
     ended = np.where(np.isfinite(table.epoch), table.epoch + table.end, table.added)
     oldest = round((time.time() - float(ended.min())) / 86400, 2) if len(table) else None
-    return {"place": str(gallery.place), "tracklets": len(table), "oldest_days": oldest}
+    damaged = gallery.store.damaged if gallery.exists() else []
+    return {
+        "place": str(gallery.place),
+        "tracklets": len(table),
+        "oldest_days": oldest,
+        "damaged": list(damaged),
+    }

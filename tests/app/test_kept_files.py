@@ -47,8 +47,9 @@ def test_a_full_disk_leaves_the_log_as_it_was(tmp_path: Path, monkeypatch: pytes
     kept = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 5, before[1]))
-        with pytest.raises(OSError, match=r"too large|No space"):
+        with pytest.raises(OSError, match=r"too large|No space") as told:
             append_line(path, {"name": "does not fit"})
+        assert told.value.filename == str(path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, kept)

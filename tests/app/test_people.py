@@ -209,6 +209,19 @@ def test_what_the_gallery_keeps_is_told_and_forgotten(client: TestClient, galler
     assert len(gallery.table()) == 0
 
 
+def test_a_damaged_part_of_the_gallery_is_told(
+    browser: Any, serve: Callable[[Any], str], runs: list[Any], gallery: Gallery
+) -> None:
+    (part,) = (Path(gallery.place) / "parts").iterdir()
+    (part / "means.npy").write_bytes(b"torn")
+    again = Gallery(gallery.place)
+    app = make_app(runs, routes=search_routes(again, runs), people=People(runs, again), features=["search"])
+    page = Page(browser, serve(app), 1280)
+    page.click("#tab-data")
+    page.until(lambda: "damaged, its records are left out" in page.text("#gallery-told"), "the damage")
+    assert "0 tracklets" in page.text("#gallery-told")
+
+
 def test_a_person_is_forgotten_also_where_no_run_is_shown(client: TestClient, gallery: Gallery) -> None:
     gallery.add([record("hall", Path("hall.mp4"), 7, red=True)])
     assert [len(one["records"]) for one in client.get("/api/people").json()["people"]] == [1] * 4

@@ -301,7 +301,7 @@ async function showGallery() {
   const kept = await ask('/api/gallery');
   get('gallery-kept').hidden = false;
   const oldest = kept.oldest_days === null ? '' : `, the oldest of ${kept.oldest_days < 1 ? 'today' : `${counted(Math.floor(kept.oldest_days), 'day')} ago`}`;
-  get('gallery-told').textContent = `${kept.place}: ${counted(kept.tracklets, 'tracklet')} with pictures${oldest}. They stay until they are forgotten.`;
+  get('gallery-told').textContent = `${kept.place}: ${counted(kept.tracklets, 'tracklet')} with pictures${oldest}. They stay until they are forgotten.${kept.damaged.map((line) => ` ${line}`).join('')}`;
 }
 
 get('forget-now').addEventListener('click', async () => {
