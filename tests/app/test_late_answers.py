@@ -106,3 +106,10 @@ def test_a_run_that_went_on_is_shown_to_its_end_when_one_comes_back(shown: Page,
     shown.js("document.getElementById('seek').value = 51")
     shown.js("document.getElementById('seek').dispatchEvent(new Event('input'))")
     shown.until(lambda: not shown.text("#message"), "that it is over")
+
+
+def test_people_are_not_said_to_be_read_from_a_server_that_is_gone(shown: Page) -> None:
+    shown.js("window.fetch = () => Promise.reject(new TypeError('Failed to fetch'))")
+    shown.click("#tab-people")
+    shown.until(lambda: "is mot-reid serve still running?" in shown.text("#message"), "what is wrong")
+    shown.until(lambda: shown.text("#people-count") == "", "that nothing is being read")

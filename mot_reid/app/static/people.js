@@ -64,6 +64,7 @@ export class People {
       this.take(await ask('/api/people'));
     } catch (error) {
       this.stale = true;
+      if (!this.found) get('people-count').textContent = ''; // it reads no longer
       throw error;
     }
   }
