@@ -111,7 +111,6 @@ def search(
     mot-reid search shop/ --describe "red top, backpack"
     mot-reid search shop/ person.jpg --like yard:4 --unlike hall:9
     """
-    from mot_reid.gallery.filters import require_cameras
     from mot_reid.gallery.gallery import Gallery
     from mot_reid.gallery.queries import PictureError
     from mot_reid.video.files import prepare_output_folder
@@ -132,8 +131,7 @@ def search(
     table = gallery.table()
     if not len(table):
         raise UsageError(f"{place}: the gallery is empty")
-    if where["cameras"] is not None:
-        require_cameras(table, where["cameras"], place)
+    _require_known(where, table, place)
     if describe is not None:
         hits = gallery.describe(describe, top, **where)
     else:
@@ -188,6 +186,20 @@ def _where(camera: str | None, after: str | None, before: str | None) -> dict[st
         raise ValueError(f"--after {after}: is later than --before {before}")
     names = None if camera is None else [name.strip() for name in camera.split(",")]
     return {"cameras": names, "after": times[0], "before": times[1]}
+
+
+def _require_known(where: dict[str, Any], table: Any, place: str) -> None:
+    """Refuses cameras that no record has, and dates where no record has one: they would find nobody."""
+    from mot_reid.gallery.filters import CLOCK, require_cameras
+
+    if where["cameras"] is not None:
+        require_cameras(table, where["cameras"], place)
+    for name in ("after", "before"):
+        if (where[name] or 0) >= CLOCK and not np.isfinite(table.epoch).any():
+            raise UsageError(
+                f"--{name}: {place}: no record has a date, for no clock was known (track --started);"
+                " HH:MM:SS counts from each video's start"
+            )
 
 
 def moment(text: str) -> float:

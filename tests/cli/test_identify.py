@@ -1,4 +1,4 @@
-"""What ``mot-reid identify -o`` draws."""
+"""What ``mot-reid identify -o`` draws, and what is said of cameras and clocks that are not known."""
 
 from pathlib import Path
 from typing import Any
@@ -73,3 +73,15 @@ def test_what_is_said_of_cameras_in_vain_is_told(run: Any, tmp_path: Path) -> No
     assert no_clock not in done.err
     ways.write_text("groups: {north: [yard], south: [door]}\n")
     assert "warning" not in run("identify", tmp_path / "shop", "--cameras", ways).err
+
+
+def test_dates_where_no_clock_is_known_find_nobody_and_are_refused(run: Any, tmp_path: Path) -> None:
+    store = open_store(tmp_path / "shop", GalleryInfo("made", "0123456789abcdef", 512))
+    store.append([_record(track, camera) for track in range(3) for camera in ("door", "yard")])
+    asked = ("search", tmp_path / "shop", "--track", "door:1")
+    for option in ("--after", "--before"):
+        done = run(*asked, option, "2026-11-29T08:00:00")
+        assert done.code == 2
+        assert f"{option}: {tmp_path / 'shop'}: no record has a date" in done.err
+        assert done.err.count("\n") == 1
+    assert run(*asked, "--after", "00:00:10").code == 0
