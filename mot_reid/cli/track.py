@@ -313,8 +313,9 @@ def _remember(
 ) -> Remembering | None:
     """What makes the recorder of each source, where there is a gallery."""
     if given.gallery is None:
-        if given.identify:
-            raise UsageError("--identify: needs --gallery")
+        for name in ("identify", "camera", "started", "replace", "store"):
+            if getattr(given, name):
+                raise UsageError(f"--{name}: needs --gallery")
         return None
     names = given.camera or _unique(map(source_name, given.sources))
     cameras = dict(zip(folders, names, strict=False))

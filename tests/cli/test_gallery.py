@@ -325,7 +325,11 @@ def test_wrong_calls_are_told(run: Any, tmp_path: Path) -> None:
         (("search", tmp_path, "--track", "a:1", "--after", "9", "--before", "5"), "is later than --before 5"),
         (("identify", tmp_path, "--results", tmp_path / "no"), "no such folder"),
         (("evaluate-search",), "expected a gallery with --gt, or --crops"),
-        (("track", "x.mp4", "--identify"), "needs --gallery"),
+        (("track", "x.mp4", "--identify"), "--identify: needs --gallery"),
+        (("track", "x.mp4", "--camera", "a"), "--camera: needs --gallery"),
+        (("track", "x.mp4", "--started", "2026-11-29T10:00:00"), "--started: needs --gallery"),
+        (("track", "x.mp4", "--replace"), "--replace: needs --gallery"),
+        (("track", "x.mp4", "--store", "lance"), "--store: needs --gallery"),
     ):
         done = run(*arguments)
         assert done.code in (1, 2)
