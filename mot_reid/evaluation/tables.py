@@ -132,7 +132,7 @@ class Table:
             table.add_column(column.name, justify="right" if place else "left", no_wrap=bool(place))
         for row in self.rows:
             table.add_row(*(Text(column.show(row.get(column.name))) for column in used))
-        console.print(table)
+        console.print(table if self.rows else Text(self.title))  # of no columns nothing would be printed
         for note in self.notes:
             console.print(note, highlight=False, markup=False)
 

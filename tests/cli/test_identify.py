@@ -85,3 +85,11 @@ def test_dates_where_no_clock_is_known_find_nobody_and_are_refused(run: Any, tmp
         assert f"{option}: {tmp_path / 'shop'}: no record has a date" in done.err
         assert done.err.count("\n") == 1
     assert run(*asked, "--after", "00:00:10").code == 0
+
+
+def test_an_empty_gallery_says_that_it_is(run: Any, tmp_path: Path) -> None:
+    store = open_store(tmp_path / "shop", GalleryInfo("made", "0123456789abcdef", 512))
+    store.append([_record(1, "door")])
+    assert run("gallery", tmp_path / "shop", "forget", "--keep-days", 0).code == 0
+    done = run("gallery", tmp_path / "shop")
+    assert done.out.startswith(f"{tmp_path / 'shop'}: 0 tracklets of 0 cameras\n")
