@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import av
 import cv2
 
-from mot_reid.app.video_index import VideoIndex
+from mot_reid.app.video_index import StillReading, VideoIndex
 from mot_reid.typing import Image
 from mot_reid.video.container import frame_places, open_container, restamp
 from mot_reid.video.frames import Selection, SourceError
@@ -22,7 +22,7 @@ from mot_reid.video.pixels import PixelReader
 if TYPE_CHECKING:
     from av import VideoFrame
 
-__all__ = ["FrameReader", "encode"]
+__all__ = ["FrameReader", "encode", "size_of"]
 
 _READ_ON = 24  # frames that are decoded and left out sooner than the file is searched for a key frame
 _CACHED = 64 << 20  # bytes of encoded pictures that a reader keeps
@@ -97,6 +97,15 @@ class FrameReader:
             self._frames.close()
             self._cache.clear()
             self._cached = 0
+
+
+def size_of(reader: FrameReader | None) -> tuple[int, int] | None:
+    """Width and height of a reader's first picture; None where there is none."""
+    try:
+        image = None if reader is None else reader.image(1)
+    except StillReading:
+        return None
+    return None if image is None else (image.shape[1], image.shape[0])
 
 
 class _Pictures:

@@ -18,7 +18,7 @@ from mot_reid.app.columns import CACHE, Columns, cached_columns, keep
 from mot_reid.app.correction_log import CorrectionLog
 from mot_reid.app.crops import crops
 from mot_reid.app.exporting import CORRECTED, Export
-from mot_reid.app.frames import FrameReader
+from mot_reid.app.frames import FrameReader, size_of
 from mot_reid.app.kept_files import listed, read_run_scene, stamp_of, write_run_scene
 from mot_reid.gallery.global_tracks import GLOBAL_FILE
 from mot_reid.offline.corrections import CORRECTIONS, Corrected, active, checked, replay
@@ -220,7 +220,7 @@ class Run:
 
     def size(self) -> tuple[int, int]:
         """Width and height of the picture, pixels; those of the tracks where nothing says."""
-        return self.file.size or self.found.corner()
+        return self.file.size or size_of(self.reader()) or self.found.corner()
 
     def pictures(self) -> Path | None:
         """Where the pictures are: the video that was given, the run's, or what was drawn; None if nowhere."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mot_reid.app.frames import size_of
 from mot_reid.app.runs import Run
 from mot_reid.app.scoring import truth_of
 from mot_reid.offline.corrections import active
@@ -27,7 +28,7 @@ def summary_of(run: Run, whole: bool = True) -> dict[str, Any]:
     start = None if whole else run.beginning()
     file, columns = (run.file, run.columns) if start is None else (start.file, start.columns)
     lanes, pictures = columns.lanes(), run.pictures()
-    width, height = file.size or columns.corner()
+    width, height = file.size or size_of(run.reader()) or columns.corner()
     held, undone = ([], []) if start is not None else active(run.log)
     stride = file.summary.get("stride")
     stride = stride if isinstance(stride, int) and stride > 0 else 1

@@ -27,6 +27,7 @@ from mot_reid.app.summaries import summary_of
 from mot_reid.gallery.gallery import Gallery
 from mot_reid.gallery.records import Tracklet
 from mot_reid.pipeline.track_files import read_tracks
+from mot_reid.structures import Tracks
 from mot_reid.video.formats import FORMATS
 from mot_reid.video.video_sink import VideoSink
 
@@ -363,8 +364,6 @@ def test_whatever_is_asked_nothing_breaks_and_no_other_file_comes(
 def test_a_video_gives_the_frame_that_is_asked_for(tmp_path: Path) -> None:
     path = tmp_path / "count.mp4"
     with VideoSink(path, 25.0, 18) as sink:
-        from mot_reid.structures import Tracks
-
         for frame in range(1, 121):
             sink.write(frame, np.full((64, 64, 3), 2 * frame, np.uint8), Tracks.empty())
     reader = FrameReader(path)
@@ -422,6 +421,17 @@ def test_a_run_that_goes_on_is_read_again(folder: Path) -> None:
     run = client.get("/api/runs/r0").json()
     assert (run["frames"], run["width"], run["pictures"]) == (FRAMES, 320, True)
     assert client.get("/api/runs/r0/frames/5").status_code == 200
+
+
+def test_boxes_of_a_run_that_goes_on_lie_where_they_are_in_its_video(folder: Path) -> None:
+    """Nothing says yet how large the picture is, but the picture."""
+    (folder / "summary.json").unlink()
+    with VideoSink(folder / "tracks.mp4", 25.0, 18) as sink:
+        for frame in range(1, 4):
+            sink.write(frame, np.zeros((HEIGHT, WIDTH + 64, 3), np.uint8), Tracks.empty())
+    (run,) = runs_in([folder])
+    summary = summary_of(run)
+    assert (summary["width"], summary["height"]) == run.size() == (WIDTH + 64, HEIGHT)
 
 
 def test_folders_of_runs_are_found(tmp_path: Path) -> None:
