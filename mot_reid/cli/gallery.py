@@ -206,8 +206,17 @@ def _clock(seconds: float, epoch: float) -> str:
 
 
 def _merge(kept: Any, other: Any) -> None:
-    """Takes in another gallery, and says what of it could not be."""
+    """Takes in another gallery, and says what of it could not be, and what is there twice now."""
+    from mot_reid.gallery.sources import files_of_several_runs
+
+    before = files_of_several_runs(kept.table()) if kept.exists() else set()
     typer.echo(f"{counted(kept.merge(other), 'tracklet')} taken in from {other.place}")
+    for source in sorted(files_of_several_runs(kept.table()) - before):
+        typer.echo(
+            f"warning: {source} is there by two runs: its people are in {kept.place} twice until it is"
+            " tracked once more with --replace",
+            err=True,
+        )
     damaged = other.store.damaged
     for line in damaged:
         typer.echo(f"warning: {line}", err=True)

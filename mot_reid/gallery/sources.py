@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from mot_reid.gallery.gallery import Gallery
+from mot_reid.gallery.store import RecordTable
 
-__all__ = ["records_of", "source_label"]
+__all__ = ["files_of_several_runs", "records_of", "source_label"]
 
 
 def source_label(source: str) -> str:
@@ -32,3 +33,10 @@ def records_of(gallery: Gallery, source: str) -> list[str]:
     table = gallery.table()
     names: list[str] = table.record[table.source == source_label(source)].tolist()
     return names
+
+
+def files_of_several_runs(table: RecordTable) -> set[str]:
+    """The video files of which several runs are remembered, so that their people are there twice."""
+    pairs = set(zip(table.source.tolist(), table.run.tolist(), strict=True))
+    sources = [source for source, _ in pairs if "://" not in source and not source.startswith("webcam ")]
+    return {source for source in sources if sources.count(source) > 1}

@@ -372,6 +372,18 @@ def test_what_is_damaged_in_the_other_gallery_is_told_by_merge(run: Any, tmp_pat
     assert "branch: the records of 1 damaged part were not taken in" in done.err
 
 
+def test_a_recording_that_is_in_both_galleries_is_told_by_merge(run: Any, tmp_path: Path) -> None:
+    shop, branch = _made(tmp_path / "shop", 1), Gallery(tmp_path / "branch")
+    same = run("gallery", branch.place, "merge", shop.place)
+    assert (same.code, same.err) == (0, "")
+    branch.store.append([replace(shop.tracklets([0])[0], run="another", record="of another run")])
+    done = run("gallery", shop.place, "merge", branch.place)
+    assert "1 tracklet taken in" in done.out
+    assert f"warning: door.mp4 is there by two runs: its people are in {shop.place} twice" in done.err
+    assert "yard.mp4" not in done.err
+    assert run("gallery", shop.place, "merge", branch.place).err == ""
+
+
 def test_a_gallery_of_another_embedder_is_embedded_again(run: Any, tmp_path: Path) -> None:
     picture = cv2.imencode(".jpg", np.full((128, 64, 3), 90, np.uint8))[1].tobytes()
     mean = np.eye(1, 8, dtype=np.float32)
