@@ -296,7 +296,8 @@ def test_a_gallery_that_a_camera_makes_is_on_the_page_from_the_beginning(
     app, _ = _application(runs_in([run]), tmp_path / "cameras.yaml", None, place, frozenset(), "")
     client = TestClient(app, base_url="http://127.0.0.1")
     assert client.get("/api/runs").json()["features"] == ["search", "live", "today"]
-    assert client.get("/api/gallery").json() == {"place": place, "tracklets": 0, "oldest_days": None}
+    kept = {"place": place, "tracklets": 0, "oldest_days": None, "damaged": []}
+    assert client.get("/api/gallery").json() == kept
     people = client.get("/api/people").json()
     assert (people["people_in_all"], people["identified"]) == (2, False)
     nobody = client.post("/api/search", json={"track": "a:1"})

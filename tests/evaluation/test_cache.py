@@ -3,6 +3,7 @@
 import logging
 import multiprocessing
 import os
+import signal
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -262,7 +263,9 @@ def write_and_read(folder: Path) -> int:
 
 
 def test_processes_side_by_side_do_no_harm(cache: ArrayCache) -> None:
-    with multiprocessing.get_context("fork").Pool(3) as pool:
+    # A handler of SIGTERM that a test before has left would be run by a main thread that waits for ever.
+    leave_to_system = (signal.SIGTERM, signal.SIG_DFL)
+    with multiprocessing.get_context("fork").Pool(3, signal.signal, leave_to_system) as pool:
         assert pool.map(write_and_read, [cache.folder] * 3) == [0, 0, 0]
     assert os.listdir(cache.folder) == [cache.path("boxes", KEY).name]
 
