@@ -217,6 +217,11 @@ def _merge(kept: Any, other: Any) -> None:
             " tracked once more with --replace",
             err=True,
         )
+    _tell_damaged(other, kept)
+
+
+def _tell_damaged(other: Any, kept: Any) -> None:
+    """Says what of a gallery could not be taken into another one."""
     damaged = other.store.damaged
     for line in damaged:
         typer.echo(f"warning: {line}", err=True)
@@ -242,6 +247,7 @@ def _embed(kept: Any, new: Any, quiet: bool) -> None:
             " they are wanted",
             err=True,
         )
+    _tell_damaged(kept, new)
 
 
 def _forget(

@@ -370,6 +370,9 @@ def test_what_is_damaged_in_the_other_gallery_is_told_by_merge(run: Any, tmp_pat
     assert "2 tracklets taken in" in done.out
     assert f"warning: {first}: damaged" in done.err
     assert "branch: the records of 1 damaged part were not taken in" in done.err
+    done = run("gallery", tmp_path / "branch", "embed", tmp_path / "third")
+    assert "2 tracklets of" in done.out
+    assert "branch: the records of 1 damaged part were not taken in" in done.err
 
 
 def test_a_recording_that_is_in_both_galleries_is_told_by_merge(run: Any, tmp_path: Path) -> None:
