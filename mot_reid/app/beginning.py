@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mot_reid.app.columns import Columns
+from mot_reid.pipeline.summary_file import BEGUN
 from mot_reid.pipeline.track_files import TrackColumns, about_tracks, read_columns
 from mot_reid.video.sinks import import_pyarrow
 
@@ -51,8 +52,9 @@ def beginning_of(path: Path) -> Beginning | None:
         with tempfile.TemporaryDirectory() as folder:
             short = Path(folder) / path.name
             (_shorten_parquet if path.suffix == ".parquet" else _shorten_text)(path, short)
-            if (path.parent / "summary.json").is_file():
-                shutil.copy(path.parent / "summary.json", folder)
+            for name in ("summary.json", BEGUN):
+                if path.with_name(name).is_file():
+                    shutil.copy(path.with_name(name), folder)
             read = read_columns(short)
         frames = read.columns["frame"]
         # The last row is the file's; the frame of the one before may be cut in two.

@@ -22,6 +22,7 @@ from mot_reid.wording import counted
 
 __all__ = ["report"]
 
+_UNTOLD = "it goes on, or was killed"
 _MOST_LANES = 400
 _MOST_CROPS = 300
 _MOST_TOGETHER = 60  # people with their pictures from all cameras
@@ -89,7 +90,7 @@ def _run(run: Run, scene: Mapping[str, Any] | None) -> str:
         ("boxes", str(len(columns))),
         ("at once, at most", str(counted["most_at_once"])),
         ("speed", _speed(counted["speed"])),
-        ("complete", "yes" if summary.get("complete", True) else f"no: {summary.get('error')}"),
+        ("complete", "yes" if summary.get("complete", True) else f"no: {summary.get('error') or _UNTOLD}"),
         ("corrections", str(run.applied)),
     ]
     facts += [(f"model: {name}", str(value)) for name, value in (summary.get("models") or {}).items()]

@@ -54,6 +54,8 @@ def summary_of(run: Run, whole: bool = True) -> dict[str, Any]:
         "can_redo": len(undone),
         "refused": [] if start is not None else run.refused,
         "next_id": 0 if start is not None else run.next_id(),
-        "run": {key: file.summary.get(key) for key in ("complete", "error", "seconds", "models")},
+        "complete": file.summary.get("complete") is not False,
+        "error": file.summary.get("error"),
+        "written": run.stamp and run.stamp[0][2] / 1e9,
         "truth": truth_of(run) is not None,
     }

@@ -19,6 +19,7 @@ from mot_reid.files import atomic
 from mot_reid.offline.recorder import Recorder
 from mot_reid.pipeline.counting import ANALYTICS_FILES
 from mot_reid.pipeline.id_changes import ID_CHANGES_FILE
+from mot_reid.pipeline.summary_file import BEGUN
 from mot_reid.tracker import Tracker
 from mot_reid.video.formats import FORMATS, Format, SinkInfo, files_of
 from mot_reid.video.sinks import MotSink, Sink, TrackedFrame
@@ -39,7 +40,7 @@ __all__ = [
 OFFLINE_FILE = "tracks_offline.txt"
 OUTPUT_FILES = (
     *files_of(FORMATS.values()),
-    *(OFFLINE_FILE, ID_CHANGES_FILE, *ANALYTICS_FILES, "summary.json"),
+    *(OFFLINE_FILE, ID_CHANGES_FILE, *ANALYTICS_FILES, "summary.json", BEGUN),
 )
 """The files that a run writes, or removes if an earlier run left them."""
 

@@ -25,7 +25,7 @@ from mot_reid.pipeline.outputs import (
     write_refined,
 )
 from mot_reid.pipeline.steps import FoundAhead, drawn_steps, open_overlap, tracked_steps
-from mot_reid.pipeline.summary import Summary, write_summary
+from mot_reid.pipeline.summary import Summary, write_begun, write_summary
 from mot_reid.structures import Detections
 from mot_reid.timing import Stopwatch
 from mot_reid.tracker import Tracker
@@ -64,7 +64,7 @@ def track_source(
     taken: those that came while the detector was busy are dropped, and counted.
 
     However the run ends, what was written up to there stays readable, and ``summary.json`` says how far it
-    came and why it ended.
+    came and why it ended. Until then ``begun.json`` says what the source is.
 
     Args:
         source: open, read from its beginning; it is not closed here.
@@ -104,7 +104,7 @@ def track_source(
         summary.detections = detections_from or "given"
     with ExitStack() as stack:
         stack.enter_context(sole_writer(folder))
-        (folder / "summary.json").unlink(missing_ok=True)  # an earlier run's would speak for this one
+        write_begun(summary, folder)
         stack.callback(_conclude, summary, source, tracker, folder)
         try:
             try:

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from mot_reid.files import atomic
+from mot_reid.pipeline.summary_file import BEGUN
 from mot_reid.provenance import versions
 from mot_reid.structures import Tracks
 from mot_reid.tracker import Tracker
 from mot_reid.video.frames import SourceInfo
 
-__all__ = ["STAGES", "Summary", "write_summary"]
+__all__ = ["STAGES", "Summary", "write_begun", "write_summary"]
 
 STAGES = ("decode", "detect", "embed", "camera motion", "associate", "remember", "draw", "write")
 
@@ -130,11 +131,23 @@ class Summary:
         }
 
 
+def write_begun(summary: Summary, folder: Path) -> None:
+    """Takes an earlier run's summary away, and writes what is known of this one before its first frame.
+
+    Without that nobody could tell the times of tracks that are looked at while the run goes on.
+    """
+    (folder / "summary.json").unlink(missing_ok=True)  # it would speak for this run
+    known = {"source": asdict(summary.source), "complete": False, "error": None, "stride": summary.stride}
+    with atomic(folder / BEGUN) as part:
+        part.write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
+
+
 def write_summary(summary: Summary, tracker: Tracker, folder: Path) -> None:
-    """Writes ``summary.json``, whole or not at all: written beside its place and moved there."""
+    """Writes ``summary.json``, whole or not at all, which takes the place of what `write_begun` wrote."""
     try:
         with atomic(folder / "summary.json") as part:
             part.write_text(json.dumps(summary.to_dict(tracker), indent=2) + "\n", encoding="utf-8")
+        (folder / BEGUN).unlink(missing_ok=True)
     except OSError:
         if summary.error is None:  # else the disk is full, say, and the run has said so already
             raise

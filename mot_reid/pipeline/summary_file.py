@@ -8,7 +8,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["read_summary"]
+__all__ = ["BEGUN", "read_summary"]
+
+BEGUN = "begun.json"
+"""What stands in for ``summary.json`` beside it while a run goes on, or after it was killed."""
 
 
 def _is_whole(value: Any) -> bool:
@@ -48,8 +51,8 @@ def read_summary(path: Path) -> dict[str, Any]:
         path: of ``summary.json``.
 
     Returns:
-        What it says, empty where there is none. Entries may be missing or null, and of those that are read
-        by name here the others are what they should be.
+        What it says; where there is none yet what `BEGUN` says instead, empty without that. Entries may be
+        missing or null, and of those that are read by name here the others are what they should be.
 
     Raises:
         ValueError: it cannot be read or is no such file; the message names it and the entry.
@@ -57,7 +60,7 @@ def read_summary(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
-        return {}
+        return {} if path.name == BEGUN else read_summary(path.with_name(BEGUN))
     except OSError as error:
         raise ValueError(f"{path}: cannot be read ({error.strerror})") from None
     except (ValueError, RecursionError) as error:

@@ -108,6 +108,21 @@ def test_a_run_that_went_on_is_shown_to_its_end_when_one_comes_back(shown: Page,
     shown.until(lambda: not shown.text("#message"), "that it is over")
 
 
+def test_a_run_that_goes_on_says_so_and_where_it_ended_early(
+    browser: Any, tmp_path: Path, serve: Callable[[Any], str]
+) -> None:
+    folder = make_run(tmp_path / "yard")
+    summary = folder / "summary.json"
+    found = json.loads(summary.read_text()) | {"complete": False, "error": None}
+    (folder / "begun.json").write_text(json.dumps(found))
+    summary.unlink()
+    shown = Page(browser, serve(make_app(runs_in([folder]))), 400)
+    assert "the run goes on, or was killed: what it had written by " in shown.text("#about")
+    summary.write_text(json.dumps(found | {"error": "no <i>disk</i>"}))
+    shown.js("document.dispatchEvent(new Event('visibilitychange'))")
+    shown.until(lambda: "the run ended early: no <i>disk</i>" in shown.text("#about"), "why it ended")
+
+
 def test_people_are_not_said_to_be_read_from_a_server_that_is_gone(shown: Page) -> None:
     shown.js("window.fetch = () => Promise.reject(new TypeError('Failed to fetch'))")
     shown.click("#tab-people")

@@ -20,6 +20,7 @@ from mot_reid.app.frames import FrameReader
 from mot_reid.app.live import Camera, CameraSettings
 from mot_reid.app.live_routes import live_routes
 from mot_reid.app.people import People
+from mot_reid.app.report import report
 from mot_reid.app.runs import runs_in
 from mot_reid.app.search_routes import search_routes
 from mot_reid.app.server import make_app
@@ -421,6 +422,26 @@ def test_a_run_that_goes_on_is_read_again(folder: Path) -> None:
     run = client.get("/api/runs/r0").json()
     assert (run["frames"], run["width"], run["pictures"]) == (FRAMES, 320, True)
     assert client.get("/api/runs/r0/frames/5").status_code == 200
+
+
+def test_a_run_that_goes_on_is_shown_as_far_as_it_is(folder: Path) -> None:
+    """Its text has no times, and there is no summary yet: what it wrote at its start has what is missing."""
+    summary = json.loads((folder / "summary.json").read_text())
+    begun = {"source": summary["source"], "complete": False, "error": None, "stride": 1}
+    (folder / "summary.json").unlink()
+    (folder / "tracks.csv").unlink()
+    (folder / "begun.json").write_text(json.dumps(begun))
+    (folder / "tracks.txt").write_text("1,1,10,20,30,60,1,-1,-1,-1\n8,1,10,20,30,60,1,-1,-1,-1\n")
+    runs = runs_in([folder])
+    client = TestClient(make_app(runs), base_url="http://127.0.0.1")
+    run = client.get("/api/runs/r0").json()
+    assert (run["frames"], run["width"], run["fps"], run["pictures"]) == (8, WIDTH, 25.0, True)
+    assert (run["complete"], run["error"]) == (False, None)
+    assert run["written"] == (folder / "tracks.txt").stat().st_mtime_ns / 1e9
+    assert client.get("/api/runs/r0/frames/8").status_code == 200
+    assert "no: it goes on, or was killed" in report(runs)
+    (folder / "summary.json").write_text(json.dumps(summary))
+    assert client.get("/api/runs/r0").json()["complete"] is True
 
 
 def test_boxes_of_a_run_that_goes_on_lie_where_they_are_in_its_video(folder: Path) -> None:

@@ -19,6 +19,7 @@ import pytest
 from filelock import FileLock
 
 from mot_reid.detection.yolo import import_ultralytics
+from mot_reid.pipeline.track_files import read_columns
 
 NO_MODELS = ("--embedder", "none", "--camera-motion", "none")
 Run = Callable[..., Any]
@@ -603,8 +604,10 @@ def test_a_killed_run_is_not_called_complete(run: Run, scene: Any, tmp_path: Pat
     process.wait()
     assert not (tmp_path / "out" / "summary.json").exists()
     assert len(mot_rows(tmp_path / "out" / "tracks.txt")) > 2
+    assert read_columns(tmp_path / "out").summary["complete"] is False
     run("track", scene.video, *arguments)
     assert not spool.exists()
+    assert not (tmp_path / "out" / "begun.json").exists()
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["complete"] is True
 
 

@@ -18,6 +18,8 @@ from mot_reid import Detections, Tracker, load_config
 from mot_reid.association.cascade import CASCADE, with_terms
 from mot_reid.association.state import FrameState, Pairs
 from mot_reid.pipeline.run import track_source
+from mot_reid.pipeline.summary import Summary
+from mot_reid.pipeline.track_files import TrackColumns, read_columns
 from mot_reid.video.frames import Frame, Source, SourceInfo
 
 
@@ -194,6 +196,26 @@ def test_embeddings_that_are_given_are_not_made_again(tmp_path: Path) -> None:
     tracker = Tracker(detector="none", embedder=embedder, config=config)
     track_source(Walk(), tracker, tmp_path, detections=given)
     assert sum(embedder.batches) == 1
+
+
+def test_a_run_that_goes_on_can_be_read(tmp_path: Path) -> None:
+    """With the formats by default, whose text has no times: they come of what is known of the source."""
+    read: list[TrackColumns] = []
+
+    def look(summary: Summary) -> None:
+        if summary.frames == 20:
+            assert not (tmp_path / "summary.json").exists()
+            read.append(read_columns(tmp_path))
+
+    (tmp_path / "summary.json").write_text("of an earlier run")
+    tracker = Tracker(detector=ByColour(), embedder="none", config=load_config(None, []))
+    track_source(Walk(), tracker, tmp_path, stride=2, on_frame=look)
+    (found,) = read
+    assert (found.fps, found.size, found.source) == (25.0, (160, 120), "walk")
+    assert (found.summary["complete"], found.summary["stride"]) == (False, 2)
+    assert found.columns["time"].tolist() == ((found.columns["frame"] - 1) / 25).tolist()
+    assert found.columns["frame"].max() > 15
+    assert not (tmp_path / "begun.json").exists()
 
 
 def test_an_error_without_a_message_is_told_by_its_kind(tmp_path: Path) -> None:

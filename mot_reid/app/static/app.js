@@ -51,6 +51,13 @@ function report(error) {
   say(error.message || String(error));
 }
 
+// A run that is not whole: one that goes on is shown up to where it was when it was read.
+function unfinished(run) {
+  if (run.complete !== false) return '';
+  if (run.error) return ` · the run ended early: ${run.error}`;
+  return ` · the run goes on, or was killed: what it had written by ${new Date(run.written * 1000).toLocaleString()}; come back to this window to see more`;
+}
+
 // Everything that a run's summary says, after opening it or correcting it.
 function take(run) {
   state.run = run;
@@ -61,7 +68,7 @@ function take(run) {
   get('seek').max = run.frames;
   const pictures = run.pictures ? (run.drawn ? ' · the video has its boxes drawn in' : '') : ` · no pictures: ${run.no_pictures}`;
   const sofar = run.read_to ? ' so far' : '';
-  get('about').textContent = `${counted(run.frames, 'frame')}, ${counted(run.tracks.length, 'track')}${sofar}, ${run.width} × ${run.height}${pictures}`;
+  get('about').textContent = `${counted(run.frames, 'frame')}, ${counted(run.tracks.length, 'track')}${sofar}, ${run.width} × ${run.height}${pictures}${unfinished(run)}`;
   filter();
   correct.show();
   stage.fit();
@@ -106,12 +113,13 @@ async function open(key) {
 
 // What was corrected in another window, or came of a run that goes on, is seen when one comes back to this one.
 document.addEventListener('visibilitychange', async () => {
-  const { key, read_to: reading, corrections, held, tracks, frames } = state.run;
+  const before = state.run;
+  const { key, read_to: reading } = before;
   if (document.visibilityState !== 'visible' || !key || reading) return;
   const run = await ask(`/api/runs/${key}`);
   if (key !== state.run.key) return;
-  const told = (...all) => JSON.stringify(all);
-  const same = run.held === held && told(run.corrections, run.tracks, run.frames) === told(corrections, tracks, frames);
+  const told = ({ held, corrections, tracks, frames, complete, error }) => JSON.stringify([held, corrections, tracks, frames, complete, error]);
+  const same = told(run) === told(before);
   if (!same) take(run);
   document.dispatchEvent(new CustomEvent(same ? 'returned' : 'corrected'));
 });
