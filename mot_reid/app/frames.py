@@ -45,13 +45,17 @@ class FrameReader:
     Args:
         path: a video file, a folder of pictures, or a MOTChallenge sequence.
         seconds: the time of a frame; frames of a damaged video, of which some are lost, are found by it.
+        first: the number of the frame that comes first.
+        stride: by how much numbers ascend from one to the next; those between are the one before.
 
     Raises:
         SourceError: it cannot be opened.
     """
 
-    def __init__(self, path: Path, seconds: Callable[[int], float] | None = None) -> None:
-        self.path = path
+    def __init__(
+        self, path: Path, seconds: Callable[[int], float] | None = None, first: int = 1, stride: int = 1
+    ) -> None:
+        self.path, self._first, self._stride = path, first, stride
         self._lock = threading.Lock()
         self._cache: OrderedDict[tuple[int, int], bytes] = OrderedDict()
         self._cached = 0
@@ -69,7 +73,7 @@ class FrameReader:
             if key in self._cache:
                 self._cache.move_to_end(key)
                 return self._cache[key]
-            image = self._frames.read(number)
+            image = self._frames.read(self._place(number))
             if image is None:
                 return None
             if width and image.shape[1] > width:
@@ -85,7 +89,10 @@ class FrameReader:
     def image(self, number: int) -> Image | None:
         """The frame of this number ``(H, W, 3)`` BGR, from 1; None if there is none."""
         with self._lock:
-            return self._frames.read(number)
+            return self._frames.read(self._place(number))
+
+    def _place(self, number: int) -> int:
+        return (number - self._first) // self._stride + 1
 
     def wait(self) -> None:
         """Waits until every frame can be given."""

@@ -300,7 +300,7 @@ def _most(votes: dict[int, int]) -> int:
 
 def _rows_of(table: RecordTable, run: Run) -> NDArray[np.intp]:
     """The gallery's records of a run's source; where it has moved since, of the camera of the run's name."""
-    place = run.place()
+    place = run.pictures.source()
     sources = {str(source) for source in set(table.source.tolist())}
     here = {source for source in sources if Path(source).absolute() == place}
     mine = np.isin(table.source.astype(str), sorted(here))

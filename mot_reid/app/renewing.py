@@ -14,5 +14,4 @@ def renew(run: Run) -> None:
     if stamp != run.stamp:
         run.stamp = stamp
         run.release()
-        run.close()
-        run.no_pictures = ""
+        run.pictures.close()

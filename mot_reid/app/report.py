@@ -61,7 +61,7 @@ def report(
         ValueError: something in a scene is wrong, or tracks cannot be read.
     """
     title = ", ".join(run.file.source for run in runs)
-    for reader in filter(None, (run.reader() for run in runs)):
+    for reader in filter(None, (run.pictures.reader() for run in runs)):
         reader.wait()
     body = "".join(_run(run, scene) for run in runs)
     people = _everybody(runs, gallery) if len(runs) > 1 or gallery is not None else ""
@@ -198,7 +198,7 @@ def _speed(found: Mapping[str, Any]) -> str:
 def _heat(run: Run, analytics: Analytics) -> str:
     if analytics.heat is None or not analytics.heat.presence.any():
         return ""
-    reader = run.reader()
+    reader = run.pictures.reader()
     image = None if reader is None else reader.image(max(1, run.frames() // 2))
     width, height = run.size()
     ground: Any = np.full((height, width, 3), 60, np.uint8) if image is None else image
@@ -222,9 +222,9 @@ def _heat(run: Run, analytics: Analytics) -> str:
 
 
 def _people(run: Run) -> str:
-    reader = run.reader()
+    reader = run.pictures.reader()
     if reader is None:
-        return f"<p>No pictures: {escape(run.no_pictures)}.</p>"
+        return f"<p>No pictures: {escape(run.pictures.missing)}.</p>"
     counts: dict[int, int] = {}
     for track, _, first, last in run.columns.spans.tolist():
         counts[track] = counts.get(track, 0) + last - first + 1

@@ -42,7 +42,7 @@ def _rows(run: Run, request: Request, body: Any) -> Response:
 
 
 def _frame(run: Run, request: Request, body: Any) -> Response:
-    reader = run.reader()
+    reader = run.pictures.reader()
     width = min(_whole(request, "width"), 4096) if request.query_params.get("width") else 0
     try:
         data = None if reader is None else reader.jpeg(request.path_params["number"], width)
@@ -52,8 +52,9 @@ def _frame(run: Run, request: Request, body: Any) -> Response:
         number = request.path_params["number"]
         cut = f"the video ends before frame {number}, or is damaged there"
         inside = reader is not None and 1 <= number <= run.frames()
-        raise HTTPException(404, run.no_pictures or (cut if inside else "no such frame"))
-    return Response(data, media_type="image/jpeg", headers={"cache-control": "private, max-age=300"})
+        raise HTTPException(404, run.pictures.missing or (cut if inside else "no such frame"))
+    headers = {"cache-control": "private, max-age=300"} | ({"x-drawn": "yes"} if run.pictures.drawn else {})
+    return Response(data, media_type="image/jpeg", headers=headers)
 
 
 def _crop(run: Run, request: Request, body: Any) -> Response:

@@ -18,14 +18,13 @@ from mot_reid.app.columns import CACHE, Columns, cached_columns, keep
 from mot_reid.app.correction_log import CorrectionLog
 from mot_reid.app.crops import crops
 from mot_reid.app.exporting import CORRECTED, Export
-from mot_reid.app.frames import FrameReader, size_of
+from mot_reid.app.frames import size_of
 from mot_reid.app.kept_files import listed, read_run_scene, stamp_of, write_run_scene
+from mot_reid.app.pictures import Pictures
 from mot_reid.gallery.global_tracks import GLOBAL_FILE
 from mot_reid.offline.corrections import CORRECTIONS, Corrected, active, checked, replay
 from mot_reid.pipeline.outputs import OUTPUT_FILES
 from mot_reid.pipeline.track_files import TrackColumns, read_columns, track_file_of
-from mot_reid.video.formats import FORMATS
-from mot_reid.video.frames import SourceError
 
 __all__ = ["CORRECTIONS", "SCENE", "Run", "runs_in"]
 
@@ -49,13 +48,14 @@ class Run:
         truth: ground truth that was given for it, or None.
         export: what was exported last, or is being exported.
         exporting: held while an export begins.
-        no_pictures: why there are no pictures; empty where there are, as far as is known.
+        pictures: where they come from.
         stamp: of its files before they were read, see `mot_reid.app.renewing.renew`.
     """
 
     def __init__(self, key: str, folder: Path, video: Path | None = None) -> None:
-        self.key, self.folder, self._video = key, folder, video
-        self._lock, self._opening, self._starting = threading.RLock(), threading.Lock(), threading.Lock()
+        self.key, self.folder = key, folder
+        self.pictures = Pictures(folder, video, lambda: self.about.summary, self._second)
+        self._lock, self._starting = threading.RLock(), threading.Lock()
         self._start: Beginning | None = None
         self._begun = False
         self._file: TrackColumns | None = None
@@ -63,8 +63,6 @@ class Run:
         self._shown: Columns | None = None
         self._state: Corrected | None = None
         self._log = CorrectionLog(folder / CORRECTIONS)
-        self._reader: FrameReader | None = None
-        self.no_pictures = ""
         self._crops: dict[tuple[int, int], bytes | None] = {}
         self.export: Export | None = None
         self.exporting = threading.Lock()
@@ -219,40 +217,16 @@ class Run:
         return max(int(summary.get("last_frame") or 0), *map(int, self.found.frames[-1:]), 0)
 
     def size(self) -> tuple[int, int]:
-        """Width and height of the picture, pixels; those of the tracks where nothing says."""
-        return self.file.size or size_of(self.reader()) or self.found.corner()
+        """Width and height of the picture, pixels; those of the tracks where nothing says.
 
-    def pictures(self) -> Path | None:
-        """Where the pictures are: the video that was given, the run's, or what was drawn; None if nowhere."""
-        if self.no_pictures:
-            return None
-        location = str((self.about.summary.get("source") or {}).get("location") or "")
-        places = [self._video, Path(location) if location else None, self.folder / FORMATS["video"].file]
-        found = next((place for place in places if place is not None and place.exists()), None)
-        if found is None:
-            self.no_pictures = "the video is not where it was; --video says where it is"
-        return found
-
-    def reader(self) -> FrameReader | None:
-        """What gives the pictures, opened when it is first needed; None where they are not there."""
-        with self._opening:  # a long video takes a while, in which tracks are shown
-            place = self.pictures() if self._reader is None else None
-            if place is not None:
-                damaged = self.about.summary.get("frames_damaged")
-                try:
-                    self._reader = FrameReader(place, self._second if damaged else None)
-                except SourceError as error:
-                    self.no_pictures = str(error)
-            return self._reader
+        All tracks need not be read for it.
+        """
+        start = self.beginning()
+        boxes = self.found if start is None else start.columns
+        return self.about.size or size_of(self.pictures.reader()) or boxes.corner()
 
     def _second(self, number: int) -> float:
         return float(self.found.when(np.array([number]), self.fps)[0])
-
-    def place(self) -> Path | None:
-        """Where the run's video or pictures are, or were; None where nobody knows."""
-        location = str((self.about.summary.get("source") or {}).get("location") or "")
-        place = self._video or (Path(location) if location else None)
-        return None if place is None else place.absolute()
 
     def count(self, scene: Any) -> tuple[Analytics, list[Event]]:
         """Counts at lines and zones up to the run's end, on the corrected tracks.
@@ -315,7 +289,7 @@ class Run:
     def crop(self, track: int) -> bytes | None:
         """The best picture of a track as JPEG; None where there is none."""
         key = track, len(self.log)
-        columns, reader = self.columns, self.reader()
+        columns, reader = self.columns, self.pictures.reader()
         with self._lock:
             if key in self._crops:
                 return self._crops[key]
@@ -349,16 +323,8 @@ class Run:
                 path.unlink()
             if name == CORRECTIONS and self._found is not None:
                 self._replay()
-            if self._reader is not None and self._reader.path == path:
-                self._reader.close()
-                self._reader, self.no_pictures = None, "the video was deleted"
-
-    def close(self) -> None:
-        """Closes the video."""
-        with self._lock:
-            if self._reader is not None:
-                self._reader.close()
-                self._reader = None
+        if self.pictures.place() == path:
+            self.pictures.close("the video was deleted")
 
 
 def _numbers(file: TrackColumns) -> dict[str, int]:

@@ -18,7 +18,7 @@ def truth_of(run: Run) -> Path | None:
     """Ground truth of a run: what was given for it, or that of the MOTChallenge sequence that was tracked."""
     if run.truth is not None:
         return run.truth
-    place = run.place()
+    place = run.pictures.source()
     places = [] if place is None else [place, place.parent]
     return next((found for folder in places if (found := folder / "gt" / "gt.txt").is_file()), None)
 

@@ -46,7 +46,7 @@ def search_routes(gallery: Gallery, runs: Sequence[Run]) -> list[Route]:
             else:
                 hits = gallery.search(query, _MOST_HITS)
         readable = (run for run in runs if run.problem() is None)
-        places = {str(place): run.key for run in readable if (place := run.place()) is not None}
+        places = {str(place): run.key for run in readable if (place := run.pictures.source()) is not None}
         entries = [hit.to_dict() | {"run": places.get(str(Path(hit.source).absolute()))} for hit in hits]
         return {"hits": entries, "absent": float(hits.absent), "searched": int(hits.searched)}
 
@@ -120,7 +120,7 @@ def _asked(body: Any, runs: Sequence[Run]) -> Any:
     frame, box = body.get("frame"), body.get("box")
     if run is None or isinstance(frame, bool) or not isinstance(frame, int) or not 0 < frame < 2**31:
         raise ValueError("expected run, frame and box; or track; or describe")
-    reader = run.reader()
+    reader = run.pictures.reader()
     image = None if reader is None else reader.image(frame)
     if image is None:
         raise ValueError("frame: there is no picture of it")

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from mot_reid.app.frames import size_of
 from mot_reid.app.runs import Run
 from mot_reid.app.scoring import truth_of
 from mot_reid.offline.corrections import active
-from mot_reid.video.formats import FORMATS
 
 __all__ = ["summary_of"]
 
@@ -27,8 +25,7 @@ def summary_of(run: Run, whole: bool = True) -> dict[str, Any]:
     """
     start = None if whole else run.beginning()
     file, columns = (run.file, run.columns) if start is None else (start.file, start.columns)
-    lanes, pictures = columns.lanes(), run.pictures()
-    width, height = file.size or size_of(run.reader()) or columns.corner()
+    lanes, (width, height) = columns.lanes(), run.size()
     held, undone = ([], []) if start is not None else active(run.log)
     stride = file.summary.get("stride")
     stride = stride if isinstance(stride, int) and stride > 0 else 1
@@ -46,9 +43,9 @@ def summary_of(run: Run, whole: bool = True) -> dict[str, Any]:
         "classes": {str(number): name for number, name in file.class_names.items()},
         "tracks": lanes,
         "names": {} if start is not None else {str(track): name for track, name in run.names.items()},
-        "pictures": pictures is not None,
-        "no_pictures": run.no_pictures,
-        "drawn": pictures is not None and pictures.name == FORMATS["video"].file,
+        "pictures": run.pictures.place() is not None,
+        "no_pictures": run.pictures.missing,
+        "drawn": run.pictures.drawn,
         "corrections": [dict(entry) for entry in held[-200:]],
         "held": len(held),
         "can_redo": len(undone),

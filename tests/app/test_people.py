@@ -70,7 +70,8 @@ def runs(tmp_path: Path) -> list[Any]:
 @pytest.fixture
 def gallery(tmp_path: Path, runs: list[Any]) -> Gallery:
     made = Gallery(tmp_path / "shop", Colours())  # type: ignore[arg-type]
-    records = [record(run.folder.name, run.place(), track, track == 1) for run in runs for track in (1, 2)]
+    places = {run.folder.name: run.pictures.source() for run in runs}
+    records = [record(name, place, track, track == 1) for name, place in places.items() for track in (1, 2)]
     made.add(records)
     made.calibrate(Calibration("colours", "name:colours", (20.0, -8.0), (20.0, -1.0, 0.0, -8.0)))
     return made

@@ -58,6 +58,20 @@ function unfinished(run) {
   return ` · the run goes on, or was killed: what it had written by ${new Date(run.written * 1000).toLocaleString()}; come back to this window to see more`;
 }
 
+let over = true; // boxes are drawn over the pictures, unless these have them
+
+function describe() {
+  const { run } = state;
+  const own = ' · the pictures are of the run\'s own video, its boxes drawn in as they were found: the one that was tracked is gone, damaged, or was live';
+  const pictures = run.pictures ? (run.drawn ? own : '') : ` · no pictures: ${run.no_pictures}`;
+  const sofar = run.read_to ? ' so far' : '';
+  get('about').textContent = `${counted(run.frames, 'frame')}, ${counted(run.tracks.length, 'track')}${sofar}, ${run.width} × ${run.height}${pictures}${unfinished(run)}`;
+  const draws = !run.drawn || run.held > 0; // corrections are not in the video
+  if (draws === over) return;
+  over = draws;
+  for (const name of ['boxes', 'labels', 'trails']) get(`show-${name}`).checked = state.show[name] = draws;
+}
+
 // Everything that a run's summary says, after opening it or correcting it.
 function take(run) {
   state.run = run;
@@ -66,9 +80,7 @@ function take(run) {
   state.rows = new Rows(run.key);
   looks.clear();
   get('seek').max = run.frames;
-  const pictures = run.pictures ? (run.drawn ? ' · the video has its boxes drawn in' : '') : ` · no pictures: ${run.no_pictures}`;
-  const sofar = run.read_to ? ' so far' : '';
-  get('about').textContent = `${counted(run.frames, 'frame')}, ${counted(run.tracks.length, 'track')}${sofar}, ${run.width} × ${run.height}${pictures}${unfinished(run)}`;
+  describe();
   filter();
   correct.show();
   stage.fit();
@@ -220,6 +232,11 @@ async function picture() {
       }
       const bitmap = await createImageBitmap(await answer.blob());
       if (key !== state.run.key) continue;
+      const drawn = answer.headers.has('x-drawn'); // its source is damaged, which is found out only now
+      if (drawn !== state.run.drawn) {
+        state.run.drawn = drawn;
+        describe();
+      }
       stage.bitmap = bitmap;
       stage.bitmapFrame = frame;
       stage.draw();
