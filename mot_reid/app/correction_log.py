@@ -11,9 +11,13 @@ from mot_reid.app.kept_files import append_line
 from mot_reid.offline.corrections import Corrected, active, apply, read_log, replay
 from mot_reid.offline.rows import TrackRows
 
-__all__ = ["CorrectionLog"]
+__all__ = ["CorrectionLog", "OutdatedError"]
 
 _MOST = 100_000
+
+
+class OutdatedError(ValueError):
+    """Somebody else has corrected since the log was seen."""
 
 
 class CorrectionLog:
@@ -74,6 +78,18 @@ class CorrectionLog:
         if clean["kind"] in ("undo", "redo"):
             return clean, replay(found(), [*self.entries, clean])
         return clean, apply(state, clean)
+
+    def check_seen(self, length: int) -> None:
+        """Checks that the log is still as somebody saw it.
+
+        Args:
+            length: its number of entries then.
+
+        Raises:
+            OutdatedError: it is another one by now.
+        """
+        if len(self.entries) != length:
+            raise OutdatedError("the tracks were corrected elsewhere meanwhile")
 
     def largest_id(self) -> int:
         """The largest id in any correction, also of those that were undone; 0 without one."""

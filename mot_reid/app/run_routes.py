@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
+from mot_reid.app.correction_log import OutdatedError
 from mot_reid.app.exporting import CORRECTED, Export
 from mot_reid.app.renewing import renew
 from mot_reid.app.runs import Run
@@ -104,7 +105,13 @@ def _keep_scene(run: Run, request: Request, body: Any) -> Any:
 
 
 def _correct(run: Run, request: Request, body: Any) -> Any:
-    run.correct(body)
+    seen = body.pop("seen", None) if isinstance(body, dict) else None
+    if seen is not None and (not isinstance(seen, int) or isinstance(seen, bool)):
+        raise ValueError("seen: expected the number of corrections in the log, with those that were undone")
+    try:
+        run.correct(body, seen)
+    except OutdatedError as error:
+        raise HTTPException(409, str(error)) from None
     return summary_of(run)
 
 

@@ -267,16 +267,23 @@ class Run:
         """
         write_run_scene(self.folder / SCENE, scene, _numbers(self.file))
 
-    def correct(self, entry: Any) -> None:
+    def correct(self, entry: Any, seen: int | None = None) -> None:
         """Adds a correction to the log.
 
+        Args:
+            entry: the correction.
+            seen: how long the log was as it was seen by who corrects; None if that does not matter.
+
         Raises:
+            OutdatedError: somebody else has corrected since; the log is as before.
             ValueError: it is wrong, or does not fit the tracks; the log is as before.
             OSError: it cannot be written.
         """
         clean = checked(entry)
         with self._lock:
             state = self.state
+            if seen is not None:
+                self._log.check_seen(seen)
             clean, new = self._log.applied(clean, state, self.found.to_rows, self.next_id())
             self._log.add(clean)
             if not active(self._log.entries)[0]:

@@ -48,6 +48,7 @@ def summary_of(run: Run, whole: bool = True) -> dict[str, Any]:
         "drawn": run.pictures.drawn,
         "corrections": [dict(entry) for entry in held[-200:]],
         "held": len(held),
+        "logged": 0 if start is not None else len(run.log),
         "can_redo": len(undone),
         "refused": [] if start is not None else run.refused,
         "next_id": 0 if start is not None else run.next_id(),

@@ -17,7 +17,7 @@ export async function ask(path, method = 'GET', body = undefined) {
   }
   const answer = await reach(path, options);
   const content = await answer.json().catch(() => ({ error: `the server answered ${answer.status}` }));
-  if (!answer.ok) throw new Error(content.error || `the server answered ${answer.status}`);
+  if (!answer.ok) throw Object.assign(new Error(content.error || `the server answered ${answer.status}`), { status: answer.status });
   return content;
 }
 

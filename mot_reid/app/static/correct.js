@@ -32,8 +32,8 @@ export class Correct {
       'delete-box': () => ({ kind: 'delete', id: one(), frame: frame(), until: frame() + 1 }),
       delete: () => ({ kind: 'delete', id: one() }),
       box: () => ({ kind: 'box', id: one(), frame: frame(), xyxy: get('box').value.trim().split(/[\s,]+/).map(Number), fill: get('fill').checked }),
-      undo: () => ({ kind: 'undo' }),
-      redo: () => ({ kind: 'redo' }),
+      undo: () => ({ kind: 'undo', seen: this.state.run.logged }), // the last one that is shown here, no other
+      redo: () => ({ kind: 'redo', seen: this.state.run.logged }),
     };
     for (const [name, make] of Object.entries(acts)) {
       get(`do-${name}`).addEventListener('click', () => this.send(make));
@@ -63,6 +63,7 @@ export class Correct {
   show() {
     const { run } = this.state;
     get('do-undo').disabled = !run.held;
+    get('do-undo').title = run.held ? told(run.corrections.at(-1)) : '';
     get('do-redo').disabled = !run.can_redo;
     get('do-score').hidden = !run.truth;
     get('score').replaceChildren();
@@ -92,17 +93,31 @@ export class Correct {
   }
 
   async send(make) {
+    const before = this.state.run;
+    const address = `/api/runs/${before.key}`;
     try {
       const entry = make();
-      const run = await ask(`/api/runs/${this.state.run.key}/corrections`, 'POST', entry);
-      if (run.key === this.state.run.key) { // else another one is shown by now
-        this.state.say('');
-        this.state.take(run);
-      }
-      document.dispatchEvent(new CustomEvent('corrected'));
+      const run = await ask(`${address}/corrections`, 'POST', entry);
+      const [undone, redone] = [before.corrections.at(-1), run.corrections.at(-1)];
+      const what = { undo: undone && `Undone: ${told(undone)}.`, redo: redone && `Done again: ${told(redone)}.` };
+      this.took(run, what[entry.kind] || '');
     } catch (error) {
-      this.state.say(error.message);
+      if (error.status !== 409) {
+        this.state.say(error.message);
+        return;
+      }
+      const run = await ask(address);
+      const last = run.held ? `the last correction is now "${told(run.corrections.at(-1))}"` : 'no correction is left';
+      this.took(run, `Nothing was done: ${error.message}, and ${last}.`);
     }
+  }
+
+  took(run, text) {
+    if (run.key === this.state.run.key) { // else another one is shown by now
+      this.state.say(text);
+      this.state.take(run);
+    }
+    document.dispatchEvent(new CustomEvent('corrected'));
   }
 
   // How good the tracks are by the ground truth, as they were found and as they are now.
