@@ -56,14 +56,16 @@ def make_run(folder: Path, *, switched: bool = False, videos: Path | None = None
 
 
 class Served:
-    """A server in a thread."""
+    """A server in a thread, at a port of its own or at one where another one was."""
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: Any, port: int = 0) -> None:
         config = uvicorn.Config(app, log_level="error", lifespan="off")
         self._server = uvicorn.Server(config)
         self._socket = socket.socket()
-        self._socket.bind(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/"
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind(("127.0.0.1", port))
+        self.port = self._socket.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}/"
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True
         )

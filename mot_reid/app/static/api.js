@@ -1,11 +1,37 @@
 // Talking to the server; rows of boxes are fetched in pieces and kept, the oldest go.
 
+const SLOW = 10000; // ms after which it is told that nothing has come
+const AGAIN = 1000; // ms until a server that is gone is asked whether it is back
+let gone = false;
+let waiting = 0; // requests that have taken so long
+
+const tell = (event, detail) => document.dispatchEvent(new CustomEvent(event, { detail }));
+
 // A server that was stopped is told as such; browsers have words of their own for it.
 export async function reach(path, options = {}) {
+  let late = false;
+  const slow = setTimeout(() => { late = true; waiting += 1; tell('slow', true); }, SLOW);
   try {
     return await fetch(path, options);
   } catch {
+    if (!gone) setTimeout(lookOut, AGAIN);
+    gone = true;
     throw new Error('The server does not answer; is mot-reid serve still running?');
+  } finally {
+    clearTimeout(slow);
+    if (late && --waiting === 0) tell('slow', false);
+  }
+}
+
+// Asks until the server is back; the event has its runs, or nothing where it lets nobody in.
+async function lookOut() {
+  try {
+    const answer = await fetch('/api/runs');
+    const content = answer.ok ? await answer.json() : null;
+    gone = false;
+    tell('back', content);
+  } catch {
+    setTimeout(lookOut, AGAIN);
   }
 }
 

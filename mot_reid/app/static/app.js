@@ -103,16 +103,15 @@ async function open(key) {
   const asked = ++opened;
   say('');
   pause();
-  stage.bitmap = null;
-  state.frame = 1;
-  state.chosen = 0;
-  state.zoneVisitors = {};
   const slow = setTimeout(() => say('Reading the tracks …'), 300);
   let wrong = ''; // with its scene: the run is shown all the same
   const [run, scene] = await Promise.all([ask(`/api/runs/${key}`),
     ask(`/api/runs/${key}/scene`).catch((error) => { wrong = error.message; return {}; })]).finally(() => clearTimeout(slow));
   if (asked !== opened) return;
-  stage.bitmap = null; // one of the run before may have come meanwhile
+  stage.bitmap = null;
+  state.frame = 1;
+  state.chosen = 0;
+  state.zoneVisitors = {};
   say(wrong);
   state.scene = { ...scene, lines: scene.lines || {}, zones: scene.zones || {} };
   get('filter').value = '';
@@ -134,6 +133,34 @@ document.addEventListener('visibilitychange', async () => {
   const same = told(run) === told(before);
   if (!same) take(run);
   document.dispatchEvent(new CustomEvent(same ? 'returned' : 'corrected'));
+});
+
+const SLOW = 'mot-reid serve has not answered for ten seconds; the page waits for it.';
+document.addEventListener('slow', (event) => {
+  if (event.detail) say(SLOW);
+  else if (get('message').textContent === SLOW) say('');
+});
+
+// The server was gone, and is there again: perhaps another one.
+document.addEventListener('back', async ({ detail }) => {
+  const told = (list) => JSON.stringify(list);
+  const shown = [...get('run').options].map((option) => [option.value, option.textContent]);
+  if (!detail || told(detail.runs.map((run) => [run.key, run.name])) !== told(shown)) {
+    say(`mot-reid serve answers again, but ${detail ? 'shows other runs: load this page again' : 'asks for its token: open the address that it has printed'}.`);
+    return;
+  }
+  state.session = detail.session;
+  const { key } = state.run;
+  if (key) {
+    const run = await ask(`/api/runs/${key}`);
+    if (key !== state.run.key) return;
+    take(run);
+    if (run.read_to) readOn(key).catch(report);
+  }
+  count.show();
+  if (get('tab-data').getAttribute('aria-selected') === 'true') showKept();
+  document.dispatchEvent(new CustomEvent('corrected'));
+  say('mot-reid serve answers again. What it was asked to do meanwhile was not done.');
 });
 
 // Goes to a frame of any run, and chooses a track there.
@@ -251,16 +278,19 @@ async function play() {
   get('play').textContent = 'Pause';
   const from = state.frame >= state.run.frames ? 1 : state.frame;
   const start = performance.now();
-  while (state.playing) {
-    const frame = from + Math.floor((performance.now() - start) / 1000 * state.run.fps);
-    if (frame >= state.run.frames) {
-      await go(state.run.frames);
-      break;
+  try {
+    while (state.playing) {
+      const frame = from + Math.floor((performance.now() - start) / 1000 * state.run.fps);
+      if (frame >= state.run.frames) {
+        await go(state.run.frames);
+        break;
+      }
+      if (looked(frame) !== state.frame) await go(frame); // as fast as pictures come; those in between are left out
+      await new Promise(requestAnimationFrame);
     }
-    if (looked(frame) !== state.frame) await go(frame); // as fast as pictures come; those in between are left out
-    await new Promise(requestAnimationFrame);
+  } finally {
+    pause();
   }
-  pause();
 }
 
 function pause() {
@@ -425,7 +455,10 @@ get('go-to').addEventListener('keydown', (event) => {
   get('picture').focus();
 });
 get('filter').addEventListener('input', filter);
-get('run').addEventListener('change', () => open(get('run').value).catch(report));
+get('run').addEventListener('change', () => open(get('run').value).catch((error) => {
+  get('run').value = state.run.key; // which is the one that is still shown
+  report(error);
+}));
 get('help-open').addEventListener('click', () => get('help').showModal());
 get('help-close').addEventListener('click', () => get('help').close());
 for (const name of ['boxes', 'labels', 'trails', 'scene']) {

@@ -146,7 +146,7 @@ export class Correct {
       const { files, folder, working, share, failed } = told;
       get('exporting').textContent = failed || (working && `${working}: ${Math.round(100 * share)} %`);
       get('exported').replaceChildren(...files.map((file) => element('li', {}, file.folder ? `${folder}/${file.name}`
-        : element('a', { href: `${address}/${encodeURIComponent(file.name)}`, textContent: file.name }))));
+        : element('a', { href: `${address}/${encodeURIComponent(file.name)}`, textContent: file.name, download: file.name }))));
       if (!working) return;
       await new Promise((resolve) => setTimeout(resolve, 300));
       told = await ask(address);
