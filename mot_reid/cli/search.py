@@ -58,7 +58,7 @@ TopOption = Annotated[int, typer.Option(help="Show so many hits at most.", min=1
 LeastOption = Annotated[float, typer.Option(help="Least probability of a hit that is shown.", min=0, max=1)]
 EmbedderOption = Annotated[
     str | None,
-    typer.Option("--embedder", help="Weights that the gallery was made with, where they are none of ours."),
+    typer.Option("--embedder", help="For pictures: weights that the gallery was made with, if not ours."),
 ]
 OutputOption = Annotated[
     Path | None,
@@ -118,7 +118,7 @@ def search(
     with usage_errors():
         if sum(map(bool, (pictures, track, describe))) != 1:
             raise UsageError("search: expected pictures, --track or --describe")
-        _require_fitting(pictures, box, person, describe, like or unlike)
+        _require_fitting(pictures, box, person, describe, like or unlike, embedder)
         if clips and output is None:
             raise UsageError("--clips: needs --output")
         where = _where(camera, after, before)
@@ -165,6 +165,7 @@ def _require_fitting(
     person: int | None,
     describe: str | None,
     marked: Sequence[str] | None,
+    embedder: str | None,
 ) -> None:
     """Refuses options that what is searched for has no use for."""
     if (box is not None or person is not None) and len(pictures or ()) != 1:
@@ -173,6 +174,8 @@ def _require_fitting(
         raise UsageError("--box, --person: give either; both say who is meant")
     if describe is not None and marked:
         raise UsageError("--like, --unlike: refine a search by pictures or --track, not by --describe")
+    if embedder is not None and not pictures:
+        raise UsageError("--embedder: embeds pictures; --track and --describe go by what is in the gallery")
 
 
 def _where(camera: str | None, after: str | None, before: str | None) -> dict[str, Any]:

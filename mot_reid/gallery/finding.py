@@ -258,19 +258,22 @@ def described(store: Store, table: RecordTable, text: str, top: int, where: Filt
         where: which records may be found.
 
     Raises:
-        GalleryError: the records have no attributes, or none of them is meant by a part of the text.
+        GalleryError: the records have no attributes, or none of them is meant by the text or a part of it.
     """
     rows = np.arange(len(table)) if where is None else np.flatnonzero(where.mask(table))
     values = record_attributes(store, table, rows)
     names = sorted({name for entry in values for name in entry})
     if not names:
         raise GalleryError(f"{store.place}: its records have no attributes: their embedder gives none")
+    parts = [piece.strip() for piece in text.split(",") if piece.strip()]
+    if not parts:
+        raise GalleryError(f"description {text!r}: describes nobody; there are: {_listed(names)}")
     score = np.ones(len(rows))
-    for part in filter(None, (piece.strip() for piece in text.split(","))):
+    for part in parts:
         absent = bool(re.match(r"(no|without)\s", part))
         wanted = _words(re.sub(r"^(no|without)\s+", "", part))
         meant = [name for name in names if wanted <= _words(name) and "no" not in _words(name) - wanted]
-        if not meant:
+        if not meant or wanted <= {"no", "without"}:
             raise GalleryError(f"description: no attribute is called {part!r}; there are: {_listed(names)}")
         found = np.array([max(entry.get(name, 0.0) for name in meant) for entry in values])
         score *= 1 - found if absent else found
@@ -283,12 +286,21 @@ def described(store: Store, table: RecordTable, text: str, top: int, where: Filt
 
 
 def _listed(labels: Sequence[str]) -> str:
-    """Attributes with their values, such as ``hat, upper_colour (blue, red)``."""
+    """Attributes as one types them, such as ``hat, blue/red top`` for ``hat=yes, upper_colour=blue ...``."""
     values: dict[str, list[str]] = {}
     for label in labels:
         name, _, value = label.partition("=")
         values.setdefault(name, []).extend([value] if value not in ("", "no", "yes") else [])
-    return ", ".join(f"{name} ({', '.join(own)})" if own else name for name, own in values.items())
+    return ", ".join(" ".join(filter(None, ("/".join(own), _noun(name)))) for name, own in values.items())
+
+
+def _noun(name: str) -> str:
+    """What stands behind the value of an attribute in a description; nothing where the value says it all."""
+    first, _, kind = name.rpartition("_")
+    if name in ("age", "gender") or kind == "type":
+        return ""
+    part = first if kind in ("colour", "color", "length") else name
+    return {"upper": "top", "lower": "trousers"}.get(part, part.replace("_", " "))
 
 
 def _words(text: str) -> set[str]:
@@ -307,6 +319,7 @@ _CALLED = {
     "color": "colour",
     "grey": "gray",
     "rucksack": "backpack",
+    "sleeves": "sleeve",
 }
 
 

@@ -136,11 +136,11 @@ class Gallery:
         if not records:
             return
         self.create(len(records[0].mean))
-        for record in records:
-            if len(record.mean) != self.store.info.dimension:
-                expected = self.store.info.dimension
-                raise GalleryError(f"{self.place}: embeddings of {expected} numbers, got {len(record.mean)}")
-        self.store.append(records)
+        store = self.store  # asks the disk each time
+        expected = store.info.dimension
+        if other := {len(record.mean) for record in records} - {expected}:
+            raise GalleryError(f"{self.place}: embeddings of {expected} numbers, got {min(other)}")
+        store.append(records)
 
     def create(self, dimension: int) -> None:
         """Makes the gallery for the embedder's embeddings, if there is none."""

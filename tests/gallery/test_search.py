@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mot_reid.appearance.attributes import load_attributes
 from mot_reid.evaluation.person_search import open_set_rates, reliability, score_search
 from mot_reid.gallery.calibration import Calibration
 from mot_reid.gallery.filters import Filter
@@ -17,6 +18,7 @@ from mot_reid.gallery.queries import PictureError, embedded_people, people_in
 from mot_reid.gallery.search import SearchSettings, liked, likeness, same_person
 from mot_reid.gallery.sheet import Cell, clock, contact_sheet
 from mot_reid.gallery.store import GalleryError
+from mot_reid.resources import shipped
 from mot_reid.structures import Detections
 
 from .conftest import D, Made, people, tracklet, unit
@@ -242,13 +244,35 @@ def test_descriptions(tmp_path: Path) -> None:
     assert [hit.track_id for hit in hits] == [2, 1]
     assert hits[0].probability == pytest.approx(0.54)
     assert [hit.track_id for hit in gallery.describe("no backpack")] == [1, 2]
-    told = "no attribute is called 'green hat'; there are: backpack, upper_colour (blue, red)"
+    told = "no attribute is called 'green hat'; there are: backpack, blue/red top"
     with pytest.raises(GalleryError, match=re.escape(told)):
         gallery.describe("green hat")
+    for nothing in (" , ", "no", "without"):  # not everybody
+        with pytest.raises(GalleryError, match="there are: backpack, blue/red top"):
+            gallery.describe(nothing)
     without = Gallery(tmp_path / "without", Made())
     without.add([tracklet(np.ones(D))])
     with pytest.raises(GalleryError, match="have no attributes"):
         without.describe("red")
+
+
+def test_a_description_that_is_none_names_what_can_be_typed(tmp_path: Path) -> None:
+    labels = load_attributes(shipped("weights") / "mgn_osnet_lct_x0_5_attributes.safetensors").labels
+    gallery = Gallery(tmp_path / "shop", Made())
+    for number, own in enumerate(labels):
+        looks = {label: 0.5 + 0.4 * (label == own) for label in labels}
+        gallery.add([tracklet(np.ones(D), track_id=number, attributes=looks)])
+    with pytest.raises(GalleryError, match="there are: ") as raised:
+        gallery.describe("hoodie")
+    told = str(raised.value).partition("there are: ")[2]
+    assert ("_" in told, "long/short hair" in told, "long/short trousers" in told) == (False, True, True)
+    found = []
+    for group in told.split(", "):
+        values, _, noun = group.rpartition(" ")
+        typed = [f"{value} {noun}" for value in values.split("/")] if values else noun.split("/")
+        found += [labels[gallery.describe(text)[0].track_id] for text in typed]
+    assert sorted(found) == sorted(label for label in labels if not label.endswith("=no"))
+    assert labels[gallery.describe("long sleeves")[0].track_id] == "sleeve=long"
 
 
 def test_scores_by_hand() -> None:

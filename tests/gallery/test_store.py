@@ -302,6 +302,21 @@ def test_files_that_are_broken_are_named(name: str, text: str, tmp_path: Path) -
         Gallery(tmp_path / "shop").search("a:1")
 
 
+def test_many_records_are_added_with_few_looks_at_the_disk(
+    make_gallery: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gallery, looks = make_gallery(), list[object]()
+
+    def counted(place: object) -> bool:
+        looks.append(place)
+        return gallery_exists(str(place))
+
+    monkeypatch.setattr("mot_reid.gallery.gallery.gallery_exists", counted)
+    gallery.add([tracklet(np.ones(D), track_id=number) for number in range(50)])
+    assert len(looks) <= 6
+    assert len(gallery) == 50
+
+
 def test_a_gallery_that_was_deleted_is_made_again(make_gallery: Make) -> None:
     """Else what is remembered from then on would lie where nobody finds it."""
     gallery = make_gallery()
