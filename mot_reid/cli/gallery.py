@@ -93,31 +93,34 @@ def gallery(
     given = arguments or []
     with usage_errors():
         _require_arguments(action, given, chosen=(keep_days, camera, identity) != (None, None, None))
+        if sum((bool(given), identity is not None, keep_days is not None)) > 1 and action == "forget":
+            raise UsageError("forget: expected tracks, --identity or --keep-days, not several at once")
         values = (camera, started, replace or None, embedder, quiet or None, keep_days, identity)
         _require_fitting(action, dict(zip(_OPTIONS, values, strict=True)))
     made = None if embedder is None else _embedder(embedder)
     kept = Gallery(place, None if action == "embed" else made)
-    if action == "list":
-        _list(kept)
-    elif action == "tracks":
-        _tracks(kept, camera)
-    elif action == "add":
-        _add(kept, given[0], Path(given[1]), camera, started, replace, quiet)
-    elif action == "merge":
-        _merge(kept, Gallery(given[0]))
-    elif action == "embed":
-        _embed(kept, Gallery(given[0], made), quiet)
-    elif action == "forget":
-        _forget(kept, given, keep_days, camera, identity)
-    elif action == "export":
-        typer.echo("\n".join(f"written: {path}" for path in kept.export(given[0])))
-    elif action == "compact":
-        kept.store.compact()
-        typer.echo(counted(len(kept), "tracklet"))
-    else:
-        _say(kept, action, given)
-    for line in kept.store.damaged:
-        typer.echo(f"warning: {line}", err=True)
+    try:
+        if action == "list":
+            _list(kept)
+        elif action == "tracks":
+            _tracks(kept, camera)
+        elif action == "add":
+            _add(kept, given[0], Path(given[1]), camera, started, replace, quiet)
+        elif action == "merge":
+            _merge(kept, Gallery(given[0]))
+        elif action == "embed":
+            _embed(kept, Gallery(given[0], made), quiet)
+        elif action == "forget":
+            _forget(kept, given, keep_days, camera, identity)
+        elif action == "export":
+            typer.echo("\n".join(f"written: {path}" for path in kept.export(given[0])))
+        elif action == "compact":
+            kept.store.compact()
+            typer.echo(counted(len(kept), "tracklet"))
+        else:
+            _say(kept, action, given)
+    finally:  # also where what was asked for is not found: it may lie in a damaged part
+        _warn_of_damage(kept)
 
 
 def _require_arguments(action: str, given: list[str], *, chosen: bool) -> None:
@@ -217,15 +220,18 @@ def _merge(kept: Any, other: Any) -> None:
             " tracked once more with --replace",
             err=True,
         )
+    _warn_of_damage(other)
     _tell_damaged(other, kept)
+
+
+def _warn_of_damage(kept: Any) -> None:
+    for line in kept.store.damaged if kept.exists() else ():
+        typer.echo(f"warning: {line}", err=True)
 
 
 def _tell_damaged(other: Any, kept: Any) -> None:
     """Says what of a gallery could not be taken into another one."""
-    damaged = other.store.damaged
-    for line in damaged:
-        typer.echo(f"warning: {line}", err=True)
-    if damaged:
+    if damaged := other.store.damaged:
         typer.echo(
             f"warning: {other.place}: the records of {counted(len(damaged), 'damaged part')} were not taken"
             f" in; they are not in {kept.place}, so keep {other.place} while they are wanted",
@@ -253,31 +259,40 @@ def _embed(kept: Any, new: Any, quiet: bool) -> None:
 def _forget(
     kept: Any, given: list[str], keep_days: float | None, camera: str | None, identity: int | None
 ) -> None:
+    """Forgets who is named: an error where that is nobody, but for age, which is asked for day by day."""
     from mot_reid.gallery.documents import older_records, records_of
     from mot_reid.gallery.filters import require_cameras
+    from mot_reid.gallery.records import parse_track
+    from mot_reid.gallery.store import GalleryError
 
     table = kept.table()
     if camera is not None:
         require_cameras(table, [camera], str(kept.place))
-    rows = [kept.find(label, table) for label in given]
-    if identity is not None:
-        rows.append(
-            np.flatnonzero(np.isin(table.record.astype(str), records_of(kept.identities(), identity)))
-        )
-        if not len(rows[-1]):
+    chosen = np.arange(len(table))
+    if given:
+        chosen = np.unique(np.concatenate([kept.find(label, table) for label in given]))
+        other = [label for label in given if parse_track(label)[0] != (camera or parse_track(label)[0])]
+        if other:
+            raise GalleryError(f"{other[0]}: not of --camera {camera}; nothing was forgotten")
+    elif identity is not None:
+        names = records_of(kept.identities(), identity)
+        chosen = np.flatnonzero(np.isin(table.record.astype(str), names))
+        if not len(chosen):
             raise UsageError(
                 f"{kept.place}: no identity {identity} in it; `mot-reid identify` says who has which number"
             )
-    if keep_days is not None:
-        old = older_records(table, keep_days, time.time())
-        rows.append(np.flatnonzero(np.isin(table.record.astype(str), old)))
-    if camera is not None and not rows:
-        rows.append(np.arange(len(table)))
-    chosen = np.unique(np.concatenate(rows))
+    elif keep_days is not None:
+        chosen = np.flatnonzero(
+            np.isin(table.record.astype(str), older_records(table, keep_days, time.time()))
+        )
     if camera is not None:
         chosen = chosen[table.camera[chosen] == camera]
+    if not len(chosen) and identity is not None:
+        raise GalleryError(f"{kept.place}: identity {identity} is not in {camera}; nothing was forgotten")
     gone = kept.forget(table.record[chosen].tolist())
-    typer.echo(f"{counted(gone, 'tracklet')} forgotten, {len(kept)} left")
+    where, when = ("" if camera is None else f" of {camera}"), f"{keep_days or 0:g}"
+    told = "" if len(chosen) else f": nothing{where} was seen more than {when} days ago"
+    typer.echo(f"{counted(gone, 'tracklet')} forgotten, {len(kept)} left{told}")
 
 
 def _say(kept: Any, kind: str, given: list[str]) -> None:

@@ -94,7 +94,6 @@ def test_the_whole_way(run: Any, scene: Any, place: Path) -> None:
     assert run("gallery", shop, "two", "door:1", "yard:1").code == 0
     assert "3 identities" in run("identify", shop).out
     assert "1 tracklet forgotten, 3 left" in run("gallery", shop, "forget", "door:1").out
-    assert "0 tracklets forgotten" in run("gallery", shop, "forget", "door:2", "--camera", "yard").out
     one_camera = run("gallery", shop, "forget", "--keep-days", "0", "--camera", "door")
     assert "1 tracklet forgotten, 2 left" in one_camera.out
     assert "2 tracklets forgotten, 0 left" in run("gallery", shop, "forget", "--keep-days", "0").out
@@ -310,6 +309,37 @@ def _box(row: list[str]) -> tuple[float, float, float, float]:
     return left, top, left + width, top + height
 
 
+def test_that_nothing_was_forgotten_is_told(run: Any, tmp_path: Path) -> None:
+    shop = _made(tmp_path / "shop", 1, 2)
+    records = shop.table().record.tolist()
+    lines = "".join(f"{number},{name}\n" for number, name in ((1, records[0]), (2, records[1])))
+    shop.store.write_document("identities.csv", f"identity,record\n{lines}")
+    for arguments, code, told in (
+        (("door:1", "--camera", "yard"), 1, "door:1: not of --camera yard; nothing was forgotten"),
+        (("yard:1", "door:1", "--camera", "yard"), 1, "door:1: not of --camera yard; nothing was"),
+        (("door:7", "door:1"), 1, "no track door:7 in it"),
+        (("--identity", "1", "--camera", "yard"), 1, "identity 1 is not in yard; nothing was forgotten"),
+        (("--identity", "9"), 2, "no identity 9 in it"),
+        (("--keep-days", "30"), 0, "0 tracklets forgotten, 4 left: nothing was seen more than 30 days ago"),
+        (("--keep-days", "30", "--camera", "yard"), 0, "left: nothing of yard was seen more than 30 days"),
+        (("door:1", "--keep-days", "0"), 2, "expected tracks, --identity or --keep-days, not several"),
+        (("--identity", "1", "--keep-days", "0"), 2, "expected tracks, --identity or --keep-days, not"),
+    ):
+        done = run("gallery", shop.place, "forget", *arguments)
+        assert (done.code, told in (done.err if code else done.out)) == (code, True), done
+    assert len(shop) == 4
+    assert "1 tracklet forgotten, 3 left\n" in run("gallery", shop.place, "forget", "--identity", "1").out
+    assert "1 tracklet forgotten, 2 left\n" in run("gallery", shop.place, "forget", "door:2").out
+
+
+def test_what_is_damaged_is_told_also_where_nothing_is_found(run: Any, tmp_path: Path) -> None:
+    shop = _made(tmp_path / "shop", 1, 2)
+    part = min((tmp_path / "shop" / "parts").iterdir())
+    (part / "records.parquet").write_bytes(b"")
+    done = run("gallery", shop.place, "forget", "door:1")
+    assert (done.code, "no track door:1 in it" in done.err, f"{part}: damaged" in done.err) == (1, True, True)
+
+
 def test_wrong_calls_are_told(run: Any, tmp_path: Path) -> None:
     for arguments, told in (
         (("search", tmp_path), "expected pictures, --track or --describe"),
@@ -322,6 +352,8 @@ def test_wrong_calls_are_told(run: Any, tmp_path: Path) -> None:
         (("search", tmp_path, "--track", "a:1", "--box", "1,1,2,2"), "--box: needs one picture"),
         (("search", tmp_path, "x.jpg", "--box", "1,1,2,2", "--person", "1"), "--box, --person: give either"),
         (("search", tmp_path, "--describe", "dress", "--like", "a:1"), "not by --describe"),
+        (("search", tmp_path, "--track", "a:1", "--embedder", "x"), "--embedder: embeds pictures"),
+        (("search", tmp_path, "--describe", "dress", "--embedder", "x"), "--embedder: embeds pictures"),
         (("search", tmp_path, "--track", "a:1", "--after", "9", "--before", "5"), "is later than --before 5"),
         (("identify", tmp_path, "--results", tmp_path / "no"), "no such folder"),
         (("evaluate-search",), "expected a gallery with --gt, or --crops"),
@@ -372,6 +404,7 @@ def test_what_is_damaged_in_the_other_gallery_is_told_by_merge(run: Any, tmp_pat
     assert "branch: the records of 1 damaged part were not taken in" in done.err
     done = run("gallery", tmp_path / "branch", "embed", tmp_path / "third")
     assert "2 tracklets of" in done.out
+    assert done.err.count(f"warning: {first}: damaged") == 1
     assert "branch: the records of 1 damaged part were not taken in" in done.err
 
 
