@@ -2,7 +2,8 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -93,13 +94,12 @@ def gallery(
     given = arguments or []
     with usage_errors():
         _require_arguments(action, given, chosen=(keep_days, camera, identity) != (None, None, None))
-        if sum((bool(given), identity is not None, keep_days is not None)) > 1 and action == "forget":
-            raise UsageError("forget: expected tracks, --identity or --keep-days, not several at once")
         values = (camera, started, replace or None, embedder, quiet or None, keep_days, identity)
         _require_fitting(action, dict(zip(_OPTIONS, values, strict=True)))
+        _require_one(action, (given or None, identity, keep_days))
     made = None if embedder is None else _embedder(embedder)
     kept = Gallery(place, None if action == "embed" else made)
-    try:
+    with _damage_told(kept):
         if action == "list":
             _list(kept)
         elif action == "tracks":
@@ -119,8 +119,6 @@ def gallery(
             typer.echo(counted(len(kept), "tracklet"))
         else:
             _say(kept, action, given)
-    finally:  # also where what was asked for is not found: it may lie in a damaged part
-        _warn_of_damage(kept)
 
 
 def _require_arguments(action: str, given: list[str], *, chosen: bool) -> None:
@@ -137,6 +135,12 @@ def _require_fitting(action: str, options: Mapping[str, object]) -> None:
     for name, value in options.items():
         if value is not None and action not in _OPTIONS[name]:
             raise UsageError(f"{name}: is for {', '.join(_OPTIONS[name])}, not for {action}")
+
+
+def _require_one(action: str, ways: Sequence[object]) -> None:
+    """Refuses several ways at once to say what is forgotten: all of it, or what is in each?"""
+    if action == "forget" and len([way for way in ways if way is not None]) > 1:
+        raise UsageError("forget: expected tracks, --identity or --keep-days, not several at once")
 
 
 def _embedder(weights: str) -> Any:
@@ -222,6 +226,15 @@ def _merge(kept: Any, other: Any) -> None:
         )
     _warn_of_damage(other)
     _tell_damaged(other, kept)
+
+
+@contextmanager
+def _damage_told(kept: Any) -> Iterator[None]:
+    """Says at the end what is damaged, also where what was asked for is not found: it may lie in there."""
+    try:
+        yield
+    finally:
+        _warn_of_damage(kept)
 
 
 def _warn_of_damage(kept: Any) -> None:
