@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from mot_reid.app.runs import runs_in
 from mot_reid.app.server import make_app
 
@@ -63,3 +65,36 @@ def test_frames_between_those_that_were_looked_at_are_passed_over(
     page.click("#previous")
     page.until(lambda: page.frame == 13, "the one before")
     assert page.text("#where").startswith("13 ")
+
+
+def test_a_run_that_cannot_be_read_keeps_nobody_from_the_others(
+    browser: Any, tmp_path: Path, serve: Callable[[Any], str]
+) -> None:
+    broken, whole = make_run(tmp_path / "a"), make_run(tmp_path / "b")
+    (broken / "tracks.csv").write_text("frame,id\n1,2\n")
+    address = serve(make_app(runs_in([broken, whole])))
+    for asked in ("", "#run=r0&frame=7&tab=data"):
+        shown = Page(browser, address + asked)
+        assert shown.js("return document.getElementById('run').value") == "r1"
+        assert f"{broken / 'tracks.csv'}: no column x1" in shown.text("#message")
+        assert (shown.frame, "2 tracks" in shown.text("#about")) == (1, True)
+    assert shown.js("return document.getElementById('panel-data').hidden") is False
+    shown.set("#run", "r0", "change")
+    shown.until(lambda: "no column x1" in shown.text("#message"), "what is wrong")
+    assert shown.js("return document.getElementById('run').value") == "r1"
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+def test_long_names_are_not_wider_than_the_page(
+    browser: Any, tmp_path: Path, serve: Callable[[Any], str], width: int
+) -> None:
+    shown = Page(
+        browser, serve(make_app(runs_in([make_run(tmp_path / ("Straße 😀 <b>" + 40 * "long"))]))), width
+    )
+    for tab in ("tracks", "correct", "people", "data"):
+        shown.click(f"#tab-{tab}")
+        if tab == "data":
+            shown.until(lambda: shown.text("#folder"), "the folder's name")
+        shown.shot(f"long-{tab}-{width}")
+        assert not shown.too_wide(), tab
+    assert shown.js("return document.getElementById('help-open').getBoundingClientRect().right") <= width

@@ -525,7 +525,8 @@ async function begin() {
   }
   get('run').replaceChildren(...runs.map((run) => element('option', { value: run.key, textContent: run.name })));
   const asked = new URLSearchParams(location.hash.slice(1));
-  if (runs.length) await open((runs.find((run) => run.key === asked.get('run')) || runs[0]).key);
+  let wrong = '';
+  if (runs.length) wrong = await openFirst(runs, asked);
   else {
     get('view').hidden = true;
     get('run').parentElement.hidden = true;
@@ -535,7 +536,25 @@ async function begin() {
   }
   get('run').value = state.run.key;
   await restore(asked);
+  if (wrong) say(wrong);
   document.body.dataset.ready = 'yes';
+}
+
+// Opens the run that the address asks for, or the first; one that cannot be read keeps nobody from the others.
+async function openFirst(runs, asked) {
+  const first = runs.find((run) => run.key === asked.get('run')) || runs[0];
+  let wrong = '';
+  for (const run of new Set([first, ...runs])) {
+    try {
+      await open(run.key);
+      break;
+    } catch (error) {
+      if (!error.status) throw error; // the server is gone
+      wrong = wrong || error.message;
+    }
+  }
+  if (wrong) asked.delete('run');
+  return wrong;
 }
 
 begin().catch(report);
