@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from mot_reid.app.owners import RunCorrections
 from mot_reid.app.renewing import renew
-from mot_reid.app.runs import Run
+from mot_reid.app.runs import Run, folder_names
 from mot_reid.gallery.finding import record_attributes
 from mot_reid.gallery.gallery import Gallery
 from mot_reid.gallery.store import RecordTable
@@ -66,6 +67,7 @@ class People:
     def __init__(self, runs: Sequence[Run], gallery: Gallery | None = None) -> None:
         self._all, self.gallery = runs, gallery
         self.runs: Sequence[Run] = ()  # those that can be read
+        self._names: list[str] = []  # of these; with their folders where sources are called alike
         self._left_out: list[str] = []  # what keeps the others from it
         self._lock = threading.Lock()
         self._table = RecordTable.empty()  # whose rows `_known` counts
@@ -85,6 +87,11 @@ class People:
             renew(run)
         problems = [run.problem() for run in self._all]
         self.runs = [run for run, problem in zip(self._all, problems, strict=True) if problem is None]
+        called = Counter(run.name for run in self.runs)
+        self._names = [
+            run.name if called[run.name] == 1 else f"{run.name} ({folder})"
+            for run, folder in zip(self.runs, folder_names(self.runs), strict=True)
+        ]
         self._left_out = [problem for problem in problems if problem is not None]
 
     def _found(
@@ -103,8 +110,8 @@ class People:
         ]
         people.sort(key=lambda person: person["spans"][0]["from"])
         cameras = [
-            {"run": run.key, "name": run.name, "fps": run.fps, "frames": run.frames(), "offset": offset}
-            for run, offset in zip(self.runs, offsets.round(3).tolist(), strict=True)
+            {"run": run.key, "name": name, "fps": run.fps, "frames": run.frames(), "offset": offset}
+            for run, name, offset in zip(self.runs, self._names, offsets.round(3).tolist(), strict=True)
         ]
         return {
             "cameras": cameras,
@@ -147,7 +154,7 @@ class People:
         total = sum(boxes for _, boxes in records)
         likely = sorted(((value, word) for word, value in words.items() if value >= _LIKELY * total))
         first_place, first_track, _ = tracks[0]
-        several = f"{self.runs[first_place].name}:" if len(self.runs) > 1 else "id "
+        several = f"{self._names[first_place]}:" if len(self.runs) > 1 else "id "
         return {
             "label": name or (f"person {number}" if number > 0 else f"{several}{first_track}"),
             "named": bool(name),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -26,7 +27,7 @@ from mot_reid.offline.corrections import CORRECTIONS, Corrected, active, checked
 from mot_reid.pipeline.outputs import OUTPUT_FILES
 from mot_reid.pipeline.track_files import TrackColumns, read_columns, track_file_of
 
-__all__ = ["CORRECTIONS", "SCENE", "Run", "runs_in"]
+__all__ = ["CORRECTIONS", "SCENE", "Run", "folder_names", "runs_in"]
 
 SCENE = "scene.yaml"
 _MOST_CROPS = 4000  # kept in memory, of a few KB each
@@ -371,3 +372,13 @@ def runs_in(
     for run in made:
         run.truth = known.get(run.folder.name)
     return made
+
+
+def folder_names(runs: Sequence[Run]) -> list[str]:
+    """The names of runs' folders, with the one above where several are called alike."""
+    folders = [run.folder.absolute() for run in runs]
+    called = Counter(folder.name for folder in folders)
+    return [
+        f"{folder.parent.name}/{folder.name}" if called[folder.name] > 1 else folder.name
+        for folder in folders
+    ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Thread
@@ -20,7 +20,7 @@ from mot_reid.app.exporting import EXPORTS
 from mot_reid.app.people import People
 from mot_reid.app.people_routes import people_routes
 from mot_reid.app.run_routes import RUN_ROUTES, Answer
-from mot_reid.app.runs import Run
+from mot_reid.app.runs import Run, folder_names
 from mot_reid.app.safety import Guard
 from mot_reid.video.formats import FORMATS
 
@@ -66,8 +66,7 @@ def make_app(
         return run
 
     async def overview(request: Request) -> Response:
-        called = Counter(run.folder.name for run in runs)
-        entries = [{"key": run.key, "name": _name(run.folder, called)} for run in runs]
+        entries = [{"key": run.key, "name": name} for run, name in zip(runs, folder_names(runs), strict=True)]
         formats = {name: FORMATS[name].help for name in EXPORTS}
         found = {"runs": entries, "features": list(features), "formats": formats, "session": session}
         return JSONResponse(found)
@@ -91,12 +90,6 @@ def make_app(
     ]
     app = Starlette(routes=[*api, *routes, *page], exception_handlers={HTTPException: _refused, 500: _failed})
     return Guard(app, hosts, token)
-
-
-def _name(folder: Path, called: Counter[str]) -> str:
-    """A run's name to choose it by: with the folder above it where several are called alike."""
-    name = folder.name or folder.absolute().name
-    return f"{folder.absolute().parent.name}/{name}" if called[folder.name] > 1 else name
 
 
 def _files() -> list[Path]:

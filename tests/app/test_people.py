@@ -103,6 +103,30 @@ def test_names_join_runs_without_a_gallery(runs: list[Any]) -> None:
     assert client.post("/api/people/fits", json={"describe": "red"}).status_code == 422
 
 
+def test_cameras_that_are_called_alike_are_told_apart(tmp_path: Path) -> None:
+    folders = [make_run(tmp_path / name) for name in ("first", "second", "yard")]
+    summary = (folders[0] / "summary.json").read_text()
+    (folders[1] / "summary.json").write_text(summary)  # the same source, tracked again
+    found = People(runs_in(folders)).found()
+    assert [camera["name"] for camera in found["cameras"]] == ["first (first)", "first (second)", "yard"]
+    assert {"first (second):1", "yard:1"} <= {person["label"] for person in found["people"]}
+
+
+@pytest.mark.parametrize("many", [3, 45])
+def test_the_legend_of_many_cameras_is_short(
+    browser: Any, tmp_path: Path, serve: Callable[[Any], str], many: int
+) -> None:
+    first = make_run(tmp_path / "all" / "run0", videos=tmp_path)
+    for number in range(1, many):
+        shutil.copytree(first, tmp_path / "all" / f"run{number}")
+    page = Page(browser, serve(make_app(runs_in([tmp_path / "all"]))))
+    page.click("#tab-people")
+    page.set("#lanes-of", "all", "change")
+    page.until(lambda: page.js("return !document.getElementById('lanes-legend').hidden"), "lanes of people")
+    keys = page.js("return document.querySelectorAll('#lanes-legend .key').length")
+    assert (keys, "and 5 more" in page.text("#lanes-legend")) == (min(many, 40), many > 40)
+
+
 def test_a_gallery_joins_and_describes_and_obeys_corrections(client: TestClient) -> None:
     assert not client.get("/api/people").json()["identified"]
     found = client.post("/api/people/identify", json={}).json()

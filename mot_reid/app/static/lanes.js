@@ -6,6 +6,7 @@ const TALL = 16; // CSS pixels of a lane
 const BAND = 6; // and of a camera in a lane of several: who is in two at once is seen in both
 const FOOT = 16; // of the times below
 const GAP = 64; // for labels
+const MOST_KEYS = 40; // cameras in the legend
 
 export class Lanes {
   constructor(canvas, state) {
@@ -63,11 +64,13 @@ export class Lanes {
     }
     const legend = document.getElementById('lanes-legend');
     legend.hidden = !this.all;
-    legend.replaceChildren(...(this.all ? this.people.cameras.map((camera, place) => {
+    const cameras = this.all ? this.people.cameras : [];
+    const rest = cameras.length - MOST_KEYS;
+    legend.replaceChildren(...cameras.slice(0, MOST_KEYS).map((camera, place) => {
       const swatch = element('span', { className: 'swatch' });
       swatch.style.background = colour(place + 1);
       return element('span', { className: 'key' }, swatch, ` ${camera.name}`);
-    }) : []));
+    }), ...(rest > 0 ? [`and ${rest} more`] : []));
     this.layout();
   }
 
