@@ -98,3 +98,30 @@ def test_long_names_are_not_wider_than_the_page(
         shown.shot(f"long-{tab}-{width}")
         assert not shown.too_wide(), tab
     assert shown.js("return document.getElementById('help-open').getBoundingClientRect().right") <= width
+
+
+def test_a_page_of_which_no_run_can_be_read_says_why_and_asks_for_nothing(
+    browser: Any, tmp_path: Path, serve: Callable[[Any], str]
+) -> None:
+    folders = [make_run(tmp_path / name) for name in ("a", "b")]
+    whole = (folders[1] / "tracks.csv").read_text()
+    for folder in folders:
+        (folder / "tracks.csv").write_text("frame,id\n1,2\n")
+    shown = Page(browser, serve(make_app(runs_in(folders))), 400)
+    told = f"{folders[0] / 'tracks.csv'}: no column x1"
+    for key in "x1 m":
+        shown.keys(key)
+    assert told in shown.text("#message")
+    assert [shown.one(f"#{name}").is_displayed() for name in ("picture", "tabs", "run")] == [
+        False,
+        False,
+        True,
+    ]
+    assert all("422" in problem for problem in shown.problems())
+    (folders[1] / "tracks.csv").write_text(whole)
+    shown.set("#run", "r1", "change")
+    shown.until(
+        lambda: "2 tracks" in shown.text("#about") and shown.boxes == 2, "the run that is whole by now"
+    )
+    shown.until(lambda: shown.pixel(0.95, 0.02)[0] == 90, "its picture")
+    assert [shown.one(f"#{name}").is_displayed() for name in ("picture", "panel-tracks")] == [True, True]

@@ -115,6 +115,7 @@ async function open(key) {
   say(wrong);
   state.scene = { ...scene, lines: scene.lines || {}, zones: scene.zones || {} };
   get('filter').value = '';
+  if (get('view').hidden) showView(true);
   take(run);
   document.body.dataset.whole = run.read_to ? 'no' : 'yes';
   if (run.read_to) readOn(key).catch(report);
@@ -501,6 +502,7 @@ document.addEventListener('keydown', (event) => {
   if (event.key === ' ' && inside.matches('button, input, summary, a')) return;
   const shown = tabs.filter((tab) => !tab.hidden);
   if (/^[1-9]$/.test(event.key) && shown[event.key - 1]) { openTab(shown[event.key - 1]); shown[event.key - 1].focus(); return; }
+  if (!state.run.key && event.key !== '?') return; // there is nothing to play or to correct
   const act = keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
   if (!act || (inside.id === 'lanes-box' && event.key.startsWith('Arrow') && event.key.length > 8)) return;
   event.preventDefault();
@@ -527,17 +529,22 @@ async function begin() {
   const asked = new URLSearchParams(location.hash.slice(1));
   let wrong = '';
   if (runs.length) wrong = await openFirst(runs, asked);
-  else {
-    get('view').hidden = true;
-    get('run').parentElement.hidden = true;
-    document.querySelector('main').classList.add('alone');
-    for (const name of ['tracks', 'count', 'correct', 'people', 'data']) get(`tab-${name}`).hidden = name !== 'data' || !state.gallery;
-    openTab([get('tab-live'), ...tabs].find((tab) => !tab.hidden) || tabs[0]);
-  }
+  else get('run').parentElement.hidden = true;
+  if (!state.run.key) showView(false);
   get('run').value = state.run.key;
   await restore(asked);
   if (wrong) say(wrong);
   document.body.dataset.ready = 'yes';
+}
+
+// The picture and what is known of a run; without one there are cameras and a gallery alone, or nothing.
+function showView(there) {
+  get('view').hidden = !there;
+  document.querySelector('main').classList.toggle('alone', !there);
+  for (const name of ['tracks', 'count', 'correct', 'people', 'data']) get(`tab-${name}`).hidden = !there && !(name === 'data' && state.gallery);
+  const shown = [get('tab-live'), ...tabs].filter((tab) => !tab.hidden);
+  get('side').hidden = !shown.length;
+  if (shown.length) openTab(there ? get('tab-tracks') : shown[0]);
 }
 
 // Opens the run that the address asks for, or the first; one that cannot be read keeps nobody from the others.
