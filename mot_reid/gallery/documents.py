@@ -6,6 +6,7 @@ import csv
 import errno
 import io
 import json
+import os
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from mot_reid.gallery.presence import origins
 from mot_reid.gallery.standing import VIEWS, read_views, views_of, views_text
 from mot_reid.gallery.store import GalleryError, RecordTable, Store
+from mot_reid.wording import counted
 
 __all__ = [
     "CORRECTIONS",
@@ -61,17 +63,44 @@ def read_corrections(store: Store) -> dict[tuple[str, str], str]:
 
 
 def forget_records(store: Store, records: Sequence[str]) -> int:
-    """Removes records and all that is said of them for good; says how many there were."""
+    """Removes records and all that is said of them for good; says how many there were.
+
+    Raises:
+        GalleryError: that cannot be done, on a full disk, say; the message says what is left of them.
+    """
     gone = set(records)
+    there = gone & set(store.table().record.tolist())
+    try:
+        return _forget(store, gone)
+    except (OSError, GalleryError) as error:
+        left = there & set(store.table().record.tolist())
+        raise GalleryError(_unforgotten(str(store.place), len(left), len(there), error)) from error
+
+
+def _forget(store: Store, gone: set[str]) -> int:
     try:
         _say_nothing_of(store, gone)
     except OSError as error:
         if error.errno != errno.ENOSPC:  # of a full disk: the records themselves may make room
             raise
-    number = store.remove(list(records))
+    number = store.remove(list(gone))
     _say_nothing_of(store, gone)  # somebody may have read them just before
     _forget_views(store)
     return number
+
+
+def _unforgotten(place: str, left: int, there: int, error: OSError | GalleryError) -> str:
+    """What is said where of so many records so many can still be seen."""
+    full = os.strerror(errno.ENOSPC)
+    why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+    why, room = (full, "free some space, then ") if full in why else (why.removeprefix(f"{place}: "), "")
+    if left or not there:
+        told = "nothing" if left == there else f"{there - left} of {counted(there, 'tracklet')}"
+        return f"{place}: {told} was forgotten ({why}); {room}forget again"
+    return (
+        f"{place}: nobody finds them any more, but not all that is about them is off the disk ({why}); "
+        f"{room}`mot-reid gallery {place} compact` brings it to its end"
+    )
 
 
 def copy_documents(mine: Store, theirs: Store, gone: set[str]) -> None:

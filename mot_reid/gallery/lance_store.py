@@ -273,12 +273,16 @@ class LanceStore(Store):
                 self._records.add(again.set_column(at, "copy", self._arrow.array(_copies(len(again)))))
             for first in range(0, len(copies), _CHUNK):
                 self._records.delete(f"copy IN ({', '.join(map(str, copies[first : first + _CHUNK]))})")
+        self._drop_older_versions(unfinished=True)
+        self.table()
+        return len(gone)
+
+    def _drop_older_versions(self, *, unfinished: bool = False) -> None:
+        """Removes what only older versions hold; also what somebody has not finished writing, if wanted."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # that readers of older versions fail is the aim
             for table in (self._records, self._documents):
-                table.optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
-        self.table()
-        return len(gone)
+                table.optimize(cleanup_older_than=timedelta(0), delete_unverified=unfinished)
 
     @_plainly
     def read_document(self, name: str) -> str | None:
@@ -295,8 +299,8 @@ class LanceStore(Store):
 
     @_plainly
     def compact(self) -> None:
-        """See `Store.compact`: an IVF-PQ index from `INDEX_FROM` records on."""
-        self._records.optimize()
+        """See `Store.compact`: an IVF-PQ index from `INDEX_FROM` records on; finishes what `remove` began."""
+        self._drop_older_versions()
         if self._records.count_rows() >= INDEX_FROM and not self._records.list_indices():
             self.make_index()
 

@@ -21,6 +21,7 @@ from mot_reid.gallery.gallery import Gallery
 from mot_reid.gallery.lance_store import LanceStore
 from mot_reid.gallery.opening import gallery_exists, open_store
 from mot_reid.gallery.presence import origins
+from mot_reid.gallery.records import Crop
 from mot_reid.gallery.shared_view import SharedView
 from mot_reid.gallery.sources import records_of
 from mot_reid.gallery.standing import VIEWS, Floor, read_views, views_text
@@ -372,7 +373,7 @@ def test_a_full_disk_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_full_disk_forgets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who is forgotten to make room is, where all of a part goes; else the file is named."""
+    """Who is forgotten to make room is, where all of a part goes; else it is said that nobody is."""
     gallery = Gallery(tmp_path / "shop", Made())
     for track in (1, 2):
         gallery.add([tracklet(np.ones(D), track_id=track), tracklet(np.ones(D), track_id=track + 10)])
@@ -386,12 +387,54 @@ def test_a_full_disk_forgets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(Path, "write_text", full)
     names = gallery.table().record.tolist()
-    with pytest.raises(OSError, match=r"No space left on device: .*shop.forgotten.json"):
+    with pytest.raises(GalleryError, match=r"shop: nothing was forgotten \(No space left on device\); free"):
         gallery.forget(names[:1])
     assert gallery.table().track_id.tolist() == [1, 11, 2, 12]
     assert gallery.forget(names[:3]) == 3
     assert gallery.table().track_id.tolist() == [12]
     assert set(gallery.identities()) == {names[3]}
+
+
+def test_what_a_full_disk_keeps_of_who_is_forgotten_is_told_and_goes_later(
+    make_gallery: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gallery = make_gallery()
+    picture = (Crop(b"picture of somebody", 1, 0.0, 0.5),)
+    gallery.add([tracklet(np.ones(D), track_id=1, crops=picture), tracklet(np.ones(D), track_id=2)])
+    gallery.forget(["nobody"])
+
+    def full(*_: object, **__: object) -> None:
+        raise GalleryError("shop: Unable to copy data to file: No space left on device (os error 28)")
+
+    for name in ("_write_part", "_drop_older_versions"):
+        monkeypatch.setattr(type(gallery.store), name, full, raising=False)
+    told = r"nobody finds them any more, but not all .* off the disk \(No space left on device\); .* compact`"
+    with pytest.raises(GalleryError, match=told):
+        gallery.forget(gallery.table().record.tolist()[:1])
+    assert (gallery.table().track_id.tolist(), _holds(gallery, b"picture of somebody")) == ([2], True)
+    monkeypatch.undo()
+    gallery.store.compact()
+    assert (gallery.table().track_id.tolist(), _holds(gallery, b"picture of somebody")) == ([2], False)
+
+
+def test_a_lance_gallery_on_a_full_disk_forgets_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For it writes what stays anew, before anything goes."""
+    gallery = Gallery(tmp_path / "shop", Made(), "lance")
+    gallery.add([tracklet(np.ones(D), track_id=track) for track in (1, 2)])
+
+    def full(*_: object, **__: object) -> None:
+        raise RuntimeError("lance error: LanceError(IO): No space left on device (os error 28), x.rs:1:2")
+
+    monkeypatch.setattr(type(gallery.store._records), "add", full)  # type: ignore[attr-defined]
+    with pytest.raises(GalleryError, match=r"shop: nothing was forgotten \(No space left on device\); free"):
+        gallery.forget(gallery.table().record.tolist()[:1])
+    assert gallery.table().track_id.tolist() == [1, 2]
+
+
+def _holds(gallery: Gallery, content: bytes) -> bool:
+    return any(content in path.read_bytes() for path in Path(gallery.place).rglob("*") if path.is_file())
 
 
 def test_another_embedder_is_refused(make_gallery: Make) -> None:
