@@ -22,7 +22,7 @@ from torch import Tensor
 
 from mot_reid.appearance.checkpoints import load_checkpoint, save_checkpoint
 from mot_reid.appearance.crops import IMAGENET_MEAN, IMAGENET_STD
-from mot_reid.appearance.mgn import MGN
+from mot_reid.appearance.mgn import MGN, Pooling
 from mot_reid.training.reid.augmentation import normalise
 from mot_reid.training.reid.centring import centred
 from mot_reid.training.reid.crops import hold_out
@@ -153,9 +153,14 @@ def inputs(crops: np.ndarray) -> list[Tensor]:
     return [normalise(part, IMAGENET_MEAN, IMAGENET_STD) for part in torch.split(pixels, 64)]
 
 
-def mean(states: Sequence[Mapping[str, Tensor]], shares: Sequence[float]) -> MGN:
+def mean(
+    states: Sequence[Mapping[str, Tensor]],
+    shares: Sequence[float],
+    backbone: str = "osnet_lct_x0_5",
+    pooling: Pooling = "max",
+) -> MGN:
     """A network whose weights are the mean of others', each with its share of all."""
-    model = MGN("osnet_lct_x0_5", 64, relu=False).eval()
+    model = MGN(backbone, 64, relu=False, pooling=pooling).eval()
     weights = np.array(shares) / sum(shares)
     model.load_state_dict(
         {

@@ -16,17 +16,16 @@ the training. Needs the extras train and openvino. How it went: docs/notes/2026-
 import argparse
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from functools import cache
 from itertools import repeat
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import torch
-from made_up_people import ASKED, BATCH, batches, inputs, made_up_blocks, read_crops
+from made_up_people import ASKED, BATCH, batches, inputs, made_up_blocks, mean, read_crops
 from torch import Tensor, nn
 
 from mot_reid.appearance.checkpoints import load_checkpoint, save_checkpoint
@@ -137,19 +136,20 @@ def unit(rows: np.ndarray) -> np.ndarray:
 
 @cache
 def teachers(weights: Path) -> list[Embed]:
-    """What embeds `BATCH` RGB crops, for each of `TEACHERS`: 0267 by ONNX Runtime, the others in bfloat16."""
+    """What embeds `BATCH` RGB crops, for each of `TEACHERS`; all but 0267 in bfloat16."""
     import openvino
 
     cv2.setNumThreads(1)
     first, second, ours = TEACHERS
     core, hints = openvino.Core(), {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "bf16"}
-    strong = core.read_model(str(weights / first))
-    strong.reshape([BATCH, 3, *ASKED])
-    strong = core.compile_model(strong, "CPU", hints)
+    read = core.read_model(str(weights / first))
+    read.reshape([BATCH, 3, *ASKED])
+    large = core.compile_model(read, "CPU", hints)
     default = load_checkpoint(find_weights(ours, (".safetensors",)))
     height, width = default.input_size
-    small = openvino.convert_model(default.module.eval(), example_input=torch.zeros(BATCH, 3, height, width))
-    small = core.compile_model(small, "CPU", hints)
+    example = torch.zeros(BATCH, 3, height, width)
+    read = openvino.convert_model(default.module.eval(), example_input=example)
+    small = core.compile_model(read, "CPU", hints)
 
     def normal(crops: np.ndarray) -> np.ndarray:
         pixels = torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 255
@@ -162,13 +162,13 @@ def teachers(weights: Path) -> list[Embed]:
         return np.ascontiguousarray(crops.transpose(0, 3, 1, 2)[:, ::-1].astype(np.float32))
 
     return [
-        lambda crops: np.array(strong(bgr(crops))[0]),
+        lambda crops: np.array(large(bgr(crops))[0]),
         open_teacher(weights / second).embed,
         lambda crops: np.array(small(normal(resized(crops)))[0]),
     ]
 
 
-def train(model: MGN, images: np.ndarray, teacher: np.ndarray, epochs: int, rate: float) -> Any:
+def train(model: MGN, images: np.ndarray, teacher: np.ndarray, epochs: int, rate: float) -> Iterator[int]:
     """Trains the branch and the heads; yields the number of each epoch when it is over.
 
     Batch normalisations keep what they have measured. The next step's crops are varied, and passed through
@@ -242,10 +242,7 @@ def save_mean(
     before: dict[str, Tensor], trained: dict[str, Tensor], share: float, kinds: list[np.ndarray], output: Path
 ) -> None:
     """Writes the mean of both networks' weights, centred on crops of each kind."""
-    model = MGN("osnet_lct_x1_0", 64, relu=False, pooling="avg").eval()
-    floating = {name: value for name, value in trained.items() if value.is_floating_point()}
-    means = {name: (1 - share) * before[name] + share * value for name, value in floating.items()}
-    model.load_state_dict(before | means)
+    model = mean((before, trained), (1 - share, share), "osnet_lct_x1_0", "avg")
     rng = np.random.default_rng(0)
     pool = np.concatenate([kind[rng.permutation(len(kind))[:EACH]] for kind in kinds])
     notes = {"made by": "benchmarks/strong_people.py", "share": share}
