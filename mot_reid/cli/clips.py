@@ -5,6 +5,7 @@ from pathlib import Path
 
 import typer
 
+from mot_reid.files import atomic
 from mot_reid.gallery.finding import Hit
 from mot_reid.structures import Tracks
 from mot_reid.video.frames import SourceError
@@ -20,7 +21,7 @@ LEAST = 0.005
 def write_clips(hits: Sequence[Hit], folder: Path) -> list[Path]:
     """Writes ``RANK-CAMERA-ID.mp4`` of each hit, but for those that are not the person by any chance.
 
-    One whose video is gone or was live is left out and told.
+    One whose video is gone, breaks off or was live is left out and told.
     """
     written = []
     for rank, hit in enumerate(hits, start=1):
@@ -33,7 +34,8 @@ def write_clips(hits: Sequence[Hit], folder: Path) -> list[Path]:
         try:
             with (
                 open_source(hit.source, hit.first_frame, hit.last_frame) as source,
-                VideoSink(path, source.info.fps) as sink,
+                atomic(path) as part,  # a part of a clip would look like a whole one
+                VideoSink(part, source.info.fps) as sink,
             ):
                 for frame in source:
                     sink.write(frame.number, frame.image, Tracks.empty(), frame.time)

@@ -256,8 +256,21 @@ def _embed(kept: Any, new: Any, quiet: bool) -> None:
     """Embeds a gallery's pictures again, into another one."""
     from mot_reid.gallery.embedding_again import embed_again
 
-    with WorkProgress(quiet) as progress:
-        added, left_out = embed_again(kept, new, lambda done, total: progress("embedding", done, total))
+    at = (0, 0)
+
+    def tell(done: int, total: int) -> None:
+        nonlocal at
+        at = done, total
+        progress("embedding", done, total)
+
+    try:
+        with WorkProgress(quiet) as progress:
+            added, left_out = embed_again(kept, new, tell)
+    except BaseException:
+        if at[0]:
+            told = f"{at[0]} of {counted(at[1], 'tracklet')} of {kept.place} done"
+            typer.echo(f"{told}: the same again goes on, until then {new.place} is a part", err=True)
+        raise
     if not quiet:
         typer.echo(f"{counted(added, 'tracklet')} of {kept.place} embedded again, in {new.place}")
     if left_out:

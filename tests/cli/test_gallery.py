@@ -1,6 +1,7 @@
 """From two videos to a search and to identities, by the commands, with the models that ship."""
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +19,7 @@ from mot_reid.gallery.opening import open_store
 from mot_reid.gallery.records import Crop, Tracklet
 from mot_reid.gallery.results import record_results
 from mot_reid.gallery.store import GalleryInfo
+from mot_reid.video.video_sink import VideoSink
 
 
 @pytest.fixture(scope="module")
@@ -276,6 +278,26 @@ def test_no_clip_is_cut_of_who_is_somebody_else(scene: Any, tmp_path: Path) -> N
     assert [path.name for path in made] == ["02-door-1.mp4"]
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+def test_a_part_of_a_clip_is_not_left(
+    scene: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
+    hit = Hit("a", "door", str(scene.video), 1, 0, 0.0, 0.1, float("nan"), 1, 3, 0.9, 0.1, None, 0)
+    (whole,) = write_clips([hit], tmp_path)
+    before, write = whole.read_bytes(), VideoSink.write
+
+    def break_off(sink: VideoSink, number: int, *rest: Any) -> None:
+        if number == 2:
+            raise error
+        write(sink, number, *rest)
+
+    monkeypatch.setattr(VideoSink, "write", break_off)
+    with suppress(KeyboardInterrupt):
+        assert write_clips([hit], tmp_path) == []
+    assert [path.name for path in tmp_path.glob("*door*")] == [whole.name]
+    assert whole.read_bytes() == before
+
+
 def test_glimpses_are_told_apart_in_an_evaluation(run: Any, scene: Any, tmp_path: Path) -> None:
     """Two people in two cameras, and for four frames in a third one."""
     detections = [line.split(",") for line in Path(scene.detections).read_text().splitlines()]
@@ -438,6 +460,21 @@ def test_a_gallery_of_another_embedder_is_embedded_again(run: Any, tmp_path: Pat
     assert "0 tracklets" in run("gallery", tmp_path / "old", "embed", tmp_path / "new").out
     quiet = run("gallery", tmp_path / "old", "embed", tmp_path / "third", "-q")
     assert (quiet.code, quiet.out) == (0, "")
+
+
+def test_how_far_embedding_again_came_is_told_where_it_is_interrupted(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_off(kept: Any, new: Any, tell: Any) -> Any:
+        tell(64, 100)
+        raise KeyboardInterrupt
+
+    _made(tmp_path / "old", 1)
+    monkeypatch.setattr("mot_reid.gallery.embedding_again.embed_again", break_off)
+    done = run("gallery", tmp_path / "old", "embed", tmp_path / "new")
+    assert done.code == 130
+    assert "64 of 100 tracklets of" in done.err
+    assert "the same again goes on" in done.err
 
 
 def test_whose_probabilities_they_are_is_told(run: Any, tmp_path: Path) -> None:
