@@ -13,7 +13,7 @@ import typer
 from mot_reid.cli.errors import UsageError, usage_errors
 from mot_reid.cli.options import print_table
 from mot_reid.cli.progress import WorkProgress
-from mot_reid.cli.remembering import clock_time, to_replace
+from mot_reid.cli.remembering import clock_time, to_replace, warn_of_other_runs
 from mot_reid.wording import counted
 
 __all__ = ["gallery"]
@@ -364,6 +364,8 @@ def _add(
             raise
     if before:  # not until the others are there
         kept.forget(before)
+    if kept.exists():
+        warn_of_other_runs(kept, video, [recorder.run])
     if not quiet:
         typer.echo(f"{counted(recorder.written, 'tracklet')} of {video} added to {kept.place}")
     if missing:

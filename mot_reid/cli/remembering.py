@@ -190,18 +190,23 @@ class Remembering:
             return
         if earlier := self.earlier.get(source):
             self.gallery.forget(earlier)
-        if is_live(source):
-            return
-        from mot_reid.gallery.sources import source_label
+        warn_of_other_runs(self.gallery, source, [recorder.run for recorder in self.recorders])
 
-        table, own = self.gallery.table(), [recorder.run for recorder in self.recorders]
-        twice = int(((table.source == source_label(source)) & ~np.isin(table.run.astype(str), own)).sum())
-        if twice:
-            typer.echo(
-                f"warning: {self.gallery.place}: {counted(twice, 'tracklet')} of {source} from another run"
-                " that was at work meanwhile; --replace leaves those of one",
-                err=True,
-            )
+
+def warn_of_other_runs(gallery: Gallery, source: str, own: Sequence[str]) -> None:
+    """Says so where a gallery has a file's tracklets from other runs than one's own, too."""
+    if is_live(source):
+        return
+    from mot_reid.gallery.sources import source_label
+
+    table = gallery.table()
+    twice = int(((table.source == source_label(source)) & ~np.isin(table.run.astype(str), own)).sum())
+    if twice:
+        typer.echo(
+            f"warning: {gallery.place}: {counted(twice, 'tracklet')} of {source} from another run"
+            " that was at work meanwhile; --replace leaves those of one",
+            err=True,
+        )
 
 
 def remembering(

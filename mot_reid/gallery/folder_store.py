@@ -42,7 +42,7 @@ from mot_reid.gallery.columns import (
 )
 from mot_reid.gallery.filters import Filter
 from mot_reid.gallery.folder_parts import GONE, Part, best, drop, flush, located, save, taken, write_whole
-from mot_reid.gallery.records import Tracklet
+from mot_reid.gallery.records import UNIT_TOLERANCE, Tracklet
 from mot_reid.gallery.store import (
     GalleryError,
     GalleryInfo,
@@ -381,7 +381,9 @@ class FolderStore(Store):
             expected = (len(table), self.info.dimension), (int(bounds[-1]), self.info.dimension)
             if (means.shape, medoids.shape) != expected:
                 raise ValueError(f"vectors {means.shape} and {medoids.shape} for {len(table)} records")
-            if len(means) <= _BLOCK and not np.allclose(np.linalg.norm(means, axis=1), 1, atol=1e-2):
+            if len(means) <= _BLOCK and not np.allclose(
+                np.linalg.norm(means, axis=1), 1, atol=UNIT_TOLERANCE
+            ):
                 raise ValueError("embeddings that are none")
         except Exception as error:
             if folder.is_dir():

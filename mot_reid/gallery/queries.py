@@ -105,13 +105,22 @@ def embedded_query(
     embedder: Callable[[], Embedder],
     detect: Callable[[NDArray[np.uint8]], Detections],
 ) -> NDArray[np.float32]:
-    """Embeddings ``(Q, D)`` of a query: pictures, embeddings or a tracklet; see `Gallery.search`."""
+    """Embeddings ``(Q, D)`` of a query: pictures, embeddings or a tracklet; see `Gallery.search`.
+
+    Raises:
+        PictureError: nobody is in a picture, or several people are and no box says which one is meant.
+        ValueError: the query is none, or empty.
+    """
     if isinstance(query, Tracklet):
         return query.mean[None]
     if isinstance(query, np.ndarray) and query.dtype != np.uint8:
         rows = np.atleast_2d(query)
+        if not rows.size:
+            raise ValueError(f"query: expected at least one embedding, got shape {query.shape}")
         return unit_rows(rows, len(rows))
     pictures = [query] if isinstance(query, np.ndarray) else list(query)
+    if not pictures:
+        raise ValueError("query: expected at least one picture")
     return embedded_people(pictures, box, embedder(), detect)
 
 

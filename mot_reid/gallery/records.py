@@ -11,10 +11,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["PATH_COLUMNS", "Crop", "Tracklet", "new_record_id", "parse_track"]
+__all__ = ["PATH_COLUMNS", "UNIT_TOLERANCE", "Crop", "Tracklet", "new_record_id", "parse_track"]
 
 PATH_COLUMNS = ("frame", "time", "x1", "y1", "x2", "y2")
 """Columns of `Tracklet.path`."""
+
+UNIT_TOLERANCE = 1e-2
+"""How far from 1 the length of a mean may lie; a part of a gallery with another one counts as damaged."""
 
 
 def new_record_id() -> str:
@@ -102,6 +105,9 @@ class Tracklet:
             raise ValueError(
                 f"mean and medoids: expected (D,) and (K, D), got {self.mean.shape}, {self.medoids.shape}"
             )
+        if abs(float(np.linalg.norm(self.mean)) - 1) > UNIT_TOLERANCE:
+            length = float(np.linalg.norm(self.mean))
+            raise ValueError(f"mean: expected length 1 in record {self.label}, got {length:.4g}")
         if not len(self.medoids):
             raise ValueError(f"medoids: expected at least one in record {self.label}")
         if self.path.ndim != 2 or self.path.shape[1] != len(PATH_COLUMNS):

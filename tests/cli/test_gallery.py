@@ -208,6 +208,19 @@ def test_tracks_of_others_are_remembered(run: Any, scene: Any, tmp_path: Path) -
     assert ("2 tracklets of 1 camera" in listed, "door" in listed) == (True, False)
 
 
+def test_two_that_add_one_video_at_once_are_told(
+    run: Any, scene: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [line.replace(",-1,", ",1,", 1) for line in Path(scene.detections).read_text().splitlines()[::2]]
+    (tmp_path / "tracks.txt").write_text("\n".join(lines) + "\n")
+    add = ("gallery", tmp_path / "shop", "add", scene.video, tmp_path / "tracks.txt")
+    first = run(*add)
+    monkeypatch.setattr("mot_reid.cli.gallery.to_replace", lambda *_: [])  # as if it had begun with it
+    second = run(*add)
+    told = f"warning: {tmp_path / 'shop'}: 1 tracklet of {scene.video} from another run"
+    assert [(done.code, told in done.err) for done in (first, second)] == [(0, False), (0, True)]
+
+
 def test_what_an_interrupted_add_leaves_is_told(
     run: Any, scene: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -13,7 +14,7 @@ from mot_reid.gallery.records import Tracklet, parse_track
 from mot_reid.gallery.splitting import split_points
 from mot_reid.structures import Tracks
 
-from .conftest import D, unit
+from .conftest import D, tracklet, unit
 
 IMAGE = np.random.default_rng(0).integers(0, 255, (120, 200, 3), dtype=np.uint8)
 PERSON, OTHER = unit(np.eye(D)[0] + 0.1), unit(np.eye(D)[1] - 0.1)
@@ -206,6 +207,12 @@ def test_splitting_by_hand() -> None:
     assert split_points(rows[:8], np.ones(8), sure[:8], none[:8]).tolist() == []  # two views are no evidence
     three = np.concatenate([rows, rows[:6]])
     assert split_points(three, np.ones(18), np.ones(18), np.zeros(18, bool)).tolist() == [6, 12]
+
+
+def test_a_record_whose_mean_is_not_of_length_1_is_refused() -> None:
+    record = tracklet(np.ones(D))
+    with pytest.raises(ValueError, match="mean: expected length 1 in record a:1, got 3"):
+        replace(record, mean=3 * record.mean)
 
 
 def test_names_of_tracks() -> None:

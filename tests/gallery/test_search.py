@@ -160,6 +160,21 @@ def test_several_pictures_of_one_person(gallery: Gallery) -> None:
     assert {hit.track_id for hit in hits} == {5}
 
 
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        (np.empty((0, D), np.float32), r"at least one embedding, got shape \(0, "),
+        ([], "at least one picture"),
+        (np.ones(D + 1, np.float32), f"embeddings of {D} values, got {D + 1}"),
+    ],
+)
+def test_a_query_that_is_none_is_refused(
+    query: np.ndarray | list[np.ndarray], told: str, gallery: Gallery
+) -> None:
+    with pytest.raises(ValueError, match=told):
+        gallery.search(query)
+
+
 def test_medoids_count() -> None:
     """Somebody whose back alone looks like the query comes before a stranger of a like mean."""
     query = unit(np.eye(D)[:1])
