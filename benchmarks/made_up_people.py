@@ -56,26 +56,14 @@ Ask = Callable[[np.ndarray], np.ndarray]
 
 def main() -> None:
     """Runs the command."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("before", type=Path, help="checkpoint that goes on learning")
-    parser.add_argument("-o", "--output", type=Path, default=Path("mgn_osnet_lct_x0_5.safetensors"))
-    parser.add_argument("--data", type=Path, default=os.environ.get("MOT_REID_DATA"))
-    parser.add_argument("--weights", type=Path, help="folder of the teachers; default: DATA/../weights")
-    parser.add_argument(
-        "--run", type=Path, default=Path("runs/made-up-people"), help="folder of the training"
-    )
+    parser = training_parser(__doc__)
     parser.add_argument("--made-up", nargs="+", default=["2:27200"], metavar="SEED:COUNT", help="people")
     parser.add_argument("--width", type=int, default=80, help="of our crops")
-    parser.add_argument("--epochs", type=int, default=3)
-    parser.add_argument("--rate", type=float, default=1e-3, help="highest learning rate")
-    parser.add_argument("--share", type=float, default=0.5, help="of the trained weights in the mean")
-    chosen = parser.parse_args()
-    if chosen.data is None:
-        parser.error("give --data, or set MOT_REID_DATA")
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
+    parser.set_defaults(output=Path("mgn_osnet_lct_x0_5.safetensors"), run=Path("runs/made-up-people"))
+    parser.set_defaults(rate=1e-3, share=0.5)
+    chosen = parse_training(parser)
     market, classes, people = read_crops(chosen.data)
-    ask = open_teachers(chosen.weights or chosen.data / ".." / "weights")
+    ask = open_teachers(chosen.weights)
     made = [made_up_blocks(people, market, *map(int, text.split(":"))) for text in chosen.made_up]
     parts = [asked(ask, blocks, chosen.width) for blocks in (batches(market), batches(people), *made)]
     images, teacher = (np.concatenate(column) for column in zip(*parts, strict=True))
@@ -84,6 +72,31 @@ def main() -> None:
     trained = Trainer(data, chosen.run, learnt).run().embedder
     save_mean(chosen.before, trained, chosen.share, [part[0] for part in parts[:3]], chosen.output)
     print(f"written: {chosen.output}")
+
+
+def training_parser(description: str | None) -> argparse.ArgumentParser:
+    """The options of a training with made-up people; defaults of its own are the caller's."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("before", type=Path, help="checkpoint that goes on learning")
+    parser.add_argument("-o", "--output", type=Path)
+    parser.add_argument("--data", type=Path, default=os.environ.get("MOT_REID_DATA"))
+    parser.add_argument("--weights", type=Path, help="folder of the teachers; default: DATA/../weights")
+    parser.add_argument("--run", type=Path, help="folder of the training")
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--rate", type=float, help="highest learning rate")
+    parser.add_argument("--share", type=float, help="of the trained weights in the mean")
+    return parser
+
+
+def parse_training(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """What was chosen; one thread for each process from here on."""
+    chosen = parser.parse_args()
+    if chosen.data is None:
+        parser.error("give --data, or set MOT_REID_DATA")
+    chosen.weights = chosen.weights or chosen.data / ".." / "weights"
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    return chosen
 
 
 def read_crops(data: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

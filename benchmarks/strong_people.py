@@ -13,9 +13,7 @@ of the weights is taken with BEFORE's. About 20 minutes of two cores with bfloat
 the training. Needs the extras train and openvino. How it went: docs/notes/2026-12-02-strong-people.md.
 """
 
-import argparse
 import math
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from functools import cache
@@ -25,7 +23,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from made_up_people import ASKED, BATCH, batches, inputs, made_up_blocks, mean, read_crops
+from made_up_people import (
+    ASKED,
+    BATCH,
+    batches,
+    inputs,
+    made_up_blocks,
+    mean,
+    parse_training,
+    read_crops,
+    training_parser,
+)
 from torch import Tensor, nn
 
 from mot_reid.appearance.checkpoints import load_checkpoint, save_checkpoint
@@ -62,29 +70,14 @@ Taught = tuple[np.ndarray, np.ndarray]
 
 def main() -> None:
     """Runs the command."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("before", type=Path, help="checkpoint that goes on learning")
-    parser.add_argument("-o", "--output", type=Path, default=Path("mgn_osnet_lct_x1_0.safetensors"))
-    parser.add_argument("--data", type=Path, default=os.environ.get("MOT_REID_DATA"))
-    parser.add_argument("--weights", type=Path, help="folder of the teachers; default: DATA/../weights")
-    parser.add_argument("--run", type=Path, default=Path("runs/strong-people"), help="for what is kept")
+    parser = training_parser(__doc__)
     parser.add_argument("--made-up", type=int, default=14400, metavar="COUNT", help="people")
     parser.add_argument("--seed", type=int, default=11, help="of the made-up people")
-    parser.add_argument("--epochs", type=int, default=3)
-    parser.add_argument("--rate", type=float, default=6e-4, help="highest learning rate")
-    parser.add_argument("--share", type=float, default=0.7, help="of the trained weights in the mean")
-    chosen = parser.parse_args()
-    if chosen.data is None:
-        parser.error("give --data, or set MOT_REID_DATA")
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
+    parser.set_defaults(output=Path("mgn_osnet_lct_x1_0.safetensors"), run=Path("runs/strong-people"))
+    parser.set_defaults(rate=6e-4, share=0.7)
+    chosen = parse_training(parser)
     chosen.run.mkdir(parents=True, exist_ok=True)
-    kinds = taught(
-        chosen.data,
-        chosen.weights or chosen.data / ".." / "weights",
-        (chosen.seed, chosen.made_up),
-        chosen.run,
-    )
+    kinds = taught(chosen.data, chosen.weights, (chosen.seed, chosen.made_up), chosen.run)
     images, teacher = (np.concatenate(column) for column in zip(*kinds, strict=True))
     model = load_checkpoint(chosen.before).module
     before = {name: value.clone() for name, value in model.state_dict().items()}

@@ -137,12 +137,7 @@ def find_person(
         statistics: of the cameras likewise.
         track: rows of the table that are asked for, if it is a track of the gallery: who stands elsewhere at
             the same time, in a camera that sees the same floor, is somebody else.
-
-    Raises:
-        ValueError: the query has embeddings of another length than the gallery.
     """
-    if queries.shape[1] != (length := store.info.dimension):
-        raise ValueError(f"query: expected embeddings of {length} values, got {queries.shape[1]}")
     chosen = settings or SearchSettings()
     table = store.table() if table is None else table
     total = len(table) if where is None else int(where.mask(table).sum())

@@ -295,7 +295,7 @@ class Gallery:
             Hits, the best first; ``absent`` is the probability that the person is not among those searched.
 
         Raises:
-            PictureError: nobody or several people are in a picture.
+            ValueError: the query is none, or of another length; `PictureError`: it shows nobody or several.
             GalleryError: there is no such track, or the gallery is another embedder's.
         """
         table = self.table()
@@ -306,7 +306,8 @@ class Gallery:
             without += not_to_find(self.store, table, track)
             queries = self.store.means(track)
         else:
-            queries = embedded_query(query, box, lambda: self.embedder, self.detect)
+            length = self.store.info.dimension
+            queries = embedded_query(query, box, lambda: self.embedder, self.detect, length)
             if isinstance(query, Tracklet):
                 camera = camera or query.camera
                 without.append(query.record)

@@ -104,13 +104,26 @@ def embedded_query(
     box: Sequence[float] | None,
     embedder: Callable[[], Embedder],
     detect: Callable[[NDArray[np.uint8]], Detections],
+    dimension: int,
 ) -> NDArray[np.float32]:
     """Embeddings ``(Q, D)`` of a query: pictures, embeddings or a tracklet; see `Gallery.search`.
 
     Raises:
         PictureError: nobody is in a picture, or several people are and no box says which one is meant.
-        ValueError: the query is none, or empty.
+        ValueError: the query is none, empty, or has embeddings of another length than ``dimension``.
     """
+    rows = _embeddings_of(query, box, embedder, detect)
+    if rows.shape[1] != dimension:
+        raise ValueError(f"query: expected embeddings of {dimension} values, got {rows.shape[1]}")
+    return rows
+
+
+def _embeddings_of(
+    query: NDArray[Any] | Sequence[NDArray[Any]] | Tracklet,
+    box: Sequence[float] | None,
+    embedder: Callable[[], Embedder],
+    detect: Callable[[NDArray[np.uint8]], Detections],
+) -> NDArray[np.float32]:
     if isinstance(query, Tracklet):
         return query.mean[None]
     if isinstance(query, np.ndarray) and query.dtype != np.uint8:

@@ -105,8 +105,8 @@ class Tracklet:
             raise ValueError(
                 f"mean and medoids: expected (D,) and (K, D), got {self.mean.shape}, {self.medoids.shape}"
             )
-        if abs(float(np.linalg.norm(self.mean)) - 1) > UNIT_TOLERANCE:
-            length = float(np.linalg.norm(self.mean))
+        length = float(np.linalg.norm(self.mean))
+        if abs(length - 1) > UNIT_TOLERANCE:
             raise ValueError(f"mean: expected length 1 in record {self.label}, got {length:.4g}")
         if not len(self.medoids):
             raise ValueError(f"medoids: expected at least one in record {self.label}")

@@ -172,7 +172,7 @@ def test_a_query_that_is_none_is_refused(
     query: np.ndarray | list[np.ndarray], told: str, gallery: Gallery
 ) -> None:
     with pytest.raises(ValueError, match=told):
-        gallery.search(query)
+        gallery.search(query, like=[str(gallery.table().record[0])])
 
 
 def test_medoids_count() -> None:
