@@ -15,6 +15,7 @@ A link: an identity of n tracklets is held together by n - 1; wrong are as many 
 
 import argparse
 from collections.abc import Callable, Iterator
+from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,7 @@ class Trial:
     settings: IdentifySettings = DEFAULT
     split: bool = True
     deviations: bool = True
+    spread: bool = True
     cameras: bool = True
     constrained: bool = True
     gaps: bool = True
@@ -120,6 +122,7 @@ TRIALS = (
     Trial("1: tracks not split", split=False),
     Trial("2: cameras not normalised", replace(DEFAULT, normalise=False)),
     Trial("2: the cameras' means alone", replace(DEFAULT, normalise=False), deviations=False),
+    Trial("2: strangers spread as those fitted on", spread=False),
     Trial("3: no k-reciprocal neighbours", replace(DEFAULT, rerank=False)),
     Trial("4: nobody is barred", constrained=False),
     Trial("4: who was lost meanwhile is barred, too", gaps=False),
@@ -145,7 +148,8 @@ def joined(records: Records, calibration: Any, trial: Trial) -> tuple[Records, N
     barred = overlapping(kept.sources, kept.begin, kept.end) if trial.constrained else NO_PAIRS
     if trial.gaps:
         barred = barred[seen_together(barred, kept.begin, kept.end, dict(enumerate(kept.gone)))]
-    evidence = pair_evidence(means, kept.cameras, barred, calibration, settings)
+    fitted = calibration if trial.spread else unmeasured(calibration)
+    evidence = pair_evidence(means, kept.cameras, barred, fitted, settings)
     if trial.cameras:
         evidence = with_cameras(evidence, kept.cameras, barred)
     if settings.travel and kept.clock:
@@ -272,6 +276,19 @@ class CrossFitted:
             near = None if jaccard is None else jaccard[own]
             values[own] = calibration.evidence(cosine[own], near)
         return values
+
+    def strangers_scale(self, cosines: Any, known: Any, records: int) -> float:
+        """The mean of all `Calibration.strangers_scale`."""
+        return float(np.mean([one.strangers_scale(cosines, known, records) for one in self.fitted.values()]))
+
+
+def unmeasured(calibration: Any) -> Any:
+    """The same, without what tells how strangers spread."""
+    if isinstance(calibration, CrossFitted):
+        found = copy(calibration)
+        found.fitted = {folds: unmeasured(one) for folds, one in calibration.fitted.items()}
+        return found
+    return replace(calibration, strangers=None)
 
 
 def one_camera_strangers(records: Records) -> Records:

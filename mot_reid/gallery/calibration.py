@@ -16,6 +16,8 @@ Floats = NDArray[np.float64]
 
 _RIDGE = 1e-6
 _PAIRS = 30.0
+_ROUNDS = 5  # after which a deviation hardly changes
+_PEOPLE = 50.0  # people of a gallery at which its own spread counts as much as that of the data fitted on
 _NUMBERS = {"cosine": 2, "linked": 4, "found": 4, "strangers": 2, "links": 4}
 
 
@@ -87,6 +89,38 @@ class Calibration:
         slope = min(slope, 1.0)
         first, offset = self.cosine
         return replace(self, cosine=(slope * first, slope * (offset - (alike + here) / 2)))
+
+    def strangers_scale(self, cosines: Any, known: Any, records: int) -> float:
+        """What a gallery's cosines are multiplied by, so that strangers differ as much as those fitted on.
+
+        Where cameras, light and clothes are others, strangers may spread wider, and the most alike of them
+        would pass for one person. Nearly all pairs of a gallery are strangers, so their deviation is
+        estimated as the prior is (`estimated_prior`), by expectation and maximisation without any label:
+        a pair counts for as much as it is likely to be two people. Records of one person deviate together,
+        so that what counts is how many people there are; few of them draw it towards that of the data that
+        it was fitted on (`_PEOPLE`).
+
+        Args:
+            cosines: ``(P,)`` normalised cosines of pairs.
+            known: ``(P,)`` which of these are two people for sure.
+            records: how many there are.
+        """
+        values, free = np.asarray(cosines, np.float64), ~np.asarray(known, bool)
+        if self.strangers is None or not self.cosine[0] > 0 or not len(values):
+            return 1.0
+        fitted, scale = self.strangers[1] / self.cosine[0], 1.0
+        weights = np.ones(len(values))
+        for _ in range(_ROUNDS):
+            evidence = self.evidence(scale * values[free])
+            prior = estimated_prior(evidence, min(0.2, 2.0 / max(records, 2)))
+            weights[free] = 1 - expit(evidence + logit(prior))
+            total = float(weights.sum())
+            mean = float(weights @ values) / total
+            variance = float(weights @ (values - mean) ** 2) / total
+            people = min(records / (1 + prior * (records - 1)), total)
+            variance = (people * variance + _PEOPLE * fitted**2) / (people + _PEOPLE)
+            scale = fitted / float(np.sqrt(variance))
+        return scale
 
     def to_json(self) -> str:
         """For a file."""

@@ -55,6 +55,7 @@ class Evidence:
 
 _OF_OTHERS = 1.6  # neighbours that may be reciprocal, of the other records that a person has
 _OF_ALL = 30.0  # pairs of one camera, or of two, at which their own share counts as much as that of all
+_SAMPLE = 200_000  # most pairs by which the spread of strangers is judged
 _APART = 1 - 1e-6  # Jaccard distance of two that share no neighbour, as numbers have it
 
 
@@ -96,6 +97,8 @@ def pair_evidence(
         return min(max(estimated_prior(values[free], min(0.2, 2.0 / max(count, 2))) * share, 1e-9), 0.5)
 
     cosines, link = _cosines(points, rows, columns), calibration.links[:2]
+    if settings.normalise:
+        cosines *= _strangers_scales(points, cameras, barred, calibration, rows, columns)
     values = calibration.evidence(cosines)
     if settings.rerank and count >= settings.rerank_from:
         k1 = _neighbours(prior_of(values), count, settings.k1)
@@ -106,6 +109,30 @@ def pair_evidence(
             # more.
             values = values + np.where(jaccard < _APART, np.log(count / calibration.tracklets), 0.0)
     return Evidence(rows, columns, values, prior_of(values), complete, link)
+
+
+def _strangers_scales(
+    points: Vectors,
+    cameras: NDArray[np.object_],
+    barred: Pairs,
+    calibration: Calibration,
+    rows: Pairs,
+    columns: Pairs,
+) -> Floats:
+    """What the cosines of pairs ``(P,)`` are multiplied by (`Calibration.strangers_scale`).
+
+    Strangers of one camera are more alike, and differ more in it, than those of two: each kind has its own.
+    """
+    count, code = len(points), np.unique(cameras.astype(str), return_inverse=True)[1]
+    if count * (count - 1) // 2 <= _SAMPLE:
+        first, second = np.triu_indices(count, 1)
+    else:
+        drawn = np.random.default_rng(0).integers(0, count, (2, _SAMPLE))
+        first, second = np.sort(drawn[:, drawn[0] != drawn[1]], axis=0)
+    cosines, apart = _cosines(points, first, second), ~_free(first, second, count, barred)
+    sampled, asked = code[first] == code[second], code[rows] == code[columns]
+    found = [calibration.strangers_scale(cosines[kind], apart[kind], count) for kind in (~sampled, sampled)]
+    return np.array(found)[asked.astype(np.intp)]
 
 
 def _neighbours(prior: float, count: int, most: int) -> int:

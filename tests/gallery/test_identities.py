@@ -1,5 +1,7 @@
 """How links are made of evidence."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.special import logit
@@ -59,6 +61,56 @@ def test_neighbours_in_common_say_more_in_a_larger_gallery() -> None:
     assert set(np.round(more, 9)) == {0.0, round(float(np.log(4)), 9)}
     for nothing_said in (values(0), values(10_000)):
         np.testing.assert_array_equal(nothing_said, values(400))
+
+
+def test_strangers_are_measured_by_how_they_differ_here() -> None:
+    """Calibrated where strangers deviate by .1 and one person's pairs lie at .6."""
+    calibration = Calibration("made", "x", (60.0, -18.0), (60.0, 0.0, 0.0, -18.0), strangers=(-18.0, 6.0))
+    strangers = np.random.default_rng(0).normal(0.0, 1.0, 50_000)
+    alike = np.random.default_rng(1).normal(0.6, 0.1, 500)
+
+    def scale(cosines: np.ndarray, records: int, known: bool = False) -> float:
+        return calibration.strangers_scale(cosines, np.full(len(cosines), known), records)
+
+    # Pairs of one person do not count, be they a hundredth of all, as far as they are told apart.
+    for some in (0.1 * strangers, np.concatenate([0.1 * strangers, alike])):
+        assert scale(some, 300) == pytest.approx(1, abs=0.01)
+    for deviation in (0.06, 0.14):
+        few, many = scale(deviation * strangers, 20), scale(deviation * strangers, 100_000)
+        assert many == pytest.approx(0.1 / deviation, rel=0.02)
+        assert abs(few - 1) < 0.6 * abs(many - 1)
+    # Known ones count as a whole: 50 people here, 50 of the data, and the variance is between theirs.
+    told = scale(np.array([-0.3, 0.3] * 1000), 50 * 100, known=True)
+    prior = 2 / 5000
+    people = 5000 / (1 + prior * 4999)
+    assert told == pytest.approx(0.1 / np.sqrt((people * 0.09 + 50 * 0.01) / (people + 50)))
+    assert scale(np.zeros(0), 10) == 1
+    assert replace(calibration, strangers=None).strangers_scale(strangers, strangers > 9, 300) == 1
+
+
+@pytest.mark.parametrize("dense", [10_000, 10])
+def test_where_strangers_of_one_camera_are_more_alike_it_takes_more(dense: int) -> None:
+    """In either camera 40 people dress in two ways; across cameras it does not show, for colours change."""
+    random = np.random.default_rng(0)
+    who = np.tile(np.arange(40), 2)
+    cameras = np.array(["a"] * 40 + ["b"] * 40, object)
+    person, dress = random.normal(size=(40, 256)), random.normal(size=(2, 256))
+    looks = person[who]
+    looks[:40] += 0.6 * dress[0] * np.where(who[:40] % 2, 1, -1)[:, None]
+    looks[40:] += 0.6 * dress[1] * np.where(who[40:] % 2, 1, -1)[:, None]
+    looks = (looks / np.linalg.norm(looks, axis=1, keepdims=True)).astype(np.float32)
+    plain = Calibration("made", "x", (60.0, -18.0), (60.0, 0.0, 0.0, -18.0))
+    settings = IdentifySettings(rerank=False, dense=dense, neighbours=60)
+    one, other = (
+        pair_evidence(looks, cameras, NONE, calibration, settings)
+        for calibration in (plain, replace(plain, strangers=(-18.0, 3.9)))
+    )
+    within = cameras[one.rows] == cameras[one.columns]
+    scales = (other.values + 18) / (one.values + 18)
+    for kind in (within, ~within):
+        assert np.ptp(scales[kind]) < 1e-5
+    assert scales[within][0] < 0.7
+    assert scales[~within][0] > 0.85
 
 
 @pytest.mark.parametrize(("asked", "people"), [(0.001, 12), (0.01, 11), (0.02, 10)])
