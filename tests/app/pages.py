@@ -50,10 +50,12 @@ class Page:
         element.click()
 
     def keys(self, *keys: str) -> None:
-        """Keys, one after the other, to whatever has the focus."""
+        """Keys, one after the other, to whatever has the focus, shown or not."""
+        from selenium.webdriver import ActionChains  # only these tests need it
+
         for key in keys:
             self.steps += 1
-            self.browser.switch_to.active_element.send_keys(key)
+            ActionChains(self.browser).send_keys(key).perform()
 
     def write(self, selector: str, text: str) -> None:
         """Fills a field and leaves it."""
