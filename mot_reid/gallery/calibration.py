@@ -113,8 +113,8 @@ class Calibration:
         for _ in range(_ROUNDS):
             evidence = self.evidence(scale * values[free])
             prior = estimated_prior(evidence, min(0.2, 2.0 / max(records, 2)))
-            weights[free] = 1 - expit(evidence + logit(prior))
-            total = float(weights.sum())
+            weights[free] = expit(-evidence - logit(prior))
+            total = max(float(weights.sum()), 1e-12)  # there may be no stranger at all
             mean = float(weights @ values) / total
             variance = float(weights @ (values - mean) ** 2) / total
             people = min(records / (1 + prior * (records - 1)), total)

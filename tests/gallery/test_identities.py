@@ -85,6 +85,9 @@ def test_strangers_are_measured_by_how_they_differ_here() -> None:
     people = 5000 / (1 + prior * 4999)
     assert told == pytest.approx(0.1 / np.sqrt((people * 0.09 + 50 * 0.01) / (people + 50)))
     assert scale(np.zeros(0), 10) == 1
+    assert scale(np.array([1.0]), 2) == pytest.approx(1)  # one person, twice the same
+    certain = replace(calibration, cosine=(6000.0, -18.0), strangers=(-18.0, 600.0))
+    assert certain.strangers_scale([1.0], [False], 2) == pytest.approx(1)
     assert replace(calibration, strangers=None).strangers_scale(strangers, strangers > 9, 300) == 1
 
 
