@@ -7,7 +7,8 @@ and sequence, gaps up to 250 frames). The people are halved at random, several t
 often); each half is joined with probabilities that were fitted on the other one. ``--gallery`` and ``--gt``
 add galleries that `mot-reid track --gallery` wrote, beside their ground truth, with the shipped
 probabilities; parts of a track that was cut are put together again for "no splitting". Nothing is chosen on
-what is shown.
+what is shown. Where cameras are not normalised, or by their means alone, the spread of strangers is not
+measured either.
 
 A link: an identity of n tracklets is held together by n - 1; wrong are as many as it has people too many.
 ``--cache`` keeps the crops' embeddings, ``--save`` writes the tracklets for ``benchmarks/gallery_scale.py``.
