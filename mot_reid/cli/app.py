@@ -17,10 +17,9 @@ from mot_reid import __version__
 from mot_reid.cli.errors import (
     FAILED,
     INTERRUPTED,
-    USAGE,
-    UsageError,
     debugging,
     drop_output,
+    exit_code,
     name_output,
     one_line,
 )
@@ -136,7 +135,7 @@ def _root(
 
 
 def main() -> None:
-    """Runs the command line; exits with 0, 1 if it failed, 2 for usage or a missing extra, 130 for Ctrl-C."""
+    """Runs the command line; exits with 0, 1 if it failed, 2 if what was asked cannot be, 130 for Ctrl-C."""
     for number in ENDINGS:
         if number != signal.SIGINT and signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
             signal.signal(number, _terminate)
@@ -146,10 +145,6 @@ def main() -> None:
         print(end="", flush=True)  # what cannot be printed shall be known by now
     except typer.exceptions.TyperException as error:
         code = _report(_told(error), error.exit_code)
-    except UsageError as error:
-        if debugging():
-            traceback.print_exception(error)
-        code = _report(one_line(error), USAGE)
     except BrokenPipeError as error:  # who reads our output has gone, as in `mot-reid config | head -1`
         drop_output(error)
         code = FAILED
@@ -159,8 +154,8 @@ def main() -> None:
     except Exception as error:  # no user shall be shown a traceback that did not ask for one
         drop_output(error)
         if debugging():
-            raise
-        code = _report(one_line(error), USAGE if isinstance(error, ImportError) else FAILED)
+            traceback.print_exception(error)
+        code = _report(one_line(error), exit_code(error))
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -14,7 +14,9 @@ from mot_reid.cli.options import QuietOption, build_config, given_settings, sett
 from mot_reid.cluster.batch import BATCH_FILE, LOGS, Batch, Plan
 from mot_reid.cluster.engines import Engine, LocalEngine, RayEngine
 from mot_reid.cluster.manifest import Video, read_manifest
+from mot_reid.cluster.places import is_remote, plain
 from mot_reid.concurrency import available_cores
+from mot_reid.video.files import prepare_output_folder
 from mot_reid.wording import counted
 
 __all__ = ["batch"]
@@ -157,6 +159,8 @@ def batch(
 
             require_place(gallery)
         videos = read_manifest(manifest)
+        if not is_remote(output):
+            prepare_output_folder(plain(output))
         engine = _engine(ray, workers, cores, gpus)
     plan = Plan(piece_seconds=60 * piece_minutes, tries=tries, cores=cores)
     with engine, _Bar(quiet) as bar:

@@ -72,9 +72,11 @@ def count(
         if wanted.relative:
             raise UsageError(f"{scene}: its units are relative; --size says of what")
         same = None if identities is None else _identities(identities)
+        if output is not None:
+            prepare_output_folder(output)
     analytics, happened = analyse(wanted, file.rows, source=file.source, identities=same, now=file.end)
     if output is not None:
-        log = EventLog(prepare_output_folder(output), asked.receivers()[0])
+        log = EventLog(output, asked.receivers()[0])
         for event in happened:
             log.write(event.to_dict())
         problems = log.close()

@@ -79,7 +79,7 @@ def demo(
             raise UsageError(f"{clip_path}: would be overwritten; choose another --output folder")
         tracker = Tracker(config=config, threads=network_threads(config, live=False, detects=True))
         tracker.load()
-    folder = prepare_output_folder(output)
+        folder = prepare_output_folder(output)
     wall, people = hang_photographs(tracker)
     views = camera_views(wall.shape[1] / _WALL_HEIGHT)
     film(wall, views, clip_path)

@@ -60,6 +60,7 @@ def draw(
     """
     from mot_reid.files import same_file
     from mot_reid.pipeline.drawing import Drawing, draw_tracks
+    from mot_reid.video.files import prepare_output_file, prepare_output_folder
     from mot_reid.video.hiding import HIDINGS
     from mot_reid.video.sources import is_live, open_source
     from mot_reid.video.track_files import read_tracks
@@ -76,9 +77,13 @@ def draw(
             raise UsageError(f"{output}: would be overwritten; choose another --output")
         read = read_tracks(tracks)
         how = Drawing(hide, boxes, labels is not False, 30 if trail is None else trail, show, crops, every)
-    with open_source(source) as opened, WorkProgress(quiet) as progress:
-        if same_file(output, opened.info.location):  # the video in a folder
+        video = open_source(source)
+        if same_file(output, video.info.location):  # the video in a folder
             raise UsageError(f"{output}: would be overwritten; choose another --output")
+        prepare_output_file(output)
+        if crops is not None:
+            prepare_output_folder(crops)
+    with video as opened, WorkProgress(quiet) as progress:
         total = opened.info.frame_count or 0
         try:
             drawn = draw_tracks(opened, read, output, how, lambda done: progress("drawing", done, total))

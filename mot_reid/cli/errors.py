@@ -16,6 +16,7 @@ __all__ = [
     "UsageError",
     "debugging",
     "drop_output",
+    "exit_code",
     "name_output",
     "one_line",
     "usage_errors",
@@ -70,7 +71,7 @@ class UsageError(Exception):
 
 @contextmanager
 def usage_errors() -> Iterator[None]:
-    """Inside, wrong values and missing files are the fault of how the command was called.
+    """Inside, wrong values and files or sources that cannot be opened are the fault of how it was called.
 
     That somebody else writes into a folder is not.
     """
@@ -80,6 +81,20 @@ def usage_errors() -> Iterator[None]:
         raise
     except (ImportError, OSError, TypeError, ValueError) as error:
         raise UsageError(one_line(error)) from error
+    except RuntimeError as error:
+        from mot_reid.video.frames import SourceError  # takes a moment to load
+
+        if isinstance(error, SourceError):
+            raise UsageError(one_line(error)) from error
+        raise
+
+
+def exit_code(error: Exception) -> int:
+    """`USAGE` where what was asked cannot be, `FAILED` where it failed on the way."""
+    from mot_reid.gallery.store import GalleryError
+
+    asked = isinstance(error, GalleryError) and error.__cause__ is None
+    return USAGE if asked or isinstance(error, (UsageError, ImportError)) else FAILED
 
 
 def debugging() -> bool:

@@ -90,6 +90,7 @@ def gallery(
     mot-reid gallery shop/ one door:17 yard:4
     """
     from mot_reid.gallery.gallery import Gallery
+    from mot_reid.video.files import prepare_output_folder
 
     given = arguments or []
     with usage_errors():
@@ -113,6 +114,8 @@ def gallery(
         elif action == "forget":
             _forget(kept, given, keep_days, camera, identity)
         elif action == "export":
+            with usage_errors():
+                prepare_output_folder(given[0])
             typer.echo("\n".join(f"written: {path}" for path in kept.export(given[0])))
         elif action == "compact":
             kept.store.compact()
@@ -342,21 +345,23 @@ def _add(
     replace: bool,
     quiet: bool,
 ) -> None:
-    from mot_reid.gallery.results import record_results
+    from mot_reid.gallery.results import record_tracks
     from mot_reid.gallery.sources import source_label
     from mot_reid.video.sources import open_source, source_name
+    from mot_reid.video.track_files import read_tracks
 
     with usage_errors():
         epoch = float("nan") if started is None else clock_time(started)
         kept.embedder  # noqa: B018  # a gallery of another embedder is refused before the work
         before = to_replace(kept, video, replace)
-    with open_source(video) as source, WorkProgress(quiet) as progress:
+        tracks, opened = read_tracks(results).tracks, open_source(video)
+    with opened as source, WorkProgress(quiet) as progress:
         recorder = kept.recorder(camera or source_name(video), source_label(video), epoch=epoch)
         total = source.info.frame_count or 0
         try:
             with recorder:
-                missing = record_results(
-                    *(source, results, recorder, kept.embedder), lambda done: progress("looking", done, total)
+                missing = record_tracks(
+                    *(source, tracks, recorder, kept.embedder), lambda done: progress("looking", done, total)
                 )
         except BaseException:
             if recorder.written:

@@ -16,6 +16,7 @@ import typer
 
 from mot_reid.cli.errors import UsageError, usage_errors
 from mot_reid.tracker import Tracker
+from mot_reid.video.files import prepare_output_folder
 from mot_reid.video.sources import is_live
 from mot_reid.wording import counted
 
@@ -244,11 +245,12 @@ def remembering(
         epoch = float("nan") if started is None else clock_time(started)
         gallery = open_gallery(place, tracker, store)
         earlier = {source: to_replace(gallery, source, replace) for source in sources}
+        if events is not None:
+            prepare_output_folder(events.parent)
     online = None
     if events is not None:
         from mot_reid.gallery.live import online_identities
 
-        events.parent.mkdir(parents=True, exist_ok=True)
         events.write_text("", encoding="utf-8")
         gone = [name for names in earlier.values() for name in names]
         online = online_identities(gallery, tell=lambda event: _append(events, event.to_dict()), without=gone)

@@ -132,6 +132,9 @@ def search(
     if not len(table):
         raise UsageError(f"{place}: the gallery is empty")
     _require_known(where, table, place)
+    with usage_errors():
+        if pictures:
+            gallery.embedder  # noqa: B018  # what it cannot be is told before the work
     if describe is not None:
         hits = gallery.describe(describe, top, **where)
     else:

@@ -41,6 +41,7 @@ from mot_reid.pipeline.counting import check_scene
 from mot_reid.pipeline.outputs import files_read, first_overwritten
 from mot_reid.pipeline.steps import network_threads
 from mot_reid.tracker import NONE, Tracker
+from mot_reid.video.files import prepare_output_folder
 from mot_reid.video.formats import chosen_formats
 from mot_reid.video.frames import Selection
 from mot_reid.video.sources import DEFAULT_RECONNECT, check_fps, is_live, source_name
@@ -197,6 +198,8 @@ def track(given: TrackOptions) -> None:
     folders = _folders(given)
     _keep_inputs(folders, _read_by(given, tracker.config))
     memory = _remember(given, tracker, folders, names)
+    with usage_errors():
+        prepare_output_folder(given.output)
     runs = Runs(
         tracker,
         selection,

@@ -267,8 +267,8 @@ class FolderStore(Store):
         lock = FileLock(self.folder / ".lock", timeout=60)
         try:
             return lock.acquire()
-        except Timeout:
-            raise GalleryError(f"{self.place}: another process has held the gallery for a minute") from None
+        except Timeout as error:
+            raise GalleryError(f"{self.place}: another process has held the gallery for a minute") from error
 
     def _forgotten(self) -> set[str]:
         text = self.read_document(_FORGOTTEN)

@@ -75,7 +75,7 @@ def _plainly(
             text = _short(error)
             if isinstance(error, KeyError) or "Not found" in text:
                 text = "another process has just changed it, or it is gone; ask again"
-            raise GalleryError(f"{store.place}: {text}") from None
+            raise GalleryError(f"{store.place}: {text}") from error
 
     return told
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,38 +12,11 @@ from mot_reid.appearance.embedder import Embedder
 from mot_reid.gallery.recorder import Recorder
 from mot_reid.structures import Tracks
 from mot_reid.video.frames import Source
-from mot_reid.video.track_files import read_tracks
 
-__all__ = ["record_results", "record_tracks"]
+__all__ = ["record_tracks"]
 
 _LOOK_EVERY = 0.2  # seconds between two embeddings of one track
 _HIDDEN = 0.5  # a box hidden more than that teaches nothing
-
-
-def record_results(
-    source: Source,
-    path: str | Path,
-    recorder: Recorder,
-    embedder: Embedder,
-    on_frame: Callable[[int], None] = lambda done: None,
-) -> int:
-    """Goes through a video with its results, any file that `read_tracks` takes, and records their tracklets.
-
-    Args:
-        source: the video, read from its beginning.
-        path: of the results.
-        recorder: takes in the tracks; it is not closed here.
-        embedder: looks at them.
-        on_frame: called before each frame with how many are done.
-
-    Returns:
-        How many rows of the results are of frames that the video does not have.
-
-    Raises:
-        FileNotFoundError, ValueError: as `read_tracks`.
-        SourceError: the video breaks off.
-    """
-    return record_tracks(source, read_tracks(path).tracks, recorder, embedder, on_frame)
 
 
 def record_tracks(
@@ -54,7 +26,21 @@ def record_tracks(
     embedder: Embedder,
     on_frame: Callable[[int], None] = lambda done: None,
 ) -> int:
-    """As `record_results`, with tracks by frame number."""
+    """Goes through a video with its results, and records their tracklets.
+
+    Args:
+        source: the video, read from its beginning.
+        tracks: by frame number, as `mot_reid.video.track_files.read_tracks` gives them.
+        recorder: takes in the tracks; it is not closed here.
+        embedder: looks at them.
+        on_frame: called before each frame with how many are done.
+
+    Returns:
+        How many rows of the results are of frames that the video does not have.
+
+    Raises:
+        SourceError: the video breaks off.
+    """
     left = {number: _usable(found) for number, found in tracks.items()}
     due: dict[int, float] = {}
     for done, frame in enumerate(source):

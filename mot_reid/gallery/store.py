@@ -39,7 +39,10 @@ FORMAT = 1
 
 
 class GalleryError(RuntimeError):
-    """A gallery cannot be used as asked; the message is one line that names it and says why."""
+    """A gallery cannot be used as asked; the message is one line that names it and says why.
+
+    It has a cause where what was asked could have been, and failed: on a full disk, say.
+    """
 
 
 class NoGalleryError(GalleryError):

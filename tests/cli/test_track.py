@@ -393,7 +393,7 @@ def test_an_unwritable_output_folder(where: str, run: Run, scene: Any, tmp_path:
     (tmp_path / "file").write_text("in the way")
     out = tmp_path / "file" if where == "on a file" else tmp_path / "file" / "out"
     result = run("track", scene.video, "--detections", scene.detections, "-o", out, *NO_MODELS)
-    assert result.code == 1
+    assert result.code == 2
     assert str(out) in result.err
     assert "cannot write to output folder" in result.err
     assert result.err.count("\n") == 1
