@@ -21,6 +21,7 @@ __all__ = [
     "spreadsheet_text",
 ]
 
+_STEM = 40  # characters of a name that its part has, too: disks take names of 255 bytes
 _ABANDONED = 24 * 3600.0  # seconds after which a part is one that a killed run has left
 
 
@@ -54,8 +55,9 @@ def atomic(path: str | Path) -> Iterator[Path]:
         whole
     """
     path = Path(path)
-    clear_abandoned(path.parent, f"{glob.escape(path.stem)}.*.part{glob.escape(path.suffix)}")
-    part = path.with_name(f".{path.stem}.{uuid.uuid4().hex}.part{path.suffix}")
+    stem = path.stem[:_STEM]
+    clear_abandoned(path.parent, f"{glob.escape(stem)}.*.part{glob.escape(path.suffix)}")
+    part = path.with_name(f".{stem}.{uuid.uuid4().hex}.part{path.suffix}")
     try:
         yield part
         part.replace(path)

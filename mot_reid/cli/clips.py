@@ -17,6 +17,8 @@ __all__ = ["write_clips"]
 LEAST = 0.005
 """Probability below which a hit is shown as one of 0.00, and is not worth a clip."""
 
+_LONGEST = 60  # characters of a label in a file's name, which disks take up to 255 bytes long
+
 
 def write_clips(hits: Sequence[Hit], folder: Path) -> list[Path]:
     """Writes ``RANK-CAMERA-ID.mp4`` of each hit, but for those that are not the person by any chance.
@@ -30,7 +32,7 @@ def write_clips(hits: Sequence[Hit], folder: Path) -> list[Path]:
         if is_live(hit.source):  # it would show what is there now
             typer.echo(f"warning: no clip of {hit.label}: {hit.source} is live", err=True)
             continue
-        path = folder / f"{rank:02d}-{safe_name(hit.label)}.mp4"
+        path = folder / f"{rank:02d}-{safe_name(hit.label)[-_LONGEST:]}.mp4"
         try:
             with (
                 open_source(hit.source, hit.first_frame, hit.last_frame) as source,

@@ -338,12 +338,13 @@ def _refuse(options: Mapping[str, object]) -> None:
 
 
 def _unique(names: Iterable[str]) -> list[str]:
-    """The names, with a number behind those that were there before."""
-    taken: dict[str, None] = {}
+    """The names, with a number behind those that were there before: on some disks capitals are the same."""
+    taken: dict[str, str] = {}
     for name in names:
         choices = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
-        taken[next(choice for choice in choices if choice not in taken)] = None
-    return list(taken)
+        new = next(choice for choice in choices if choice.casefold() not in taken)
+        taken[new.casefold()] = new
+    return list(taken.values())
 
 
 def _keep_inputs(folders: list[Path], inputs: list[str | Path]) -> None:

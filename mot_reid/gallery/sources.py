@@ -1,5 +1,6 @@
 """What a gallery has of one source: under which name, and which records."""
 
+import os
 from pathlib import Path
 
 from mot_reid.gallery.gallery import Gallery
@@ -23,7 +24,8 @@ def source_label(source: str) -> str:
         return f"{scheme}://{host.rpartition('@')[2]}{slash}{path.partition('?')[0]}"
     if source.isdigit() and not Path(source).exists():
         return f"webcam {source}"
-    return str(Path(source).resolve())
+    # Names on disks are bytes, and a gallery keeps text: what is none is written as \xff.
+    return os.fsencode(Path(source).resolve()).decode("utf-8", "backslashreplace")
 
 
 def records_of(gallery: Gallery, source: str) -> list[str]:

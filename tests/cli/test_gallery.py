@@ -291,6 +291,12 @@ def test_no_clip_is_cut_of_who_is_somebody_else(scene: Any, tmp_path: Path) -> N
     assert [path.name for path in made] == ["02-door-1.mp4"]
 
 
+def test_a_clip_of_a_camera_with_a_long_name(scene: Any, tmp_path: Path) -> None:
+    hit = Hit("a", "ü" * 120, str(scene.video), 17, 0, 0.0, 0.1, float("nan"), 1, 3, 0.9, 0.1, None, 0)
+    (path,) = write_clips([hit], tmp_path)
+    assert path.name.endswith("ü-17.mp4")
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
 def test_a_part_of_a_clip_is_not_left(
     scene: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 from filelock import FileLock
 
+from mot_reid.cli.track import _unique
 from mot_reid.detection.yolo import import_ultralytics
 from mot_reid.pipeline.track_files import read_columns
 
@@ -98,6 +99,10 @@ def test_folders_sequences_and_several_sources(run: Run, scene: Any, tmp_path: P
         assert run("track", source, *arguments).code == 0
         assert len(mot_rows(out / "tracks.txt")) == 120
         assert not (out / "tracks.mp4").exists()
+
+
+def test_sources_whose_names_differ_in_capitals_get_a_folder_each_on_any_disk() -> None:
+    assert _unique(["Door", "door", "yard", "DOOR"]) == ["Door", "door-2", "yard", "DOOR-3"]
 
 
 def test_start_stop_stride_keep_frame_numbers(run: Run, scene: Any, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from mot_reid.gallery.opening import gallery_exists, open_store
 from mot_reid.gallery.presence import origins
 from mot_reid.gallery.records import Crop
 from mot_reid.gallery.shared_view import SharedView
-from mot_reid.gallery.sources import records_of
+from mot_reid.gallery.sources import records_of, source_label
 from mot_reid.gallery.standing import VIEWS, Floor, read_views, views_text
 from mot_reid.gallery.store import GalleryError, GalleryInfo
 
@@ -87,6 +87,17 @@ def test_a_gallery_at_an_address_is_found_again(tmp_path: Path) -> None:
         with pytest.raises(GalleryError, match="cannot be compared"):
             made()
     assert len(Gallery(place)) == 1
+
+
+def test_a_video_whose_name_is_no_utf8_is_remembered_and_found_again(make_gallery: Make) -> None:
+    gallery, names = (
+        make_gallery(),
+        [os.fsdecode(b"/videos/caf\xe9.mp4"), os.fsdecode(b"/videos/caf\xe8.mp4")],
+    )
+    gallery.add([tracklet(np.ones(D), source=source_label(name)) for name in names])
+    again = Gallery(gallery.place)
+    assert again.table().source.tolist() == ["/videos/caf\\xe9.mp4", "/videos/caf\\xe8.mp4"]
+    assert [len(records_of(again, name)) for name in names] == [1, 1]
 
 
 def test_both_find_the_same(tmp_path: Path) -> None:
