@@ -128,10 +128,16 @@ def _embeddings_of(
         return query.mean[None]
     if isinstance(query, np.ndarray) and query.dtype != np.uint8:
         rows = np.atleast_2d(query)
+        if rows.ndim > 2:
+            raise ValueError(f"query: expected (H, W, 3) uint8 BGR, got {query.shape} {query.dtype}")
         if not rows.size:
             raise ValueError(f"query: expected at least one embedding, got shape {query.shape}")
         return unit_rows(rows, len(rows))
-    pictures = [query] if isinstance(query, np.ndarray) else list(query)
+    pictures = query if isinstance(query, Sequence) else [query]
+    if other := [type(entry).__name__ for entry in pictures if not isinstance(entry, np.ndarray)]:
+        raise TypeError(
+            f"query: expected pictures or embeddings as arrays, a Tracklet, or a track's name, got {other[0]}"
+        )
     if not pictures:
         raise ValueError("query: expected at least one picture")
     return embedded_people(pictures, box, embedder(), detect)

@@ -341,7 +341,11 @@ def read_pixels(path: Path) -> NDArray[Any]:
         raise SourceError(f"{path}: cannot be read ({error.strerror})") from error
     image = decoded(data.tobytes())
     if image is None:
-        what = "the file is empty (0 bytes)" if not len(data) else "not a picture, or damaged"
+        what = "not a picture, or damaged"
+        if not len(data):
+            what = "the file is empty (0 bytes)"
+        elif path.suffix.lower() in _UNREAD_SUFFIXES:
+            what = "pictures of this kind cannot be read: convert it, to PNG say"
         raise SourceError(f"{path}: {what}")
     return image
 

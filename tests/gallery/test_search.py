@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -246,6 +247,17 @@ def test_pictures_are_looked_through_first() -> None:
     assert people_in(crop, _detect()).tolist() == [[0, 0, 40, 100]]
     assert people_in(crop, _detect((2, 2, 38, 98))).tolist() == [[0, 0, 40, 100]]
     assert people_in(wide, _detect((10, 10, 50, 90))).tolist() == [[10, 10, 50, 90]]
+
+
+def test_what_is_no_query_is_told(tmp_path: Path) -> None:
+    gallery = Gallery(tmp_path / "shop", Made())
+    gallery.add([tracklet(np.ones(D))])
+    wrong: Any
+    for wrong, got in ((tmp_path, type(tmp_path).__name__), (["person.jpg"], "str"), (None, "NoneType")):
+        with pytest.raises(TypeError, match=f"query: expected pictures or embeddings .*, got {got}"):
+            gallery.search(wrong)
+    with pytest.raises(ValueError, match=r"query: expected \(H, W, 3\) uint8 BGR, got \(9, 9, 3\) float64"):
+        gallery.search(np.zeros((9, 9, 3)))
 
 
 def test_descriptions(tmp_path: Path) -> None:

@@ -135,6 +135,12 @@ def test_pictures_none_of_which_can_be_read(tmp_path: Path) -> None:
         open_source(tmp_path)
 
 
+def test_a_picture_of_a_kind_that_cannot_be_read_is_not_said_to_be_damaged(tmp_path: Path) -> None:
+    (tmp_path / "a.HEIC").write_bytes(b"x")
+    with pytest.raises(SourceError, match=r"a\.HEIC: pictures of this kind cannot be read: convert it"):
+        read_picture(tmp_path / "a.HEIC")
+
+
 def test_pictures_that_are_left_out_are_named(tmp_path: Path) -> None:
     save(tmp_path / "1.png")
     for name in ("a.heic", "b.HEIF", "c.dng", "d.jxl"):
