@@ -353,6 +353,7 @@ def runs_in(
 
     Raises:
         FileNotFoundError: there is no such folder, or it holds no tracks.
+        ValueError: a video or ground truth is named for no run of these.
     """
     found: list[Path] = []
     for folder in folders:
@@ -368,9 +369,12 @@ def runs_in(
             raise FileNotFoundError(f"{folder}: no tracks in it or in the folders below it")
         found += runs
     places, known = dict(videos or {}), dict(truths or {})
-    made = [Run(f"r{number}", path, places.get(path.name)) for number, path in enumerate(found)]
-    for run in made:
-        run.truth = known.get(run.folder.name)
+    names = [path.absolute().name for path in found]
+    if strange := next((name for name in (*places, *known) if name not in names), None):
+        raise ValueError(f"{strange}={(places | known)[strange]}: no such run; there are: {', '.join(names)}")
+    made = [Run(f"r{number}", path, places.get(names[number])) for number, path in enumerate(found)]
+    for run, name in zip(made, names, strict=True):
+        run.truth = known.get(name)
     return made
 
 

@@ -90,6 +90,8 @@ def draw(
         except KeyboardInterrupt:
             typer.echo(f"interrupted; what was drawn is kept in {output}", err=True)
             raise typer.Exit(INTERRUPTED) from None
+    if not read.tracks:
+        typer.echo(f"{tracks}: there is no track in it", err=True)
     beyond = [number for number in read.tracks if number > drawn.last]
     if beyond and not drawn.closed:
         typer.echo(

@@ -14,6 +14,10 @@ from mot_reid.cli.errors import UsageError, usage_errors
 from mot_reid.cli.options import print_table
 from mot_reid.cli.progress import WorkProgress
 from mot_reid.cli.remembering import clock_time, to_replace, warn_of_other_runs
+from mot_reid.files import same_file
+from mot_reid.gallery.opening import gallery_exists, require_place
+from mot_reid.gallery.sheet import clock
+from mot_reid.video.files import prepare_output_folder
 from mot_reid.wording import counted
 
 __all__ = ["gallery"]
@@ -90,7 +94,6 @@ def gallery(
     mot-reid gallery shop/ one door:17 yard:4
     """
     from mot_reid.gallery.gallery import Gallery
-    from mot_reid.video.files import prepare_output_folder
 
     given = arguments or []
     with usage_errors():
@@ -98,6 +101,7 @@ def gallery(
         values = (camera, started, replace or None, embedder, quiet or None, keep_days, identity)
         _require_fitting(action, dict(zip(_OPTIONS, values, strict=True)))
         _require_one(action, (given or None, identity, keep_days))
+        _require_places(action, place, given)
     made = None if embedder is None else _embedder(embedder)
     kept = Gallery(place, None if action == "embed" else made)
     with _damage_told(kept):
@@ -114,8 +118,6 @@ def gallery(
         elif action == "forget":
             _forget(kept, given, keep_days, camera, identity)
         elif action == "export":
-            with usage_errors():
-                prepare_output_folder(given[0])
             typer.echo("\n".join(f"written: {path}" for path in kept.export(given[0])))
         elif action == "compact":
             kept.store.compact()
@@ -146,6 +148,18 @@ def _require_one(action: str, ways: Sequence[object]) -> None:
         raise UsageError("forget: expected tracks, --identity or --keep-days, not several at once")
 
 
+def _require_places(action: str, place: str, given: Sequence[str]) -> None:
+    """Refuses places that cannot be filled, or would be filled with themselves."""
+    if action == "export":
+        prepare_output_folder(given[0])
+    elif action in ("merge", "embed"):
+        source, into = (given[0], place) if action == "merge" else (place, given[0])
+        if same_file(source, into):
+            raise UsageError(f"{action}: {given[0]} is the gallery itself; name another one")
+        if gallery_exists(source):
+            require_place(into)
+
+
 def _embedder(weights: str) -> Any:
     from mot_reid.appearance.embedder import NetworkEmbedder
     from mot_reid.config import EmbedderConfig
@@ -169,8 +183,8 @@ def _list(kept: Any) -> None:
                 "source": source,
                 "tracklets": count,
                 "boxes": int(table.boxes[own].sum()),
-                "from": _clock(float(table.start[own].min()), float(table.epoch[own][0])),
-                "to": _clock(float(table.end[own].max()), float(table.epoch[own][0])),
+                "from": clock(float(table.start[own].min()), float(table.epoch[own][0])),
+                "to": clock(float(table.end[own].max()), float(table.epoch[own][0])),
             }
         )
     names = ("camera", "source", "tracklets", "boxes", "from", "to")
@@ -194,8 +208,8 @@ def _tracks(kept: Any, camera: str | None) -> None:
         {
             "track": label,
             "class": table.class_name[row],
-            "from": _clock(table.start[row], table.epoch[row]),
-            "to": _clock(table.end[row], table.epoch[row]),
+            "from": clock(table.start[row], table.epoch[row]),
+            "to": clock(table.end[row], table.epoch[row]),
             "boxes": int(table.boxes[row]),
             "views": int(table.views[row]),
             "quality": float(table.quality[row]),
@@ -206,13 +220,6 @@ def _tracks(kept: Any, camera: str | None) -> None:
     columns = [Column(name) for name in ("track", "class", "from", "to", "boxes", "views")]
     columns += [Column("quality", 2), Column("confidence", 2)]
     print_table(Table(f"{kept.place}: {counted(len(rows), 'tracklet')}", columns, rows))
-
-
-def _clock(seconds: float, epoch: float) -> str:
-    """A time as people read it: of the day where the clock is known, else from the source's start."""
-    if np.isfinite(epoch):
-        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(epoch + seconds))
-    return f"{int(seconds // 3600):02d}:{int(seconds // 60 % 60):02d}:{seconds % 60:04.1f}"
 
 
 def _merge(kept: Any, other: Any) -> None:
@@ -355,6 +362,7 @@ def _add(
         kept.embedder  # noqa: B018  # a gallery of another embedder is refused before the work
         before = to_replace(kept, video, replace)
         tracks, opened = read_tracks(results).tracks, open_source(video)
+        require_place(kept.place)
     with opened as source, WorkProgress(quiet) as progress:
         recorder = kept.recorder(camera or source_name(video), source_label(video), epoch=epoch)
         total = source.info.frame_count or 0
@@ -373,6 +381,8 @@ def _add(
         warn_of_other_runs(kept, video, [recorder.run])
     if not quiet:
         typer.echo(f"{counted(recorder.written, 'tracklet')} of {video} added to {kept.place}")
+    if not tracks:
+        typer.echo(f"warning: {results}: there is no track in it", err=True)
     if missing:
         typer.echo(
             f"warning: {results}: {counted(missing, 'row')} of frames that {video} does not have", err=True

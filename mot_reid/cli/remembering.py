@@ -238,10 +238,6 @@ def remembering(
         UsageError: an option does not fit.
     """
     with usage_errors():
-        if len(cameras) != len(sources):
-            raise UsageError(
-                f"--camera: {counted(len(cameras), 'different name')} for {counted(len(sources), 'source')}"
-            )
         epoch = float("nan") if started is None else clock_time(started)
         gallery = open_gallery(place, tracker, store)
         earlier = {source: to_replace(gallery, source, replace) for source in sources}

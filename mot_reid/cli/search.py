@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -131,6 +132,8 @@ def search(
     table = gallery.table()
     if not len(table):
         raise UsageError(f"{place}: the gallery is empty")
+    if camera in table.camera.tolist():  # its own name may have commas
+        where["cameras"] = [camera]
     _require_known(where, table, place)
     with usage_errors():
         if pictures:
@@ -220,7 +223,7 @@ def moment(text: str) -> float:
         parts = [float(part) for part in text.split(":")]
     except ValueError:
         parts = []
-    if not 1 <= len(parts) <= 3 or min(parts) < 0:
+    if not 1 <= len(parts) <= 3 or not all(0 <= part < math.inf for part in parts):
         raise ValueError(f"time {text!r}: expected HH:MM:SS, seconds, or a date and time") from None
     return float(sum(part * 60**power for power, part in enumerate(reversed(parts))))
 

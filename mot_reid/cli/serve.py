@@ -1,6 +1,7 @@
 """``mot-reid serve``: look at runs in a browser."""
 
 import secrets
+import socket
 import threading
 from pathlib import Path
 from typing import Annotated, Any
@@ -143,9 +144,8 @@ def _serve(app: Any, shown: list[Any], watched: list[Any], host: str, port: int,
         app, host=host, port=port, log_level="warning", access_log=False, server_header=False
     )
     server = uvicorn.Server(served)
-    socket = served.bind_socket()
-    socket.listen(128)  # who comes at once waits, and is not refused
-    place = f"http://{'localhost' if is_loopback(host) else host}:{socket.getsockname()[1]}/"
+    listening = _listening(host, port)
+    place = f"http://{'localhost' if is_loopback(host) else host}:{listening.getsockname()[1]}/"
     asked = f"?token={quote(token, safe='')}" if token else ""
     typer.echo(f"{place}{asked}  (Ctrl-C ends)")
     for camera in watched:
@@ -153,10 +153,20 @@ def _serve(app: Any, shown: list[Any], watched: list[Any], host: str, port: int,
     if shown:  # read while the browser opens; what is wrong with it the page will tell
         threading.Thread(target=shown[0].prepare, daemon=True).start()
     try:
-        server.run(sockets=[socket])
+        server.run(sockets=[listening])
     finally:
         for camera in watched:
             camera.stop(3)
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """What takes connections; who comes at once waits, and is not refused."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=128)
+    except OSError as error:
+        why = (error.strerror or str(error)).partition(" (while")[0]
+        raise UsageError(f"--host {host} --port {port}: cannot listen there ({why})") from error
 
 
 def _cameras(path: Path | None, config: Path | None, people: Any) -> list[Any]:

@@ -321,7 +321,9 @@ def _remember(
                 raise UsageError(f"--{name}: needs --gallery")
         return None
     names = given.camera or _unique(map(source_name, given.sources))
-    cameras = dict(zip(folders, names, strict=False))
+    if len(names) != len(folders):
+        raise UsageError(f"--camera: {counted(len(names), 'name')} for {counted(len(folders), 'source')}")
+    cameras = dict(zip(folders, names, strict=True))
     events = given.output / EVENTS_FILE if given.identify else None
     return remembering(
         *(given.gallery, tracker, cameras, given.sources, given.started, given.replace, given.store),

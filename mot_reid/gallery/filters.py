@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from mot_reid.gallery.records import parse_track
 from mot_reid.gallery.store import GalleryError, RecordTable
 
-__all__ = ["CLOCK", "Filter", "require_cameras", "rows_of_track"]
+__all__ = ["CLOCK", "Filter", "require_cameras", "require_findable", "rows_of_track"]
 
 CLOCK = 1e8
 """Times from here on are seconds since 1970, below it seconds from a source's start."""
@@ -36,6 +37,11 @@ class Filter:
     before: float | None = None
     class_id: int | None = None
     without: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        for name, value in (("after", self.after), ("before", self.before)):
+            if value is not None and not math.isfinite(value):
+                raise ValueError(f"{name}: expected seconds, got {value}")
 
     @property
     def is_empty(self) -> bool:
@@ -128,6 +134,19 @@ def require_cameras(table: RecordTable, names: Sequence[str], place: str) -> Non
     """
     if unknown := [name for name in names if name not in set(table.camera.tolist())]:
         raise GalleryError(f"{place}: no camera {unknown[0]} in it ({_cameras(table)})")
+
+
+def require_findable(table: RecordTable, where: Filter | None, top: int, place: str) -> None:
+    """Refuses to search for no hits at all, or where no record can be.
+
+    Raises:
+        ValueError: ``top`` is below 1.
+        GalleryError: there is no such camera.
+    """
+    if top < 1:
+        raise ValueError(f"top: expected at least 1, got {top}")
+    if where is not None and where.cameras is not None:
+        require_cameras(table, where.cameras, place)
 
 
 def _cameras(table: RecordTable) -> str:

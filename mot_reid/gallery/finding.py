@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid.gallery.calibration import Calibration
-from mot_reid.gallery.filters import Filter
+from mot_reid.gallery.filters import Filter, require_findable
 from mot_reid.gallery.normalisation import CameraStatistics, camera_statistics, normalised
 from mot_reid.gallery.presence import seen_at_once
 from mot_reid.gallery.search import SearchSettings, hit_evidence, likeness, same_person
@@ -137,11 +137,16 @@ def find_person(
         statistics: of the cameras likewise.
         track: rows of the table that are asked for, if it is a track of the gallery: who stands elsewhere at
             the same time, in a camera that sees the same floor, is somebody else.
+
+    Raises:
+        ValueError: ``top`` is below 1.
+        GalleryError: there is no such camera.
     """
     chosen = settings or SearchSettings()
     table = store.table() if table is None else table
+    require_findable(table, where, top, str(store.place))
     total = len(table) if where is None else int(where.mask(table).sum())
-    if not total or top < 1:
+    if not total:
         return Hits(searched=total)
     statistics = sampled_statistics(store, table) if statistics is None else statistics
     rows = _looked_at(store, table, queries, top, where, chosen)
@@ -258,8 +263,11 @@ def described(store: Store, table: RecordTable, text: str, top: int, where: Filt
         where: which records may be found.
 
     Raises:
-        GalleryError: the records have no attributes, or none of them is meant by the text or a part of it.
+        ValueError: ``top`` is below 1.
+        GalleryError: there is no such camera, the records have no attributes, or none of them is meant by
+            the text or a part of it.
     """
+    require_findable(table, where, top, str(store.place))
     rows = np.arange(len(table)) if where is None else np.flatnonzero(where.mask(table))
     values = record_attributes(store, table, rows)
     names = sorted({name for entry in values for name in entry})

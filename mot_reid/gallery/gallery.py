@@ -295,8 +295,8 @@ class Gallery:
             Hits, the best first; ``absent`` is the probability that the person is not among those searched.
 
         Raises:
-            ValueError: the query is none, or of another length; `PictureError`: it shows nobody or several.
-            GalleryError: there is no such track, or the gallery is another embedder's.
+            ValueError: the query, ``top`` or a time is none; `PictureError`: it shows nobody or several.
+            GalleryError: there is no such track or camera, or the gallery is another embedder's.
         """
         table = self.table()
         without, track = list(like), None

@@ -49,9 +49,10 @@ def find_store(place: str | Path, kind: StoreKind | None = None) -> Store | None
         kind: that one which exists must be of.
 
     Raises:
-        GalleryError: it is of another kind, cannot be read, or its address cannot be reached.
+        GalleryError: it is of another kind, cannot be read, its address cannot be reached, or its name empty.
         ImportError: a package is not installed; the message names the extra.
     """
+    _require_name(place)
     address = "://" in str(place)  # only opening it tells
     try:
         return open_store(place, kind=kind) if address or gallery_exists(place) else None
@@ -74,11 +75,18 @@ def require_place(place: str | Path, kind: StoreKind | None = None) -> None:
         kind: of a new gallery.
 
     Raises:
+        GalleryError: the name is empty.
         ImportError: a package is not installed; the message names the extra.
         OSError: the folder cannot be made or written.
     """
+    _require_name(place)
     if kind == "lance" or "://" in str(place):
         require("lancedb", f"{place}: a gallery in LanceDB")
     import_arrow()
     if "://" not in str(place):
         prepare_output_folder(place, "gallery")
+
+
+def _require_name(place: str | Path) -> None:
+    if not str(place).strip():
+        raise GalleryError("gallery: expected a folder or an address, got an empty name")

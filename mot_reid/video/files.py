@@ -27,7 +27,9 @@ def prepare_output_folder(path: str | Path, name: str = "output folder") -> Path
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise type(error)(error.errno, f"cannot write to {name} ({error.strerror})", str(folder)) from None
+        file = next((path for path in (folder, *folder.parents) if path.exists() and not path.is_dir()), None)
+        why = error.strerror if file is None else f"{file} is a file"
+        raise type(error)(error.errno, f"cannot write to {name} ({why})", str(folder)) from None
     return folder
 
 

@@ -165,3 +165,12 @@ def test_what_is_no_run_is_told(tmp_path: Path) -> None:
     ):
         with pytest.raises(FileNotFoundError, match=f"{name}: {told}"):
             runs_in([tmp_path / name])
+
+
+def test_a_video_of_no_run_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, video = make_run(tmp_path / "yard"), tmp_path / "street.mp4"
+    for named in ((({"yrd": video}, {})), ({}, {"yrd": video})):
+        with pytest.raises(ValueError, match=rf"yrd={video}: no such run; there are: yard$"):
+            runs_in([folder], *named)
+    monkeypatch.chdir(folder)
+    assert runs_in([Path()], {}, {"yard": video})[0].truth == video

@@ -1,6 +1,8 @@
 """Who may ask the server: tokens of any letters, beside cookies of any form."""
 
+import socket
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -42,3 +44,12 @@ def test_an_empty_token_is_refused(token: str, tmp_path: Path) -> None:
     run = make_run(tmp_path / "yard")
     with pytest.raises(UsageError, match="--token: expected a word that is not empty"):
         serve([run], host="0.0.0.0", token=token)
+
+
+def test_an_address_that_cannot_be_listened_on_is_told(run: Any, tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "yard")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        for host, port in (("zzz.invalid", 0), ("127.0.0.1", other.getsockname()[1])):
+            done = run("serve", folder, "--host", host, "--port", port)
+            assert (done.code, done.err.count("\n")) == (2, 1)
+            assert done.err.startswith(f"error: --host {host} --port {port}: cannot listen there (")

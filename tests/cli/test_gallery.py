@@ -386,6 +386,10 @@ def test_wrong_calls_are_told(run: Any, tmp_path: Path) -> None:
         (("search", tmp_path), "expected pictures, --track or --describe"),
         (("search", tmp_path, "--track", "a:1"), "no gallery there"),
         (("search", tmp_path, "--track", "a:1", "--after", "noon"), "expected HH:MM:SS"),
+        (("search", tmp_path, "--track", "a:1", "--after", "nan"), "expected HH:MM:SS"),
+        (("search", tmp_path, "--track", "a:1", "--before", "inf"), "expected HH:MM:SS"),
+        (("gallery", tmp_path, "merge", tmp_path / ".." / tmp_path.name), "is the gallery itself"),
+        (("gallery", tmp_path, "embed", tmp_path), "is the gallery itself"),
         (("gallery", tmp_path, "shout"), "'shout' is not known"),
         (("gallery", tmp_path, "one", "a:1"), "expected CAMERA:ID CAMERA:ID"),
         (("gallery", tmp_path, "--keep-days", "3"), "--keep-days: is for forget, not for list"),
@@ -406,6 +410,37 @@ def test_wrong_calls_are_told(run: Any, tmp_path: Path) -> None:
     ):
         done = run(*arguments)
         assert (done.code, told in done.err) == (2, True), done
+
+
+def test_a_file_in_the_place_of_a_gallery_is_told(run: Any, tmp_path: Path) -> None:
+    shop, file = _made(tmp_path / "shop", 1), tmp_path / "file"
+    file.write_text("no folder")
+    for arguments in ((shop.place, "embed", file), (file, "merge", shop.place)):
+        done = run("gallery", *arguments)
+        assert (done.code, done.err) == (
+            2,
+            f"error: {file}: cannot write to gallery ({file} is a file)\n",
+        )
+    assert run("gallery", tmp_path / "new", "merge", tmp_path / "nowhere").code == 2
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_camera_with_a_comma_in_its_name_is_asked_for(run: Any, tmp_path: Path) -> None:
+    shop = _made(tmp_path / "shop", 1)
+    shop.add([replace(_record("gate, left", 1, np.eye(8, dtype=np.float32)[0]), record="left")])
+    for cameras, searched in (("gate, left", 1), ("yard, door", 1), ("yard", 1)):
+        done = run("search", shop.place, "--track", "door:1", "--camera", cameras)
+        assert (done.code, f"not among the {searched} tracklet:" in done.out) == (0, True), done
+    assert "no camera gate in it" in run("search", shop.place, "--track", "door:1", "--camera", "gate").err
+
+
+def test_results_without_a_track_are_told(run: Any, scene: Any, tmp_path: Path) -> None:
+    empty, told = tmp_path / "empty.txt", f"{tmp_path / 'empty.txt'}: there is no track in it\n"
+    empty.write_text("")
+    done = run("gallery", tmp_path / "shop", "add", scene.video, empty, "-q")
+    assert (done.code, done.err) == (0, f"warning: {told}")
+    done = run("draw", scene.video, empty, "-o", tmp_path / "drawn.mp4", "-q")
+    assert (done.code, done.err) == (0, told)
 
 
 def _made(place: Path, *tracks: int) -> Gallery:

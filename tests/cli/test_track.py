@@ -656,6 +656,13 @@ def test_a_gallery_that_cannot_be_is_told_before_the_first_frame(
     assert not (tmp_path / "out").exists()
 
 
+def test_names_of_cameras_without_a_source_are_told(run: Run, scene: Any, tmp_path: Path) -> None:
+    given = ("track", scene.video, "--detections", scene.detections, "--gallery", tmp_path / "shop")
+    result = run(*given, "--camera", "door", "--camera", "yard", "-o", tmp_path / "out")
+    assert (result.code, result.err) == (2, "error: --camera: 2 names for 1 source\n")
+    assert not (tmp_path / "shop").exists()
+
+
 def test_help_and_version(run: Run) -> None:
     assert "rtsp or http" in run("track", "--help").out
     assert run("--version").out.startswith("mot-reid 0.")

@@ -80,8 +80,20 @@ def test_filters(gallery: Gallery) -> None:
     assert {hit.camera for hit in gallery.search("a:5", cameras=["c"])} == {"c"}
     times = [(hit.start, hit.end) for hit in gallery.search("a:5", top=50, after=60, before=80)]
     assert set(times) == {(60.0, 65.0), (70.0, 75.0), (80.0, 85.0)}
-    assert gallery.search("a:5", cameras=["nowhere"]) == []
     assert gallery.search("a:5", after=2e9) == []  # no clock is known
+
+
+@pytest.mark.parametrize("ask", ["search", "describe"])
+def test_what_could_find_nobody_is_refused(ask: str, gallery: Gallery) -> None:
+    for given, told in (
+        ({"top": 0}, "top: expected at least 1, got 0"),
+        ({"after": float("nan")}, "after: expected seconds, got nan"),
+        ({"before": float("inf")}, "before: expected seconds, got inf"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            getattr(gallery, ask)("a:5", **given)
+    with pytest.raises(GalleryError, match=r"no camera nowhere in it \(cameras: a, b, c"):
+        getattr(gallery, ask)("a:5", cameras=["a", "nowhere"])
 
 
 def test_time_of_the_clock() -> None:

@@ -19,7 +19,7 @@ from mot_reid.gallery.filters import Filter
 from mot_reid.gallery.folder_store import FolderStore
 from mot_reid.gallery.gallery import Gallery
 from mot_reid.gallery.lance_store import LanceStore
-from mot_reid.gallery.opening import gallery_exists, open_store
+from mot_reid.gallery.opening import gallery_exists, open_store, require_place
 from mot_reid.gallery.presence import origins
 from mot_reid.gallery.records import Crop
 from mot_reid.gallery.shared_view import SharedView
@@ -499,6 +499,13 @@ def test_an_export_that_is_cut_off_has_no_table(
     with pytest.raises(KeyboardInterrupt):
         gallery.export(tmp_path / "plain")
     assert [path.name for path in (tmp_path / "plain").iterdir()] == ["crops"]
+
+
+@pytest.mark.parametrize("name", ["", " "])
+def test_an_empty_name_is_no_place(name: str) -> None:
+    for use in (Gallery, require_place):
+        with pytest.raises(GalleryError, match="expected a folder or an address, got an empty name"):
+            use(name)
 
 
 def test_what_is_no_gallery(tmp_path: Path) -> None:
