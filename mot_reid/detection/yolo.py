@@ -41,6 +41,8 @@ OURS = ".safetensors"
 """Suffix of the checkpoints that `mot-reid train-detector` writes."""
 
 _SUFFIXES = (OURS, ".pt", ".onnx", ".torchscript", ".engine")
+_EXPORTS = (".torchscript", ".engine", ".tflite", ".pb", ".mnn", ".mlmodel", ".mlpackage", ".aimodel")
+"""In the names of those files of Ultralytics that their first bytes do not tell."""
 _TASKS = ("detect", "segment", "pose", "obb")
 """Of Ultralytics' models, those that give boxes; of turned ones the upright box around them is tracked."""
 _ACCELERATOR_BATCH = 8
@@ -325,9 +327,14 @@ def load_ultralytics(path: Path, trust: bool | None = None) -> Any:
         mot_reid.pickles.UntrustedError: the file could run code, and is not trusted.
         ValueError: Ultralytics cannot load it, or it is no detector.
     """
-    ultralytics = import_ultralytics(f"{path}: no export of it for ONNX Runtime; without one it")
     if path.suffix in (".yaml", ".yml"):
         raise ValueError(f"{path}: describes a network, but holds no weights")
+    named = any(part in path.name for part in _EXPORTS)
+    if path.is_file() and weights_kind(path) == "other" and not named:
+        raise ValueError(
+            f"{path}: not a detector; expected {', '.join(_SUFFIXES)} or another Ultralytics export"
+        )
+    ultralytics = import_ultralytics(f"{path}: no export of it for ONNX Runtime; without one it")
     if not _is_data_only(path):
         require_data_only(path, trust)
     checkpoint = weights_kind(path) == "pytorch"

@@ -231,7 +231,7 @@ class MotionFile(KeepsAttributes):
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: a line is not an index and six finite numbers.
+        ValueError: a line is not an index and six finite numbers, or there is none.
     """
 
     needs_pixels = False
@@ -283,4 +283,8 @@ def _read_motion_file(path: Path) -> dict[int, Affine]:
         if int(index) in affines:
             raise ValueError(f"{path}:{number}: frame index {int(index)} stands there twice")
         affines[int(index)] = affine
+    if not affines:
+        raise ValueError(
+            f"{path}: there is no camera motion in it, expected lines of an index and six numbers"
+        )
     return affines

@@ -115,6 +115,7 @@ def test_what_is_no_detector_is_named(tmp_path: Path) -> None:
     for name, words in (
         ("broken.pt", "cannot be loaded: not a PyTorch"),
         ("broken.onnx", "ONNX Runtime cannot"),
+        ("text.txt", r"not a detector; expected \.safetensors, \.pt, "),
     ):
         (tmp_path / name).write_bytes(b"not a network")
         with pytest.raises(ValueError, match=f"{name}: {words}") as raised:

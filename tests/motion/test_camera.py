@@ -115,6 +115,13 @@ def test_a_wrong_line_is_named(tmp_path: Path, line: str) -> None:
         MotionFile(path)
 
 
+def test_a_file_without_a_line_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "gmc.txt"
+    path.write_text("\n")
+    with pytest.raises(ValueError, match=r"gmc\.txt: there is no camera motion in it"):
+        load_camera_motion(CameraConfig(motion=str(path)))
+
+
 def test_what_the_settings_ask_for(tmp_path: Path) -> None:
     assert load_camera_motion(CameraConfig(motion="none")) is None
     assert isinstance(load_camera_motion(CameraConfig()), SparseFlow)
