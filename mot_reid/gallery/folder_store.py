@@ -341,7 +341,7 @@ class FolderStore(Store):
             if isinstance(error, OSError):
                 told = error.strerror or str(error)
                 raise OSError(
-                    error.errno or 0, f"cannot be written ({told}); nothing is lost", self.place
+                    error.errno or 0, f"cannot be written ({told}); it is as it was", self.place
                 ) from None
             raise
         with suppress(OSError):

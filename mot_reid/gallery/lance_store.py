@@ -156,7 +156,7 @@ class LanceStore(Store):
         try:
             self._records.add(data)
         except Exception as error:
-            raise OSError(f"{self.place}: cannot be written ({_short(error)}); nothing is lost") from None
+            raise OSError(f"{self.place}: cannot be written ({_short(error)}); it is as it was") from None
 
     @_plainly
     def table(self) -> RecordTable:

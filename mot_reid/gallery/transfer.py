@@ -58,7 +58,11 @@ def export_store(store: Store, folder: Path) -> list[Path]:
     for first in range(0, len(table), 256):
         for record in store.tracklets(np.arange(first, min(first + 256, len(table)))):
             for number, crop in enumerate(record.crops):
-                (folder / "crops" / f"{safe_name(record.record)}-{number}.jpg").write_bytes(crop.jpeg)
+                path = folder / "crops" / f"{safe_name(record.record)}-{number}.jpg"
+                try:
+                    path.write_bytes(crop.jpeg)
+                except OSError as error:  # that of a full disk names no file
+                    raise type(error)(error.errno, error.strerror, str(path)) from None
     names = [item.name for item in fields(RecordTable)]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

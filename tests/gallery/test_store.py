@@ -377,7 +377,7 @@ def test_a_full_disk_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
     with monkeypatch.context() as patched:
         patched.setattr("mot_reid.gallery.folder_store.save", full)
-        with pytest.raises(OSError, match=r"No space left on device.*nothing is lost"):
+        with pytest.raises(OSError, match=r"No space left on device.*it is as it was"):
             gallery.add([tracklet(np.ones(D), track_id=2)])
     assert gallery.table().track_id.tolist() == [1]
     assert len(list((tmp_path / "shop" / "parts").iterdir())) == 1
@@ -484,6 +484,21 @@ def test_export(make_gallery: Make, tmp_path: Path) -> None:
     for there in ("plain", "gallery"):  # pictures would stay when their people are forgotten
         with pytest.raises(GalleryError, match="is not empty"):
             gallery.export(tmp_path / there if there == "plain" else gallery.place)
+
+
+def test_an_export_onto_a_full_disk_names_it(
+    make_gallery: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gallery = make_gallery()
+    gallery.add([tracklet(np.ones(D), track_id=5)])
+
+    def full(path: Path, _: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        gallery.export(tmp_path / "plain")
+    assert Path(caught.value.filename).parent == tmp_path / "plain" / "crops"
 
 
 def test_an_export_that_is_cut_off_has_no_table(
