@@ -162,8 +162,9 @@ def _serve(app: Any, shown: list[Any], watched: list[Any], host: str, port: int,
 def _listening(host: str, port: int) -> socket.socket:
     """What takes connections; who comes at once waits, and is not refused."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()  # --host :: is of IPv4, too
     try:
-        return socket.create_server((host, port), family=family, backlog=128)
+        return socket.create_server((host, port), family=family, backlog=128, dualstack_ipv6=both)
     except OSError as error:
         why = (error.strerror or str(error)).partition(" (while")[0]
         raise UsageError(f"--host {host} --port {port}: cannot listen there ({why})") from error

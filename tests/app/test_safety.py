@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from mot_reid.app.runs import runs_in
 from mot_reid.app.server import make_app
 from mot_reid.cli.errors import UsageError
-from mot_reid.cli.serve import serve
+from mot_reid.cli.serve import _listening, serve
 
 from .conftest import make_run
 
@@ -53,3 +53,9 @@ def test_an_address_that_cannot_be_listened_on_is_told(run: Any, tmp_path: Path)
             done = run("serve", folder, "--host", host, "--port", port)
             assert (done.code, done.err.count("\n")) == (2, 1)
             assert done.err.startswith(f"error: --host {host} --port {port}: cannot listen there (")
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="has no IPv6")
+def test_any_address_is_that_of_both_protocols() -> None:
+    with _listening("::", 0) as server:
+        socket.create_connection(("127.0.0.1", server.getsockname()[1]), timeout=5).close()
