@@ -16,13 +16,13 @@ from mot_reid.evaluation.motchallenge import BoxRows, read_ground_truth
 from mot_reid.evaluation.sequences import list_sequences
 from mot_reid.gallery.calibration import Calibration, fit_logistic, hit_features
 from mot_reid.gallery.constraints import overlapping
-from mot_reid.gallery.evidence import pair_evidence, with_cameras
+from mot_reid.gallery.evidence import neighbours, pair_evidence, with_cameras
 from mot_reid.gallery.gallery import Gallery
 from mot_reid.gallery.normalisation import camera_statistics, normalised
 from mot_reid.gallery.pooling import medoids, weighted_mean
 from mot_reid.gallery.records import Tracklet
 from mot_reid.gallery.reranking import jaccard_of_pairs, nearest_points
-from mot_reid.gallery.search import SearchSettings, likeness
+from mot_reid.gallery.search import SearchSettings, likeness, same_person, strangers_scales
 from mot_reid.gallery.settings import IdentifySettings
 from mot_reid.gallery.store import RecordTable
 
@@ -196,7 +196,6 @@ def fit_calibration(
     alone = fit_logistic(whole.cosines[:, None], whole.same)
     features = np.concatenate([one.features(alone) for one in sets])
     both = fit_logistic(features, np.concatenate([one.same for one in sets]), _OF_A_HUNDRED)
-    hits = fit_logistic(*_hits(records, whole, chosen), _OF_A_HUNDRED)
     strangers = alone[0] * whole.cosines[~whole.same] + alone[1]
     fitted = Calibration(
         embedder,
@@ -206,9 +205,16 @@ def fit_calibration(
         people=len(np.unique(people)),
         tracklets=len(records),
         data=data,
-        found=(float(hits[0]), float(hits[1]), float(hits[2]), float(hits[3])),
         strangers=(float(strangers.mean()), float(strangers.std())),
     )
+    asked = [_hits(records, whole, fitted, chosen)]
+    asked += [
+        _hits([records[row] for row in rows], one, fitted, chosen)
+        for rows, one in zip(parts, sets[1:], strict=True)
+    ]
+    features = np.concatenate([one for one, _ in asked])
+    hits = fit_logistic(features, np.concatenate([same for _, same in asked]), _OF_A_HUNDRED)
+    fitted = replace(fitted, found=(float(hits[0]), float(hits[1]), float(hits[2]), float(hits[3])))
 
     def links(rerank: bool) -> tuple[float, float]:
         wanted, known = replace(chosen, rerank=rerank), []
@@ -265,23 +271,32 @@ class _Known:
 
 
 def _hits(
-    records: Sequence[Tracklet], known: _Known, settings: IdentifySettings
+    records: Sequence[Tracklet], known: _Known, calibration: Calibration, settings: IdentifySettings
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Features of pairs of two cameras, each record asked for the other, and whether they are one person."""
-    means, cameras = known.means, known.cameras
+    means, cameras, search = known.means, known.cameras, SearchSettings()
     looks = np.concatenate([record.medoids for record in records])
     owners = np.repeat(np.arange(len(records)), [len(record.medoids) for record in records])
     if settings.normalise:
         taken = camera_statistics(means, cameras)
         means, looks = normalised(means, cameras, taken), normalised(looks, cameras[owners], taken)
-    share = SearchSettings().mean_share
-    alike = np.stack([likeness(mean[None], means, looks, owners, share) for mean in means])
+    alike = np.stack([likeness(mean[None], means, looks, owners, search.mean_share) for mean in means])
+    k1 = np.empty(len(records), np.intp)
+    for row, mean in enumerate(means):
+        others = np.arange(len(records)) != row
+        cosines = (means[others] @ mean).astype(np.float64)
+        scales = strangers_scales(cosines, cameras[others] == cameras[row], calibration)
+        alike[row, others] *= scales
+        likely, _ = same_person(calibration.evidence(scales * cosines), len(cosines), search)
+        k1[row] = neighbours(float(likely.sum()), settings.k1)
     across = cameras[known.rows] != cameras[known.columns]
-    rows, columns = known.rows[across], known.columns[across]
-    ranked = nearest_points(means, settings.k1 + 1)
-    jaccard = jaccard_of_pairs(means, ranked, rows, columns, settings.k1, settings.k2)
-    found = [hit_features(alike[one, other], jaccard) for one, other in ((rows, columns), (columns, rows))]
-    return np.concatenate(found)[:, :-1], np.tile(known.same[across], 2)
+    one = np.concatenate([known.rows[across], known.columns[across]])
+    other = np.concatenate([known.columns[across], known.rows[across]])
+    jaccard, ranked = np.empty(len(one), np.float32), nearest_points(means, settings.k1 + 1)
+    for most in np.unique(k1).tolist():
+        own = k1[one] == most
+        jaccard[own] = jaccard_of_pairs(means, ranked, one[own], other[own], most, min(settings.k2, most))
+    return hit_features(alike[one, other], jaccard)[:, :-1], np.tile(known.same[across], 2)
 
 
 def _one_camera(cameras: NDArray[np.object_], people: Ints, part: int) -> NDArray[np.intp]:

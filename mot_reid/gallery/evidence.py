@@ -15,7 +15,7 @@ from mot_reid.gallery.reranking import jaccard_of_pairs, nearest_points
 from mot_reid.gallery.settings import IdentifySettings
 from mot_reid.gallery.travel import learned_travel
 
-__all__ = ["Evidence", "pair_evidence", "with_cameras", "with_travel"]
+__all__ = ["Evidence", "neighbours", "pair_evidence", "with_cameras", "with_travel"]
 
 Vectors = NDArray[np.float32]
 Floats = NDArray[np.float64]
@@ -101,7 +101,7 @@ def pair_evidence(
         cosines *= _strangers_scales(points, cameras, barred, calibration, rows, columns)
     values = calibration.evidence(cosines)
     if settings.rerank and count >= settings.rerank_from:
-        k1 = _neighbours(prior_of(values), count, settings.k1)
+        k1 = neighbours(prior_of(values) * (count - 1), settings.k1)
         jaccard = jaccard_of_pairs(points, ranked, rows, columns, k1, min(settings.k2, k1))
         values, link = calibration.evidence(cosines, jaccard), calibration.links[2:]
         if 0 < calibration.tracklets < count:
@@ -135,17 +135,16 @@ def _strangers_scales(
     return np.array(found)[asked.astype(np.intp)]
 
 
-def _neighbours(prior: float, count: int, most: int) -> int:
+def neighbours(others: float, most: int) -> int:
     """How many neighbours may be reciprocal: somewhat more than a record has others of its person.
 
     With many more, people of whom there are two records have mostly strangers for neighbours, who share them.
 
     Args:
-        prior: share of pairs that are expected to be one person, by their cosines alone.
-        count: records.
+        others: records of its person that are expected, by cosines alone.
         most: at the most.
     """
-    return min(max(int(_OF_OTHERS * prior * (count - 1)), 2), most)
+    return min(max(int(_OF_OTHERS * others), 2), most)
 
 
 def with_cameras(evidence: Evidence, cameras: NDArray[np.object_], barred: Pairs) -> Evidence:

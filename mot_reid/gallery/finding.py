@@ -15,7 +15,7 @@ from mot_reid.gallery.calibration import Calibration
 from mot_reid.gallery.filters import Filter, require_findable
 from mot_reid.gallery.normalisation import CameraStatistics, camera_statistics, normalised
 from mot_reid.gallery.presence import seen_at_once
-from mot_reid.gallery.search import SearchSettings, hit_evidence, likeness, same_person
+from mot_reid.gallery.search import SearchSettings, hit_evidence, likeness, same_person, strangers_scales
 from mot_reid.gallery.standing import VIEWS, place_evidence, read_views
 from mot_reid.gallery.store import GalleryError, RecordTable, Store
 from mot_reid.resources import shipped
@@ -162,9 +162,13 @@ def find_person(
         calibration = calibration.for_gallery(beside(store, table, statistics, chosen.whole))
     views = {} if track is None else read_views(store.read_document(VIEWS), str(store.place))
     stand = place_evidence(store, table, [] if track is None else track.tolist(), rows, views)
-    evidence, score = calibration.evidence(cosines) + stand, calibration.evidence(alike) + stand
+    scales = np.ones(len(rows))
+    if chosen.rerank_from <= total <= chosen.whole:
+        scales = strangers_scales(cosines, table.camera[rows] == camera, calibration)
+    evidence, score = (calibration.evidence(scales * values) + stand for values in (cosines, alike))
     if chosen.rerank and len(rows) >= chosen.rerank_from:
-        score = hit_evidence(middle, own, alike, calibration) + stand
+        expected = float(same_person(evidence, total, chosen)[0].sum())
+        score = hit_evidence(middle, own, scales * alike, expected, calibration) + stand
         evidence = score if total <= chosen.whole else evidence
     probability, absent = same_person(evidence, total, chosen)
     known = identities or {}

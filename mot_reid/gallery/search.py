@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from mot_reid.gallery.calibration import Calibration, estimated_prior
+from mot_reid.gallery.evidence import neighbours
 from mot_reid.gallery.reranking import jaccard_of_pairs, nearest_points
 from mot_reid.gallery.settings import IdentifySettings
 
-__all__ = ["SearchSettings", "hit_evidence", "liked", "likeness", "same_person"]
+__all__ = ["SearchSettings", "hit_evidence", "liked", "likeness", "same_person", "strangers_scales"]
 
 Vectors = NDArray[np.float32]
 Floats = NDArray[np.float64]
@@ -64,24 +65,46 @@ def likeness(queries: Vectors, means: Vectors, medoids: Vectors, owners: Rows, m
     return mean_share * by_mean + (1 - mean_share) * by_medoid
 
 
-def hit_evidence(query: Vectors, records: Vectors, alike: Floats, calibration: Calibration) -> Floats:
+def strangers_scales(cosines: Floats, within: NDArray[np.bool_], calibration: Calibration) -> Floats:
+    """What likenesses with a query are multiplied by, ``(R,)`` (`Calibration.strangers_scale`).
+
+    Nearly all records show strangers, and who is dressed as many are is like more of them: it takes more to
+    be him. Speaker verification measures by the query's own impostors likewise (T-norm, Auckenthaler et al.
+    2000, Digital Signal Processing 10).
+
+    Args:
+        cosines: ``(R,)`` of the query with all records that could be found.
+        within: ``(R,)`` which are of the query's camera: strangers of one camera are more alike.
+        calibration: of the embedder.
+    """
+    scales = np.ones(len(cosines))
+    for kind in (within, ~within):
+        known = np.zeros(np.count_nonzero(kind), bool)
+        scales[kind] = calibration.strangers_scale(cosines[kind], known, len(known))
+    return scales
+
+
+def hit_evidence(
+    query: Vectors, records: Vectors, alike: Floats, expected: float, calibration: Calibration
+) -> Floats:
     """Log-likelihood ratios ``(R,)`` that records show the person of a query, by neighbours in common.
 
     As probabilities they want all records: among the most alike ones alone a stranger has no other neighbours
-    than the query, so that they only say who comes before whom. How many neighbours may be reciprocal
-    does not follow the records that people have, as it does in `pair_evidence`: more of them rank better.
+    than the query, so that they only say who comes before whom.
 
     Args:
         query: ``(D,)`` unit row, normalised as the others are.
         records: ``(R, D)`` means of all that could be found, or of the most alike ones.
-        alike: ``(R,)`` their `likeness`.
+        alike: ``(R,)`` their `likeness`, scaled (`strangers_scales`).
+        expected: how many of them show the person, by cosines alone.
         calibration: of the embedder.
     """
     chosen = IdentifySettings()
     points = np.concatenate([query[None], records])
-    ranked = nearest_points(points, chosen.k1 + 1)
+    k1 = neighbours(expected, chosen.k1)
+    ranked = nearest_points(points, k1 + 1)
     columns = np.arange(1, len(points))
-    jaccard = jaccard_of_pairs(points, ranked, np.zeros_like(columns), columns, chosen.k1, chosen.k2)
+    jaccard = jaccard_of_pairs(points, ranked, np.zeros_like(columns), columns, k1, min(chosen.k2, k1))
     return calibration.evidence_of_hits(alike, jaccard)
 
 

@@ -83,7 +83,7 @@ def test_hits_are_as_likely_as_was_said_where_people_have_two_looks() -> None:
         place = np.searchsorted(others, owners[own])
         share = SearchSettings.mean_share
         alike = likeness(points[row : row + 1], points[others], looks[own], place, share)
-        evidence = hit_evidence(points[row], points[others], alike, calibration)
+        evidence = hit_evidence(points[row], points[others], alike, 4.0, calibration)
         said.append(expit(evidence + logit(4 / len(others))))
         came.append(who[others] == who[row])
     total = np.concatenate(came).sum()
