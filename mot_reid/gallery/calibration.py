@@ -32,7 +32,8 @@ class Calibration:
         linked: slopes for normalised cosine, k-reciprocal Jaccard distance and the root of one less it, and
             offset: of pairs of which few are one person, also where many people are in one camera only.
         found: the same of hits of a search, between cameras, with their likeness
-            (`mot_reid.gallery.search.likeness`) for the cosine; None in files of before.
+            (`mot_reid.gallery.search.likeness`), measured by the query's strangers, for the cosine; None in
+            files of before.
         links: slope and offset, by ``cosine`` and by ``linked``, that make of the mean evidence of two
             groups, with the prior's logit, the logit of their being one person: many pairs say more than one.
         strangers: mean and deviation of what ``cosine`` makes of pairs of two people; None likewise.

@@ -10,15 +10,15 @@ from mot_reid.gallery.evidence import pair_evidence
 from mot_reid.gallery.identities import identify
 from mot_reid.gallery.records import Tracklet
 from mot_reid.gallery.reranking import jaccard_of_pairs, nearest_points
-from mot_reid.gallery.search import SearchSettings, hit_evidence, likeness
+from mot_reid.gallery.search import SearchSettings, hit_evidence, likeness, same_person, strangers_scales
 from mot_reid.gallery.settings import IdentifySettings
 
 
-def made(seed: int, people: int = 40) -> tuple[list[Tracklet], np.ndarray]:
+def made(seed: int, people: int = 40, noise: float = 0.9) -> tuple[list[Tracklet], np.ndarray]:
     """Six tracklets a person in three cameras, one after the other."""
     random = np.random.default_rng(seed)
     who = np.repeat(np.arange(people), 6)
-    looks = random.normal(size=(people, 32))[who] + 0.9 * random.normal(size=(len(who), 32))
+    looks = random.normal(size=(people, 32))[who] + noise * random.normal(size=(len(who), 32))
     looks = (looks / np.linalg.norm(looks, axis=1, keepdims=True)).astype(np.float32)
     path = np.zeros((1, 6), np.float32)
     return [
@@ -124,3 +124,26 @@ def test_as_many_pairs_are_expected_as_there_are_where_people_have_two_records()
         cameras = np.array([records[row].camera for row in kept], object)
         others.append(pair_evidence(points, cameras, none, found, settings).prior * (len(kept) - 1))
     assert 0.75 < np.mean(others) < 1.35
+
+
+def test_hits_are_as_likely_as_was_said_where_people_have_one_other_record() -> None:
+    """Fitted on people of six; who is asked for has one record more, or none, as a third of the people."""
+    records, who = made(0, 60, 0.7)
+    calibration = fit_calibration(records, who, "made", "x", "", IdentifySettings(normalise=False))
+    said, came = [], []
+    for seed in (1, 2):
+        records, who = made(seed, 60, 0.7)
+        kept = np.flatnonzero(np.arange(len(who)) % 6 < np.where(who % 3 > 0, 2, 1))
+        points, own = np.stack([records[row].mean for row in kept]), who[kept]
+        for row in range(len(kept)):
+            others = np.arange(len(kept)) != row
+            cosines = (points[others] @ points[row]).astype(np.float64)
+            alike = cosines * strangers_scales(cosines, np.zeros(len(cosines), bool), calibration)
+            settings = SearchSettings()
+            expected = same_person(calibration.evidence(alike), len(alike), settings)[0].sum()
+            evidence = hit_evidence(points[row], points[others], alike, float(expected), calibration)
+            said.append(same_person(evidence, len(alike), settings)[0])
+            came.append(own[others] == own[row])
+    likely, right = np.concatenate(said), np.concatenate(came)
+    assert 0.7 < likely.sum() / right.sum() < 1.4
+    assert right[likely > 0.7].mean() > 0.7
