@@ -1,15 +1,30 @@
-"""What a training has written to go on from, read back."""
+"""What a training writes to go on from, and reads back."""
 
 from __future__ import annotations
 
+import io
 import zipfile
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
-__all__ = ["read_state", "require_whole"]
+from mot_reid.files import atomic
+
+__all__ = ["read_state", "require_whole", "write_state"]
+
+
+def write_state(path: Path, state: Mapping[str, Any]) -> None:
+    """Writes a state as `torch.save` does, whole or not at all.
+
+    Raises:
+        OSError: it cannot be written; the message names it. Torch itself says nothing of a full disk.
+    """
+    written = io.BytesIO()
+    torch.save(dict(state), written)
+    with atomic(path) as part:
+        part.write_bytes(written.getbuffer())
 
 
 def read_state(path: Path, entries: Collection[str], device: torch.device | str = "cpu") -> dict[str, Any]:

@@ -6,7 +6,22 @@ import pytest
 import torch
 
 from mot_reid.training.detector.trainer import _loaded
-from mot_reid.training.saved import read_state, require_whole
+from mot_reid.training.saved import read_state, require_whole, write_state
+
+
+def test_a_state_that_the_disk_does_not_take_is_named_and_leaves_the_one_before(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    path = tmp_path / "last.pt"
+    write_state(path, {"step": 1})
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(OSError, match=r"File too large: '.*last\.pt'"):
+            write_state(path, {"weights": torch.zeros(100_000), "step": 2})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert read_state(path, ["step"]) == {"step": 1}
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_numbers_that_changed_on_the_disk_are_seen(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ from mot_reid.training.detector.examples import Examples, Material, make_example
 from mot_reid.training.detector.gradients import with_quick_gradients
 from mot_reid.training.detector.losses import detection_loss, forgetting
 from mot_reid.training.detector.settings import DetectorTraining
-from mot_reid.training.saved import read_state
+from mot_reid.training.saved import read_state, write_state
 
 __all__ = ["STATE", "Learner", "blended"]
 
@@ -214,8 +214,7 @@ class Learner:
             "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
         }
-        with atomic(self.work / STATE) as part, part.open("wb") as file:
-            torch.save(state, file)  # which would write down the part's own name
+        write_state(self.work / STATE, state)
 
     def _resume(self) -> None:
         path = self.work / STATE

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from mot_reid.files import atomic
+from mot_reid.training.saved import write_state
 
 __all__ = ["average", "blend", "fold_normalisation", "person_only", "save_checkpoint"]
 
@@ -99,5 +99,4 @@ def save_checkpoint(model: torch.nn.Module, path: Path, settings: Mapping[str, A
     path.parent.mkdir(parents=True, exist_ok=True)
     licence = "AGPL-3.0 (https://ultralytics.com/license)"
     about = {"train_args": dict(bare.args), "settings": dict(settings), "license": licence}
-    with atomic(path) as part:
-        torch.save({"model": bare, **about}, part)
+    write_state(path, {"model": bare, **about})

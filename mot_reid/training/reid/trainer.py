@@ -32,7 +32,7 @@ from mot_reid.training.reid.schedule import learning_rate
 from mot_reid.training.reid.settings import AugmentationSettings, TrainingSettings
 from mot_reid.training.reid.state import data_key, differences, portable
 from mot_reid.training.reid.warm_start import backbone_state, blend_backbone, start_from
-from mot_reid.training.saved import read_state
+from mot_reid.training.saved import read_state, write_state
 from mot_reid.typing import Ints
 from mot_reid.wording import counted
 
@@ -271,8 +271,7 @@ class Trainer:
             "scaler": self.scaler.state_dict(),
             "history": [tuple(metrics) for metrics in self.history],
         }
-        with atomic(path) as part:
-            torch.save(state, part)
+        write_state(path, state)
 
     def _resume(self, path: Path) -> None:
         state = read_state(path, _ENTRIES)
