@@ -30,7 +30,7 @@ from rich.console import Console
 from mot_reid.analytics import Line, Observations, Scene, Zone, analyse
 from mot_reid.analytics.geometry import points_in_polygon, segment_crossings
 from mot_reid.evaluation.tables import Column, Table
-from mot_reid.pipeline.track_files import read_tracks
+from mot_reid.pipeline.finished_tracks import read_finished
 from mot_reid.provenance import provenance
 
 SEQUENCES = {
@@ -184,7 +184,7 @@ def main() -> None:
         truth = truth_rows(data / name / "gt" / "gt.txt", fps)
         lines, zones = drawn(truth, size, seed)
         crossings, entries = true_counts(smoothed_paths(truth, fps), lines, zones)
-        tracked = read_tracks(run_of(name, source, data, chosen.runs), fps).rows
+        tracked = read_finished(run_of(name, source, data, chosen.runs), fps).rows
         for label, tracks in (("ground truth's", truth), ("ours", tracked)):
             counted, visits = ours(tracks, lines, zones, fps)
             rows.append(scored(name, label, "crossings", "mot_reid", crossings, counted))

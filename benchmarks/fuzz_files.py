@@ -214,7 +214,7 @@ def read_text(folder: Path) -> Callable[[bytes, str], tuple[int, int]]:
     from mot_reid.detection.motchallenge import read_detections
     from mot_reid.evaluation.motchallenge import Problems, read_ground_truth, read_results
     from mot_reid.motion.camera import MotionFile
-    from mot_reid.pipeline.track_files import read_tracks as read_finished
+    from mot_reid.pipeline.finished_tracks import read_finished
     from mot_reid.video.seqinfo import frame_rate, picture_folder, read_seqinfo, sequence_name
     from mot_reid.video.track_files import read_tracks
 

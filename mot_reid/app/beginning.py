@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mot_reid.app.columns import Columns
+from mot_reid.pipeline.finished_tracks import TrackColumns, about_tracks, read_columns
 from mot_reid.pipeline.summary_file import BEGUN
-from mot_reid.pipeline.track_files import TrackColumns, about_tracks, read_columns
 from mot_reid.video.sinks import import_pyarrow
 
 __all__ = ["Beginning", "beginning_of"]

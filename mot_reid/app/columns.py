@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from mot_reid.analytics import Observations
 from mot_reid.boxes import covered_fraction
 from mot_reid.offline.rows import TrackRows
-from mot_reid.pipeline.track_files import TrackColumns, about_tracks
+from mot_reid.pipeline.finished_tracks import TrackColumns, about_tracks
 
 __all__ = ["CACHE", "Columns", "cached_columns", "keep"]
 

@@ -14,7 +14,7 @@ import yaml
 
 from mot_reid.analytics import scene_from_mapping
 from mot_reid.files import atomic
-from mot_reid.pipeline.track_files import track_file_of
+from mot_reid.pipeline.finished_tracks import track_file_of
 from mot_reid.yaml_text import read_yaml_file
 
 __all__ = ["append_line", "listed", "read_run_scene", "stamp_of", "write_run_scene"]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mot_reid.gallery.gallery import Gallery
 from mot_reid.gallery.queries import crop_embedder
-from mot_reid.gallery.recorder import Recorder
+from mot_reid.gallery.recorder import TrackletRecorder
 from mot_reid.gallery.settings import RecorderSettings
 from mot_reid.tracker import Tracker
 
@@ -42,7 +42,7 @@ class LivePeople:
         self._joined = -1  # how many records were joined last
         self._next = 0.0
 
-    def recorder(self, camera: str, source: str, tracker: Tracker) -> Recorder | None:
+    def recorder(self, camera: str, source: str, tracker: Tracker) -> TrackletRecorder | None:
         """What remembers the tracks of one camera; None where nothing embeds.
 
         Raises:

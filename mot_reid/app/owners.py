@@ -10,7 +10,7 @@ import numpy as np
 from mot_reid.app.runs import Run
 from mot_reid.gallery.by_hand import Part
 from mot_reid.offline.corrections import CORRECTIONS, active, read_log
-from mot_reid.pipeline.track_files import track_file_of
+from mot_reid.pipeline.finished_tracks import track_file_of
 
 __all__ = ["RunCorrections", "run_corrections"]
 

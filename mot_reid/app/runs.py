@@ -24,8 +24,8 @@ from mot_reid.app.kept_files import listed, read_run_scene, stamp_of, write_run_
 from mot_reid.app.pictures import Pictures
 from mot_reid.gallery.global_tracks import GLOBAL_FILE
 from mot_reid.offline.corrections import CORRECTIONS, Corrected, active, checked, replay
+from mot_reid.pipeline.finished_tracks import TrackColumns, read_columns, track_file_of
 from mot_reid.pipeline.outputs import OUTPUT_FILES
-from mot_reid.pipeline.track_files import TrackColumns, read_columns, track_file_of
 
 __all__ = ["CORRECTIONS", "SCENE", "Run", "folder_names", "runs_in"]
 

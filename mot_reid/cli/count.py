@@ -13,9 +13,9 @@ from rich.table import Table
 
 from mot_reid.analytics import Analytics, analyse
 from mot_reid.cli.errors import UsageError, usage_errors
-from mot_reid.pipeline.counting import read_scene, write_summary
+from mot_reid.pipeline.counting import read_scene, write_analytics
 from mot_reid.pipeline.event_log import EventLog
-from mot_reid.pipeline.track_files import TrackFile, read_tracks
+from mot_reid.pipeline.finished_tracks import FinishedTracks, read_finished
 from mot_reid.video.files import prepare_output_folder
 from mot_reid.wording import counted
 
@@ -64,7 +64,7 @@ def count(
     mot-reid count out/ shop.yaml --events | jq .place
     """
     with usage_errors():
-        file = read_tracks(tracks, fps)
+        file = read_finished(tracks, fps)
         numbers = {name: number for number, name in file.class_names.items()}
         asked = read_scene(scene, numbers)
         known = _size(size) or file.size
@@ -80,7 +80,7 @@ def count(
         for event in happened:
             log.write(event.to_dict())
         problems = log.close()
-        write_summary(output / "analytics.json", analytics, problems)
+        write_analytics(output / "analytics.json", analytics, problems)
         for problem in problems:
             typer.echo(problem, err=True)
     if events:
@@ -110,7 +110,7 @@ def _identities(path: Path) -> dict[int, int]:
             raise UsageError(f"{path}:{rows.line_num}: expected two whole numbers") from None
 
 
-def _print(analytics: Analytics, file: TrackFile) -> None:
+def _print(analytics: Analytics, file: FinishedTracks) -> None:
     summary = analytics.summary()
     console = Console() if sys.stdout.isatty() else Console(width=200)
     if summary["lines"]:

@@ -14,8 +14,8 @@ from mot_reid.app.owners import run_corrections
 from mot_reid.cli.errors import UsageError, usage_errors
 from mot_reid.cli.options import print_table
 from mot_reid.files import atomic
+from mot_reid.pipeline.finished_tracks import track_file_of
 from mot_reid.pipeline.outputs import OFFLINE_FILE
-from mot_reid.pipeline.track_files import track_file_of
 from mot_reid.wording import counted
 
 __all__ = ["borrowed_line", "floors_line", "identify", "records_of_run", "results_of", "write_global_tracks"]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # what galleries need takes a moment to load, and most runs h
     from mot_reid.gallery.gallery import Gallery
     from mot_reid.gallery.online import OnlineIdentities
     from mot_reid.gallery.opening import StoreKind
-    from mot_reid.gallery.recorder import Recorder
+    from mot_reid.gallery.recorder import TrackletRecorder
 
 __all__ = [
     "EVENTS_FILE",
@@ -164,9 +164,9 @@ class Remembering:
     class_names: Mapping[int, str]
     earlier: Mapping[str, Sequence[str]] = field(default_factory=dict)
     online: OnlineIdentities | None = None
-    recorders: list[Recorder] = field(default_factory=list)
+    recorders: list[TrackletRecorder] = field(default_factory=list)
 
-    def __call__(self, source: str, folder: Path, own: Tracker) -> Recorder:
+    def __call__(self, source: str, folder: Path, own: Tracker) -> TrackletRecorder:
         """The recorder of a source that is tracked into a folder by a tracker."""
         from mot_reid.gallery.queries import crop_embedder
         from mot_reid.gallery.sources import source_label

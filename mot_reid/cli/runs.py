@@ -13,7 +13,7 @@ import typer
 from mot_reid.cli.errors import INTERRUPTED, debugging, one_line
 from mot_reid.cli.progress import RunProgress
 from mot_reid.cli.remembering import Remembering
-from mot_reid.gallery.recorder import Recorder
+from mot_reid.gallery.recorder import TrackletRecorder
 from mot_reid.pipeline.remarks import other_frames, why_nothing
 from mot_reid.pipeline.run import track_source
 from mot_reid.pipeline.sharing import SharedDetector, SharedEmbedder
@@ -188,7 +188,7 @@ def run_source(
     stride: int = 1,
     detections: Mapping[int, Detections] | None = None,
     detections_from: str = "",
-    memory: Recorder | None = None,
+    memory: TrackletRecorder | None = None,
     show: Callable[[Image], bool] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Summary:

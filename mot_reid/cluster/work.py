@@ -39,7 +39,7 @@ from mot_reid.tracker import Tracker
 from mot_reid.video.sources import open_source
 
 if TYPE_CHECKING:
-    from mot_reid.gallery.recorder import Recorder
+    from mot_reid.gallery.recorder import TrackletRecorder
 
 __all__ = [
     "DONE",
@@ -239,7 +239,7 @@ def _tracker(config: Config, cores: int) -> Tracker:
     return tracker
 
 
-def _memory(job: Job, tracker: Tracker) -> tuple[Recorder | None, Callable[[], object]]:
+def _memory(job: Job, tracker: Tracker) -> tuple[TrackletRecorder | None, Callable[[], object]]:
     """What remembers the tracklets of a video, and what forgets those that the gallery had of it before.
 
     Raises:

@@ -30,7 +30,7 @@ from mot_reid.gallery.online import OnlineIdentities
 from mot_reid.gallery.opening import StoreKind, find_store, gallery_exists, open_store, require_place
 from mot_reid.gallery.presence import not_to_find
 from mot_reid.gallery.queries import crop_embedder, embedded_query
-from mot_reid.gallery.recorder import EmbedCrops, Recorder
+from mot_reid.gallery.recorder import EmbedCrops, TrackletRecorder
 from mot_reid.gallery.records import Tracklet
 from mot_reid.gallery.search import SearchSettings, liked
 from mot_reid.gallery.settings import IdentifySettings, RecorderSettings
@@ -159,7 +159,7 @@ class Gallery:
         epoch: float = float("nan"),
         settings: RecorderSettings | None = None,
         online: OnlineIdentities | None = None,
-    ) -> Recorder:
+    ) -> TrackletRecorder:
         """What collects the tracklets of one source while it is tracked; makes the gallery's folder.
 
         Args:
@@ -183,7 +183,7 @@ class Gallery:
         require_place(self.place, self._kind)
         own = crop_embedder(self.embedder) if embed is True else None
         maker: EmbedCrops | None = own if isinstance(embed, bool) else embed
-        return Recorder(
+        return TrackletRecorder(
             lambda records: self.add(records),
             camera,
             source or camera,

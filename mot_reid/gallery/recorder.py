@@ -22,7 +22,7 @@ from mot_reid.gallery.splitting import split_points
 from mot_reid.gallery.track_memory import TrackMemory
 from mot_reid.structures import Tracks
 
-__all__ = ["Recorder", "RecorderSettings"]
+__all__ = ["RecorderSettings", "TrackletRecorder"]
 
 EmbedCrops = Callable[[Sequence[NDArray[np.uint8]]], NDArray[np.float32]]
 """Embeds pictures of one person each: a list of ``(h, w, 3)`` uint8 BGR to ``(N, D)`` float32 unit rows."""
@@ -30,7 +30,7 @@ Describe = Callable[[NDArray[np.float32]], Sequence[Mapping[str, float]]]
 """Attributes from embeddings ``(N, D)``: a mapping from name to probability for each."""
 
 
-class Recorder:
+class TrackletRecorder:
     """Turns the tracks of one source, frame by frame, into tracklet records.
 
     Memory is bounded by the number of live tracks. Records leave when their track has ended, or goes on for

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mot_reid import kernels
 from mot_reid.appearance.embedder import Embedder
-from mot_reid.gallery.recorder import Recorder
+from mot_reid.gallery.recorder import TrackletRecorder
 from mot_reid.structures import Tracks
 from mot_reid.video.frames import Source
 
@@ -22,7 +22,7 @@ _HIDDEN = 0.5  # a box hidden more than that teaches nothing
 def record_tracks(
     source: Source,
     tracks: dict[int, Tracks],
-    recorder: Recorder,
+    recorder: TrackletRecorder,
     embedder: Embedder,
     on_frame: Callable[[int], None] = lambda done: None,
 ) -> int:

@@ -14,10 +14,10 @@ from mot_reid.offline.way_back import tracked_backward
 from mot_reid.structures import Detections, Tracks
 from mot_reid.typing import Affine
 
-__all__ = ["Recorder"]
+__all__ = ["OfflineRecorder"]
 
 
-class Recorder:
+class OfflineRecorder:
     """Keeps tracks, detections and camera motion of every frame: memory grows with the video."""
 
     def __init__(self) -> None:

@@ -20,7 +20,7 @@ from mot_reid.video.sinks import Sink, TrackedFrame
 from mot_reid.video.sources import is_live, open_source
 from mot_reid.yaml_text import read_yaml_file
 
-__all__ = ["ANALYTICS_FILES", "AnalyticsSink", "SceneFile", "check_scene", "read_scene", "write_summary"]
+__all__ = ["ANALYTICS_FILES", "AnalyticsSink", "SceneFile", "check_scene", "read_scene", "write_analytics"]
 
 SUMMARY = "analytics.json"
 ANALYTICS_FILES = ("events.jsonl", SUMMARY)
@@ -160,12 +160,12 @@ class AnalyticsSink(Sink):
                 self._write(event)
         finally:
             self.problems += self._log.close()
-            write_summary(self._folder / SUMMARY, analytics, self.problems)
+            write_analytics(self._folder / SUMMARY, analytics, self.problems)
             for problem in self.problems:
                 print(f"{self._folder}: {problem}", file=sys.stderr)
 
 
-def write_summary(path: Path, analytics: Analytics, problems: list[str] | None = None) -> None:
+def write_analytics(path: Path, analytics: Analytics, problems: list[str] | None = None) -> None:
     """Writes everything counted as JSON, with the scene and the heat maps, whole or not at all."""
     content = analytics.summary() | {"scene": analytics.scene.to_mapping()}
     if analytics.heat is not None:

@@ -16,7 +16,7 @@ from mot_reid.association.presets import CASCADES
 from mot_reid.concurrency import ENDINGS
 from mot_reid.config import Config
 from mot_reid.files import atomic
-from mot_reid.offline.recorder import Recorder
+from mot_reid.offline.recorder import OfflineRecorder
 from mot_reid.pipeline.counting import ANALYTICS_FILES
 from mot_reid.pipeline.id_changes import ID_CHANGES_FILE
 from mot_reid.pipeline.summary_file import BEGUN
@@ -83,7 +83,7 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return (status.st_dev, status.st_ino) if S_ISREG(status.st_mode) else None
 
 
-def write_refined(path: Path, recorder: Recorder, tracker: Tracker, fps: float, stride: int) -> None:
+def write_refined(path: Path, recorder: OfflineRecorder, tracker: Tracker, fps: float, stride: int) -> None:
     """Writes the tracks with hindsight, whole or not at all; Ctrl-C waits, for this is the end of the run.
 
     They are followed back from the end, too, which takes about as long as to follow them took, unless the

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mot_reid.files import sole_writer
-from mot_reid.gallery.recorder import Recorder as TrackletRecorder
-from mot_reid.offline.recorder import Recorder
+from mot_reid.gallery.recorder import TrackletRecorder
+from mot_reid.offline.recorder import OfflineRecorder
 from mot_reid.pipeline.counting import AnalyticsSink
 from mot_reid.pipeline.given import matched_to_frames
 from mot_reid.pipeline.id_changes import ID_CHANGES_FILE, IdChangesFile
@@ -181,7 +181,7 @@ def _run(
         summary.outputs[:] = [path.name for path, _ in sinks]
         (folder / OFFLINE_FILE).unlink(missing_ok=True)  # an earlier run's would pass for this one's
         id_changes = stack.enter_context(closing(IdChangesFile(folder)))
-        recorder = Recorder() if output.offline else None
+        recorder = OfflineRecorder() if output.offline else None
         if recorder is not None:
             summary.outputs.append(OFFLINE_FILE)
             stack.callback(write_refined, folder / OFFLINE_FILE, recorder, tracker, source.info.fps, stride)

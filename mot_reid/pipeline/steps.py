@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mot_reid.association.reentry import IdChange
 from mot_reid.concurrency import Ahead, Overlap, batched, side_by_side
 from mot_reid.config import Config
-from mot_reid.gallery.recorder import Recorder as TrackletRecorder
+from mot_reid.gallery.recorder import TrackletRecorder
 from mot_reid.offline.lag import Lag
 from mot_reid.structures import Detections, Tracks
 from mot_reid.timing import Stopwatch

@@ -1,4 +1,8 @@
-"""Reading tracks back from files: what a run wrote, or another program."""
+"""Reading tracks back from files by frame: what a run wrote, or another program.
+
+This is for drawing and converting. Where times and the run's summary count, see
+`mot_reid.pipeline.finished_tracks`.
+"""
 
 from __future__ import annotations
 

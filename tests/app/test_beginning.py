@@ -14,7 +14,7 @@ from mot_reid.app.runs import runs_in
 from mot_reid.app.server import make_app
 from mot_reid.app.summaries import summary_of
 from mot_reid.offline.corrections import CORRECTIONS
-from mot_reid.pipeline.track_files import read_columns
+from mot_reid.pipeline.finished_tracks import read_columns
 
 from .conftest import FRAMES, make_run
 from .pages import Page

@@ -14,8 +14,8 @@ from mot_reid.app.runs import runs_in
 from mot_reid.app.server import make_app
 from mot_reid.app.summaries import summary_of
 from mot_reid.offline.rows import TrackRows
-from mot_reid.pipeline import track_files
-from mot_reid.pipeline.track_files import read_columns, read_tracks
+from mot_reid.pipeline import finished_tracks
+from mot_reid.pipeline.finished_tracks import read_columns, read_finished
 from mot_reid.video.sinks import COLUMNS
 
 from .conftest import FRAMES, make_run
@@ -118,14 +118,14 @@ def test_long_texts_are_read_as_short_ones(tmp_path: Path, monkeypatch: pytest.M
     pytest.importorskip("pyarrow")
     path = tmp_path / "tracks.txt"
     path.write_text("2,1,10.25,20,30,40,0.9,-1,-1,-1\n1,3,1e1,2,3,4,1,-1,-1,-1\n")
-    short = read_tracks(path, 25.0)
-    monkeypatch.setattr(track_files, "_LONG", 0)
-    long = read_tracks(path, 25.0)
+    short = read_finished(path, 25.0)
+    monkeypatch.setattr(finished_tracks, "_LONG", 0)
+    long = read_finished(path, 25.0)
     np.testing.assert_array_equal(short.rows.xyxy, long.rows.xyxy)
     np.testing.assert_array_equal(short.scores, long.scores)
     path.write_text("2,1,10.25,x,30,40,0.9,-1,-1,-1\n")
     with pytest.raises(ValueError, match=r"tracks\.txt: not MOTChallenge's text"):
-        read_tracks(path, 25.0)
+        read_finished(path, 25.0)
 
 
 def test_runs_that_were_not_asked_for_lately_let_go_of_their_tracks(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_long_csv_is_read_as_short_one(tmp_path: Path, monkeypatch: pytest.Monke
     ]
     path.write_text(head + "".join(rows))
     short = read_columns(path, 25.0)
-    monkeypatch.setattr(track_files, "_LONG", 0)
+    monkeypatch.setattr(finished_tracks, "_LONG", 0)
     long = read_columns(path, 25.0)
     assert dict(long.class_names) == dict(short.class_names) == {0: 'tall, "red"', 2: ""}
     assert long.columns.keys() == short.columns.keys()

@@ -27,7 +27,7 @@ from mot_reid.app.server import make_app
 from mot_reid.app.summaries import summary_of
 from mot_reid.gallery.gallery import Gallery
 from mot_reid.gallery.records import Tracklet
-from mot_reid.pipeline.track_files import read_tracks
+from mot_reid.pipeline.finished_tracks import read_finished
 from mot_reid.structures import Tracks
 from mot_reid.video.formats import FORMATS
 from mot_reid.video.video_sink import VideoSink
@@ -473,7 +473,7 @@ def test_counts_go_on_to_the_end_of_the_run(tmp_path: Path) -> None:
     analytics, events = run.count({"zones": {"all": zone}})
     assert analytics.summary()["seconds"] == 80
     assert analytics.summary()["zones"]["all"]["inside_now"] == 0
-    file = read_tracks(folder)
+    file = read_finished(folder)
     expected = analyse(analytics.scene, file.rows, source="yard", now=file.end)
     assert (analytics.summary(), events) == (expected[0].summary(), expected[1])
 

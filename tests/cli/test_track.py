@@ -20,7 +20,7 @@ from filelock import FileLock
 
 from mot_reid.cli.track import _unique
 from mot_reid.detection.yolo import import_ultralytics
-from mot_reid.pipeline.track_files import read_columns
+from mot_reid.pipeline.finished_tracks import read_columns
 
 NO_MODELS = ("--embedder", "none", "--camera-motion", "none")
 Run = Callable[..., Any]

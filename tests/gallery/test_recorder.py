@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mot_reid.gallery.pooling import medoids, spread_choice, view_quality, weighted_mean
-from mot_reid.gallery.recorder import Recorder, RecorderSettings
+from mot_reid.gallery.recorder import RecorderSettings, TrackletRecorder
 from mot_reid.gallery.records import Tracklet, parse_track
 from mot_reid.gallery.splitting import split_points
 from mot_reid.structures import Tracks
@@ -40,7 +40,7 @@ def looks(*rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def test_one_record_a_track() -> None:
     found: list[Tracklet] = []
-    with Recorder(found.extend, "door", "door.mp4", class_names={0: "person"}) as recorder:
+    with TrackletRecorder(found.extend, "door", "door.mp4", class_names={0: "person"}) as recorder:
         for frame in range(1, 51):
             recorder.update(tracks([3, 4]), IMAGE, frame, frame / 25, looks(PERSON, OTHER))
     assert recorder.written == 2
@@ -62,7 +62,7 @@ def test_one_record_a_track() -> None:
 def test_records_leave_when_their_track_has_ended() -> None:
     found: list[Tracklet] = []
     settings = RecorderSettings(patience=2.0, batch=1)
-    recorder = Recorder(found.extend, "door", "door.mp4", settings=settings)
+    recorder = TrackletRecorder(found.extend, "door", "door.mp4", settings=settings)
     recorder.update(tracks([1]), None, 1, 0.0, looks(PERSON))
     for second in range(1, 6):
         recorder.update(tracks([]), None, 1 + second, float(second))
@@ -78,7 +78,7 @@ def test_records_leave_when_their_track_has_ended() -> None:
 def test_a_track_that_never_ends_is_written_in_parts() -> None:
     found: list[Tracklet] = []
     settings = RecorderSettings(longest=10.0, batch=1, most_views=16, path=8)
-    with Recorder(found.extend, "door", "door.mp4", settings=settings) as recorder:
+    with TrackletRecorder(found.extend, "door", "door.mp4", settings=settings) as recorder:
         for second in range(40):
             recorder.update(tracks([1]), None, second + 1, float(second), looks(PERSON))
     assert [record.part for record in found] == [0, 1, 2, 3]
@@ -90,7 +90,7 @@ def test_a_track_that_never_ends_is_written_in_parts() -> None:
 def test_parts_of_a_track_are_counted_on_after_many_others() -> None:
     found: list[Tracklet] = []
     settings = RecorderSettings(longest=10.0, batch=1)
-    with Recorder(found.extend, "door", "door.mp4", settings=settings) as recorder:
+    with TrackletRecorder(found.extend, "door", "door.mp4", settings=settings) as recorder:
         for second in range(40):
             if second == 15:  # a part of it is written; then so many others come and go
                 recorder._parts |= dict.fromkeys(range(2, 9_999), 1)
@@ -108,7 +108,7 @@ def test_records_that_were_not_taken_are_handed_over_again() -> None:
             raise OSError("another process holds the gallery")
         found.extend(records)
 
-    recorder = Recorder(take, "door", "door.mp4", settings=RecorderSettings(patience=1.0, batch=1))
+    recorder = TrackletRecorder(take, "door", "door.mp4", settings=RecorderSettings(patience=1.0, batch=1))
     recorder.update(tracks([1]), None, 1, 0.0, looks(PERSON))
     with pytest.raises(OSError, match="holds the gallery"):
         recorder.update(tracks([2]), None, 2, 5.0, looks(OTHER))
@@ -119,7 +119,7 @@ def test_records_that_were_not_taken_are_handed_over_again() -> None:
 
 def test_memory_is_bounded() -> None:
     settings = RecorderSettings(most_views=32, path=8)
-    recorder = Recorder(lambda _: None, "door", "door.mp4", settings=settings)
+    recorder = TrackletRecorder(lambda _: None, "door", "door.mp4", settings=settings)
     for frame in range(1000):
         recorder.update(tracks([1]), IMAGE, frame + 1, frame / 25, looks(PERSON))
     (track,) = recorder._tracks.values()
@@ -131,7 +131,7 @@ def test_memory_is_bounded() -> None:
 def test_a_track_that_changes_person_is_split() -> None:
     found: list[Tracklet] = []
     random = np.random.default_rng(1)
-    with Recorder(found.extend, "door", "door.mp4") as recorder:
+    with TrackletRecorder(found.extend, "door", "door.mp4") as recorder:
         for frame in range(1, 61):
             person = PERSON if frame <= 40 else OTHER
             look = unit(person + 0.05 * random.normal(size=D))
@@ -146,7 +146,7 @@ def test_a_track_that_changes_person_is_split() -> None:
 
 def test_views_that_show_somebody_else_do_not_count() -> None:
     found: list[Tracklet] = []
-    with Recorder(found.extend, "door", "door.mp4") as recorder:
+    with TrackletRecorder(found.extend, "door", "door.mp4") as recorder:
         recorder.update(tracks([1]), IMAGE, 1, 0.0, looks(PERSON))
         recorder.update(tracks([1], seen=False), IMAGE, 2, 1.0, looks(OTHER))
     assert found[0].views == 1
@@ -161,19 +161,19 @@ def test_pictures_are_embedded_where_no_embedding_came() -> None:
         return np.array([OTHER] * len(pictures))
 
     found: list[Tracklet] = []
-    with Recorder(found.extend, "door", "door.mp4", embed=embed) as recorder:
+    with TrackletRecorder(found.extend, "door", "door.mp4", embed=embed) as recorder:
         for frame in range(1, 51):
             recorder.update(tracks([1]), IMAGE, frame, frame / 25)
     assert len(asked) == 1
     np.testing.assert_allclose(found[0].mean, OTHER, atol=1e-6)
-    without = Recorder(found.extend, "door", "door.mp4")
+    without = TrackletRecorder(found.extend, "door", "door.mp4")
     without.update(tracks([1]), IMAGE, 1, 0.0)
     without.close()
     assert (without.written, without.left_out) == (0, 1)
 
 
 def test_time_goes_forward() -> None:
-    recorder = Recorder(lambda _: None, "door", "door.mp4")
+    recorder = TrackletRecorder(lambda _: None, "door", "door.mp4")
     recorder.update(tracks([1]), None, 1, 1.0)
     with pytest.raises(ValueError, match=r"time: expected at least 1\.000 s"):
         recorder.update(tracks([1]), None, 2, 0.5)

@@ -3,7 +3,7 @@ import numpy as np
 from mot_reid import Detections, Tracks
 from mot_reid.association.associator import Associator
 from mot_reid.config import OfflineConfig
-from mot_reid.offline.recorder import Recorder
+from mot_reid.offline.recorder import OfflineRecorder
 
 PLAIN = OfflineConfig(grow_score=1, link_time=0, fill_time=1, smooth_time=0)
 
@@ -16,7 +16,7 @@ def seen(left: float) -> Tracks:
 
 
 def test_frame_numbers_with_a_stride_come_back() -> None:
-    recorder = Recorder()
+    recorder = OfflineRecorder()
     for number, tracks in ((3, seen(0)), (6, Tracks.empty()), (9, seen(20))):
         recorder.add(number, tracks, Detections.empty(), None)
     refined = recorder.refined(PLAIN, fps=10)
@@ -27,7 +27,7 @@ def test_frame_numbers_with_a_stride_come_back() -> None:
 
 
 def test_nothing_seen() -> None:
-    recorder = Recorder()
+    recorder = OfflineRecorder()
     assert recorder.refined(OfflineConfig(), fps=25) == {}
     recorder.add(1, Tracks.empty(), Detections.empty(), None)
     assert len(recorder.refined(OfflineConfig(), fps=25)[1]) == 0
@@ -35,7 +35,7 @@ def test_nothing_seen() -> None:
 
 def test_detections_and_camera_motion_count() -> None:
     """Who stands still is followed back and filled in on the ground while the camera jerks twice."""
-    recorder, left = Recorder(), 500.0
+    recorder, left = OfflineRecorder(), 500.0
     for number in range(1, 15):
         jerk = {3: 70.0, 9: -90.0}.get(number, 0.0)
         left += jerk
@@ -59,7 +59,7 @@ def swapped(associator: Associator | None, lost: int = 0) -> dict[int, set[int]]
 
     ``lost`` frames are lost in the middle; in every fifth frame nobody looked.
     """
-    recorder = Recorder()
+    recorder = OfflineRecorder()
     for number in range(1, 61):
         if 20 < number <= 20 + lost:
             continue
@@ -88,7 +88,7 @@ def test_the_way_back_puts_right_who_was_mixed_up() -> None:
 
 
 def test_with_a_way_back_frames_and_nothing_at_all_are_as_ever() -> None:
-    recorder = Recorder()
+    recorder = OfflineRecorder()
     assert recorder.refined(OfflineConfig(), 25, Associator(fps=25)) == {}
     recorder.add(3, Tracks.empty(), None, None, time=0.1)
     recorder.add(7, Tracks.empty(), Detections.empty(), None, time=0.2)

@@ -19,7 +19,7 @@ from mot_reid.pipeline.event_log import (
     WebhookReceiver,
     make_receivers,
 )
-from mot_reid.pipeline.track_files import read_tracks
+from mot_reid.pipeline.finished_tracks import read_finished
 from mot_reid.structures import Tracks
 from mot_reid.video.formats import SinkInfo
 from mot_reid.video.sinks import CsvSink, JsonLinesSink, MotSink, ParquetSink
@@ -273,7 +273,7 @@ def test_every_track_file_is_read_alike(tmp_path: Path) -> None:
             sink.write(frame, None, both, (frame - 1) / 25, 1e9)
     for sink in sinks.values():
         sink.close()
-    files = {name: read_tracks(tmp_path / name, fps=25) for name in sinks}
+    files = {name: read_finished(tmp_path / name, fps=25) for name in sinks}
     for name, file in files.items():
         assert file.rows.ids.tolist() == [3, 7] * 3, name
         assert file.rows.frames.tolist() == [1, 1, 2, 2, 5, 5]
@@ -284,7 +284,7 @@ def test_every_track_file_is_read_alike(tmp_path: Path) -> None:
             assert file.predicted.tolist() == [True, False] * 3
             assert file.rows.classes[:2].tolist() == [0, 2]
             assert dict(file.class_names) == names
-    assert read_tracks(tmp_path, fps=25).path.name == "tracks.parquet"
+    assert read_finished(tmp_path, fps=25).path.name == "tracks.parquet"
 
 
 @pytest.mark.parametrize(
@@ -297,7 +297,7 @@ def test_every_track_file_is_read_alike(tmp_path: Path) -> None:
 def test_what_spreadsheets_add_is_passed_over(tmp_path: Path, name: str, text: str) -> None:
     path = tmp_path / name
     path.write_text(text, encoding="utf-8")
-    read = read_tracks(path, fps=25)
+    read = read_finished(path, fps=25)
     assert (read.rows.frames.tolist(), read.rows.ids.tolist()) == ([2], [7])
     assert read.rows.xyxy.tolist() == [[1, 2, 3, 4]]
 
@@ -305,19 +305,19 @@ def test_what_spreadsheets_add_is_passed_over(tmp_path: Path, name: str, text: s
 def test_lines_without_names_of_classes_are_of_people(tmp_path: Path) -> None:
     path = tmp_path / "tracks.jsonl"
     path.write_text('{"frame": 1, "id": 1, "x1": 0, "y1": 0, "x2": 5, "y2": 5}\n')
-    assert read_tracks(path, fps=25).class_names == {0: "person"}
+    assert read_finished(path, fps=25).class_names == {0: "person"}
 
 
 def test_times_of_the_file_go_before_the_frame_rate(tmp_path: Path) -> None:
     with CsvSink(tmp_path / "tracks.csv") as sink:
         sink.write(1, None, one(5, 200), 0.0)
         sink.write(2, None, one(5, 200), 0.7)
-    assert read_tracks(tmp_path / "tracks.csv").rows.times.tolist() == [0, 0.7]
+    assert read_finished(tmp_path / "tracks.csv").rows.times.tolist() == [0, 0.7]
     with CsvSink(tmp_path / "tracks.csv") as sink:
         sink.write(3, None, one(5, 200))
-    assert read_tracks(tmp_path / "tracks.csv", fps=4).rows.times.tolist() == [0.5]
+    assert read_finished(tmp_path / "tracks.csv", fps=4).rows.times.tolist() == [0.5]
     with pytest.raises(ValueError, match="frames a second"):
-        read_tracks(tmp_path / "tracks.csv")
+        read_finished(tmp_path / "tracks.csv")
 
 
 @pytest.mark.parametrize(
@@ -336,10 +336,10 @@ def test_times_of_the_file_go_before_the_frame_rate(tmp_path: Path) -> None:
 def test_a_broken_track_file_is_named(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text)
     with pytest.raises(ValueError, match=name):
-        read_tracks(tmp_path / name, fps=25)
+        read_finished(tmp_path / name, fps=25)
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.csv", "a.jsonl"])
 def test_a_track_file_without_a_row_is_empty(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("frame,id,x1,y1,x2,y2,time\n" if name == "a.csv" else "")
-    assert len(read_tracks(tmp_path / name).rows) == 0
+    assert len(read_finished(tmp_path / name).rows) == 0

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from mot_reid import Detections, Tracker, load_config
 from mot_reid.association.cascade import CASCADE, with_terms
 from mot_reid.association.state import FrameState, Pairs
+from mot_reid.pipeline.finished_tracks import TrackColumns, read_columns
 from mot_reid.pipeline.run import track_source
 from mot_reid.pipeline.summary import Summary
-from mot_reid.pipeline.track_files import TrackColumns, read_columns
 from mot_reid.video.frames import Frame, Source, SourceInfo
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mot_reid.pipeline.track_files import read_tracks as read_finished
+from mot_reid.pipeline.finished_tracks import read_finished
 from mot_reid.structures import Tracks
 from mot_reid.video.sinks import CsvSink, ParquetSink
 from mot_reid.video.track_files import read_tracks

@@ -1,4 +1,8 @@
-"""Reading finished tracks, from any of the files that a run writes, or from a run's folder."""
+"""Reading finished tracks with their times and what is known of their run: a run's folder or one of its files.
+
+This is for counting and the browser. Tracks alone, by frame and of any program's format, are read by
+`mot_reid.video.track_files`.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,7 @@ from mot_reid.analytics import Observations
 from mot_reid.pipeline.summary_file import read_summary
 from mot_reid.video.sinks import import_pyarrow
 
-__all__ = ["TrackColumns", "TrackFile", "about_tracks", "read_columns", "read_tracks", "track_file_of"]
+__all__ = ["FinishedTracks", "TrackColumns", "about_tracks", "read_columns", "read_finished", "track_file_of"]
 
 _PREFERRED = ("tracks.parquet", "tracks.csv", "tracks.jsonl", "tracks.txt")
 _LARGEST = 2.0**53  # of whole numbers as floats
@@ -28,7 +32,7 @@ _LONG = 32 << 20  # bytes of text above which pyarrow reads it, where it is inst
 
 
 @dataclass(frozen=True)
-class TrackFile:
+class FinishedTracks:
     """Finished tracks and what is known of their video.
 
     Attributes:
@@ -155,8 +159,8 @@ def read_columns(path: str | Path, fps: float | None = None) -> TrackColumns:
     return replace(about, columns=columns, class_names=names or about.class_names, end=end)
 
 
-def read_tracks(path: str | Path, fps: float | None = None) -> TrackFile:
-    """Reads finished tracks.
+def read_finished(path: str | Path, fps: float | None = None) -> FinishedTracks:
+    """Reads finished tracks, sorted by frame and id.
 
     Args:
         path: a run's folder, or a file: MOTChallenge text, CSV, JSON lines or Parquet.
@@ -190,7 +194,7 @@ def read_tracks(path: str | Path, fps: float | None = None) -> TrackFile:
         )
     except ValueError as error:
         raise ValueError(f"{found.path}: {error}") from None
-    return TrackFile(
+    return FinishedTracks(
         found.path,
         rows,
         columns.get("score", np.ones(n))[order].astype(np.float32),
