@@ -60,7 +60,9 @@ async def json_body(request: Request) -> Any:
     if request.headers.get("content-type", "").partition(";")[0] != "application/json":
         raise HTTPException(415, "expected application/json")
     try:
-        return json.loads(await read_body(request))
+        found = json.loads(await read_body(request))
+        json.dumps(found, ensure_ascii=False).encode()  # half of a surrogate pair is no text, for no file
+        return found
     except (ValueError, RecursionError):
         raise HTTPException(400, "the body is not JSON") from None
 

@@ -100,6 +100,15 @@ def test_counts_are_those_of_the_scene(client: TestClient, folder: Path) -> None
     assert (folder / "scene.yaml").exists()
 
 
+def test_half_a_letter_in_a_name_is_refused_and_nothing_is_kept(client: TestClient, folder: Path) -> None:
+    """As a browser cuts one that has two halves, and JSON lets it pass."""
+    body = json.dumps({"lines": {"\ud83d": SCENE["lines"]["door"]}})
+    for ask, path in ((client.put, "scene"), (client.post, "count")):
+        answer = ask(f"/api/runs/r0/{path}", content=body, headers={"content-type": "application/json"})
+        assert (answer.status_code, answer.json()) == (400, {"error": "the body is not JSON"})
+    assert not (folder / "scene.yaml").exists()
+
+
 def test_corrections_are_logged_replayed_undone_and_exported(client: TestClient, folder: Path) -> None:
     before = (folder / "tracks.csv").read_bytes()
     assert correct(client, kind="swap", ids=[1, 2], frame=31).status_code == 200
