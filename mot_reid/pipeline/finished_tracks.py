@@ -1,4 +1,4 @@
-"""Reading finished tracks with their times and what is known of their run: a run's folder or one of its files.
+"""Reading finished tracks with their times and what is known of their run: its folder, or one of its files.
 
 This is for counting and the browser. Tracks alone, by frame and of any program's format, are read by
 `mot_reid.video.track_files`.
