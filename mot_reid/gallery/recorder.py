@@ -68,6 +68,8 @@ class TrackletRecorder:
         settings: RecorderSettings | None = None,
         online: OnlineIdentities | None = None,
     ) -> None:
+        for argument, text in (("camera", camera), ("source", source)):
+            _require_text(argument, text)
         self.camera, self.source, self.epoch = camera, source, epoch
         self.settings = settings or RecorderSettings()
         self.run = uuid.uuid4().hex[:12]
@@ -360,6 +362,16 @@ class TrackletRecorder:
             attributes=attributes,
             crops=best_crops(pictures, self.settings.crops),
         )
+
+
+def _require_text(argument: str, text: object) -> None:
+    """Refuses now what no gallery can keep: the first record is written when its track has ended."""
+    if not isinstance(text, str):
+        raise TypeError(f"{argument}: expected a text, got {type(text).__name__}")
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # bytes of a file's name, or of a terminal's, in another encoding
+        raise ValueError(f"{argument}: {text!r} is no text in UTF-8") from None
 
 
 def _places(

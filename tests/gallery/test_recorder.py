@@ -3,6 +3,8 @@
 import itertools
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -57,6 +59,14 @@ def test_one_record_a_track() -> None:
     assert picture.shape == (90, 30, 3)
     assert np.abs(picture.astype(int).mean() - IMAGE[10:100, 10:40].mean()) < 5
     assert one.path[0].tolist() == pytest.approx([1, 1 / 25, 10, 10, 40, 100])
+
+
+def test_names_that_no_gallery_keeps_are_refused_before_the_first_frame() -> None:
+    wrong: Any = Path("door.mp4")
+    with pytest.raises(TypeError, match=r"source: expected a text, got (Posix|Windows)Path"):
+        TrackletRecorder(list.clear, "door", wrong)
+    with pytest.raises(ValueError, match=r"camera: 'caf\\udce9' is no text in UTF-8"):
+        TrackletRecorder(list.clear, "caf\udce9", "door.mp4")
 
 
 def test_records_leave_when_their_track_has_ended() -> None:
