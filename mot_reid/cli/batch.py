@@ -136,8 +136,7 @@ def batch(
     different. A worker that dies is replaced; a video that fails is tried again and then set aside, and the
     others go on. Workers that have no video left detect ahead in the long ones that others still track.
 
-    Writes batch.json (how far each video came, and why one failed) and logs/NAME.log. Exit codes: 0 done,
-    1 some failed, 2 usage, 130 interrupted.
+    Writes batch.json (how far each video came, and why one failed) and logs/NAME.log.
 
     For example
 

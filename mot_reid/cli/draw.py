@@ -1,7 +1,8 @@
 """``mot-reid draw``: tracks of any origin, drawn on their video."""
 
+from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,6 +10,9 @@ from mot_reid.cli.errors import INTERRUPTED, UsageError, usage_errors
 from mot_reid.cli.options import QuietOption, setting_option
 from mot_reid.cli.progress import WorkProgress
 from mot_reid.wording import counted
+
+if TYPE_CHECKING:
+    from mot_reid.pipeline.drawing import Drawn
 
 __all__ = ["draw"]
 
@@ -33,11 +37,11 @@ def draw(
         Path, typer.Option("--output", "-o", help="The video to write, a name that ends in .mp4.")
     ] = Path("drawn.mp4"),
     hide: Annotated[
-        str | None, typer.Option(metavar="blur|pixelate", help="Make everybody unrecognisable.")
+        str | None, typer.Option(metavar="blur|pixelate", help="Make everybody in a track unrecognisable.")
     ] = None,
     crops: Annotated[
         Path | None,
-        typer.Option(help="Folder for pictures of each track, a few a second in a folder of its id."),
+        typer.Option(help="Folder for pictures of each track, cut out of the video: ID/FRAME.jpg."),
     ] = None,
     every: Annotated[float, typer.Option(help="Seconds between two crops of a track.", min=0.01)] = 0.5,
     boxes: Annotated[bool, typer.Option(help="Draw boxes, ids and trails.")] = True,
@@ -90,16 +94,21 @@ def draw(
         except KeyboardInterrupt:
             typer.echo(f"interrupted; what was drawn is kept in {output}", err=True)
             raise typer.Exit(INTERRUPTED) from None
-    if not read.tracks:
-        typer.echo(f"{tracks}: there is no track in it", err=True)
-    beyond = [number for number in read.tracks if number > drawn.last]
-    if beyond and not drawn.closed:
-        typer.echo(
-            f"{tracks}: {counted(len(beyond), 'frame')} with tracks behind the video's last, {drawn.last}",
-            err=True,
-        )
+    _tell_undrawn(tracks, read.tracks, drawn)
     if not quiet:
         typer.echo(f"written: {output} ({counted(drawn.frames, 'frame')})")
+
+
+def _tell_undrawn(path: Path, frames: Collection[int], drawn: "Drawn") -> None:
+    """Says which of a file's ``frames`` with tracks are in no picture, or that there are none."""
+    if not frames:
+        typer.echo(f"{path}: there is no track in it", err=True)
+    beyond = [number for number in frames if number > drawn.last]
+    if beyond and not drawn.closed:
+        typer.echo(
+            f"{path}: {counted(len(beyond), 'frame')} with tracks behind the video's last, {drawn.last}",
+            err=True,
+        )
 
 
 def _tracked(source: str) -> str:

@@ -42,6 +42,10 @@ _OPTIONS = {
 }
 """The actions that an option is for, in the order in which `gallery` hands over their values."""
 
+KeepDaysOption = Annotated[
+    float | None, typer.Option(help="forget: all that was seen more than so many days ago.", min=0)
+]
+
 
 def gallery(
     place: Annotated[str, typer.Argument(metavar="GALLERY", help="The gallery's folder or address.")],
@@ -61,10 +65,7 @@ def gallery(
     embedder: Annotated[
         str | None, typer.Option(help="add, embed: a checkpoint, ONNX export, strong, or a name that ships.")
     ] = None,
-    keep_days: Annotated[
-        float | None,
-        typer.Option(help="forget: all that was seen more than so many days ago.", min=0),
-    ] = None,
+    keep_days: KeepDaysOption = None,
     identity: Annotated[
         int | None,
         typer.Option(help="forget: all tracks of this person, by the number that the last identify gave."),
@@ -75,9 +76,10 @@ def gallery(
 ) -> None:
     r"""Show what is in a gallery, or change it: pictures and embeddings of people lie in it.
 
-    forget removes records with their pictures and embeddings for good. embed makes a gallery NEW of the same
-    records for another embedder, by default for the one that ships now, from the pictures that are kept. one
-    and two say that two tracks are one person or two: kept, and obeyed by the next identify.
+    list and tracks show cameras and tracklets. add takes in a video with its tracks, merge another gallery.
+    embed makes a gallery NEW of the kept pictures for another embedder, by default the one that ships now.
+    forget removes records with their pictures and embeddings for good. export writes plain files. one and two
+    say that two tracks are one person or two: the next identify obeys. compact tidies up after many runs.
 
     For example
 
@@ -88,7 +90,6 @@ def gallery(
     mot-reid gallery shop/ merge branch/
     mot-reid gallery old/ embed shop/
     mot-reid gallery shop/ forget door:17
-    mot-reid gallery shop/ forget --identity 3
     mot-reid gallery shop/ forget --keep-days 30
     mot-reid gallery shop/ export plain/
     mot-reid gallery shop/ one door:17 yard:4

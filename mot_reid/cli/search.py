@@ -43,7 +43,7 @@ DescribeOption = Annotated[
     str | None, typer.Option(help="A description instead, such as 'red top, backpack'.")
 ]
 LikeOption = Annotated[list[str] | None, typer.Option(help="A track that shows the person, too: CAMERA:ID.")]
-UnlikeOption = Annotated[list[str] | None, typer.Option(help="A track that does not: CAMERA:ID.")]
+UnlikeOption = Annotated[list[str] | None, typer.Option(help="A track that shows somebody else: CAMERA:ID.")]
 CameraOption = Annotated[
     str | None, typer.Option(help="Only these cameras, with commas between.", rich_help_panel=WHERE)
 ]
@@ -141,10 +141,7 @@ def search(
     if describe is not None:
         hits = gallery.describe(describe, top, **where)
     else:
-        marked: dict[str, Any] = {
-            name: [str(table.record[row]) for label in labels or () for row in gallery.find(label, table)]
-            for name, labels in (("like", like), ("unlike", unlike))
-        }
+        marked = {name: _records(gallery, table, of) for name, of in (("like", like), ("unlike", unlike))}
         if person is not None:
             images, chosen = [_chosen(gallery, images, person)], None
         try:
@@ -163,6 +160,11 @@ def search(
         typer.echo(f"warning: {line}", err=True)
     for path in written:
         typer.echo(f"written: {path}", err=True)
+
+
+def _records(gallery: Any, table: Any, labels: Sequence[str] | None) -> list[str]:
+    """The names of the records of tracks such as ``door:17``."""
+    return [str(table.record[row]) for label in labels or () for row in gallery.find(label, table)]
 
 
 def _require_fitting(
