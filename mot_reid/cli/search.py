@@ -141,11 +141,11 @@ def search(
     if describe is not None:
         hits = gallery.describe(describe, top, **where)
     else:
-        marked = {name: _records(gallery, table, of) for name, of in (("like", like), ("unlike", unlike))}
+        alike, others = (_records(gallery, table, labels) for labels in (like, unlike))
         if person is not None:
             images, chosen = [_chosen(gallery, images, person)], None
         try:
-            hits = gallery.search(track or images, top, box=chosen, **where, **marked)
+            hits = gallery.search(track or images, top, box=chosen, **where, like=alike, unlike=others)
         except PictureError as error:
             path = (pictures or [])[error.number - 1]
             raise UsageError(f"{path}: {error.told}{_numbered(error.boxes)}") from None
