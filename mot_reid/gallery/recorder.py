@@ -53,6 +53,9 @@ class TrackletRecorder:
         identities: of the last frame's tracks ``(N,)``, 0 where not known; None without ``online``.
         numbers: identity of each record by name, as it was known at the track's end.
         left_out: tracks without any embedding.
+
+    Raises:
+        TypeError, ValueError: the camera's or source's name is no text, or none in UTF-8.
     """
 
     def __init__(
