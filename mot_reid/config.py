@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
+from mot_reid.former_settings import FORMER
 from mot_reid.resources import shipped
 from mot_reid.settings import Settings, SettingsTree, load_settings, setting
 
@@ -45,18 +46,23 @@ class DetectorConfig(Settings):
 
     weights: str = setting(
         "person_yolo11n.pt",
-        "weights that ship, a file of your own (ONNX, a YOLO's .pt), a name of Ultralytics', or none",
+        "the detector: weights that ship, a file of your own (ONNX, a YOLO's .pt), a name of "
+        "Ultralytics', or none",
     )
     runtime: str = setting(
         "auto", "torch, onnxruntime, or auto: onnxruntime on a CPU where the export is there, torch elsewhere"
     )
     image_size: int = setting(640, "longer side of the network's input, pixels", low=32, high=4096, step=32)
     score: float = setting(0.1, "lowest score of a detection that reaches the tracker", low=0, high=1)
-    nms_iou: float = setting(0.7, "non-maximum suppression drops boxes that overlap more", low=0, high=1)
+    nms_iou: float = setting(
+        0.7, "IoU above which non-maximum suppression drops the weaker of two boxes", low=0, high=1
+    )
     classes: tuple[str, ...] = setting(("person",), "classes to track, by name or number; empty for all")
     max_detections: int = setting(300, "most detections kept in a frame, best first", low=1)
     every: int | str = setting(
-        1, "the detector looks at every n-th frame; auto: as often as holds a live source's rate"
+        1,
+        "the detector looks at every n-th frame; auto: at as many frames of a live source as it "
+        "can keep up with",
     )
 
     def __post_init__(self) -> None:
@@ -76,7 +82,7 @@ class EmbedderConfig(Settings):
     """Settings of the appearance embedder."""
 
     weights: str = setting(
-        "mgn_osnet_lct_x0_5.safetensors", "checkpoint of an embedder, or ONNX export, or none"
+        "mgn_osnet_lct_x0_5.safetensors", "the appearance embedder: a checkpoint, an ONNX export, or none"
     )
     runtime: str = setting(
         "auto", "torch, onnxruntime, or auto: onnxruntime on a CPU where the export is there, torch elsewhere"
@@ -90,8 +96,8 @@ class CameraConfig(Settings):
 
     motion: str = setting(
         "flow",
-        "flow (sparse optical flow), none (what all boxes share is taken for it), still (the camera never "
-        "moves), or a file in BoT-SORT's format",
+        "where camera motion comes from: flow (sparse optical flow), none (the shift that all "
+        "boxes share), still (the camera never moves), or a file in BoT-SORT's format",
     )
     width: int = setting(480, "frames are reduced to at most this width for the flow, pixels", low=64)
     corners: int = setting(200, "most corners followed from frame to frame", low=20)
@@ -102,29 +108,48 @@ class MotionConfig(Settings):
     """Settings of the Kalman filter. Standard deviations are fractions of the box's width and height."""
 
     position_std: float = setting(
-        0.05, "noise of a predicted position, a frame; of a measured one twice that at 30 a second", low=1e-6
+        0.05,
+        "standard deviation of a position after one frame, a share of the box's sides; a measured "
+        "one has twice that at 30 frames a second",
+        low=1e-6,
     )
-    velocity_std: float = setting(0.005, "noise of the velocity, a frame of 30 a second", low=1e-6)
+    velocity_std: float = setting(
+        0.005,
+        "standard deviation by which the velocity changes in one frame, a share of the box's "
+        "sides, at 30 frames a second",
+        low=1e-6,
+    )
 
 
 @dataclass(frozen=True)
 class ConfidentConfig(Settings):
     """Settings of the stage that matches confident detections, by overlap and appearance together."""
 
-    score_share: float = setting(0.75, "share of the usual score that makes a confident detection", low=0)
+    score_share: float = setting(
+        0.75,
+        "share of the detector's usual score from which on a detection is confident, else weak",
+        low=0,
+    )
     min_iou: float = setting(0.2, "least overlap of a confident detection with its track", low=0, high=1)
-    appearance_weight: float = setting(0.7, "share of appearance in the fused cost", low=0, high=1)
+    appearance_weight: float = setting(
+        0.7, "weight of appearance in the cost of a match; the rest is overlap", low=0, high=1
+    )
     appearance_gate: float = setting(
         0.88,
-        "distance of appearance that costs the most in the fused cost, and from which on a loose overlap is "
-        "not enough; strangers are 1",
+        "distance of appearance from which on a pair looks like strangers, who are about 1 apart: "
+        "it costs the most, and boxes that overlap loosely are not matched",
         low=0,
         high=2,
     )
     stranger_iou: float = setting(
-        0.6, "overlap below which a match is loose: appearance may refuse", low=0, high=1
+        0.6, "overlap below which boxes overlap loosely, so that appearance may refuse a match", low=0, high=1
     )
-    lost_cost: float = setting(0.4, "what a match with a lost track costs more at the end of its time", low=0)
+    lost_cost: float = setting(
+        0.4,
+        "what is added to the cost of a match with a lost track at the end of "
+        "lifecycle.lost_time, and in proportion before",
+        low=0,
+    )
 
 
 @dataclass(frozen=True)
@@ -140,9 +165,21 @@ class WeakConfig(Settings):
 class ReviveConfig(Settings):
     """Settings of the stage that brings lost tracks back by appearance."""
 
-    lost_time: float = setting(20.0, "seconds for which a lost track can come back by appearance", low=0)
-    gate: float = setting(0.7, "largest distance of appearance that brings a lost track back", low=0, high=2)
-    reach: float = setting(2.5, "how far from the expected place a lost track may turn up, heights", low=0)
+    lost_time: float = setting(
+        20.0,
+        "seconds for which a lost track can come back by appearance; nine times as long where "
+        "association.reentry is same",
+        low=0,
+    )
+    gate: float = setting(
+        0.7,
+        "largest distance of appearance that brings a lost track back; strangers are about 1 apart",
+        low=0,
+        high=2,
+    )
+    reach: float = setting(
+        2.5, "how far from the expected place a lost track may turn up, in heights of its box", low=0
+    )
 
 
 @dataclass(frozen=True)
@@ -151,10 +188,15 @@ class TentativeConfig(Settings):
 
     min_hits: int = setting(2, "detections in a row that confirm a new track", low=1)
     activation_share: float = setting(
-        0.8, "share of the usual score from which on a track starts soon", low=0
+        0.8,
+        "share of the detector's usual score that a new track must reach once, or 30 detections "
+        "in a row confirm it",
+        low=0,
     )
     activation_share_inside: float = setting(
-        0.9, "share that a track needs away from the picture's edges, where appearance is known", low=0
+        0.9,
+        "activation_share of a track that begins away from the picture's edges, where appearance is known",
+        low=0,
     )
 
 
@@ -168,7 +210,7 @@ class EmbeddingConfig(Settings):
         low=0,
         high=1,
     )
-    momentum: float = setting(0.95, "share of the old in the average of embeddings", low=0, high=1)
+    momentum: float = setting(0.95, "share of the old embedding in a track's moving average", low=0, high=1)
     max_occlusion: float = setting(
         0.3, "covered share of a box from which on its embedding is not averaged in", low=0, high=1
     )
@@ -186,7 +228,7 @@ class ReportConfig(Settings):
     """Settings of what is reported of the tracks."""
 
     hidden_time: float = setting(
-        0.27, "seconds for which a track behind another one is still reported; 0 for never", low=0
+        0.27, "seconds for which a track hidden behind another one is still reported; 0 for never", low=0
     )
 
 
@@ -196,14 +238,17 @@ class AssociationConfig(Settings):
 
     cascade: str = setting(
         "default",
-        "the method: default, bytetrack, botsort, deepsort; scores are plain in all but the first",
+        "the stages of matching: default, bytetrack, botsort, deepsort; in all but the first "
+        "shares of scores are plain scores",
         choices=CASCADES,
     )
     low_score: float = setting(0.1, "detections below this score are left out", low=0, high=1)
-    edge_margin: float = setting(0.25, "a box this near to the picture's edge is at it, widths", low=0)
+    edge_margin: float = setting(
+        0.25, "how near to the picture's edge a box counts as cut off by it, in widths of the box", low=0
+    )
     reentry: str = setting(
         "same",
-        "who leaves the picture and returns is the same person, or a new one as MOTChallenge counts",
+        "whoever leaves the picture and returns has the same id, or a new one, as MOTChallenge counts",
         choices=("same", "new"),
     )
     confident: ConfidentConfig = field(default_factory=ConfidentConfig)
@@ -215,87 +260,31 @@ class AssociationConfig(Settings):
     report: ReportConfig = field(default_factory=ReportConfig)
 
 
-_ASSOCIATION_BEFORE = {
-    "high_share": "confident.score_share",
-    "new_share": "tentative.activation_share",
-    "new_share_inside": "tentative.activation_share_inside",
-    "min_iou": "confident.min_iou",
-    "age_cost": "confident.lost_cost",
-    "weak_age": "association.weak.lost_time, in seconds, stands for it",
-    "weak_min_iou": "weak.min_iou",
-    "weak_lost_min_iou": "weak.lost_min_iou",
-    "tentative_min_iou": "tentative.min_iou",
-    "embed_share": "embedding.share",
-    "appearance_weight": "confident.appearance_weight",
-    "appearance_gate": "confident.appearance_gate",
-    "stranger_distance": "confident.stranger_distance",
-    "stranger_iou": "confident.stranger_iou",
-    "embedding_momentum": "embedding.momentum",
-    "max_occlusion": "embedding.max_occlusion",
-    "duplicate_iou": "lifecycle.duplicate_iou",
-    "min_hits": "tentative.min_hits",
-    "patient_hits": "tentative.unactivated_hits",
-    "hidden_age": "association.report.hidden_time, in seconds, stands for it",
-    "hidden_time": "report.hidden_time",
-    "hidden_cover": "report.hidden_cover",
-    "smoothing": "report.smoothing",
-    "max_age": "association.lifecycle.lost_time, in seconds, stands for it",
-    "max_time": "lifecycle.lost_time",
-    "revive_age": "association.revive.lost_time, in seconds, stands for it",
-    "revive_time": "revive.lost_time",
-    "revive_gate": "revive.gate",
-    "revive_edge_gate": "association.reentry, same or new, stands for it",
-    "revive.edge_gate": "association.reentry, same or new, stands for it",
-    "revive_margin": "revive.margin",
-    "revive_speed": "revive.speed",
-    "revive_reach": "revive.reach",
-    "revive_size_ratio": "revive.size_ratio",
-}
-"""The names that the settings of association had while they lay in one heap."""
-
-_ASSOCIATION_GONE = {
-    "tentative.min_iou": "association.confident.min_iou holds for tentative tracks, too",
-    "confident.stranger_distance": "association.confident.appearance_gate stands for it",
-    "revive.margin": "it must beat every rival's distance of appearance by 0.05, always",
-    "revive.speed": "association.revive.reach alone says how far away a lost track may turn up",
-    "revive.size_ratio": "a lost track may come back at any height",
-    "tentative.unactivated_hits": "30 detections in a row confirm such a track, always",
-    "lifecycle.duplicate_iou": "a new track may not overlap a followed one by more than 0.5, always",
-    "report.hidden_cover": "half of a box must be covered, always",
-    "report.smoothing": "the mean of the detection's and the filter's box is reported, always",
-}
-"""What took the place of settings of association that earned nothing."""
-
-
-def _association_now() -> dict[str, str]:
-    """For each former name below ``association.`` its present one, or a sentence."""
-    moved = {old: _ASSOCIATION_GONE.get(new, new) for old, new in _ASSOCIATION_BEFORE.items()}
-    return {
-        f"association.{old}": new if " " in new else f"association.{new}"
-        for old, new in (moved | _ASSOCIATION_GONE).items()
-    }
-
-
-_OFFLINE_GONE = {
-    "offline.grow_iou": "a detection must overlap the track by half, always",
-    "offline.smooth_position": "offline.smooth_time",
-    "offline.smooth_size": "offline.smooth_time holds for centres and sizes",
-}
-
-
 @dataclass(frozen=True)
 class OfflineConfig(Settings):
     """Settings of what is done to finished tracks. Times are in seconds: they fit any frame rate."""
 
     grow_score: float = setting(
-        0.4, "free detections from this score on lengthen a track back in time; 1 for none", low=0, high=1
+        0.4,
+        "lowest score of the unused detections through which a track is followed back to its "
+        "start; 1 for none",
+        low=0,
+        high=1,
     )
     link_time: float = setting(
         3.0, "longest time out of sight that tracks are linked over, seconds; 0 for none", low=0
     )
-    link_cost: float = setting(1.25, "tracks that cost this much or more are not linked", low=0)
+    link_cost: float = setting(
+        1.25,
+        "cost from which on two tracks are not linked: squared misses of place and height, in "
+        "standard deviations, and the time between",
+        low=0,
+    )
     prune_share: float = setting(
-        0.82, "share of the usual score that a track must come to, or it is taken out; 0 for none", low=0
+        0.82,
+        "share of the usual score that a track must reach, halfway between its mean and its best, "
+        "or it is taken out; 0 keeps all",
+        low=0,
     )
     fill_time: float = setting(1.5, "longest time out of sight that is interpolated, seconds", low=0)
     smooth_time: float = setting(
@@ -308,7 +297,7 @@ class PipelineConfig(Settings):
     """Settings of how a run over a source uses the machine. Results do not depend on them."""
 
     overlap: bool = setting(True, "decode, detect, track, draw and write at the same time, each in a thread")
-    queue: int = setting(2, "most frames that wait between two of these", low=1)
+    queue: int = setting(2, "most frames that wait between two of the threads of pipeline.overlap", low=1)
     threads: int = setting(
         0,
         "CPU threads of one pass through a network; 0: one where passes can run side by side, else all",
@@ -326,15 +315,17 @@ class OutputConfig(Settings):
     )
     lag: float = setting(
         0.0,
-        "seconds by which results come later, as they are known by then: ids put right, gaps filled, boxes "
+        "seconds by which results come later, and better: ids put right, gaps filled, boxes "
         "smoothed; 0 for at once",
         low=0,
     )
     offline: bool = setting(
-        False, "write tracks_offline.txt at the end: the tracks with hindsight; memory grows with the video"
+        False,
+        "write tracks_offline.txt at the end: the tracks linked, pruned, filled and smoothed with "
+        "hindsight; memory grows with the video",
     )
     labels: bool = setting(True, "draw the id at each box")
-    trail: int = setting(30, "frames of each track's trail; 0 for none", low=0)
+    trail: int = setting(30, "draw where each track was in so many earlier frames; 0 for none", low=0)
     analytics: str = setting("", "YAML file with lines and zones: writes events.jsonl and analytics.json")
     crf: int = setting(
         23, "quality of the video, H.264's constant rate factor, lower is better", low=0, high=51
@@ -355,14 +346,7 @@ class Config(SettingsTree):
     pipeline: PipelineConfig = field(default_factory=PipelineConfig)
     output: OutputConfig = field(default_factory=OutputConfig)
 
-    renamed: ClassVar[Mapping[str, str]] = (
-        {
-            f"output.{name}": f"output.formats is the list of what is written, such as [mot, {name}]"
-            for name in ("video", "jsonl", "csv", "parquet")
-        }
-        | _association_now()
-        | _OFFLINE_GONE
-    )
+    renamed: ClassVar[Mapping[str, str]] = FORMER
 
     @property
     def embeds(self) -> bool:

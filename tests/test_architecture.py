@@ -18,12 +18,11 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
     for floor in (
         # Lowest first. A file imports from its own part, from floors below its own, and from the parts that
         # BESIDE names.
-        "typing boxes columns elsewhere structures exchange settings config files concurrency devices extras "
-        "resources runtimes sessions timing pickles rollback yaml_text notices pixels wording",
+        "typing boxes columns elsewhere structures exchange settings former_settings config files concurrency "
+        "devices extras resources runtimes sessions timing pickles rollback yaml_text notices pixels wording",
         "provenance history",
         "kernels",
         "motion appearance detection video",
-        "models",
         "association",
         "tracker",
         "offline gallery analytics",
@@ -41,7 +40,7 @@ BESIDE = {
     "exchange": {"columns", "structures", "typing"},
     "columns": {"typing"},
     "boxes": {"typing"},
-    "config": {"settings", "typing", "resources"},
+    "config": {"settings", "former_settings", "typing", "resources"},
     "notices": {"structures", "typing"},
     "pixels": {"structures", "typing"},
     "settings": {"elsewhere", "yaml_text"},
