@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,8 +19,9 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
     for floor in (
         # Lowest first. A file imports from its own part, from floors below its own, and from the parts that
         # BESIDE names.
-        "typing boxes columns elsewhere structures exchange settings former_settings config files concurrency "
-        "devices extras resources runtimes sessions timing pickles rollback yaml_text notices pixels wording",
+        "typing boxes columns elsewhere structures exchange settings former_settings config files "
+        "concurrency devices extras resources runtimes sessions timing pickles rollback yaml_text notices "
+        "pixels wording",
         "provenance history",
         "kernels",
         "motion appearance detection video",
@@ -118,6 +120,13 @@ def test_every_part_has_a_floor() -> None:
     named = frozenset().union(*FLOORS)
     assert {part(module) for module in modules()} - {ROOT} <= named
     assert sum(map(len, FLOORS)) == len(named), "a part stands on two floors"
+
+
+def test_every_part_stands_in_the_document() -> None:
+    page = (PACKAGE.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(\w+)`", page[page.index("| floor") : page.index("## The cascade")]))
+    assert frozenset().union(*FLOORS) - {"__main__"} <= named
+    assert {part(module) for module in modules()} >= frozenset().union(*FLOORS), "a part is not there"
 
 
 def test_no_file_imports_from_a_floor_above_or_beside_its_own() -> None:

@@ -1,4 +1,4 @@
-"""From a configuration to its embedder: the one place that knows the kinds there are."""
+"""From a configuration to its embedder; `mot_reid.appearance.backends` tells the kinds of weights apart."""
 
 from mot_reid.appearance.base import Embedder
 from mot_reid.config import Config

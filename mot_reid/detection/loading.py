@@ -1,4 +1,4 @@
-"""From a configuration to its detector: the one place that knows the kinds there are."""
+"""From a configuration to its detector; `mot_reid.detection.yolo` tells the kinds of weights apart."""
 
 from mot_reid.config import Config
 from mot_reid.detection.base import Detector

@@ -1,4 +1,4 @@
-"""YOLO detectors: ONNX Runtime for exports on a CPU, Ultralytics for the rest, kept silent."""
+"""Detectors from weights: ONNX Runtime for exports on a CPU, torch for RTMDet, Ultralytics for the rest."""
 
 from __future__ import annotations
 
@@ -160,10 +160,10 @@ class _Backend(Protocol):
 
 
 class YoloDetector:
-    """Any YOLO weights or export that Ultralytics loads.
+    """Any YOLO weights or export that Ultralytics loads, and RTMDet's weights of `mot-reid train-detector`.
 
-    On a CPU an ``.onnx`` file runs in ONNX Runtime, and so does a ``.pt`` checkpoint with its export beside
-    it (see `mot_reid.resources.export_of`); everything else runs through Ultralytics.
+    On a CPU an ``.onnx`` file runs in ONNX Runtime, and so does a checkpoint with its export beside it (see
+    `mot_reid.resources.export_of`). Otherwise RTMDet runs in torch, and everything else through Ultralytics.
 
     Args:
         config: weights, runtime, image size, thresholds and classes.

@@ -1,7 +1,7 @@
 """The files that a run can write, as a table: a new output is one class and one row.
 
-The class is a `mot_reid.video.sinks.Sink`. The setting ``output.formats``, the switches of the command line,
-and what a run replaces in its folder all come from here.
+The class is a `mot_reid.video.sinks.Sink`. What ``output.formats`` and ``--formats`` may name, and what a run
+replaces in its folder, come from here; a switch such as ``--csv`` is one more line in `mot_reid.cli.track`.
 """
 
 from __future__ import annotations
