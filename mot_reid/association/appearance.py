@@ -1,15 +1,11 @@
 """How far apart tracklets and detections are in appearance, once what a whole video shares is taken off."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mot_reid import kernels
+from mot_reid.typing import Floats32, Indices, Mask
 
 __all__ = ["AppearanceDistances"]
-
-Rows = NDArray[np.intp]
-Mask = NDArray[np.bool_]
-Vectors = NDArray[np.float32]
 
 
 class AppearanceDistances:
@@ -39,26 +35,26 @@ class AppearanceDistances:
 
     def __init__(
         self,
-        tracks: Vectors,
-        mean: Vectors,
-        embeddings: Vectors,
+        tracks: Floats32,
+        mean: Floats32,
+        embeddings: Floats32,
         known: Mask,
         remembered: Mask,
-        places: Rows | None = None,
+        places: Indices | None = None,
     ) -> None:
-        self.vectors: Vectors = np.ascontiguousarray(embeddings, np.float32)
+        self.vectors: Floats32 = np.ascontiguousarray(embeddings, np.float32)
         self.known = known
-        self.places: Rows = known.cumsum() - 1 if places is None else places
+        self.places: Indices = known.cumsum() - 1 if places is None else places
         self.mean, self._tracks, self._remembered = mean, tracks, remembered
         # (a - u)(b - u) = ab - au - bu + uu: the embeddings themselves need not be copied.
         self._along_tracks, self._along_detections = tracks @ mean, self.vectors @ mean
         self._rest = float(mean @ mean)
 
-    def embeddings(self, detections: Rows) -> Vectors:
+    def embeddings(self, detections: Indices) -> Floats32:
         """Gives the embeddings ``(C, D)`` of some known detections ``(C,)``."""
         return self.vectors.take(self.places[detections], axis=0)
 
-    def of_pairs(self, tracks: Rows, detections: Rows) -> Vectors:
+    def of_pairs(self, tracks: Indices, detections: Indices) -> Floats32:
         """Gives the distances ``(K,)`` of tracklets ``(K,)`` from detections ``(K,)``, pair by pair.
 
         Where one of the two has no embedding, the distance is nan.
@@ -69,10 +65,10 @@ class AppearanceDistances:
             *(self._tracks, self.vectors, tracks, detections, self.places), *known, *along, self._rest
         )
 
-    def each_with_each(self, tracks: Rows, detections: Rows) -> Vectors:
+    def each_with_each(self, tracks: Indices, detections: Indices) -> Floats32:
         """Gives the distances ``(R, C)`` of tracklets ``(R,)`` from detections ``(C,)``, all known."""
         places = self.places[detections]
-        products: Vectors = self._tracks.take(tracks, axis=0) @ self.vectors.take(places, axis=0).T
+        products: Floats32 = self._tracks.take(tracks, axis=0) @ self.vectors.take(places, axis=0).T
         return kernels.centred(
             products, self._along_tracks[tracks], self._along_detections[places], self._rest
         )

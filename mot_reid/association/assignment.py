@@ -4,14 +4,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid import kernels
+from mot_reid.typing import Indices, Mask
 
 __all__ = ["assign"]
 
-Rows = NDArray[np.intp]
 Costs = NDArray[np.floating]
 
 
-def assign(costs: Costs, allowed: NDArray[np.bool_], limit: float) -> tuple[Rows, Rows]:
+def assign(costs: Costs, allowed: Mask, limit: float) -> tuple[Indices, Indices]:
     """Pairs rows with columns so that the sum of (cost - limit) over the pairs is least.
 
     Leaving a row and a column apart costs as much as a pair at ``limit``, so a good pair is not given up to

@@ -32,11 +32,11 @@ from mot_reid.motion.camera import IDENTITY
 from mot_reid.rollback import KeepsAttributes, unchanged_on_failure
 from mot_reid.structures import Detections, Tracks
 from mot_reid.timing import Stopwatch
+from mot_reid.typing import Floats, Floats32, Indices, Ints, Mask
 
 __all__ = ["Associator", "Embed"]
 
-Indices = NDArray[np.intp]
-Embed = Callable[[Indices], NDArray[np.float32]]
+Embed = Callable[[Indices], Floats32]
 """Asks for the embeddings ``(K, D)``, L2-normalised, of the detections with these row numbers ``(K,)``."""
 
 Given = TypeVarTuple("Given")
@@ -103,7 +103,7 @@ class Associator(KeepsAttributes):
     def step(
         self,
         detections: Detections | None,
-        affine: NDArray[np.float64] | None = None,
+        affine: Floats | None = None,
         embed: Embed | None = None,
         *,
         time: float | None = None,
@@ -160,7 +160,7 @@ class Associator(KeepsAttributes):
         run("retire", lifecycle.retire, frame)
         return tracks
 
-    def _coast(self, affine: NDArray[np.float64] | None, motion: MotionConfig) -> Tracks:
+    def _coast(self, affine: Floats | None, motion: MotionConfig) -> Tracks:
         """Moves all tracklets on through a frame that nobody looked at, and says where they should be."""
         rows, clock = self._table.rows, self._clock
         ages = clock.time - rows["last_seen"]
@@ -173,7 +173,7 @@ class Associator(KeepsAttributes):
     def _matched(
         self,
         detections: Detections,
-        affine: NDArray[np.float64] | None,
+        affine: Floats | None,
         embed: Embed | None,
         motion: MotionConfig,
     ) -> FrameState:
@@ -199,7 +199,7 @@ class Associator(KeepsAttributes):
     def _frame_state(
         self,
         detections: Detections,
-        affine: NDArray[np.float64] | None,
+        affine: Floats | None,
         asks: bool,
         motion: MotionConfig,
     ) -> FrameState:
@@ -293,15 +293,13 @@ class Associator(KeepsAttributes):
         self._usual_score = self._usual_score.with_lowest(scores)
         return self._usual_score.levels(scores)
 
-    def _overlapping(
-        self, xyxy: NDArray[np.float64], classes: NDArray[np.int64]
-    ) -> tuple[Indices, Indices, NDArray[np.float64]]:
+    def _overlapping(self, xyxy: Floats, classes: Ints) -> tuple[Indices, Indices, Floats]:
         """Pairs all tracklets with the detections ``(M, 4)`` that they overlap, see `FrameState`."""
         rows, columns, overlaps = kernels.similar_pairs(kernels.corners(self._table.states.position), xyxy)
         agreed = agreement(self._table, rows, classes[columns])
         return rows, columns, overlaps if agreed is None else overlaps * agreed
 
-    def _predict(self, motion: MotionConfig, frames: float, ages: NDArray[np.float64]) -> None:
+    def _predict(self, motion: MotionConfig, frames: float, ages: Floats) -> None:
         """Moves all tracklets on by so many usual frames; no further than overlap can bring anything back."""
         clock, longest = self._clock, max(self.association.lifecycle.lost_time, self._clock.interval)
         rows, states = self._table.rows, self._table.states
@@ -311,9 +309,9 @@ class Associator(KeepsAttributes):
 
     def _compensate(
         self,
-        affine: NDArray[np.float64] | None,
-        measured: NDArray[np.float64],
-        confident: NDArray[np.bool_],
+        affine: Floats | None,
+        measured: Floats,
+        confident: Mask,
     ) -> None:
         """Moves all tracklets as the camera moved; the confident boxes ``(M, 4)`` stand in for no affine."""
         rows, states = self._table.rows, self._table.states
@@ -339,7 +337,7 @@ class Associator(KeepsAttributes):
         if np.count_nonzero(known):
             self._take_in(frame, known, embed(frame.original_rows[known]))
 
-    def _carry(self, frame: FrameState, given: NDArray[np.float32]) -> None:
+    def _carry(self, frame: FrameState, given: Floats32) -> None:
         """Takes the embeddings ``(N, D)`` that came with the detections: those of the confident ones."""
         self._table.require_dimension(given.shape[1])
         if len(frame.confident):
@@ -348,8 +346,8 @@ class Associator(KeepsAttributes):
     def _take_in(
         self,
         frame: FrameState,
-        known: NDArray[np.bool_],
-        embeddings: NDArray[np.float32],
+        known: Mask,
+        embeddings: Floats32,
         places: Indices | None = None,
     ) -> None:
         """Puts the embeddings of the ``known`` detections ``(M,)`` in; see `AppearanceDistances`."""

@@ -6,11 +6,9 @@ from numpy.typing import NDArray
 from mot_reid import kernels
 from mot_reid.kernels.constants import OUTWARDS, SAME_PIXEL
 from mot_reid.rollback import KeepsAttributes
+from mot_reid.typing import Floats, Mask
 
 __all__ = ["ImageBorder"]
-
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 
 class ImageBorder(KeepsAttributes):
@@ -26,10 +24,10 @@ class ImageBorder(KeepsAttributes):
         self._furthest = np.full(4, -np.inf)
         self._touches = np.zeros(4, np.int64)
         self._inside = (-np.inf,) * 4  # boxes that end before these change nothing
-        self.xyxy: Array = np.inf * OUTWARDS
+        self.xyxy: Floats = np.inf * OUTWARDS
         self._known = False
 
-    def extend(self, xyxy: Array) -> None:
+    def extend(self, xyxy: Floats) -> None:
         """Takes in where the boxes ``(N, 4)`` of one frame end."""
         if not len(xyxy):
             return
@@ -40,13 +38,13 @@ class ImageBorder(KeepsAttributes):
             self._known = bool(np.isfinite(self.xyxy).any())
             self._inside = tuple((self._furthest - SAME_PIXEL).tolist())
 
-    def at_edge(self, xyxy: Array, margin: float) -> Mask:
+    def at_edge(self, xyxy: Floats, margin: float) -> Mask:
         """Tells which boxes ``(N, 4)`` end nearer to an edge than ``margin`` of their widths, or beyond."""
         if not self._known:
             return np.zeros(len(xyxy), bool)
         return kernels.at_edge(self.xyxy, xyxy, margin)
 
-    def cut(self, xyxy: Array) -> NDArray[np.int8]:
+    def cut(self, xyxy: Floats) -> NDArray[np.int8]:
         """Tells which edge cuts boxes ``(N, 4)`` off: ``(N,)`` -1 the left alone, 1 the right alone, 0 none.
 
         Those that end at the upper or lower edge, or at both the left and the right, are 2.

@@ -8,7 +8,6 @@ what is saved in calm frames is spent where objects meet.)
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mot_reid import kernels
 from mot_reid.association.candidates import (
@@ -21,12 +20,10 @@ from mot_reid.association.reentry import YOUNG
 from mot_reid.association.state import UNMATCHED, FrameState
 from mot_reid.association.tracklets import Status
 from mot_reid.rollback import KeepsAttributes
+from mot_reid.typing import Floats, Indices, Mask
 
 __all__ = ["EmbeddingBudget", "find_ambiguity", "find_gain"]
 
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
-Rows = NDArray[np.intp]
 
 # A candidate whose cost leads its rivals' by this much is clear.
 _CLEAR_LEAD = 0.3
@@ -67,7 +64,7 @@ class EmbeddingBudget(KeepsAttributes):
         ambiguity, expected = find_ambiguity(frame, stage)
         return self.choose(frame.confident, ambiguity, find_gain(frame, expected))
 
-    def choose(self, worth: Mask, ambiguity: Array, gain: Array) -> Mask:
+    def choose(self, worth: Mask, ambiguity: Floats, gain: Floats) -> Mask:
         """Chooses the detections of the next frame to embed.
 
         Args:
@@ -100,14 +97,14 @@ class EmbeddingBudget(KeepsAttributes):
         self._take(chosen, useful[gain[useful] * left >= needed])
         return chosen
 
-    def _take(self, chosen: Mask, order: Rows) -> None:
+    def _take(self, chosen: Mask, order: Indices) -> None:
         """Marks the detections ``(K,)`` in their order, as far as the savings go, and pays for them."""
         order = order[: int(self._saved)]
         chosen[order] = True
         self._saved -= len(order)
 
 
-def find_ambiguity(frame: FrameState, stage: Stage) -> tuple[Array, Rows]:
+def find_ambiguity(frame: FrameState, stage: Stage) -> tuple[Floats, Indices]:
     """Finds where appearance may decide, and which tracklet a stage expects where by motion alone.
 
     Ambiguous are: candidates at close costs, overlaps so loose that a stranger would be refused, what comes
@@ -167,7 +164,7 @@ def _may_be_lost_ones(frame: FrameState) -> Mask:
     return young & (rows["embedded_views"][:count] < _FIRST_VIEWS)
 
 
-def find_gain(frame: FrameState, expected: Rows) -> Array:
+def find_gain(frame: FrameState, expected: Indices) -> Floats:
     """Finds what embeddings would tell: more the more views of a tracklet were let pass since its last one.
 
     What begins to be covered comes first: the next to be seen may be what comes out again, and the last view

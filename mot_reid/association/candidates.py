@@ -1,10 +1,10 @@
 """The candidates of a stage: its tracklets, its detections, the pairs to begin with, and its gates."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mot_reid import kernels
 from mot_reid.association.state import FrameState, Pairs
+from mot_reid.typing import Floats, Indices, Mask
 
 __all__ = [
     "alike",
@@ -28,8 +28,6 @@ __all__ = [
     "within_reach",
 ]
 
-Rows = NDArray[np.intp]
-Mask = NDArray[np.bool_]
 
 # Heights by which the camera must have moved on for edges to say nothing about who went through them.
 _CARRIED_AWAY = 0.5
@@ -177,7 +175,7 @@ def within_reach(frame: FrameState, tracks: Mask, detections: Mask) -> Pairs:
     )
 
 
-def reachable(frame: FrameState, tracks: Rows, detections: Rows) -> Mask:
+def reachable(frame: FrameState, tracks: Indices, detections: Indices) -> Mask:
     """Tells which tracklets ``(R,)`` and detections ``(C,)`` are near enough to be one object, ``(R, C)``.
 
     Both are of one class, too.
@@ -189,7 +187,7 @@ def reachable(frame: FrameState, tracks: Rows, detections: Rows) -> Mask:
     return _within(frame, tracks, detections, frame.settings.revive.reach)
 
 
-def _within(frame: FrameState, tracks: Rows, detections: Rows, reach: float) -> Mask:
+def _within(frame: FrameState, tracks: Indices, detections: Indices, reach: float) -> Mask:
     """Which ``(R, C)`` of them lie within so many heights of the expected place, and are of one class."""
     classes = frame.tracklets.rows["class_id"][tracks], frame.detections.classes[detections]
     places = frame.tracklets.states.position[tracks], frame.measured[detections]
@@ -238,10 +236,10 @@ def alike(frame: FrameState, pairs: Pairs) -> Mask:
     return close & (heights <= 1 + SPEED * pairs.ages)
 
 
-def _heights_away(frame: FrameState, pairs: Pairs) -> NDArray[np.float64]:
+def _heights_away(frame: FrameState, pairs: Pairs) -> Floats:
     """How far pairs ``(K,)`` lie from where they are expected, in heights."""
     expected = frame.tracklets.states.position[pairs.tracks]
     offset = np.clip(expected[:, :2], frame.border[:2], frame.border[2:])
     offset -= frame.measured.take(pairs.detections, axis=0)[:, :2]
-    away: NDArray[np.float64] = np.hypot(offset[:, 0], offset[:, 1]) / np.maximum(expected[:, 3], 1)
+    away: Floats = np.hypot(offset[:, 0], offset[:, 1]) / np.maximum(expected[:, 3], 1)
     return away

@@ -45,6 +45,7 @@ from mot_reid.association.costs import (
     near_cost,
 )
 from mot_reid.association.state import FrameState, Pairs
+from mot_reid.typing import Floats, Mask
 
 __all__ = [
     "CASCADE",
@@ -58,7 +59,6 @@ __all__ = [
     "with_terms",
 ]
 
-Mask = NDArray[np.bool_]
 Condition = Callable[[FrameState], bool]
 Selector = Callable[[FrameState], Mask]
 Candidates = Callable[[FrameState, Mask, Mask], Pairs]
@@ -134,7 +134,7 @@ class Stage:
                 pairs, count = pairs[passed], left
         return pairs
 
-    def cost(self, frame: FrameState, pairs: Pairs) -> NDArray[np.float64]:
+    def cost(self, frame: FrameState, pairs: Pairs) -> Floats:
         """Gives the sum of the cost terms ``(K,)``; without embeddings, as far as motion alone tells.
 
         Raises:

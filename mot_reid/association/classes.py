@@ -9,12 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid.association.tracklets import TrackletTable
+from mot_reid.typing import Floats, Indices, Ints, Mask
 
 __all__ = ["agreement", "doubles", "vote"]
 
-Array = NDArray[np.float64]
-Rows = NDArray[np.intp]
-Classes = NDArray[np.int64]
 
 # What remains of the overlap of a track with a detection of a class that it never was of: boxes must fit as
 # they do from frame to frame, and one of the right class goes before.
@@ -27,7 +25,7 @@ _LEAD = 1.25
 _SAME_THING = 0.2
 
 
-def agreement(table: TrackletTable, rows: Rows, classes: Classes) -> Array | None:
+def agreement(table: TrackletTable, rows: Indices, classes: Ints) -> Floats | None:
     """How well detections agree in class with tracklets, in (0, 1]; None where all do.
 
     Args:
@@ -43,15 +41,15 @@ def agreement(table: TrackletTable, rows: Rows, classes: Classes) -> Array | Non
     return agreed
 
 
-def _shares(table: TrackletTable, rows: Rows, classes: Classes) -> Array:
+def _shares(table: TrackletTable, rows: Indices, classes: Ints) -> Floats:
     """The votes for classes ``(K,)`` in tracklets ``(K,)``, as shares of the best class's, in [0, 1]."""
     votes = table.rows["votes"][rows]
     named = np.where(table.rows["voted"][rows] == classes[:, None], votes, 0).max(axis=1)
-    shares: Array = named / np.maximum(votes.max(axis=1), 1e-9)
+    shares: Floats = named / np.maximum(votes.max(axis=1), 1e-9)
     return shares
 
 
-def vote(table: TrackletTable, rows: Rows, classes: Classes, scores: NDArray[np.floating]) -> None:
+def vote(table: TrackletTable, rows: Indices, classes: Ints, scores: NDArray[np.floating]) -> None:
     """Takes the classes of the detections in that tracklets ``(K,)``, each at most once, were matched with.
 
     Args:
@@ -82,7 +80,7 @@ def vote(table: TrackletTable, rows: Rows, classes: Classes, scores: NDArray[np.
     table.rows["class_id"][rows] = np.where(leads, voted[each, best], known)
 
 
-def doubles(table: TrackletTable, rows: Rows, classes: Classes) -> NDArray[np.bool_]:
+def doubles(table: TrackletTable, rows: Indices, classes: Ints) -> Mask:
     """Which classes ``(C,)`` are other names for tracklets ``(R,)`` that have votes: ``(R, C)``."""
     shares = _shares(table, np.repeat(rows, len(classes)), np.tile(classes, len(rows)))
     return (shares >= _SAME_THING).reshape(len(rows), len(classes))

@@ -1,7 +1,8 @@
 """How far to trust an id that came back by appearance."""
 
 import numpy as np
-from numpy.typing import NDArray
+
+from mot_reid.typing import Floats32
 
 __all__ = ["revival_confidence"]
 
@@ -9,7 +10,7 @@ _BIAS, _PER_DISTANCE, _PER_MARGIN = 0.9, -1.9, 2.0
 _NO_RIVAL = 1.0  # strangers lie about 1 apart: who has no rival beats at best an imagined one by that
 
 
-def revival_confidence(distances: NDArray[np.float32], margins: NDArray[np.float32]) -> NDArray[np.float32]:
+def revival_confidence(distances: Floats32, margins: Floats32) -> Floats32:
     """Gives how likely tracks that appearance brought back are those that were lost, ``(K,)``.
 
     Logistic regression over the returns of PETS09-S2L1 and ADL-Rundle-6 with two detectors and embedders, at

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from mot_reid import kernels
 from mot_reid.kernels.constants import FURTHEST_CELL
 from mot_reid.structures import Detections
+from mot_reid.typing import Floats, Indices, Ints
 
 __all__ = ["MOST_ON_A_SPOT", "best_of_each_spot"]
 
-Rows = NDArray[np.intp]
 
 MOST_ON_A_SPOT = 100
 """Detections of one class and size whose centres share a square about as large as they are."""
@@ -24,7 +24,7 @@ MOST_ON_A_SPOT = 100
 _CLASSES_FULL = 2
 
 
-def best_of_each_spot(detections: Detections, most: int = MOST_ON_A_SPOT) -> Rows | None:
+def best_of_each_spot(detections: Detections, most: int = MOST_ON_A_SPOT) -> Indices | None:
     """Finds the detections that stay where too many lie on one spot: those of the highest scores.
 
     A spot is a square of the picture with a side of the power of two above the boxes' side (the root of their
@@ -56,7 +56,7 @@ def best_of_each_spot(detections: Detections, most: int = MOST_ON_A_SPOT) -> Row
     return np.sort(stays) if len(stays) < count else None
 
 
-def _best(rows: Rows, spots: NDArray[np.int64], scores: NDArray[np.floating], most: int) -> Rows:
+def _best(rows: Indices, spots: Ints, scores: NDArray[np.floating], most: int) -> Indices:
     """Those of the rows ``(K,)`` that are among the ``most`` of the highest scores on their spot."""
     rows = rows[np.lexsort((-scores[rows], *spots[rows].T))]
     ordered = spots[rows]
@@ -65,6 +65,6 @@ def _best(rows: Rows, spots: NDArray[np.int64], scores: NDArray[np.floating], mo
     return rows[place < most]
 
 
-def _cells(places: NDArray[np.float64]) -> NDArray[np.int64]:
+def _cells(places: Floats) -> Ints:
     """The whole numbers ``(N,)`` below some coordinates, measured in cells."""
     return np.maximum(np.minimum(np.floor(places), FURTHEST_CELL), -FURTHEST_CELL).astype(np.int64)

@@ -8,16 +8,13 @@ Control 15.)
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mot_reid import kernels
 from mot_reid.motion.kalman import KalmanStates
+from mot_reid.typing import Floats, Indices, Mask
 
 __all__ = ["Innovations"]
 
-Array = NDArray[np.float64]
-Rows = NDArray[np.intp]
-Mask = NDArray[np.bool_]
 
 # How much of what was learnt is left one pair of innovations later: some thousand pairs count.
 _DECAY = 0.999
@@ -38,7 +35,7 @@ class Innovations:
     def __init__(self) -> None:
         self._moments = np.zeros((2, 4))
 
-    def take(self, states: KalmanStates, rows: Rows, measured: Array, last: Array, again: Mask) -> None:
+    def take(self, states: KalmanStates, rows: Indices, measured: Floats, last: Floats, again: Mask) -> None:
         """Takes in what was measured before the filter does.
 
         Args:
@@ -52,7 +49,7 @@ class Innovations:
         self._moments = self._moments * _DECAY**count + products
 
     @property
-    def filter_shares(self) -> Array:
+    def filter_shares(self) -> Floats:
         """The filter's share ``(4,)`` of what to report of centre x, centre y, width and height."""
         shares = []  # of four numbers: NumPy would take three times as long
         for product, square in zip(*self._moments.tolist(), strict=True):

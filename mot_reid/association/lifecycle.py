@@ -3,7 +3,6 @@
 from operator import itemgetter
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mot_reid import kernels
 from mot_reid.association.candidates import LONGER
@@ -16,10 +15,10 @@ from mot_reid.association.tracklets import Status, TrackletTable
 from mot_reid.boxes import iou
 from mot_reid.config import MotionConfig
 from mot_reid.structures import Tracks
+from mot_reid.typing import Floats, Indices, Mask
 
 __all__ = ["confirm", "predicted", "report", "retire", "start", "update"]
 
-Rows = NDArray[np.intp]
 
 # So many detections in a row confirm a track whose scores never came to the share that activates: who stays
 # just below it is followed in the end (half as many let false positives through, docs/notes/2026-11-28).
@@ -74,7 +73,7 @@ def _revive(frame: FrameState, motion: MotionConfig) -> None:
     frame.tracklets.rows["id_confidence"][revived.tracks] *= confidence
 
 
-def _remember_appearance(frame: FrameState, rows: Rows, detections: Rows) -> None:
+def _remember_appearance(frame: FrameState, rows: Indices, detections: Indices) -> None:
     """Blends embeddings in where the view is clear; the first of a tracklet counts as it is."""
     if not frame.appearance_share:
         return
@@ -115,7 +114,7 @@ def start(frame: FrameState, motion: MotionConfig) -> None:
     _remember_appearance(frame, rows, starting)
 
 
-def _by_another_name(frame: FrameState, starting: Rows) -> NDArray[np.bool_]:
+def _by_another_name(frame: FrameState, starting: Indices) -> Mask:
     """Which detections ``(K,)`` double a matched one that the detector has called by their class, too."""
     votes = frame.tracklets.rows["votes"][:, 0]
     if not starting.size or not np.count_nonzero(votes):
@@ -126,7 +125,7 @@ def _by_another_name(frame: FrameState, starting: Rows) -> NDArray[np.bool_]:
         return np.zeros(len(starting), bool)
     same = doubles(frame.tracklets, frame.track_of[matched], frame.detections.classes[starting])
     close = iou(frame.xyxy[matched], frame.xyxy[starting]) > frame.rules.duplicate_iou
-    found: NDArray[np.bool_] = np.any(same & close, axis=0)
+    found: Mask = np.any(same & close, axis=0)
     return found
 
 
@@ -167,7 +166,7 @@ def report(frame: FrameState, innovations: Innovations) -> Tracks:
     )
 
 
-def predicted(table: TrackletTable, rows: Rows, number: int) -> Tracks:
+def predicted(table: TrackletTable, rows: Indices, number: int) -> Tracks:
     """Gives some confirmed tracklets ``(K,)`` where they should be in frame ``number``, with no detection."""
     columns = table.rows
     return Tracks(
@@ -182,7 +181,7 @@ def predicted(table: TrackletTable, rows: Rows, number: int) -> Tracks:
     )
 
 
-def _hidden(frame: FrameState, seen: NDArray[np.float64]) -> tuple[Rows, NDArray[np.float64]]:
+def _hidden(frame: FrameState, seen: Floats) -> tuple[Indices, Floats]:
     """The tracklets that went behind a box of ``seen`` ``(K, 4)`` just now, and where they should be.
 
     Whom the picture's edge cut off has left, whoever stands there. Of a track that was hardly seen too little

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mot_reid import kernels
 from mot_reid.association.candidates import confident, confirmed, confirmed_lately, overlapping, weak
@@ -21,11 +20,10 @@ from mot_reid.association.rules import Rules
 from mot_reid.association.state import FrameState, Pairs
 from mot_reid.boxes import iou
 from mot_reid.motion import aspect
+from mot_reid.typing import Floats, Mask
 
 __all__ = ["BOTSORT", "BYTETRACK", "CASCADES", "DEEPSORT", "RULES", "InTurn"]
 
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 # BoT-SORT's proximity threshold: below this IoU appearance has no say.
 _NEAR = 0.5
@@ -101,42 +99,42 @@ def similar(frame: FrameState, pairs: Pairs) -> Mask:
 # Costs (K,). A published threshold is a cost from which on no pair is made; here that cost is 1.
 
 
-def scored_cost(frame: FrameState, pairs: Pairs) -> Array:
+def scored_cost(frame: FrameState, pairs: Pairs) -> Floats:
     """Gives 1 - IoU times the detection's score, of confident detections with confirmed tracklets."""
     return _limited(1 - _scored(frame, pairs), frame.settings.confident.min_iou)
 
 
-def scored_tentative_cost(frame: FrameState, pairs: Pairs) -> Array:
+def scored_tentative_cost(frame: FrameState, pairs: Pairs) -> Floats:
     """Gives the same for tentative tracklets."""
     return _limited(1 - _scored(frame, pairs), _TENTATIVE_IOU)
 
 
-def weak_cost(frame: FrameState, pairs: Pairs) -> Array:
+def weak_cost(frame: FrameState, pairs: Pairs) -> Floats:
     """Gives 1 - IoU of weak detections."""
     return _limited(1 - pairs.overlaps, frame.settings.weak.min_iou)
 
 
-def tentative_cost(frame: FrameState, pairs: Pairs) -> Array:
+def tentative_cost(frame: FrameState, pairs: Pairs) -> Floats:
     """Gives 1 - IoU of tentative tracklets."""
     return _limited(1 - pairs.overlaps, _TENTATIVE_IOU)
 
 
-def lesser_cost(frame: FrameState, pairs: Pairs) -> Array:
+def lesser_cost(frame: FrameState, pairs: Pairs) -> Floats:
     """Gives BoT-SORT's cost: of scored overlap or appearance the lesser one."""
     return _limited(_lesser(frame, pairs), frame.settings.confident.min_iou)
 
 
-def lesser_tentative_cost(frame: FrameState, pairs: Pairs) -> Array:
+def lesser_tentative_cost(frame: FrameState, pairs: Pairs) -> Floats:
     """Gives the same for tentative tracklets."""
     return _limited(_lesser(frame, pairs), _TENTATIVE_IOU)
 
 
-def cosine_cost(frame: FrameState, pairs: Pairs) -> Array:
+def cosine_cost(frame: FrameState, pairs: Pairs) -> Floats:
     """Gives the cosine distance as a share of the largest that is allowed."""
     return cosine_distances(frame, pairs) / max(frame.settings.confident.appearance_gate, 1e-9)
 
 
-def cosine_distances(frame: FrameState, pairs: Pairs) -> Array:
+def cosine_distances(frame: FrameState, pairs: Pairs) -> Floats:
     """Gives 1 - cosine ``(K,)`` in [0, 2], nothing taken off as `Pairs.distances` does; nan for not known.
 
     The published thresholds are of this distance. What it is for two strangers depends on the embedder.
@@ -150,17 +148,17 @@ def cosine_distances(frame: FrameState, pairs: Pairs) -> Array:
     return distances
 
 
-def _scored(frame: FrameState, pairs: Pairs) -> Array:
+def _scored(frame: FrameState, pairs: Pairs) -> Floats:
     return pairs.overlaps * frame.detections.scores[pairs.detections]
 
 
-def _lesser(frame: FrameState, pairs: Pairs) -> Array:
+def _lesser(frame: FrameState, pairs: Pairs) -> Floats:
     costs, distances = 1 - _scored(frame, pairs), cosine_distances(frame, pairs)
     counts = (pairs.overlaps >= _NEAR) & (distances <= frame.settings.confident.appearance_gate)
     return np.where(counts, np.minimum(costs, distances / 2), costs)
 
 
-def _limited(costs: Array, least: float) -> Array:
+def _limited(costs: Floats, least: float) -> Floats:
     """Scales costs ``(K,)`` so that 1 is what a pair with an overlap of ``least`` costs."""
     return costs / max(1 - least, 1e-9)
 

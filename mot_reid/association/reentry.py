@@ -22,13 +22,10 @@ from mot_reid.association.tracklets import Columns, Status, TrackletTable
 from mot_reid.kernels.constants import PRIOR_TRACKS
 from mot_reid.motion.kalman import KalmanStates
 from mot_reid.rollback import KeepsAttributes
+from mot_reid.typing import Floats, Floats32, Indices, Mask
 
 __all__ = ["YOUNG", "IdChange", "Neighbours", "Returns", "nearest_others", "recognise"]
 
-Array = NDArray[np.float64]
-Rows = NDArray[np.intp]
-Vectors = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 # What is believed of the nearest other one's distance before anybody is seen, and how many views that counts.
 _PRIOR_MEAN, _PRIOR_STD, _PRIOR_WEIGHT = 0.85, 0.15, 20.0
@@ -71,14 +68,14 @@ class Neighbours:
         variance = self.variance + (off - len(nearest) * self.variance) / weight
         return Neighbours(weight, mean, max(variance, 1e-4))
 
-    def gates(self, newcomers: NDArray[np.integer]) -> Array:
+    def gates(self, newcomers: NDArray[np.integer]) -> Floats:
         """The largest distances ``(T,)`` at which tracks return that so many newcomers have followed.
 
         Args:
             newcomers: since each was last seen.
         """
         below = _far_below(int(newcomers.max(initial=0)).bit_length())[newcomers]
-        gates: Array = self.mean - below * self.variance**0.5
+        gates: Floats = self.mean - below * self.variance**0.5
         return np.minimum(np.maximum(gates, 0.0), LARGEST_GATE)
 
     @property
@@ -88,7 +85,7 @@ class Neighbours:
 
 
 @cache
-def _far_below(bits: int) -> Array:
+def _far_below(bits: int) -> Floats:
     """How many standard deviations below the mean who returns must be, by the number of newcomers.
 
     Args:
@@ -100,7 +97,7 @@ def _far_below(bits: int) -> Array:
 
 @dataclass(frozen=True)
 class IdChange:
-    """Rows that were reported under one id and belong to another.
+    """Indices that were reported under one id and belong to another.
 
     Attributes:
         before: the id that they have.
@@ -128,11 +125,11 @@ class _Trial:
     time: float
     place: int
     row: Columns
-    state: Array
-    embedding: NDArray[np.float32]
+    state: Floats
+    embedding: Floats32
     views: int = 0
     distance: float = 0.0
-    seen: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
+    seen: Floats32 = field(default_factory=lambda: np.zeros(0, np.float32))
 
 
 class Returns(KeepsAttributes):
@@ -147,7 +144,7 @@ class Returns(KeepsAttributes):
         self.neighbours = self.neighbours.after(nearest_others(frame))
         return self.judge(frame) + recognise(frame, self)
 
-    def begin(self, frame: FrameState, rows: Rows) -> None:
+    def begin(self, frame: FrameState, rows: Indices) -> None:
         """Notes what tracks ``(K,)`` were before they came back in this frame."""
         table = frame.tracklets
         for row in rows.tolist():
@@ -200,7 +197,7 @@ class Returns(KeepsAttributes):
         return seen
 
 
-def _distances(some: Vectors, others: Vectors, mean: Vectors) -> Vectors:
+def _distances(some: Floats32, others: Floats32, mean: Floats32) -> Floats32:
     """Distances ``(K,)`` of embeddings ``(K, D)`` pair by pair, see `AppearanceDistances`."""
     pairs = np.arange(len(some))
     given = some, others, pairs, pairs, some @ mean, others @ mean, float(mean @ mean)
@@ -224,7 +221,7 @@ def _take_back(table: TrackletTable, row: int, trial: _Trial) -> IdChange:
     return IdChange(before, now, trial.number, trial.time, undone=True)
 
 
-def nearest_others(frame: FrameState) -> Vectors:
+def nearest_others(frame: FrameState) -> Floats32:
     """How near the nearest other track in view comes to each clear view of a track in a frame: ``(K,)``."""
     none, appearance = np.zeros(0, np.float32), frame.appearance
     if appearance is None:
@@ -295,7 +292,7 @@ def recognise(frame: FrameState, returns: Returns) -> list[IdChange]:
     return made
 
 
-def _in_time(frame: FrameState, young: Rows, lost: Rows) -> Mask:
+def _in_time(frame: FrameState, young: Indices, lost: Indices) -> Mask:
     """Which lost tracks ``(L,)`` can have come to where young ones ``(Y,)`` are: ``(Y, L)``."""
     position = frame.tracklets.states.position
     offset = position[young, None, :2] - position[lost, :2]

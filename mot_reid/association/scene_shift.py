@@ -1,13 +1,12 @@
 """The camera's motion as the boxes themselves show it, where nobody measured it."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mot_reid import kernels
+from mot_reid.typing import Floats
 
 __all__ = ["GOES_ON", "scene_shift"]
 
-Array = NDArray[np.float64]
 
 # Fewer pairs than the first do not tell the camera's motion from people's, nor fewer than the second where it
 # has just been moving.
@@ -23,7 +22,7 @@ _LEAST_IOU = 0.1
 _MAD = 1.4826
 
 
-def scene_shift(expected: Array, seen: Array, moving: bool = False) -> Array:
+def scene_shift(expected: Floats, seen: Floats, moving: bool = False) -> Floats:
     """The shift ``(2,)`` in pixels that takes most expected boxes to seen ones; 0 if it may be chance.
 
     A pan moves everybody alike; people's own turns differ from one another. The shift is the median offset of
@@ -52,5 +51,5 @@ def scene_shift(expected: Array, seen: Array, moving: bool = False) -> Array:
     return total if np.hypot(*total) > chance else none
 
 
-def _grown(cxcywh: Array, growth: float) -> Array:
+def _grown(cxcywh: Floats, growth: float) -> Floats:
     return kernels.corners(cxcywh * np.array([1, 1, 1 + 2 * growth, 1 + 2 * growth]))

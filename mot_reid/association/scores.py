@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from mot_reid import kernels
 from mot_reid.config import AssociationConfig
+from mot_reid.typing import Floats, Mask
 
 __all__ = ["UsualScore", "activation_shares"]
 
@@ -68,9 +69,9 @@ class UsualScore(NamedTuple):
         mean = (self.total + _PRIOR_WEIGHT * _PRIOR_SCORE) / (self.weight + _PRIOR_WEIGHT)
         return max(mean, _LEAST)
 
-    def levels(self, scores: NDArray[np.floating]) -> NDArray[np.float64]:
+    def levels(self, scores: NDArray[np.floating]) -> Floats:
         """Gives the scores ``(N,)`` on the scale that detectors share: themselves for all but modest ones."""
-        levels: NDArray[np.float64] = scores.astype(np.float64, copy=False)
+        levels: Floats = scores.astype(np.float64, copy=False)
         best = self.best
         if best >= _FULL:
             return levels
@@ -90,7 +91,7 @@ class UsualScore(NamedTuple):
         """Gives the same once the scores ``(N,)`` of one frame are taken in, so many usual frames later."""
         decay = _DECAY if frames == 1 else _DECAY**frames
         height, unseen, proved = self.height, self.unseen, self.proved
-        levels: NDArray[np.float64] = scores.astype(np.float64, copy=False)
+        levels: Floats = scores.astype(np.float64, copy=False)
         if not self.is_plain:
             share = min(len(scores) / _CONVINCED_BY, max(_FASTEST, unseen))
             best = float(scores.max()) if len(scores) else 0.0
@@ -103,8 +104,8 @@ class UsualScore(NamedTuple):
 
 
 def activation_shares(
-    at_edge: NDArray[np.bool_], appearance_known: bool, config: AssociationConfig
-) -> NDArray[np.float64] | np.float64:
+    at_edge: Mask, appearance_known: bool, config: AssociationConfig
+) -> Floats | np.float64:
     """Gives the share of the usual score that each detection ``(M,)`` needs to start a track soon.
 
     Where appearance is known, what turns up in the middle of the picture is revived by it; what is left there

@@ -14,11 +14,10 @@ from mot_reid.association.rules import Rules
 from mot_reid.association.tracklets import TrackletTable
 from mot_reid.config import AssociationConfig, MotionConfig
 from mot_reid.structures import Detections
+from mot_reid.typing import Floats, Floats32, Indices, Ints, Mask
 
 __all__ = ["UNMATCHED", "FrameState", "Pairs"]
 
-Rows = NDArray[np.intp]
-Mask = NDArray[np.bool_]
 
 UNMATCHED = -1
 """Stands for no detection, and for no tracklet."""
@@ -76,26 +75,26 @@ class FrameState:
     interval: float
     tracklets: TrackletTable
     tentative: Mask
-    ages: NDArray[np.float64]
+    ages: Floats
     detections: Detections
-    original_rows: Rows
-    xyxy: NDArray[np.float64]
-    measured: NDArray[np.float64]
+    original_rows: Indices
+    xyxy: Floats
+    measured: Floats
     levels: NDArray[np.floating]
     confident: Mask
     activating: Mask
     at_edge: Mask
-    border: NDArray[np.float64]
-    overlapping: tuple[Rows, Rows, NDArray[np.float64]]
+    border: Floats
+    overlapping: tuple[Indices, Indices, Floats]
     motion: MotionConfig = field(default_factory=MotionConfig)
     certainty: float = 1.0
     rules: Rules = field(default_factory=Rules)
     appearance_share: float = 0.0
     appearance: AppearanceDistances | None = None
-    gates_after: Callable[[NDArray[np.int64]], NDArray[np.float64]] | None = None
+    gates_after: Callable[[Ints], Floats] | None = None
     given_ids: int = 0
-    detection_of: Rows = field(init=False)
-    track_of: Rows = field(init=False)
+    detection_of: Indices = field(init=False)
+    track_of: Indices = field(init=False)
     settled: Mask = field(init=False)
     free_tracks: Mask = field(init=False)
     free_detections: Mask = field(init=False)
@@ -116,7 +115,7 @@ class FrameState:
         """The share ``(M,)`` of each detection's box that another one in front of it covers."""
         return kernels.covered_in_front(self.xyxy, self.xyxy)
 
-    def gates(self, tracks: Rows) -> NDArray[np.float64]:
+    def gates(self, tracks: Indices) -> Floats:
         """Gives the largest distances ``(K,)`` at which some lost tracklets return, see ``gates_after``."""
         assert self.gates_after is not None
         return self.gates_after(self.given_ids - self.tracklets.rows["newcomers"][tracks])
@@ -134,7 +133,7 @@ class FrameState:
         """Gives the age up to which `within` tells so."""
         return max(seconds, self.interval) + self.interval / 2
 
-    def match(self, pairs: "Pairs", costs: NDArray[np.float64]) -> Rows:
+    def match(self, pairs: "Pairs", costs: Floats) -> Indices:
         """Matches one to one, at the least sum of (cost - 1); what costs 1 or more is left apart.
 
         Args:
@@ -171,11 +170,11 @@ class Pairs:
     def __init__(
         self,
         frame: FrameState,
-        tracks: Rows,
-        detections: Rows,
-        overlaps: NDArray[np.float64] | None = None,
-        distances: NDArray[np.float32] | None = None,
-        margins: NDArray[np.float32] | None = None,
+        tracks: Indices,
+        detections: Indices,
+        overlaps: Floats | None = None,
+        distances: Floats32 | None = None,
+        margins: Floats32 | None = None,
     ) -> None:
         self._frame = frame
         self.tracks, self.detections = tracks, detections
@@ -189,7 +188,7 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.tracks)
 
-    def __getitem__(self, chosen: Mask | Rows) -> Self:
+    def __getitem__(self, chosen: Mask | Indices) -> Self:
         """Selects pairs by a mask or by their numbers."""
         overlaps, distances, margins = self._overlaps, self._distances, self._margins
         return type(self)(
@@ -212,12 +211,12 @@ class Pairs:
         return type(self)(self._frame, rows, columns, overlaps, distances, margins)
 
     @property
-    def overlaps(self) -> NDArray[np.float64]:
+    def overlaps(self) -> Floats:
         """How much the boxes overlap ``(K,)``, in [0, 1]; nan where nobody looked."""
         return np.full(len(self), np.nan) if self._overlaps is None else self._overlaps
 
     @property
-    def distances(self) -> NDArray[np.float32]:
+    def distances(self) -> Floats32:
         """How far apart they are in appearance ``(K,)``, in [0, 2], strangers about 1; nan for not known."""
         if self._distances is None:
             appearance = self._frame.appearance
@@ -227,11 +226,11 @@ class Pairs:
         return self._distances
 
     @property
-    def margins(self) -> NDArray[np.float32]:
+    def margins(self) -> Floats32:
         """By how much each distance beats the best rival of its tracklet and detection ``(K,)``; or nan."""
         return np.full(len(self), np.nan, np.float32) if self._margins is None else self._margins
 
     @property
-    def ages(self) -> NDArray[np.float64]:
+    def ages(self) -> Floats:
         """Seconds since each pair's tracklet was last seen ``(K,)``."""
         return self._frame.ages[self.tracks]

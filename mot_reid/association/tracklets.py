@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from mot_reid import kernels
 from mot_reid.kernels.constants import PRIOR_TRACKS, Status
 from mot_reid.motion.kalman import KalmanStates
+from mot_reid.typing import Floats, Floats32, Indices, Ints, Mask
 
 __all__ = ["Status", "TrackletTable"]
 
@@ -100,10 +101,10 @@ class TrackletTable:
     def _use(self, count: int) -> None:
         """From here on so many rows are in use: the public views show them."""
         self._count = count
-        self._mean: NDArray[np.float32] | None = None
+        self._mean: Floats32 | None = None
         self.rows: Columns = _Rows(self._columns, count)
         self.states = KalmanStates(self._states[:, :, :count])
-        self.embeddings: NDArray[np.float32] = self._embeddings[:count]
+        self.embeddings: Floats32 = self._embeddings[:count]
 
     def _lay_out(self, capacity: int) -> None:
         """Makes empty columns: those of one size lie in one block, where rows come and go in one piece."""
@@ -121,11 +122,11 @@ class TrackletTable:
     def append(
         self,
         states: KalmanStates,
-        class_ids: NDArray[np.int64],
-        scores: NDArray[np.float32],
+        class_ids: Ints,
+        scores: Floats32,
         number: int,
         time: float,
-    ) -> NDArray[np.intp]:
+    ) -> Indices:
         """Adds tentative rows, first seen in frame ``number`` at ``time``, and returns their numbers."""
         added = len(class_ids)
         self._reserve(self._count + added)
@@ -149,7 +150,7 @@ class TrackletTable:
         for name, column in self._columns.items():
             column[row] = saved[name]
 
-    def confirm(self, rows: NDArray[np.intp]) -> None:
+    def confirm(self, rows: Indices) -> None:
         """Confirms tentative rows; each gets the next id, in the order given."""
         self.rows["status"][rows] = Status.CONFIRMED
         self.rows["id"][rows] = np.arange(self._next_id, self._next_id + len(rows))
@@ -165,7 +166,7 @@ class TrackletTable:
         """How many ids were given out."""
         return self._next_id - 1
 
-    def mean_embedding(self) -> NDArray[np.float32]:
+    def mean_embedding(self) -> Floats32:
         """Gives the mean ``(D,)`` of the rows' embeddings, short while they are few."""
         if self._mean is None:
             known = self.rows["has_embedding"]
@@ -177,11 +178,11 @@ class TrackletTable:
         """Must be called by whoever writes into `embeddings`."""
         self._mean = None
 
-    def put_embedding(self, row: int, embedding: NDArray[np.float32]) -> None:
+    def put_embedding(self, row: int, embedding: Floats32) -> None:
         """Writes the embedding ``(D,)`` of a row that has one."""
         self.embeddings[row], self._mean = embedding, None
 
-    def distances(self, some: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float32]:
+    def distances(self, some: Indices, others: Indices) -> Floats32:
         """Distances of appearance ``(R, C)`` between rows that have embeddings, see `AppearanceDistances`."""
         mean, embeddings = self.mean_embedding(), self.embeddings
         ahead = np.concatenate([embeddings.take(some, axis=0), mean[None]])
@@ -191,7 +192,7 @@ class TrackletTable:
             products = (ahead @ embeddings.T).take(others, axis=1)
         return kernels.centred(products[:-1], ahead[:-1] @ mean, products[-1], float(mean @ mean))
 
-    def keep(self, mask: NDArray[np.bool_]) -> None:
+    def keep(self, mask: Mask) -> None:
         """Removes the rows where ``mask`` ``(N,)`` is False; the order stays."""
         if np.count_nonzero(mask) == len(mask):
             return
@@ -230,10 +231,10 @@ class TrackletTable:
 
     def blend_embeddings(
         self,
-        rows: NDArray[np.intp],
-        embeddings: NDArray[np.float32],
-        places: NDArray[np.intp],
-        momentum: NDArray[np.float32],
+        rows: Indices,
+        embeddings: Floats32,
+        places: Indices,
+        momentum: Floats32,
     ) -> None:
         """Moves the rows' embeddings towards new ones ``(M, D)``: a moving average, kept at unit length.
 
@@ -253,10 +254,10 @@ class TrackletTable:
 
     def keep_views(
         self,
-        rows: NDArray[np.intp],
-        detections: NDArray[np.intp],
-        embeddings: NDArray[np.float32],
-        places: NDArray[np.intp],
+        rows: Indices,
+        detections: Indices,
+        embeddings: Floats32,
+        places: Indices,
     ) -> None:
         """Puts the embeddings that have just gone in into the rows' galleries, if there are any.
 
@@ -270,10 +271,10 @@ class TrackletTable:
             oldest = (self.rows["embedded_views"][rows] - 1) % self._gallery
             self._views[rows, oldest] = embeddings[places[detections]]
 
-    def similarities(self, rows: NDArray[np.intp], embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
+    def similarities(self, rows: Indices, embeddings: Floats32) -> Floats:
         """Cosines ``(K,)`` of embeddings ``(K, D)`` with rows ``(K,)``, with the most alike of a gallery."""
         if not self._gallery:
-            found: NDArray[np.float64] = np.einsum("ij,ij->i", self.embeddings[rows], embeddings)
+            found: Floats = np.einsum("ij,ij->i", self.embeddings[rows], embeddings)
             return found
         alike = np.empty(len(rows))
         for row in np.unique(rows):

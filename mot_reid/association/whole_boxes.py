@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid.rollback import KeepsAttributes
+from mot_reid.typing import Floats, Ints
 
 __all__ = ["WholeBoxes"]
 
@@ -33,9 +34,7 @@ class WholeBoxes(KeepsAttributes):
         # Of each class: boxes, sum and sum of squares of logarithms.
         self._shapes: Mapping[int, tuple[int, float, float]] = {}
 
-    def completed(
-        self, xyxy: NDArray[np.float64], classes: NDArray[np.int64], sides: NDArray[np.int8]
-    ) -> NDArray[np.float64]:
+    def completed(self, xyxy: Floats, classes: Ints, sides: NDArray[np.int8]) -> Floats:
         """Gives the boxes with those widened that the left or the right edge alone cuts off.
 
         Args:
@@ -60,7 +59,7 @@ class WholeBoxes(KeepsAttributes):
         whole[rows, 2] = np.where(at_left, cut[:, 2], np.maximum(cut[:, 2], cut[:, 0] + wide))
         return whole
 
-    def _learn(self, number: int, xyxy: NDArray[np.float64]) -> None:
+    def _learn(self, number: int, xyxy: Floats) -> None:
         """Takes in whole boxes ``(N, 4)`` of a class."""
         count, total, squares = self._shapes.get(number, _NOTHING)
         shapes = np.log((xyxy[:, 2] - xyxy[:, 0]) / (xyxy[:, 3] - xyxy[:, 1]))

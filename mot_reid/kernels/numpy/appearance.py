@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from mot_reid.kernels.constants import LEAST_NORM, LEAST_SIDE, LEAST_SQUARE, ROUNDING
 from mot_reid.kernels.numpy.association import remembered
+from mot_reid.typing import Floats, Floats32, Indices, Ints, Mask
 
 __all__ = [
     "blend",
@@ -19,20 +20,16 @@ __all__ = [
     "strangers",
 ]
 
-Rows = NDArray[np.intp]
-Mask = NDArray[np.bool_]
-Vectors = NDArray[np.float32]
-
 
 def pair_distances(
-    tracks: Vectors,
-    detections: Vectors,
-    rows: Rows,
-    columns: Rows,
-    along_tracks: Vectors,
-    along_detections: Vectors,
+    tracks: Floats32,
+    detections: Floats32,
+    rows: Indices,
+    columns: Indices,
+    along_tracks: Floats32,
+    along_detections: Floats32,
     rest: float,
-) -> Vectors:
+) -> Floats32:
     """Cosine distances ``(K,)`` of embeddings ``(T, D)`` and ``(M, D)`` less a vector u, pair by pair.
 
     Args:
@@ -49,17 +46,17 @@ def pair_distances(
 
 
 def looks_apart(
-    tracks: Vectors,
-    detections: Vectors,
-    rows: Rows,
-    columns: Rows,
-    places: Rows,
+    tracks: Floats32,
+    detections: Floats32,
+    rows: Indices,
+    columns: Indices,
+    places: Indices,
     remembered: Mask,
     known: Mask,
-    along_tracks: Vectors,
-    along_detections: Vectors,
+    along_tracks: Floats32,
+    along_detections: Floats32,
     rest: float,
-) -> Vectors:
+) -> Floats32:
     """The same of tracklets ``rows`` and detections ``columns`` ``(K,)``; nan where one has no embedding.
 
     Args:
@@ -84,14 +81,14 @@ def looks_apart(
     return distances
 
 
-def strangers(distances: Vectors, overlaps: NDArray[np.floating], gate: float, least: float) -> Mask:
+def strangers(distances: Floats32, overlaps: NDArray[np.floating], gate: float, least: float) -> Mask:
     """Which pairs ``(K,)`` are ``gate`` apart or more in appearance, and overlap by less than ``least``."""
     found: Mask = distances >= gate
     found &= overlaps < least
     return found
 
 
-def centred(products: Vectors, along_a: Vectors, along_b: Vectors, rest: float) -> Vectors:
+def centred(products: Floats32, along_a: Floats32, along_b: Floats32, rest: float) -> Floats32:
     """The same ``(R, C)`` of each with each.
 
     Args:
@@ -103,7 +100,7 @@ def centred(products: Vectors, along_a: Vectors, along_b: Vectors, rest: float) 
     return _centred(products, along_a[:, None], along_b, rest)
 
 
-def _centred(products: Vectors, along_a: Vectors, along_b: Vectors, rest: float) -> Vectors:
+def _centred(products: Floats32, along_a: Floats32, along_b: Floats32, rest: float) -> Floats32:
     """1 - cosine of a - u and b - u, from ``a b``, ``a u``, ``b u`` and ``u u``; overwrites ``products``."""
     products -= along_a
     products -= along_b - rest
@@ -112,7 +109,9 @@ def _centred(products: Vectors, along_a: Vectors, along_b: Vectors, rest: float)
     return np.subtract(1, products, out=products)
 
 
-def blend(table: Vectors, rows: Rows, embeddings: Vectors, places: Rows, old_shares: Vectors) -> None:
+def blend(
+    table: Floats32, rows: Indices, embeddings: Floats32, places: Indices, old_shares: Floats32
+) -> None:
     """Moves rows of a table ``(N, D)`` towards new embeddings ``(M, D)``, at unit length, in place.
 
     Args:
@@ -136,16 +135,16 @@ def blend(table: Vectors, rows: Rows, embeddings: Vectors, places: Rows, old_sha
 
 
 def remember(
-    table: Vectors,
-    columns: tuple[Mask, NDArray[np.int64], NDArray[np.int64]],
-    rows: Rows,
-    detections: Rows,
+    table: Floats32,
+    columns: tuple[Mask, Ints, Ints],
+    rows: Indices,
+    detections: Indices,
     views: tuple[NDArray[np.floating], Mask, Mask],
-    embeddings: Vectors,
-    places: Rows,
+    embeddings: Floats32,
+    places: Indices,
     most_covered: float,
     momentum: tuple[float, float, bool],
-) -> tuple[Rows, Rows]:
+) -> tuple[Indices, Indices]:
     """Blends the embeddings of detections ``(K,)`` into those of tracklets, in place.
 
     That is where the view is clear, and the first view in any case.
@@ -188,9 +187,9 @@ def clear_views(
     at_edge: Mask,
     covered: NDArray[np.floating],
     most_covered: float,
-    track_of: Rows,
+    track_of: Indices,
     in_view: Mask,
-) -> tuple[Rows, Rows]:
+) -> tuple[Indices, Indices]:
     """The detections that are clear views of tracks in view, and these tracks: both ``(K,)``.
 
     Args:
@@ -209,7 +208,7 @@ def clear_views(
     return columns[counts], own[counts]
 
 
-def margins(distances: Vectors, allowed: Mask) -> Vectors:
+def margins(distances: Floats32, allowed: Mask) -> Floats32:
     """By how much each allowed pair ``(R, C)`` beats the best rival of its row and of its column.
 
     Returns:
@@ -230,8 +229,8 @@ def margins(distances: Vectors, allowed: Mask) -> Vectors:
 
 
 def nearest_other(
-    views: Vectors, table: Vectors, others: Rows, own: Rows, total: Vectors, rest: float
-) -> Vectors:
+    views: Floats32, table: Floats32, others: Indices, own: Indices, total: Floats32, rest: float
+) -> Floats32:
     """Distances ``(K,)`` of views from the nearest track in view, as if each view's own track were not known.
 
     Whoever is part of the mean that is taken off is kept apart from the others by it; who returns is not.
@@ -260,18 +259,18 @@ def nearest_other(
     found /= np.sqrt(np.maximum(1 + squares - 2 * along_others, LEAST_SQUARE))
     np.subtract(1, found, out=found)
     found[own, each] = np.inf
-    nearest: Vectors = found.min(axis=0)
+    nearest: Floats32 = found.min(axis=0)
     return nearest
 
 
 def look_alike(
-    embeddings: Vectors,
-    mean: Vectors,
-    young: Rows,
-    lost: Rows,
-    gates: NDArray[np.float64],
-    times: tuple[NDArray[np.float64], NDArray[np.float64]],
-    places: NDArray[np.float64],
+    embeddings: Floats32,
+    mean: Floats32,
+    young: Indices,
+    lost: Indices,
+    gates: Floats,
+    times: tuple[Floats, Floats],
+    places: Floats,
     motion: tuple[float, float],
 ) -> bool:
     """Whether one that has begun may be one that was lost before; False only if surely none is.

@@ -5,13 +5,12 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from mot_reid.typing import Floats, Indices, Mask
 
 __all__ = ["assign_pairs", "mark_matched"]
 
-Rows = NDArray[np.intp]
-Costs = NDArray[np.float64]
-Mask = NDArray[np.bool_]
+Costs = Floats
 
 # With fewer pairs than this the solver alone is faster; with more, most of them need no solver.
 _MANY = 250
@@ -20,7 +19,7 @@ _ROUNDS = 4
 _SMALL = 4096
 
 
-def assign_pairs(rows: Rows, columns: Rows, costs: Costs, limit: float) -> Rows:
+def assign_pairs(rows: Indices, columns: Indices, costs: Costs, limit: float) -> Indices:
     """Makes pairs so that the sum of (cost - limit) over them is least, no row and no column twice.
 
     Args:
@@ -36,7 +35,7 @@ def assign_pairs(rows: Rows, columns: Rows, costs: Costs, limit: float) -> Rows:
     left = (gains > 0).nonzero()[0]
     if len(left) == len(gains) <= _MANY:
         return _solved(rows, columns, gains)
-    chosen: list[Rows] = []
+    chosen: list[Indices] = []
     for _ in range(_ROUNDS):
         if len(left) <= _MANY:
             break
@@ -50,7 +49,13 @@ def assign_pairs(rows: Rows, columns: Rows, costs: Costs, limit: float) -> Rows:
 
 
 def mark_matched(
-    rows: Rows, columns: Rows, made: Rows, column_of: Rows, row_of: Rows, free_rows: Mask, free_columns: Mask
+    rows: Indices,
+    columns: Indices,
+    made: Indices,
+    column_of: Indices,
+    row_of: Indices,
+    free_rows: Mask,
+    free_columns: Mask,
 ) -> None:
     """Writes down, in place, which of the pairs ``(P,)`` are made.
 
@@ -68,7 +73,7 @@ def mark_matched(
     free_rows[rows] = free_columns[columns] = False
 
 
-def _solved(rows: Rows, columns: Rows, gains: Costs) -> Rows:
+def _solved(rows: Indices, columns: Indices, gains: Costs) -> Indices:
     """The best of the pairs, ascending, by the Hungarian method on the rows and columns that occur."""
     count = len(rows)
     if len(set(rows.tolist())) == count == len(set(columns.tolist())):
@@ -81,7 +86,7 @@ def _solved(rows: Rows, columns: Rows, gains: Costs) -> Rows:
     pair_at[rows, columns] = np.arange(count)
     matrix = np.zeros(shape)
     matrix[rows, columns] = gains
-    chosen: Rows = pair_at[_solver()(matrix, maximize=True)]
+    chosen: Indices = pair_at[_solver()(matrix, maximize=True)]
     return chosen[chosen >= 0]
 
 
@@ -93,15 +98,15 @@ def _solver() -> Callable[..., Any]:
     return linear_sum_assignment
 
 
-def _numbered(keys: Rows) -> Rows:
+def _numbered(keys: Indices) -> Indices:
     """The keys renumbered without gaps, in their order."""
     occurs = np.zeros(keys.max() + 1, np.intp)
     occurs[keys] = 1
-    numbers: Rows = (occurs.cumsum() - 1)[keys]
+    numbers: Indices = (occurs.cumsum() - 1)[keys]
     return numbers
 
 
-def _sure(rows: Rows, columns: Rows, gains: Costs) -> Rows:
+def _sure(rows: Indices, columns: Indices, gains: Costs) -> Indices:
     """Pairs that some best assignment makes, found without solving it.
 
     Without such a pair, an assignment has at most one other pair in its row and one in its column; if the
@@ -112,7 +117,7 @@ def _sure(rows: Rows, columns: Rows, gains: Costs) -> Rows:
     return sure[np.unique(columns[sure], return_index=True)[1]]
 
 
-def _best_rival(keys: Rows, gains: Costs) -> Costs:
+def _best_rival(keys: Indices, gains: Costs) -> Costs:
     """For each pair the largest gain of another pair with its key, 0 if there is none: ``(P,)``."""
     order = np.lexsort((-gains, keys))
     keys, gains = keys[order], gains[order]
@@ -125,7 +130,7 @@ def _best_rival(keys: Rows, gains: Costs) -> Costs:
     return unsorted
 
 
-def _apart(keys: Rows, left: Rows, sure: Rows) -> NDArray[np.bool_]:
+def _apart(keys: Indices, left: Indices, sure: Indices) -> Mask:
     """Which pairs of ``left`` do not share a key with any of ``left[sure]``."""
     taken = np.zeros(keys.max() + 1, bool)
     taken[keys[left[sure]]] = True

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid.kernels.constants import LEAST_SIDE, Status
+from mot_reid.typing import Floats, Floats32, Indices, Ints, Mask
 
 __all__ = [
     "candidates",
@@ -25,22 +26,17 @@ __all__ = [
     "within_reach",
 ]
 
-Array = NDArray[np.float64]
-Rows = NDArray[np.intp]
-Mask = NDArray[np.bool_]
-Vectors = NDArray[np.float32]
-
 
 def candidates(
-    rows: Rows,
-    columns: Rows,
-    overlaps: Array,
+    rows: Indices,
+    columns: Indices,
+    overlaps: Floats,
     tracks: Mask,
     detections: Mask,
     least: float,
     status: NDArray[np.int8],
     least_of_lost: float,
-) -> tuple[Rows, Rows, Array]:
+) -> tuple[Indices, Indices, Floats]:
     """Those of the pairs ``(P,)`` that are of some tracklets and some detections, and overlap by more.
 
     Args:
@@ -65,7 +61,7 @@ def candidates(
     return rows[chosen], columns[chosen], overlaps[chosen]
 
 
-def fused_costs(overlaps: Array, distances: Vectors, weight: float, gate: float) -> Array:
+def fused_costs(overlaps: Floats, distances: Floats32, weight: float, gate: float) -> Floats:
     """``(1 - w) (1 - overlap) + w min(1, d / gate)`` ``(K,)``, with ``w`` 0 where a distance is nan."""
     known = ~np.isnan(distances)
     dissimilarity = np.minimum(np.where(known, distances, 0) / gate, 1)
@@ -73,7 +69,7 @@ def fused_costs(overlaps: Array, distances: Vectors, weight: float, gate: float)
     return (1 - weights) * (1 - overlaps) + weights * dissimilarity
 
 
-def lost_costs(ages: Array, rows: Rows, since: float, a_second: float) -> Array:
+def lost_costs(ages: Floats, rows: Indices, since: float, a_second: float) -> Floats:
     """What it costs ``(K,)`` that tracklets were seen more than ``since`` seconds ago.
 
     Args:
@@ -82,20 +78,20 @@ def lost_costs(ages: Array, rows: Rows, since: float, a_second: float) -> Array:
         since: seconds that cost nothing.
         a_second: what each second more costs.
     """
-    costs: Array = ages[rows]
+    costs: Floats = ages[rows]
     costs -= since
     np.maximum(costs, 0, out=costs)
     costs *= a_second
     return costs
 
 
-def powers(levels: Array) -> tuple[float, float]:
+def powers(levels: Floats) -> tuple[float, float]:
     """The sums of squares and of cubes of some scores ``(N,)``."""
     squares = levels * levels
     return float(levels.dot(levels)), float(squares.dot(levels))
 
 
-def leads(rows: Rows, columns: Rows, costs: Array) -> Array:
+def leads(rows: Indices, columns: Indices, costs: Floats) -> Floats:
     """How clear the best claims are: for each pair ``(P,)`` the lesser lead within its row and its column.
 
     The lead within a row is by how much its cheapest pair is cheaper than its second; infinite if it has one.
@@ -108,7 +104,7 @@ def leads(rows: Rows, columns: Rows, costs: Array) -> Array:
     return np.minimum(_lead(rows, costs), _lead(columns, costs))
 
 
-def _lead(keys: Rows, costs: Array) -> Array:
+def _lead(keys: Indices, costs: Floats) -> Floats:
     """For each pair the lead of the cheapest among those with its key ``(P,)``."""
     order = np.lexsort((costs, keys))
     sorted_keys, sorted_costs = keys[order], costs[order]
@@ -120,11 +116,11 @@ def _lead(keys: Rows, costs: Array) -> Array:
 
 
 def within_reach(
-    tracks: Array,
-    boxes: Array,
-    classes_a: NDArray[np.int64],
-    classes_b: NDArray[np.int64],
-    edges: Array,
+    tracks: Floats,
+    boxes: Floats,
+    classes_a: Ints,
+    classes_b: Ints,
+    edges: Floats,
     reach: float,
 ) -> Mask:
     """Which tracklets ``(T, 4)`` can be which boxes ``(C, 4)``, both centre x, centre y, width, height.
@@ -150,12 +146,12 @@ def within_reach(
 
 def confirmable(
     status: NDArray[np.int8],
-    last_seen: Array,
-    hits: NDArray[np.int64],
+    last_seen: Floats,
+    hits: Ints,
     activated: Mask,
     time: float,
     least: tuple[int, int],
-) -> Rows:
+) -> Indices:
     """The tentative tracklets ``(K,)`` seen in this frame, and often enough.
 
     Args:
@@ -174,7 +170,7 @@ def confirmable(
 
 def retire(
     status: NDArray[np.int8],
-    last_seen: Array,
+    last_seen: Floats,
     has_embedding: Mask,
     time: float,
     longest: float,
@@ -197,9 +193,7 @@ def retire(
     return ~(unseen & ((status == Status.TENTATIVE) | too_old))
 
 
-def disputed(
-    class_ids: NDArray[np.int64], votes: Array, rows: Rows, classes: NDArray[np.int64], detections: Rows
-) -> bool:
+def disputed(class_ids: Ints, votes: Floats, rows: Indices, classes: Ints, detections: Indices) -> bool:
     """Whether the class of any tracklet ``(K,)`` is not that of its detection ``(K,)``, or has been voted on.
 
     Args:
@@ -215,10 +209,10 @@ def disputed(
 
 
 def mark_seen(
-    rows: Rows,
-    detections: Rows,
+    rows: Indices,
+    detections: Indices,
     activating: Mask,
-    scores: Vectors,
+    scores: Floats32,
     at_edge: Mask,
     time: float,
     given_ids: int,
@@ -251,12 +245,12 @@ def mark_seen(
 
 
 def remembered(
-    rows: Rows,
-    detections: Rows,
+    rows: Indices,
+    detections: Indices,
     views: tuple[NDArray[np.floating], Mask, Mask | None],
-    columns: tuple[Mask, NDArray[np.int64]],
+    columns: tuple[Mask, Ints],
     most_covered: float,
-) -> tuple[Rows, Rows]:
+) -> tuple[Indices, Indices]:
     """Whose embedding ``(K,)`` takes in its detection's ``(K,)``: where the view is clear, or the first.
 
     Args:
@@ -282,7 +276,7 @@ def remembered(
     return rows[usable], detections[usable]
 
 
-def reported(track_of: Rows, status: NDArray[np.int8]) -> tuple[Rows, Rows]:
+def reported(track_of: Indices, status: NDArray[np.int8]) -> tuple[Indices, Indices]:
     """The detections with a confirmed tracklet, and the rows of these, both ``(K,)``.
 
     Args:
@@ -296,11 +290,11 @@ def reported(track_of: Rows, status: NDArray[np.int8]) -> tuple[Rows, Rows]:
 
 
 def may_return(
-    columns: tuple[NDArray[np.int8], Mask, NDArray[np.int64], Mask, Array, Array],
+    columns: tuple[NDArray[np.int8], Mask, Ints, Mask, Floats, Floats],
     count: int,
     since: float,
     time: float,
-) -> tuple[Rows, Rows]:
+) -> tuple[Indices, Indices]:
     """Tracklets ``(Y,)`` that have begun lately and may be lost ones ``(L,)``; none or some of both.
 
     Of those that have begun, who is seen clearly in this frame, is followed and did not return before.
@@ -328,13 +322,13 @@ def may_return(
 def missed_lately(
     free: Mask,
     settled: Mask,
-    ages: Array,
+    ages: Floats,
     longest: float,
-    hits: NDArray[np.int64],
+    hits: Ints,
     at_edge: Mask,
     first_hit: float,
     per_hit: float,
-) -> Rows:
+) -> Indices:
     """The tracklets ``(K,)`` that were not matched, and may be hidden.
 
     Args:

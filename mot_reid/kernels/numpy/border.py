@@ -4,21 +4,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid.kernels.constants import LEAST_TOUCHES, OUTWARDS, SAME_PIXEL
+from mot_reid.typing import Floats, Ints, Mask
 
 __all__ = ["at_edge", "cut_off", "ends", "extended"]
 
-Array = NDArray[np.float64]
-Counts = NDArray[np.int64]
-Mask = NDArray[np.bool_]
+Counts = Ints
 
 
-def ends(xyxy: Array) -> tuple[float, float, float, float]:
+def ends(xyxy: Floats) -> tuple[float, float, float, float]:
     """How far boxes ``(N, 4)``, at least one, reach to the left, up, right and down, times `OUTWARDS`."""
     left, top, right, bottom = (xyxy * OUTWARDS).max(axis=0).tolist()
     return left, top, right, bottom
 
 
-def extended(furthest: Array, touches: Counts, xyxy: Array) -> tuple[Array, Counts, Array]:
+def extended(furthest: Floats, touches: Counts, xyxy: Floats) -> tuple[Floats, Counts, Floats]:
     """Takes in where boxes ``(N, 4)`` end.
 
     Args:
@@ -37,13 +36,13 @@ def extended(furthest: Array, touches: Counts, xyxy: Array) -> tuple[Array, Coun
     return reached, touches, np.where(touches >= LEAST_TOUCHES, reached, np.inf) * OUTWARDS
 
 
-def at_edge(edges: Array, xyxy: Array, margin: float) -> Mask:
+def at_edge(edges: Floats, xyxy: Floats, margin: float) -> Mask:
     """Which boxes ``(N, 4)`` end nearer to ``edges`` ``(4,)`` than ``margin`` of their widths, or beyond."""
     near = margin * (xyxy[:, 2] - xyxy[:, 0])[:, None]
     return ((edges - xyxy) * OUTWARDS < near).any(axis=1)
 
 
-def cut_off(edges: Array, xyxy: Array) -> NDArray[np.int8]:
+def cut_off(edges: Floats, xyxy: Floats) -> NDArray[np.int8]:
     """Which boxes ``(N, 4)`` end at ``edges`` ``(4,)`` or beyond.
 
     Returns:

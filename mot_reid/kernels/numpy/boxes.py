@@ -1,10 +1,10 @@
 """Where boxes lie, and how they overlap, in NumPy."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mot_reid.boxes import cxcywh_to_xyxy, iou, xyxy_to_cxcywh
 from mot_reid.kernels.constants import FEW, FURTHEST_CELL, LEAST_SIZE, SPREAD, STRIPES
+from mot_reid.typing import Floats, Floats32, Indices, Ints, Mask
 
 __all__ = [
     "centres",
@@ -18,16 +18,13 @@ __all__ = [
     "velocities",
 ]
 
-Array = NDArray[np.float64]
-Rows = NDArray[np.intp]
 
-
-def corners(boxes: Array) -> Array:
+def corners(boxes: Floats) -> Floats:
     """Centre, width and height to corners: ``(N, 4)`` to ``(N, 4)``."""
     return cxcywh_to_xyxy(boxes)
 
 
-def smoothed(measured: Array, index: Rows, predicted: Array, chosen: Rows, shares: Array) -> Array:
+def smoothed(measured: Floats, index: Indices, predicted: Floats, chosen: Indices, shares: Floats) -> Floats:
     """Corners ``(K, 4)`` of boxes between measured ones and those of the filter.
 
     Args:
@@ -44,17 +41,17 @@ def smoothed(measured: Array, index: Rows, predicted: Array, chosen: Rows, share
     return cxcywh_to_xyxy(boxes)
 
 
-def velocities(values: Array, chosen: Rows) -> NDArray[np.float32]:
+def velocities(values: Floats, chosen: Indices) -> Floats32:
     """Velocities ``(K, 2)`` of the centres of some boxes ``(K,)``, of Kalman states ``(5, 4, N)``."""
     return values[1, :2].take(chosen, axis=1).T.astype(np.float32)
 
 
-def centres(xyxy: Array) -> Array:
+def centres(xyxy: Floats) -> Floats:
     """Corners to centre, width and height: ``(N, 4)`` to ``(N, 4)``."""
     return xyxy_to_cxcywh(xyxy)
 
 
-def similar_pairs(a: Array, b: Array) -> tuple[Rows, Rows, Array]:
+def similar_pairs(a: Floats, b: Floats) -> tuple[Indices, Indices, Floats]:
     """The pairs of boxes ``(A, 4)`` and ``(B, 4)`` that share some area.
 
     Returns:
@@ -64,7 +61,7 @@ def similar_pairs(a: Array, b: Array) -> tuple[Rows, Rows, Array]:
     return rows, columns, similar_boxes(a.take(rows, axis=0), b.take(columns, axis=0))
 
 
-def covered_in_front(xyxy: Array, others: Array) -> Array:
+def covered_in_front(xyxy: Floats, others: Floats) -> Floats:
     """The largest share ``(N,)`` of each box that one of ``others`` ``(M, 4)`` in front of it hides.
 
     In a picture of people on a floor, the box that reaches further down is the one in front.
@@ -89,7 +86,7 @@ def covered_in_front(xyxy: Array, others: Array) -> Array:
     return covered
 
 
-def fullest_stripe(xyxy: Array) -> int:
+def fullest_stripe(xyxy: Floats) -> int:
     """How many of some boxes ``(N, 4)``, at least one, have their centres in one upright stripe.
 
     A stripe is as wide as the power of two above the boxes' side (the root of their area), and holds boxes of
@@ -103,7 +100,7 @@ def fullest_stripe(xyxy: Array) -> int:
     return int(np.bincount((cells + octave * SPREAD) % STRIPES).max())
 
 
-def mutual_best(a: Array, b: Array, least: float) -> tuple[Rows, Rows]:
+def mutual_best(a: Floats, b: Floats, least: float) -> tuple[Indices, Indices]:
     """The boxes ``(A, 4)`` and ``(B, 4)`` that overlap each other most: rows of both, each ``(K,)``.
 
     Args:
@@ -121,7 +118,7 @@ def mutual_best(a: Array, b: Array, least: float) -> tuple[Rows, Rows]:
     return rows[mutual], columns[mutual]
 
 
-def overlapping(a: Array, b: Array) -> tuple[Rows, Rows]:
+def overlapping(a: Floats, b: Floats) -> tuple[Indices, Indices]:
     """The pairs of boxes ``(A, 4)`` and ``(B, 4)`` that share some area.
 
     A box without an area, as a filter may predict, may come in where its edges lie.
@@ -135,7 +132,7 @@ def overlapping(a: Array, b: Array) -> tuple[Rows, Rows]:
     return rows, columns
 
 
-def _meeting(a: Array, b: Array) -> NDArray[np.bool_]:
+def _meeting(a: Floats, b: Floats) -> Mask:
     """Which pairs ``(A, B)`` those are, by looking at all of them."""
     left, top, right, bottom = a.T[:, :, None]
     meet = left < b[:, 2]
@@ -145,7 +142,7 @@ def _meeting(a: Array, b: Array) -> NDArray[np.bool_]:
     return meet
 
 
-def _swept(a: Array, b: Array) -> tuple[Rows, Rows]:
+def _swept(a: Floats, b: Floats) -> tuple[Indices, Indices]:
     """Sweeps from left to right: of ``b`` sorted by its left edges, a stretch can reach each of ``a``."""
     order = b[:, 0].argsort(kind="stable")
     b = b[order]
@@ -160,7 +157,7 @@ def _swept(a: Array, b: Array) -> tuple[Rows, Rows]:
     return rows[meet], order[columns[meet]]
 
 
-def similar_boxes(a: Array, b: Array) -> Array:
+def similar_boxes(a: Floats, b: Floats) -> Floats:
     """IoU times squared IoU of heights ``(K,)``, of boxes ``(K, 4)`` and ``(K, 4)``, pair by pair.
 
     Somebody's height in the picture changes less from frame to frame than the place, and of two people side
@@ -169,24 +166,24 @@ def similar_boxes(a: Array, b: Array) -> Array:
     """
     shared, heights, overlap = _paired(a, b)
     heights -= shared
-    vertical: Array = shared / np.maximum(heights, LEAST_SIZE, out=heights)
+    vertical: Floats = shared / np.maximum(heights, LEAST_SIZE, out=heights)
     vertical *= vertical
     vertical *= overlap
     return vertical
 
 
-def paired_iou(a: Array, b: Array) -> Array:
+def paired_iou(a: Floats, b: Floats) -> Floats:
     """Intersection over union ``(K,)`` of boxes ``(K, 4)`` and ``(K, 4)``, pair by pair."""
     return _paired(a, b)[2]
 
 
-def _paired(a: Array, b: Array) -> tuple[Array, Array, Array]:
+def _paired(a: Floats, b: Floats) -> tuple[Floats, Floats, Floats]:
     """Shared height, sum of heights and intersection over union ``(K,)`` each, pair by pair."""
     shared = np.minimum(a[:, 2:], b[:, 2:])
     shared -= np.maximum(a[:, :2], b[:, :2])
     wide, high = np.maximum(shared, 0, out=shared).T
     (wide_a, high_a), (wide_b, high_b) = (a[:, 2:] - a[:, :2]).T, (b[:, 2:] - b[:, :2]).T
-    overlap: Array = wide * high
+    overlap: Floats = wide * high
     union = wide_a * high_a
     union += wide_b * high_b
     union -= overlap
@@ -194,9 +191,7 @@ def _paired(a: Array, b: Array) -> tuple[Array, Array, Array]:
     return high, high_a + high_b, overlap
 
 
-def most_shared(
-    xyxy: NDArray[np.float32], classes: NDArray[np.int64], some: Rows, others: Rows
-) -> NDArray[np.float32]:
+def most_shared(xyxy: Floats32, classes: Ints, some: Indices, others: Indices) -> Floats32:
     """The largest IoU ``(K,)`` of each of ``some`` boxes with one of ``others`` of its class, 0 for none.
 
     Args:
@@ -207,5 +202,5 @@ def most_shared(
     """
     overlaps = iou(xyxy[some], xyxy[others])
     overlaps[classes[some][:, None] != classes[others]] = 0
-    most: NDArray[np.float32] = overlaps.max(axis=1, initial=0)
+    most: Floats32 = overlaps.max(axis=1, initial=0)
     return most

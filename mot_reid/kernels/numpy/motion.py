@@ -4,14 +4,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid.kernels.constants import LEAST_SCORE, LEAST_SIDE, MOST_INNOVATION, Status
+from mot_reid.typing import Floats, Indices, Mask
 
 __all__ = ["carry", "coast", "innovate", "predict", "update", "warp"]
 
-Array = NDArray[np.float64]
-Rows = NDArray[np.intp]
 
-
-def predict(values: Array, position_variance: float, velocity_variance: float, frames: float) -> None:
+def predict(values: Floats, position_variance: float, velocity_variance: float, frames: float) -> None:
     """Moves Kalman states ``(5, 4, N)`` on, in place.
 
     With x the position and v the velocity, ``n`` steps of ``x += v``, each with white noise ``q_x`` and
@@ -44,7 +42,7 @@ def predict(values: Array, position_variance: float, velocity_variance: float, f
     p_vv += n * velocity_variance * squares
 
 
-def coast(values: Array, status: NDArray[np.int8], ages: Array, longest: float) -> None:
+def coast(values: Floats, status: NDArray[np.int8], ages: Floats, longest: float) -> None:
     """Makes lost boxes keep their size, and those that have been gone for long stay where they are, in place.
 
     Args:
@@ -59,7 +57,7 @@ def coast(values: Array, status: NDArray[np.int8], ages: Array, longest: float) 
         values[1, :2, lost[ages[lost] > longest]] = 0
 
 
-def update(values: Array, rows: Rows, measured: Array, scores: Array, position_variance: float) -> None:
+def update(values: Floats, rows: Indices, measured: Floats, scores: Floats, position_variance: float) -> None:
     """Corrects the states ``rows`` ``(K,)`` by measurements ``(K, 4)`` with scores ``(K,)``, in place."""
     chosen = values.take(rows, axis=2)
     position, velocity, p_xx, p_xv, p_vv = chosen
@@ -81,8 +79,8 @@ def update(values: Array, rows: Rows, measured: Array, scores: Array, position_v
 
 
 def innovate(
-    position: Array, rows: Rows, measured: Array, last: Array, again: NDArray[np.bool_]
-) -> tuple[Array, int]:
+    position: Floats, rows: Indices, measured: Floats, last: Floats, again: Mask
+) -> tuple[Floats, int]:
     """Compares what was measured with what was expected, and with how that came out last time.
 
     Args:
@@ -113,7 +111,7 @@ def innovate(
     return np.stack([np.vecdot(before, now), squares]), count
 
 
-def warp(values: Array, affine: Array) -> None:
+def warp(values: Floats, affine: Floats) -> None:
     """Carries all states as the camera moved, an affine ``(2, 3)``, in place."""
     linear = affine[:, :2]
     (a, b), (c, d) = linear.tolist()
@@ -125,7 +123,7 @@ def warp(values: Array, affine: Array) -> None:
     values[2:, 2:] *= scale
 
 
-def carry(drift: Array, carried: Array, before: Array, values: Array) -> None:
+def carry(drift: Floats, carried: Floats, before: Floats, values: Floats) -> None:
     """Adds to how far the camera moved tracks, in place.
 
     Args:
@@ -139,7 +137,7 @@ def carry(drift: Array, carried: Array, before: Array, values: Array) -> None:
     carried[:] = np.maximum(carried, np.hypot(*moved) / np.maximum(values[0, 3], 1))
 
 
-def squared_sides(position: Array) -> Array:
+def squared_sides(position: Floats) -> Floats:
     """Squares of each box's width, height, width, height, what variances are a fraction of: ``(4, N)``."""
     squares = np.empty_like(position)
     np.maximum(position[2:], LEAST_SIDE, out=squares[:2])
