@@ -269,7 +269,7 @@ def _workplace(job: Job) -> Iterator[Path]:
     base = None if is_remote(job.out) else Path(job.out) / PARTIAL
     if base is not None:
         base.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f"{job.video.name}-", dir=base))
+    folder = Path(tempfile.mkdtemp(prefix=f"{job.video.name[:40]}-", dir=base))  # of 255 bytes at most
     folder.chmod(0o755)  # mkdtemp's own is for its owner alone
     try:
         yield folder

@@ -21,7 +21,7 @@ from mot_reid.cluster.batch import BATCH_FILE, LOGS, Batch, Plan
 from mot_reid.cluster.engines import Engine, Report, _call
 from mot_reid.cluster.manifest import Video
 from mot_reid.cluster.pieces import Piece, cut
-from mot_reid.cluster.work import DONE, Job
+from mot_reid.cluster.work import DONE, Job, _workplace
 from mot_reid.cluster.work import detect_piece as detect_ahead
 from mot_reid.cluster.work import track_whole as track_video
 from mot_reid.config import Config, OutputConfig, load_config
@@ -133,6 +133,12 @@ def test_an_output_may_be_the_url_of_a_folder(
     again.run()
     assert statuses(again) == ["already done"]
     assert not (tmp_path / "file:").exists()
+
+
+def test_a_name_may_be_as_long_as_the_disk_takes(tmp_path: Path) -> None:
+    job = Job(Video("door.mp4", "x" * 251, "door"), str(tmp_path), TEXT_ONLY, "x")
+    with _workplace(job) as folder:
+        assert folder.parent.parent == tmp_path
 
 
 def test_a_poisonous_video_is_tried_and_set_aside(work: Callable[..., Batch], tmp_path: Path) -> None:
