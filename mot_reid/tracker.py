@@ -183,8 +183,8 @@ class Tracker(Elsewhere):
             TypeError, ValueError: it is no positive number.
         """
         self._fps = self._fps if fps is None else checked_rate(fps)
-        rules, motion = self.config.association, self.config.motion
-        self._associator = Associator(rules, motion, self._fps, cascade=self.cascade)
+        association, motion = self.config.association, self.config.motion
+        self._associator = Associator(association, motion, self._fps, cascade=self.cascade)
         self._frame_number, self._updates, self.time = 0, 0, 0.0
         self._last_boxes, self.id_changes = Tracks.empty().xyxy, list[IdChange]()
         self.notices = Notices(self.notices.warns)

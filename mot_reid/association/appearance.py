@@ -3,13 +3,13 @@
 import numpy as np
 
 from mot_reid import kernels
-from mot_reid.typing import Floats32, Indices, Mask
+from mot_reid.typing import Embeddings, Floats32, Indices, Mask
 
 __all__ = ["AppearanceDistances"]
 
 
 class AppearanceDistances:
-    """The embeddings of one frame's tracklets and detections, compared where somebody asks.
+    """Distances of appearance between one frame's tracklets and detections, computed when they are asked for.
 
     The distance is the cosine distance, in [0, 2], after the mean of the tracklets' embeddings is taken off.
     What all objects in a video share (light, camera, background) brings all embeddings together, more with
@@ -35,14 +35,14 @@ class AppearanceDistances:
 
     def __init__(
         self,
-        tracks: Floats32,
+        tracks: Embeddings,
         mean: Floats32,
-        embeddings: Floats32,
+        embeddings: Embeddings,
         known: Mask,
         remembered: Mask,
         places: Indices | None = None,
     ) -> None:
-        self.vectors: Floats32 = np.ascontiguousarray(embeddings, np.float32)
+        self.vectors: Embeddings = np.ascontiguousarray(embeddings, np.float32)
         self.known = known
         self.places: Indices = known.cumsum() - 1 if places is None else places
         self.mean, self._tracks, self._remembered = mean, tracks, remembered
@@ -50,7 +50,7 @@ class AppearanceDistances:
         self._along_tracks, self._along_detections = tracks @ mean, self.vectors @ mean
         self._rest = float(mean @ mean)
 
-    def embeddings(self, detections: Indices) -> Floats32:
+    def embeddings(self, detections: Indices) -> Embeddings:
         """Gives the embeddings ``(C, D)`` of some known detections ``(C,)``."""
         return self.vectors.take(self.places[detections], axis=0)
 
@@ -61,7 +61,7 @@ class AppearanceDistances:
         """
         known = self._remembered, self.known
         along = self._along_tracks, self._along_detections
-        return kernels.looks_apart(
+        return kernels.appearance_distances(
             *(self._tracks, self.vectors, tracks, detections, self.places), *known, *along, self._rest
         )
 

@@ -117,7 +117,7 @@ class Associator(KeepsAttributes):
             detections: this frame's; None where no detector looked at it. Then nobody is missed in it:
                 confirmed tracks go on as they moved, and those that wait for confirmation wait.
             affine: ``(2, 3)`` camera motion, maps pixels of the last frame to this one's; None where nobody
-                measured it: a shift that all boxes share is then taken for the camera's.
+                measured it: a shift that all boxes share is then taken for the camera's motion.
             embed: gives the embeddings of the detections it is asked for, at most once a frame, and for a
                 share of them (`mot_reid.config.EmbeddingConfig.share`). None for motion alone, unless the
                 detections carry embeddings: those cost nothing, so all are used.
@@ -182,7 +182,7 @@ class Associator(KeepsAttributes):
         frame = run("state", self._frame_state, detections, affine, embed is not None, motion)
         asks = embed if given is None and frame.appearance_share else None
         if given is not None and len(given):
-            run("embeddings", self._carry, frame, given)
+            run("embeddings", self._take_given, frame, given)
         for stage in self.cascade:
             if asks is not None and stage.asks:
                 run("embeddings", self._ask, frame, stage, asks)
@@ -212,8 +212,8 @@ class Associator(KeepsAttributes):
             motion: the noise of one frame.
         """
         settings, table, clock = self.association, self._table, self._clock
-        carried, frames = detections.embeddings is not None, clock.frames
-        if carried:
+        embedded, frames = detections.embeddings is not None, clock.frames
+        if embedded:
             detections = detections.without_embeddings()
         detections, kept, levels = self._counted(detections)
         usual = 1.0 if self._rules.plain_scores else self._usual_score.value
@@ -231,7 +231,7 @@ class Associator(KeepsAttributes):
                 xyxy, measured = whole, kernels.centres(whole)
                 columns = vars(detections) | {"xyxy": whole.astype(np.float32)}
                 detections = Detections.unchecked(**columns)
-        share = 1.0 if carried else settings.embedding.share if asks else 0.0
+        share = 1.0 if embedded else settings.embedding.share if asks else 0.0
         if share:
             self.embeddable += int(np.count_nonzero(confident))
         same = share > 0 and settings.reentry == "same"
@@ -337,7 +337,7 @@ class Associator(KeepsAttributes):
         if np.count_nonzero(known):
             self._take_in(frame, known, embed(frame.original_rows[known]))
 
-    def _carry(self, frame: FrameState, given: Floats32) -> None:
+    def _take_given(self, frame: FrameState, given: Floats32) -> None:
         """Takes the embeddings ``(N, D)`` that came with the detections: those of the confident ones."""
         self._table.require_dimension(given.shape[1])
         if len(frame.confident):

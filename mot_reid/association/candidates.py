@@ -14,12 +14,12 @@ __all__ = [
     "confirmed_lately",
     "confirmed_of_known_appearance",
     "embedded",
-    "far_apart",
     "known_appearance",
+    "long_between_looks",
     "near",
     "near_reach",
     "no_stranger",
-    "not_strange",
+    "no_stranger_near",
     "overlapping",
     "reachable",
     "tentative",
@@ -29,21 +29,22 @@ __all__ = [
 ]
 
 
-# Heights by which the camera must have moved on for edges to say nothing about who went through them.
+# Where the camera has carried a lost track's place this far, in heights, it was the camera that left, and the
+# picture's edge says nothing about who went through it.
 _CARRIED_AWAY = 0.5
 # A pair must beat its rivals' distances of appearance by this: twins are not told apart by guessing.
 LEAST_MARGIN = 0.05
-# Where who returns counts as new, distance up to which a track that left or comes in at the edge returns.
+# Largest distance of appearance at which a track returns through the picture's edge, if ``reentry`` is new.
 _EDGE_GATE = 0.2
-# Where who returns is the same, nobody does from further away, however far apart those in view lie.
+# If it is same, the largest one at which a track returns at all, however far apart those in view lie.
 LARGEST_GATE = 0.85
-# Where who returns is the same: so many times as long may it take as to come back inside the picture.
+# If it is same, a lost track is kept for so many times ``revive.lost_time``.
 LONGER = 9.0
-# Heights a second that somebody out of sight can go at the most, once one height away.
+# An object out of sight gets no further than one height and so many heights a second.
 SPEED = 4.5
-# Heights a second by which somebody in view can be off from where he is expected.
+# From one look of the detector to the next, an object gets so many heights a second off its expected place.
 _OFF_COURSE = 2.0
-# Where that is less from one look to the next, boxes overlap, or it was somebody else.
+# Where that is less, boxes of the same object overlap, and stages by distance are not needed.
 _LEAST_REACH = 0.1
 # Distance of appearance from which on nobody is taken for who was near.
 _STRANGE = 0.85
@@ -52,8 +53,8 @@ _STRANGE = 0.85
 # In which frames.
 
 
-def far_apart(frame: FrameState) -> bool:
-    """Tells whether looks are so far apart in time that boxes need not overlap."""
+def long_between_looks(frame: FrameState) -> bool:
+    """Tells whether the detector looks so seldom that boxes of the same object need not overlap."""
     return near_reach(frame) >= _LEAST_REACH
 
 
@@ -71,19 +72,19 @@ def confirmed(frame: FrameState) -> Mask:
 
 
 def confirmed_lately(frame: FrameState) -> Mask:
-    """Selects those that were seen a moment ago."""
+    """Selects those of them that were seen within ``weak.lost_time``."""
     return frame.settled & frame.within(frame.settings.weak.lost_time)
 
 
 def confirmed_of_known_appearance(frame: FrameState) -> Mask:
-    """Selects those with an embedding, as long as appearance may bring them back."""
+    """Selects those with an embedding that are not gone for too long for appearance to bring them back."""
     known: Mask = frame.settled & frame.tracklets.rows["has_embedding"]
     longest = frame.settings.revive.lost_time * (1.0 if frame.settings.reentry == "new" else LONGER)
     return known & frame.within(longest)
 
 
 def tentative(frame: FrameState) -> Mask:
-    """Selects those that wait for confirmation."""
+    """Selects the tracklets that wait for confirmation."""
     return frame.tentative
 
 
@@ -96,12 +97,12 @@ def confident(frame: FrameState) -> Mask:
 
 
 def weak(frame: FrameState) -> Mask:
-    """Selects the others."""
+    """Selects the detections with a lower score."""
     return ~frame.confident
 
 
 def embedded(frame: FrameState) -> Mask:
-    """Selects the confident ones with an embedding."""
+    """Selects the confident detections with an embedding."""
     if frame.appearance is None:
         return np.zeros(len(frame.confident), bool)
     return frame.confident & frame.appearance.known
@@ -116,13 +117,13 @@ def overlapping(frame: FrameState, tracks: Mask, detections: Mask) -> Pairs:
 
 
 def close_to_track(frame: FrameState, tracks: Mask, detections: Mask) -> Pairs:
-    """Pairs those ``(T,)`` and ``(M,)`` that overlap enough for a confident detection."""
+    """Pairs tracklets ``(T,)`` and detections ``(M,)`` that overlap enough for a confident detection."""
     least = frame.settings.confident.min_iou
     return _above(frame, tracks, detections, least, least)
 
 
 def weak_close_to_track(frame: FrameState, tracks: Mask, detections: Mask) -> Pairs:
-    """Pairs those ``(T,)`` and ``(M,)`` that overlap enough for a weak one; a lost track takes more."""
+    """Pairs tracklets and detections that overlap enough for a weak detection; a lost track takes more."""
     settings = frame.settings.weak
     return _above(frame, tracks, detections, settings.min_iou, settings.lost_min_iou)
 
@@ -138,9 +139,9 @@ def _above(frame: FrameState, tracks: Mask, detections: Mask, least: float, leas
 
 
 def near(frame: FrameState, tracks: Mask, detections: Mask) -> Pairs:
-    """Pairs those ``(T,)`` seen in the last look with those ``(M,)`` that lie where they can have come to.
+    """Pairs tracklets ``(T,)`` with detections ``(M,)`` that lie where these can have come to.
 
-    How far is near grows with the time between two looks.
+    Tracklets count that were seen when the detector looked last; how far is near grows with the time since.
     """
     rows = (tracks & (frame.ages <= 1.01 * frame.elapsed)).nonzero()[0]
     columns = detections.nonzero()[0]
@@ -149,12 +150,12 @@ def near(frame: FrameState, tracks: Mask, detections: Mask) -> Pairs:
 
 
 def near_reach(frame: FrameState) -> float:
-    """How far from the expected place who was seen in the last look can be, heights."""
+    """How far an object that was seen in the detector's last look can be off its expected place, heights."""
     return min(_OFF_COURSE * frame.elapsed, frame.settings.revive.reach)
 
 
 def within_reach(frame: FrameState, tracks: Mask, detections: Mask) -> Pairs:
-    """Pairs those ``(T,)`` and ``(M,)`` that distance and class allow, all of known appearance.
+    """Pairs tracklets ``(T,)`` and detections ``(M,)`` of known appearance that distance and class allow.
 
     Overlap has no say. A pair must beat its rivals, the others within reach, by a margin of appearance, and
     knows by how much it does.
@@ -198,7 +199,7 @@ def _within(frame: FrameState, tracks: Indices, detections: Indices, reach: floa
 
 
 def no_stranger(frame: FrameState, pairs: Pairs) -> Mask:
-    """Keeps pairs that do not look like strangers, or overlap enough all the same."""
+    """Keeps pairs whose distance of appearance is not that of strangers, and those that overlap a lot."""
     if frame.appearance is None:
         anybody = np.empty(len(pairs), bool)
         anybody.fill(True)
@@ -208,15 +209,15 @@ def no_stranger(frame: FrameState, pairs: Pairs) -> Mask:
     return ~kernels.strangers(pairs.distances, pairs.overlaps, *gates)
 
 
-def not_strange(frame: FrameState, pairs: Pairs) -> Mask:
-    """Keeps pairs that do not look like strangers, as far as appearance is known."""
+def no_stranger_near(frame: FrameState, pairs: Pairs) -> Mask:
+    """Keeps pairs whose distance of appearance is not that of strangers, for the stages without overlap."""
     if frame.appearance is None:
         return np.ones(len(pairs), bool)
     return ~(pairs.distances >= _STRANGE)
 
 
 def alike(frame: FrameState, pairs: Pairs) -> Mask:
-    """Keeps pairs that look alike.
+    """Keeps pairs of so small a distance of appearance that it alone brings a lost track back.
 
     What turns up in the middle of the picture was hidden there, and so was the track that vanished there;
     through the picture's edge strangers come and go, and appearance must agree more. Unless it was the camera

@@ -26,11 +26,11 @@ from mot_reid.association.candidates import (
     confirmed_lately,
     confirmed_of_known_appearance,
     embedded,
-    far_apart,
     known_appearance,
+    long_between_looks,
     near,
     no_stranger,
-    not_strange,
+    no_stranger_near,
     overlapping,
     tentative,
     weak,
@@ -65,16 +65,16 @@ Candidates = Callable[[FrameState, Mask, Mask], Pairs]
 Gate = Callable[[FrameState, Pairs], Mask]
 Cost = Callable[[FrameState, Pairs], NDArray[np.floating]]
 
-# What these give needs no check.
+# What these of our own give is not checked in each frame.
 _OURS = frozenset[object](
     [
         *(overlapping, close_to_track, weak_close_to_track, within_reach, near),
-        *(no_stranger, not_strange, alike),
+        *(no_stranger, no_stranger_near, alike),
         *(iou_cost, fused_cost, lost_age_cost, appearance_cost, near_cost),
     ]
 )
 # Where appearance is not known, these let all pairs pass.
-_OF_APPEARANCE = frozenset[object]((no_stranger, not_strange))
+_OF_APPEARANCE = frozenset[object]((no_stranger, no_stranger_near))
 
 
 @dataclass(frozen=True)
@@ -183,12 +183,12 @@ CASCADE = (
         costs=(iou_cost,),
     ),
     Stage(
-        "near",  # looks so far apart in time that boxes need not overlap
-        when=far_apart,
+        "near",  # where the detector looks so seldom that boxes need not overlap
+        when=long_between_looks,
         tracks=confirmed,
         detections=confident,
         candidates=near,
-        gates=(not_strange,),
+        gates=(no_stranger_near,),
         costs=(near_cost,),
     ),
     Stage(
@@ -211,11 +211,11 @@ CASCADE = (
     ),
     Stage(
         "tentative near",
-        when=far_apart,
+        when=long_between_looks,
         tracks=tentative,
         detections=confident,
         candidates=near,
-        gates=(not_strange,),
+        gates=(no_stranger_near,),
         costs=(near_cost,),
     ),
 )

@@ -36,10 +36,10 @@ class Clock(KeepsAttributes):
         time: of the last frame, seconds.
         interval: seconds from one frame to the next as a rule.
         elapsed: seconds between the last two frames.
-        since_look: seconds from the last frame but this one that was looked at to this one.
-        looks: how many frames were looked at so far.
+        since_look: seconds since the last frame before this one that the detector looked at.
+        looks: how many frames the detector looked at so far.
         frames: how many usual frames the last gap was long; 1 for a regular source.
-        rest: how many frames ago the last look but this one was; 1 where every frame is looked at.
+        rest: how many frames ago that one was; 1 where the detector looks at every frame.
     """
 
     def __init__(self, fps: float | None = None) -> None:

@@ -11,7 +11,7 @@ from mot_reid.typing import Floats
 __all__ = ["appearance_cost", "fused_cost", "iou_cost", "lost_age_cost", "near_cost"]
 
 
-# Logarithm of the ratio of heights that nobody's box reaches between two looks: half as tall again.
+# Logarithm of the ratio of heights that no object's box reaches between two looks: half as tall again.
 _LARGEST_RATIO = 0.4
 
 
@@ -34,7 +34,7 @@ def fused_cost(frame: FrameState, pairs: Pairs) -> Floats:
 
 
 def lost_age_cost(frame: FrameState, pairs: Pairs) -> Floats:
-    """Gives what time adds ``(K,)``.
+    """Gives what the time since a track was last seen adds to its pairs' costs ``(K,)``.
 
     Where a lost track and one in view are candidates for the same detection, the longer loss is the weaker.
     """
@@ -46,8 +46,7 @@ def lost_age_cost(frame: FrameState, pairs: Pairs) -> Floats:
 def near_cost(frame: FrameState, pairs: Pairs) -> Floats:
     """Gives what it costs to lie apart ``(K,)``: distance and difference of height, 1 at the most of either.
 
-    The distance counts as a share of how far somebody can be from where he is expected, which grows with the
-    time since the last look.
+    The distance counts as a share of how far an object can be off its expected place (`near_reach`).
     """
     expected = frame.tracklets.states.position[pairs.tracks]
     measured = frame.measured[pairs.detections]

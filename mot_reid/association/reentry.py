@@ -1,10 +1,11 @@
-"""Who leaves and returns: how alike somebody must look to be taken for one who was here before.
+"""Re-entry: how alike somebody must look to get the id of one who left the picture or was lost long ago.
 
-How well looks tell people apart differs from place to place and from embedder to embedder. It shows in
-distances between people who are surely two, because both are in view: how near the nearest other one comes.
-Whoever returns must look nearer than such neighbours do, and the more so the more newcomers there were in the
-meantime, for each of them is one more chance to be taken for somebody else. So looks that tell people apart
-well bring them back late and from anywhere, and looks that do not bring nobody back.
+How well appearance tells people apart differs from place to place and from embedder to embedder. It shows in
+the distances of people who are surely two, because both are in view: how near the nearest other one comes.
+Whoever returns must be nearer to what he looked like than such neighbours are to each other, and the nearer
+the more newcomers there were in the meantime, for each of them is one more chance to mistake somebody. So
+where appearance tells people apart well they come back late and from anywhere, and where it does not nobody
+does.
 """
 
 from dataclasses import dataclass, field
@@ -140,7 +141,11 @@ class Returns(KeepsAttributes):
         self._trials: dict[int, _Trial] = {}
 
     def corrected(self, frame: FrameState) -> list[IdChange]:
-        """Learns from a frame who is who, and corrects what was wrong of it until now."""
+        """Takes in one matched frame and gives the ids that it shows to be wrong, which it corrects.
+
+        First it learns how near neighbours come (`Neighbours`), then takes back returns that turn out to be
+        none (`judge`), and lets tracks that have just begun return (`recognise`).
+        """
         self.neighbours = self.neighbours.after(nearest_others(frame))
         return self.judge(frame) + recognise(frame, self)
 

@@ -32,9 +32,9 @@ class FrameState:
         settings: the associator's.
         number: how many frames there were, this one included.
         time: of this frame, seconds of the source.
-        first: whether it is the first that was looked at.
-        elapsed: seconds since the last frame that was looked at.
-        interval: seconds that those usually are: from frame to frame, times the frames from look to look.
+        first: whether it is the first that the detector looked at.
+        elapsed: seconds since the frame that the detector looked at before this one.
+        interval: what ``elapsed`` usually is: seconds from frame to frame, times frames from look to look.
         tracklets: the table of all of them, moved to where they are expected in this frame.
         tentative: ``(T,)`` tracklets that were not confirmed before this frame.
         settled: ``(T,)`` the others.
@@ -212,7 +212,7 @@ class Pairs:
 
     @property
     def overlaps(self) -> Floats:
-        """How much the boxes overlap ``(K,)``, in [0, 1]; nan where nobody looked."""
+        """How much the boxes overlap ``(K,)``, in [0, 1]; nan where they were not compared."""
         return np.full(len(self), np.nan) if self._overlaps is None else self._overlaps
 
     @property

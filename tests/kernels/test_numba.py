@@ -197,7 +197,7 @@ def test_looks(seed: int, tracks: int, detections: int) -> None:
     along = a @ usual, b @ usual, rest
     same(lambda module: module.pair_distances(a, b, rows, columns, *along))
     places, flags = random.permutation(detections), [random.random(n) < 0.7 for n in (tracks, detections)]
-    same(lambda module: module.looks_apart(a, b, rows, columns, places, *flags, *along))
+    same(lambda module: module.appearance_distances(a, b, rows, columns, places, *flags, *along))
     apart = random.uniform(0, 1, pairs).astype(np.float32)
     same(lambda module: module.strangers(apart, random_overlaps, 0.6, 0.4))
     shares = random.choice(np.array([0, 0.5, 0.9], np.float32), pairs)

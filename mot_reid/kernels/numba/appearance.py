@@ -22,11 +22,11 @@ from mot_reid.kernels.numba.compiling import (
 )
 
 __all__ = [
+    "appearance_distances",
     "blend",
     "centred",
     "clear_views",
     "look_alike",
-    "looks_apart",
     "margins",
     "nearest_other",
     "pair_distances",
@@ -76,7 +76,7 @@ def pair_distances(tracks, detections, rows, columns, along_tracks, along_detect
 
 
 @compiled(WEIGHTS, VECTORS, VECTORS, ROWS, ROWS, ROWS, MASKS, MASKS, SINGLES, SINGLES, F4)
-def looks_apart(
+def appearance_distances(
     tracks, detections, rows, columns, places, remembered, known, along_tracks, along_detections, rest
 ):
     distances = np.empty(len(rows), np.float32)

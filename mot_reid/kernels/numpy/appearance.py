@@ -8,11 +8,11 @@ from mot_reid.kernels.numpy.association import remembered
 from mot_reid.typing import Floats, Floats32, Indices, Ints, Mask
 
 __all__ = [
+    "appearance_distances",
     "blend",
     "centred",
     "clear_views",
     "look_alike",
-    "looks_apart",
     "margins",
     "nearest_other",
     "pair_distances",
@@ -45,7 +45,7 @@ def pair_distances(
     return _centred(products, along_tracks[rows], along_detections[columns], rest)
 
 
-def looks_apart(
+def appearance_distances(
     tracks: Floats32,
     detections: Floats32,
     rows: Indices,
