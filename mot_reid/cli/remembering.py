@@ -254,8 +254,11 @@ def remembering(
 
 
 def _append(path: Path, event: Mapping[str, object]) -> None:
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(event) + "\n")
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(event) + "\n")
+    except OSError as error:  # that of a full disk names no file
+        raise type(error)(error.errno, error.strerror, str(path)) from None
 
 
 def identify_runs(memory: Remembering, output: Path) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from mot_reid.cli.clips import write_clips
-from mot_reid.cli.remembering import Remembering, identify_runs
+from mot_reid.cli.remembering import Remembering, _append, identify_runs
 from mot_reid.gallery.finding import Hit
 from mot_reid.gallery.gallery import Gallery
 from mot_reid.gallery.opening import open_store
@@ -157,6 +157,12 @@ def test_numbers_while_they_run(run: Any, scene: Any, tmp_path: Path) -> None:
     events = [json.loads(line) for line in (out / "yard" / "identities.jsonl").read_text().splitlines()]
     assert {event["event"] for event in events} == {"proposed", "committed"}
     assert {event["camera"] for event in events} == {"yard"}
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no such device")
+def test_events_that_a_full_disk_does_not_take_name_their_file() -> None:
+    with pytest.raises(OSError, match="No space left on device: '/dev/full'"):
+        _append(Path("/dev/full"), {"event": "merged"})
 
 
 def test_tracks_of_others_are_remembered(run: Any, scene: Any, tmp_path: Path) -> None:
