@@ -34,7 +34,7 @@ ManifestArgument = Annotated[
     ),
 ]
 OutputOption = Annotated[
-    str, typer.Option("--output", "-o", help="Folder or URL for all results, a folder in it each.")
+    str, typer.Option("--output", "-o", help="Folder or URL for the results; each video has a folder in it.")
 ]
 ConfigOption = Annotated[
     Path | None,

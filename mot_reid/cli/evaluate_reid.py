@@ -61,7 +61,9 @@ class EvaluateReidOptions:
             rich_help_panel=RETRIEVAL,
         ),
     ] = 100
-    seed: Annotated[int, typer.Option(help="Of that choice.", rich_help_panel=RETRIEVAL)] = 0
+    seed: Annotated[
+        int, typer.Option(help="Decides which identities those are.", rich_help_panel=RETRIEVAL)
+    ] = 0
     flip: Annotated[
         bool, typer.Option("--flip", help="Embed mirrored crops too.", rich_help_panel=RETRIEVAL)
     ] = False

@@ -28,10 +28,14 @@ def identify(
         typer.Option(help="Largest share of wrong links among those made, as expected.", min=1e-6, max=0.9),
     ] = 0.05,
     cameras: Annotated[
-        Path | None, typer.Option(help="YAML file with what is known of the ways between cameras.")
+        Path | None,
+        typer.Option(help="YAML file with what is known of the cameras, such as travel times between them."),
     ] = None,
     synchronised: Annotated[
-        bool, typer.Option("--synchronised", help="All sources without a known clock started together.")
+        bool,
+        typer.Option(
+            "--synchronised", help="Take it that all sources whose start is not known started together."
+        ),
     ] = False,
     tolerance: Annotated[float, typer.Option(help="Seconds by which clocks may be off.", min=0)] = 2.0,
     results: Annotated[

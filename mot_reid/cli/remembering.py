@@ -56,7 +56,7 @@ CameraOption = Annotated[
     list[str] | None,
     typer.Option(
         "--camera",
-        help="The camera's name in the gallery, once for each source.",
+        help="The camera's name in the gallery; once for each source, in their order.",
         show_default="the source's name",
         rich_help_panel=GALLERY,
     ),
@@ -78,10 +78,10 @@ IdentifyOption = Annotated[
     bool,
     typer.Option(
         "--identify",
-        help="The same number for the same person in every source: while they run in the column identity of"
-        " CSV, JSON lines and Parquet, where identities.jsonl tells what was proposed, committed and merged;"
-        " at the end, from everything in the gallery, in a tracks_global.txt beside each tracks.txt, with"
-        " hindsight (of files: --offline, unless --no-offline).",
+        help="With --gallery: one number for one person in all sources. While they run it is the column"
+        " identity of CSV, JSON lines and Parquet, and identities.jsonl says what was proposed, committed and"
+        " merged. At the end tracks_global.txt beside each tracks.txt has it, from everything in the gallery"
+        " (of files with hindsight, as with --offline, unless --no-offline).",
         rich_help_panel=GALLERY,
     ),
 ]

@@ -70,7 +70,7 @@ class TrackOptions:
     output: Annotated[
         Path,
         typer.Option(
-            "--output", "-o", help="Folder for the results; with several sources, a folder in it each."
+            "--output", "-o", help="Folder for the results; of several sources each has a folder in it."
         ),
     ] = Path("out")
     preset: PresetOption = None

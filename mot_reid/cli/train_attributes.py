@@ -38,7 +38,7 @@ def train_attributes(
     held_out: Annotated[
         int, typer.Option(help="Identities to score on, which nothing is learnt from; 0 for none.", min=0)
     ] = 100,
-    seed: Annotated[int, typer.Option(help="Of that choice.")] = 0,
+    seed: Annotated[int, typer.Option(help="Decides which identities those are.")] = 0,
     tables: Annotated[
         Path | None, typer.Option(help="Save the scores there as JSON, CSV and Markdown.")
     ] = None,

@@ -26,8 +26,8 @@ ARCHITECTURES = ("mgn", "pcb", "plain", "aligned")
 class DataSettings(Settings):
     """Which crops are learnt from, and at which size."""
 
-    height: int = setting(192, "of the network's input, pixels", low=96, high=1536, step=96)
-    width: int = setting(96, "of the network's input, pixels", low=16, high=1024)
+    height: int = setting(192, "height of the network's input, pixels", low=96, high=1536, step=96)
+    width: int = setting(96, "width of the network's input, pixels", low=16, high=1024)
     held_out: int = setting(100, "identities kept for validation, chosen by the seed", low=0)
     pattern: str = setting(
         "",
@@ -49,7 +49,9 @@ class NetworkSettings(Settings):
         "(one feature of the whole, six of parts whose masks are learnt)",
         choices=ARCHITECTURES,
     )
-    backbone: str = setting("osnet_x0_25", "such as osnet_x0_25, osnet_x1_0, resnet50")
+    backbone: str = setting(
+        "osnet_x0_25", "network below the features, such as osnet_x0_25, osnet_x1_0, resnet50"
+    )
     reduced_dim: int = setting(64, "length of each feature; the embedding is all of them in a row", low=1)
     relu: bool = setting(False, "end each feature with a ReLU, as the MGN paper does")
     pooling: str = setting(
@@ -76,11 +78,15 @@ class LossSettings(Settings):
 
     softmax: float = setting(1.0, "weight of the classification of identities (every feature)", low=0)
     triplet: float = setting(1.0, "weight of batch-hard triplets (features of the whole body)", low=0)
-    contrastive: float = setting(0.0, "weight of the contrastive loss of pairs (the same features)", low=0)
+    contrastive: float = setting(
+        0.0, "weight of the contrastive loss of pairs (features of the whole body)", low=0
+    )
     attributes: float = setting(0.0, "weight of the classification of attributes (the embedding)", low=0)
     smoothing: float = setting(0.1, "share of a label that is spread over all identities", low=0, high=0.99)
-    margin: float = setting(1.2, "of the triplets, Euclidean", low=0)
-    contrastive_margin: float = setting(1.0, "of the pairs, between unit vectors", low=0, high=2)
+    margin: float = setting(1.2, "margin of the triplets, a Euclidean distance", low=0)
+    contrastive_margin: float = setting(
+        1.0, "margin of the contrastive loss, a distance between unit vectors", low=0, high=2
+    )
 
 
 @dataclass(frozen=True)
@@ -93,8 +99,8 @@ class DistillationSettings(Settings):
     )
     made_up: int = setting(
         0,
-        "people to make up from these and the labelled crops (other halves, other colours), to learn from "
-        "the teachers as well",
+        "people to make up from the labelled and unlabelled crops (other halves, other colours), "
+        "to learn from the teachers as well",
         low=0,
     )
     fitted: int = setting(
@@ -102,9 +108,9 @@ class DistillationSettings(Settings):
         "crops on which heads that no initial weights have are fitted to the teachers; 0 for random ones",
         low=0,
     )
-    weight: float = setting(5.0, "of the teachers' loss", low=0)
+    weight: float = setting(5.0, "weight of the teachers' loss", low=0)
     relation: float = setting(
-        5.0, "within it, weight of likenesses between crops against the crops' own", low=0
+        5.0, "weight, in the teachers' loss, of likenesses between crops against the crops' own", low=0
     )
 
 
@@ -113,8 +119,10 @@ class BatchSettings(Settings):
     """What a step sees."""
 
     people: int = setting(16, "identities in a batch", low=2)
-    images: int = setting(4, "crops of each of them", low=1)
-    unlabelled: int = setting(16, "unlabelled crops beside them, if there are any", low=1)
+    images: int = setting(4, "crops of each identity in a batch", low=1)
+    unlabelled: int = setting(
+        16, "unlabelled crops in a batch beside the labelled ones, if there are any", low=1
+    )
 
 
 @dataclass(frozen=True)
@@ -122,7 +130,7 @@ class OptimiserSettings(Settings):
     """How weights are changed."""
 
     name: str = setting("adam", "adam, adamw or sgd (momentum 0.9)", choices=("adam", "adamw", "sgd"))
-    learning_rate: float = setting(1e-3, "the highest, after the warm-up", low=0)
+    learning_rate: float = setting(1e-3, "highest learning rate, after the warm-up", low=0)
     backbone_rate: float = setting(1.0, "learning rate of stem and branches against that of the heads", low=0)
     weight_decay: float = setting(5e-4, "L2 penalty; adamw's is decoupled", low=0)
     clip: float = setting(10.0, "largest norm of the gradient; 0 for no limit", low=0)
@@ -142,12 +150,16 @@ class ScheduleSettings(Settings):
     """How long, and how the learning rate changes."""
 
     epochs: int = setting(8, "times through the labelled crops", low=0)
-    warmup: float = setting(0.07, "share of the steps in which the rate rises from 0", low=0, high=1)
+    warmup: float = setting(0.07, "share of the steps in which the learning rate rises from 0", low=0, high=1)
     shape: str = setting(
-        "cosine", "cosine (down to 0) or step (at the milestones)", choices=("cosine", "step")
+        "cosine",
+        "how the learning rate falls: cosine (down to 0) or step (at the milestones)",
+        choices=("cosine", "step"),
     )
-    milestones: tuple[float, ...] = setting((0.8, 0.95), "shares of the steps at which step divides the rate")
-    divisor: float = setting(10.0, "by which step divides it", low=1)
+    milestones: tuple[float, ...] = setting(
+        (0.8, 0.95), "shares of the steps at which a schedule of steps divides the learning rate"
+    )
+    divisor: float = setting(10.0, "number by which a schedule of steps divides the learning rate", low=1)
     keep_all: bool = setting(False, "keep the embedder of every epoch, not only of the last")
 
 
@@ -171,7 +183,7 @@ class AugmentationSettings(Settings):
     brightness: float = setting(0.2, "largest relative change of the intensity", low=0, high=1)
     contrast: float = setting(0.2, "largest relative change of the contrast", low=0, high=1)
     saturation: float = setting(0.25, "largest relative change of the saturation", low=0, high=1)
-    gamma: float = setting(1.25, "largest exponent, and the inverse of the smallest", low=1)
+    gamma: float = setting(1.25, "largest exponent of the intensity, and the inverse of the smallest", low=1)
     cast: float = setting(0.0, "largest relative change of each colour channel by itself", low=0, high=1)
     coarse: float = setting(0.25, "probability of losing resolution, by 1.5 to 4", low=0, high=1)
     erase: float = setting(
