@@ -130,7 +130,12 @@ class ConfidentConfig(Settings):
         "share of the detector's usual score from which on a detection is confident, else weak",
         low=0,
     )
-    min_iou: float = setting(0.2, "least overlap of a confident detection with its track", low=0, high=1)
+    min_iou: float = setting(
+        0.2,
+        "least overlap of a confident detection with its track: IoU times the squared IoU of heights",
+        low=0,
+        high=1,
+    )
     appearance_weight: float = setting(
         0.7, "weight of appearance in the cost of a match; the rest is overlap", low=0, high=1
     )

@@ -139,7 +139,7 @@ def track(
     try:
         made = tracker or _tracker(settings, live=opened.info.live, detects=given is None)
         if output is None:
-            frames = _frames(opened, made, given, stride, close=opened is not source)
+            frames = _frames(opened, made, given, close=opened is not source)
             return frames
         kept = made.config
         try:
@@ -225,7 +225,6 @@ def _frames(
     source: Source,
     tracker: Tracker,
     detections: Mapping[int, Detections] | None,
-    stride: int,
     *,
     close: bool,
 ) -> Iterator[tuple[Frame, Tracks]]:

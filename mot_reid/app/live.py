@@ -292,7 +292,7 @@ class Camera:
                     source.close()
                     raise _Stopped
                 moved = replace_ids(tracks, self._offsets[0])
-                self._count(frame, moved, source.info.name, log)
+                self._count(frame, moved, log)
                 self._remember(frame.image, moved)
                 if recorder is not None:
                     recorder.update(moved, frame.image, frame.number, self._reached[2] - self._offsets[2])
@@ -315,7 +315,7 @@ class Camera:
             now = 1 / max(seconds, 1e-3)
             self._rate = now if self.number == 1 else 0.9 * self._rate + 0.1 * now
 
-    def _count(self, frame: Frame, tracks: Tracks, source: str, log: EventLog | None) -> None:
+    def _count(self, frame: Frame, tracks: Tracks, log: EventLog | None) -> None:
         height, width = frame.image.shape[:2]
         if self._analytics is None:
             scene = Scene() if self.settings.scene is None else self.settings.scene.scene

@@ -82,7 +82,7 @@ class Stage:
     """One assignment of tracklets to detections.
 
     Attributes:
-        name: of the stage, in times and messages; its settings are ``association.NAME``.
+        name: of the stage, in times and messages; settings of its own, if any, are ``association.NAME``.
         tracks: selects the tracklets; those that were matched before are left out.
         detections: selects the detections; likewise.
         gates: a pair must pass all of them, one after the other.

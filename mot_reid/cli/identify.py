@@ -25,11 +25,14 @@ def identify(
     place: Annotated[str, typer.Argument(metavar="GALLERY", help="The gallery's folder or address.")],
     false_links: Annotated[
         float,
-        typer.Option(help="Largest share of wrong links among those made, as expected.", min=1e-6, max=0.9),
+        typer.Option(
+            help="Expected share of wrong links, at most; a smaller one joins fewer tracklets.",
+            min=1e-6,
+            max=0.9,
+        ),
     ] = 0.05,
     cameras: Annotated[
-        Path | None,
-        typer.Option(help="YAML file with what is known of the cameras, such as travel times between them."),
+        Path | None, typer.Option(help="YAML file with what is known of the cameras, such as travel times.")
     ] = None,
     synchronised: Annotated[
         bool,

@@ -24,8 +24,8 @@ def agreed_tracks(forward: TrackRows, backward: TrackRows) -> TrackRows:
     """Tracks made of those steps from detection to detection that neither way contradicts.
 
     A way contradicts a step where it has both detections, under two ids. The steps that most ways take are
-    chosen so that each detection has one before it and one after it at most. What is left is cut to where it
-    begins and ends with a good score, and goes where hardly more than one way has seen it.
+    chosen so that each detection has one before it and one after it at most. A track made of them is cut to
+    where it begins and ends with a good score, and is left out if hardly more than one way has seen it.
 
     Args:
         forward: tracks of the way forward in time; rows without a detection are left out.
@@ -91,9 +91,10 @@ def named_as(rows: TrackRows, named: TrackRows) -> TrackRows:
         named: rows of some of the same detections, under other ids.
 
     Returns:
-        The rows, in tracks as ``named`` has them; the rest go with the nearest of their own track's rows, and
-        out where this would put a track into one frame twice. A gap whose sides have become two tracks is
-        not filled. Each new track has the id that most of its rows had, unless another one has more of them.
+        The rows, in tracks as ``named`` has them. A row that ``named`` does not have gets the track of the
+        nearest row of its own track, and is left out if that track is in its frame already. A gap whose sides
+        have become two tracks is not filled. Each new track has the id that most of its rows had, unless
+        another one has more of them.
     """
     if not len(rows) or not len(named):
         return rows

@@ -67,7 +67,7 @@ class _Scores:
                 del kept[track]
 
     def change(self, change: IdChange) -> None:
-        """Takes note that rows belong to another id; of a return that is undone both keep the scores."""
+        """Takes note that rows belong to another id: it gets their scores, which the former id keeps, too."""
         if change.before in self._tracks:
             rows, total, best = self._tracks[change.before]
             more, others, highest = self._tracks.get(change.now, (0, 0.0, 0.0))
@@ -87,8 +87,8 @@ class _Scores:
 class Lag(Generic[Item]):
     """Holds frames back, and gives each out with its tracks as they are known by then.
 
-    Memory is bounded by the lag. Whoever is predicted behind somebody is reported if he is still expected
-    there, or has been seen again.
+    Memory is bounded by the lag. A track that the tracker predicts behind another one is reported if it is
+    still expected there at the end of the lag, or has been seen again by then.
 
     Args:
         lag: seconds of the source by which a frame is given out later than it was tracked.
