@@ -51,11 +51,11 @@ class Tracker(Elsewhere):
     `attach`. Only unpickle what you have saved yourself: Python's pickles can run code.
 
     Args:
-        detector: weights that Ultralytics loads, ``"none"``, or an object with ``detect`` and
+        detector: weights that ship, a file (ONNX, a YOLO's .pt), ``"none"``, or an object with ``detect`` and
             ``class_names`` (see `mot_reid.detection.base.Detector`); by default what the configuration names.
         embedder: a checkpoint, an ONNX export, ``"none"``, or an object with ``embed``
             (see `mot_reid.appearance.base.Embedder`); by default what the configuration names.
-        camera_motion: ``"flow"``, ``"none"`` or a file; by default what the configuration names.
+        camera_motion: ``"flow"``, ``"none"``, ``"still"`` or a file; by default what the configuration names.
         config: a configuration, the path of a YAML file, or a known method such as ``"bytetrack"``.
         device: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"`` or ``"auto"``.
         threads: CPU threads of one pass through a network; None for what the configuration says.

@@ -20,8 +20,9 @@ from mot_reid.typing import Floats, Indices, Mask
 __all__ = ["confirm", "predicted", "report", "retire", "start", "update"]
 
 
-# So many detections in a row confirm a track whose scores never came to the share that activates: who stays
-# just below it is followed in the end (half as many let false positives through, docs/notes/2026-11-28).
+# So many detections in a row confirm a track whose scores never reached ``activation_share``: an object that
+# stays just below it is followed in the end (half as many let false positives through, see
+# docs/notes/2026-11-28-tracking-trials.md).
 _UNACTIVATED_HITS = 30
 # So many are remembered at the most of those who may return: however many pass, a frame costs no more.
 _MOST_LOST = 300
@@ -202,7 +203,7 @@ def _hidden(frame: FrameState, seen: Floats) -> tuple[Indices, Floats]:
 
 
 def retire(frame: FrameState) -> None:
-    """Removes tentative tracklets that were missed at once, lost ones when their time is up."""
+    """Removes tentative tracklets as soon as they are missed, and lost ones when their time is up."""
     rows, settings = frame.tracklets.rows, frame.settings
     lost = max(settings.lifecycle.lost_time, frame.interval)
     longer = 1.0 if settings.reentry == "new" else LONGER

@@ -17,7 +17,7 @@ class Filter(Protocol):
     """A Kalman filter of boxes: the module `mot_reid.motion.kalman` or `mot_reid.motion.aspect`."""
 
     def initiate(self, measurements: Floats, config: MotionConfig) -> kalman.KalmanStates:
-        """Gives the states of tracks that start at boxes ``(N, 4)``."""
+        """Gives the states of tracks that start at ``(N, 4)`` centre x, centre y, width, height."""
         ...
 
     def predict(self, states: kalman.KalmanStates, config: MotionConfig, frames: float = 1.0) -> None:
@@ -38,7 +38,7 @@ class Filter(Protocol):
     def coast(
         self, states: kalman.KalmanStates, status: NDArray[np.int8], ages: Floats, longest: float
     ) -> None:
-        """Says how boxes go on that are not seen, in place."""
+        """Makes boxes that were not seen go on as this filter has it, in place, before `predict`."""
         ...
 
 
