@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, overload
 from mot_reid.config import Config, load_config
 from mot_reid.detection.motchallenge import read_detections
 from mot_reid.elsewhere import TRACK, names_told
+from mot_reid.pipeline.given import matched_to_frames
 from mot_reid.pipeline.outputs import first_overwritten
 from mot_reid.pipeline.remarks import other_frames, why_nothing
 from mot_reid.pipeline.run import track_source
@@ -230,8 +231,9 @@ def _frames(
 ) -> Iterator[tuple[Frame, Tracks]]:
     tracker.reset(source.info.fps)
     try:
+        given = None if detections is None else matched_to_frames(detections, source)
         with open_overlap(source, tracker) as overlap:
-            for step in tracked_steps(source, tracker, overlap, detections):
+            for step in tracked_steps(source, tracker, overlap, given):
                 yield step.frame, step.tracks
     finally:
         if close:

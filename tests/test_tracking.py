@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -146,3 +147,14 @@ def test_public_names_are_there_and_documented(name: str) -> None:
     value = getattr(mot_reid, name)
     assert value.__doc__
     assert value.__module__.startswith("mot_reid.")
+
+
+def test_detections_of_pictures_are_matched_by_name_in_a_loop_as_in_files(tmp_path: Path) -> None:
+    numbers = range(10, 14)
+    for number in numbers:
+        cv2.imwrite(str(tmp_path / f"{number:06d}.jpg"), np.zeros((200, 200, 3), np.uint8))
+    given = {number: Detections([[number, 20, number + 40, 120]], [0.9]) for number in numbers}
+    tracker = Tracker("none", "none", "none")
+    rows = sum(len(tracks) for _, tracks in mot_reid.track(tmp_path, detections=given, tracker=tracker))
+    written = mot_reid.track(tmp_path, tmp_path / "out", detections=given, tracker=tracker, formats=["mot"])
+    assert rows == written.rows == 4
