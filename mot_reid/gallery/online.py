@@ -96,8 +96,8 @@ class OnlineIdentities:
 
     A track is compared with those that are committed, as `mot_reid.gallery.identities.identify` compares
     records: by cosines of embeddings without what their cameras share, turned into log-likelihood ratios and
-    averaged over an identity. Each identity that is not barred (who is in the picture already is somebody
-    else) and "nobody yet" are taken to be equally likely before.
+    averaged over an identity. Before, each identity that is not barred (who is in the picture already is
+    somebody else) is as likely as another, and "nobody yet" as likely as the tracks so far let expect.
 
     Args:
         calibration: of the embedder.
@@ -269,11 +269,21 @@ class OnlineIdentities:
             found.setdefault(self._number(other), []).append(value)
         return {number: float(np.mean(entries)) for number, entries in found.items()}
 
+    def _nobody_yet(self, choices: int) -> float:
+        """Logarithm of how much likelier somebody new is than each of so many identities, before looks.
+
+        The next track is expected to be somebody new as often as those that are committed were, by the rule
+        of succession: one more was new, and one was not.
+        """
+        known = [self._number(track) for track in self._tracks.values() if track.committed]
+        new, old = len(set(known)) + 1, len(known) - len(set(known)) + 1
+        return float(np.log(new / old * max(choices, 1)))
+
     def _decide(self, track: _Track, time: float) -> None:
         """Proposes an identity, and commits it if it is sure or time is up."""
         choices = self._choices(track)
         numbers = [0, *choices]
-        scores = np.array([0.0, *choices.values()])
+        scores = np.array([self._nobody_yet(len(choices)), *choices.values()])
         share = np.exp(scores - scores.max())
         share /= share.sum()
         best = int(share.argmax())
@@ -316,8 +326,9 @@ class OnlineIdentities:
         values = self._evidence(own, [other for group in free.values() for other in group]).mean(axis=0)
         bounds = np.cumsum([0, *map(len, free.values())])
         means = np.array([values[a:b].mean() for a, b in itertools.pairwise(bounds.tolist())])
-        share = np.exp(means - max(0.0, float(means.max())))
-        share /= share.sum() + np.exp(-max(0.0, float(means.max())))
+        scores = np.array([*means, self._nobody_yet(len(means))])
+        share = np.exp(scores - scores.max())
+        share = (share / share.sum())[:-1]
         best = int(share.argmax())
         if share[best] < 1 - self.settings.false_links:
             return

@@ -174,3 +174,21 @@ def test_new_numbers_come_after_those_of_everybody(tmp_path: Path) -> None:
     online = online_identities(gallery, settings=OnlineSettings(remembered=2))
     look = unit(np.random.default_rng(9).normal(size=(1, D)))
     assert online.observe("x", "x", 0.0, np.ones(1, int), np.arange(1), look, np.ones(1)).tolist() == [10]
+
+
+def test_where_everybody_was_new_the_next_one_is_expected_to_be() -> None:
+    """Among forty one or another is much like a stranger; that is no ground yet to be him."""
+    random, noise = np.random.default_rng(0), 0.4
+    who, online = random.normal(size=(40, D)), OnlineIdentities(CALIBRATION)
+    numbers = []
+    for camera in "ab":
+        for person, look in enumerate(unit(who + noise * random.normal(size=(40, D)))):
+            source = f"{camera} {person}"
+            for time in range(4):
+                online.observe(
+                    source, camera, float(time), np.ones(1, int), np.arange(1), look[None], np.ones(1)
+                )
+            online.finish(source, 1)
+        numbers.append([online.identity(f"{camera} {person}", 1) for person in range(40)])
+    assert len(set(numbers[0])) >= 38
+    assert sum(first == second for first, second in zip(*numbers, strict=True)) >= 35
