@@ -15,7 +15,7 @@ from mot_reid.gallery.reranking import jaccard_of_pairs, nearest_points
 from mot_reid.gallery.settings import IdentifySettings
 from mot_reid.gallery.travel import learned_travel
 
-__all__ = ["Evidence", "neighbours", "pair_evidence", "with_cameras", "with_travel"]
+__all__ = ["Evidence", "kind_scales", "neighbours", "pair_evidence", "with_cameras", "with_travel"]
 
 Vectors = NDArray[np.float32]
 Floats = NDArray[np.float64]
@@ -98,7 +98,9 @@ def pair_evidence(
 
     cosines, link = _cosines(points, rows, columns), calibration.links[:2]
     if settings.normalise:
-        cosines *= _strangers_scales(points, cameras, barred, calibration, rows, columns)
+        code = np.unique(cameras.astype(str), return_inverse=True)[1]
+        within = (code[rows] == code[columns]).astype(np.intp)
+        cosines *= kind_scales(points, cameras, barred, calibration)[within]
     values = calibration.evidence(cosines)
     if settings.rerank and count >= settings.rerank_from:
         k1 = neighbours(prior_of(values) * (count - 1), settings.k1)
@@ -111,17 +113,18 @@ def pair_evidence(
     return Evidence(rows, columns, values, prior_of(values), complete, link)
 
 
-def _strangers_scales(
-    points: Vectors,
-    cameras: NDArray[np.object_],
-    barred: Pairs,
-    calibration: Calibration,
-    rows: Pairs,
-    columns: Pairs,
+def kind_scales(
+    points: Vectors, cameras: NDArray[np.object_], barred: Pairs, calibration: Calibration
 ) -> Floats:
-    """What the cosines of pairs ``(P,)`` are multiplied by (`Calibration.strangers_scale`).
+    """What cosines are multiplied by (`Calibration.strangers_scale`), of two cameras and within one ``(2,)``.
 
     Strangers of one camera are more alike, and differ more in it, than those of two: each kind has its own.
+
+    Args:
+        points: ``(N, D)`` normalised embeddings, unit rows.
+        cameras: ``(N,)`` names.
+        barred: ``(P, 2)`` pairs that are two people for sure.
+        calibration: of the embedder.
     """
     count, code = len(points), np.unique(cameras.astype(str), return_inverse=True)[1]
     if count * (count - 1) // 2 <= _SAMPLE:
@@ -130,9 +133,10 @@ def _strangers_scales(
         drawn = np.random.default_rng(0).integers(0, count, (2, _SAMPLE))
         first, second = np.sort(drawn[:, drawn[0] != drawn[1]], axis=0)
     cosines, apart = _cosines(points, first, second), ~_free(first, second, count, barred)
-    sampled, asked = code[first] == code[second], code[rows] == code[columns]
-    found = [calibration.strangers_scale(cosines[kind], apart[kind], count) for kind in (~sampled, sampled)]
-    return np.array(found)[asked.astype(np.intp)]
+    within = code[first] == code[second]
+    return np.array(
+        [calibration.strangers_scale(cosines[kind], apart[kind], count) for kind in (~within, within)]
+    )
 
 
 def neighbours(others: float, most: int) -> int:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid.gallery.calibration import Calibration
+from mot_reid.gallery.evidence import kind_scales
 from mot_reid.gallery.normalisation import camera_statistics, normalised
 
 __all__ = ["IdentityEvent", "OnlineIdentities", "OnlineSettings"]
@@ -19,6 +20,9 @@ __all__ = ["IdentityEvent", "OnlineIdentities", "OnlineSettings"]
 Vectors = NDArray[np.float32]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+
+_GROWN = 1.1  # times as many tracks as when it was measured how far strangers lie apart: it is measured again
+_NO_PAIRS = np.zeros((0, 2), np.intp)
 
 
 @dataclass(frozen=True)
@@ -95,9 +99,10 @@ class OnlineIdentities:
     """Who is who over several sources while they run; safe to use from several threads.
 
     A track is compared with those that are committed, as `mot_reid.gallery.identities.identify` compares
-    records: by cosines of embeddings without what their cameras share, turned into log-likelihood ratios and
-    averaged over an identity. Before, each identity that is not barred (who is in the picture already is
-    somebody else) is as likely as another, and "nobody yet" as likely as the tracks so far let expect.
+    records: by cosines of embeddings without what their cameras share, measured by how far strangers lie
+    apart here, turned into log-likelihood ratios and averaged over an identity. Before, each identity that
+    is not barred (who is in the picture already is somebody else) is as likely as another, and "nobody yet"
+    as likely as the tracks so far let expect.
 
     Args:
         calibration: of the embedder.
@@ -119,6 +124,7 @@ class OnlineIdentities:
         self._tracks: dict[tuple[str, int], _Track] = {}
         self._running: dict[str, dict[int, _Track]] = {}
         self._into: dict[int, int] = {}
+        self._scales, self._measured = np.ones(2), 2  # of cosines, and of how many tracks; two tell nothing
 
     def remember(
         self, source: str, camera: str, track: int, span: tuple[float, float], mean: Vectors, identity: int
@@ -234,13 +240,20 @@ class OnlineIdentities:
         """Log-likelihood ratios ``(T, O)``."""
         everybody = [track for track in self._tracks.values() if track.views]
         cameras = np.array([track.camera for track in everybody], object)
-        statistics = camera_statistics(np.stack([track.mean for track in everybody]), cameras)
+        means = np.stack([track.mean for track in everybody])
+        statistics = camera_statistics(means, cameras)
+        if len(everybody) >= _GROWN * self._measured:
+            points = normalised(means, cameras, statistics)
+            self._scales = kind_scales(points, cameras, _NO_PAIRS, self._calibration)
+            self._measured = len(everybody)
 
-        def points(chosen: list[_Track]) -> Vectors:
+        def placed(chosen: list[_Track]) -> tuple[NDArray[np.object_], Vectors]:
             names = np.array([track.camera for track in chosen], object)
-            return normalised(np.stack([track.mean for track in chosen]), names, statistics)
+            return names, normalised(np.stack([track.mean for track in chosen]), names, statistics)
 
-        return self._calibration.evidence(points(tracks) @ points(others).T)
+        (some, own), (names, those) = placed(tracks), placed(others)
+        within = (some[:, None] == names).astype(np.intp)
+        return self._calibration.evidence(self._scales[within] * (own @ those.T))
 
     def _together(self, first: _Track, second: _Track) -> bool:
         """Whether one picture shows both at a time."""

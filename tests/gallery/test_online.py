@@ -1,6 +1,7 @@
 """Identities while sources run: proposals, commitments, merges, and nobody twice in a picture."""
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -192,3 +193,22 @@ def test_where_everybody_was_new_the_next_one_is_expected_to_be() -> None:
         numbers.append([online.identity(f"{camera} {person}", 1) for person in range(40)])
     assert len(set(numbers[0])) >= 38
     assert sum(first == second for first, second in zip(*numbers, strict=True)) >= 35
+
+
+def test_where_strangers_spread_wider_it_takes_more_to_be_one_of_them() -> None:
+    """Fitted on strangers who differ about half as much as these do: who is much like one is not he."""
+    random = np.random.default_rng(1)
+    looks = unit(random.normal(size=(80, 8)))  # in eight dimensions many are alike by chance
+
+    def numbers(calibration: Calibration) -> int:
+        online = OnlineIdentities(calibration)
+        for row, look in enumerate(looks):
+            for time in range(4):
+                online.observe(
+                    str(row), "a", float(time), np.ones(1, int), np.arange(1), look[None], np.ones(1)
+                )
+            online.finish(str(row), 1)
+        return len({online.identity(str(row), 1) for row in range(80)})
+
+    fitted = replace(CALIBRATION, strangers=(-8.0, 20.0 * 0.2))
+    assert numbers(fitted) > 1.5 * numbers(CALIBRATION)
