@@ -138,16 +138,12 @@ def _serve(app: Any, shown: list[Any], watched: list[Any], host: str, port: int,
     """Listens, says where, and goes on until Ctrl-C; cameras run meanwhile."""
     import uvicorn
 
-    from mot_reid.app.safety import is_loopback
-
     served = uvicorn.Config(
         app, host=host, port=port, log_level="warning", access_log=False, server_header=False
     )
     server = uvicorn.Server(served)
     listening = _listening(host, port)
-    place = f"http://{'localhost' if is_loopback(host) else host}:{listening.getsockname()[1]}/"
-    asked = f"?token={quote(token, safe='')}" if token else ""
-    typer.echo(f"{place}{asked}  (Ctrl-C ends)")
+    typer.echo(f"{_address(host, listening.getsockname()[1], token)}  (Ctrl-C ends)")
     for camera in watched:
         camera.start()
     if shown:  # read while the browser opens; what is wrong with it the page will tell
@@ -157,6 +153,12 @@ def _serve(app: Any, shown: list[Any], watched: list[Any], host: str, port: int,
     finally:
         for camera in watched:
             camera.stop(3)
+
+
+def _address(host: str, port: int, token: str) -> str:
+    """What a browser on this machine opens."""
+    name = "localhost" if host == "127.0.0.1" else f"[{host}]" if ":" in host else host
+    return f"http://{name}:{port}/" + (f"?token={quote(token, safe='')}" if token else "")
 
 
 def _listening(host: str, port: int) -> socket.socket:

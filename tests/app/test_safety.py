@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from mot_reid.app.runs import runs_in
 from mot_reid.app.server import make_app
 from mot_reid.cli.errors import UsageError
-from mot_reid.cli.serve import _listening, serve
+from mot_reid.cli.serve import _address, _listening, serve
 
 from .conftest import make_run
 
@@ -59,3 +59,18 @@ def test_an_address_that_cannot_be_listened_on_is_told(run: Any, tmp_path: Path)
 def test_any_address_is_that_of_both_protocols() -> None:
     with _listening("::", 0) as server:
         socket.create_connection(("127.0.0.1", server.getsockname()[1]), timeout=5).close()
+
+
+@pytest.mark.parametrize(
+    ("host", "told"),
+    [
+        ("127.0.0.1", "http://localhost:8000/"),
+        ("127.0.0.2", "http://127.0.0.2:8000/"),  # nobody listens at localhost then
+        ("::1", "http://[::1]:8000/"),
+        ("::", "http://[::]:8000/"),
+        ("0.0.0.0", "http://0.0.0.0:8000/"),
+    ],
+)
+def test_the_address_told_is_one_that_a_browser_opens(host: str, told: str) -> None:
+    assert _address(host, 8000, "") == told
+    assert _address(host, 8000, "a b") == f"{told}?token=a%20b"
