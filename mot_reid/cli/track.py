@@ -2,14 +2,15 @@
 
 import itertools
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+import traceback
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mot_reid.cli.errors import FAILED, UsageError, usage_errors
+from mot_reid.cli.errors import FAILED, UsageError, debugging, one_line, usage_errors
 from mot_reid.cli.options import (
     ConfigOption,
     PresetOption,
@@ -43,8 +44,8 @@ from mot_reid.pipeline.steps import network_threads
 from mot_reid.tracker import NONE, Tracker
 from mot_reid.video.files import prepare_output_folder
 from mot_reid.video.formats import chosen_formats
-from mot_reid.video.frames import Selection
-from mot_reid.video.sources import DEFAULT_RECONNECT, check_fps, is_live, source_name
+from mot_reid.video.frames import Selection, SourceError
+from mot_reid.video.sources import DEFAULT_RECONNECT, check_fps, is_live, open_source, source_name
 from mot_reid.wording import counted
 
 __all__ = ["track"]
@@ -183,6 +184,18 @@ def track(given: TrackOptions) -> None:
     mot-reid track door.mp4 yard.mp4 --gallery shop/
     """
     _require_sources(given.sources, given.classes or [])
+    missing = _tell_missing(given.sources)
+    failed = len(missing)
+    if failed < len(given.sources):
+        failed += _run(given, missing)
+    if failed:
+        if len(given.sources) > 1:
+            typer.echo(f"error: {failed} of {counted(len(given.sources), 'source')} failed", err=True)
+        raise typer.Exit(FAILED)
+
+
+def _run(given: TrackOptions, missing: Collection[str]) -> int:
+    """Tracks through the sources that are there; how many failed."""
     if given.detections is not None and len(given.sources) > 1:
         raise UsageError(f"--detections: one file cannot serve {len(given.sources)} sources")
     with usage_errors():
@@ -212,23 +225,28 @@ def track(given: TrackOptions) -> None:
         given.reconnect,
         given.show,
     )
-    pairs = _missing_first(list(zip(given.sources, folders, strict=True)))
+    pairs = [pair for pair in zip(given.sources, folders, strict=True) if pair[0] not in missing]
     failed = runs.one_by_one(pairs) if at_once == 1 else runs.side_by_side(pairs, at_once)
     if given.identify and memory is not None:
         identify_runs(memory, given.output)
-    if failed:
-        if len(pairs) > 1:
-            typer.echo(f"error: {failed} of {counted(len(pairs), 'source')} failed", err=True)
-        raise typer.Exit(FAILED)
+    return failed
 
 
 def _is_missing(source: str) -> bool:
     return not is_live(source) and not Path(source).exists()
 
 
-def _missing_first(pairs: list[tuple[str, Path]]) -> list[tuple[str, Path]]:
-    """Sources with their folders, those first that do not exist: not told after hours of the others."""
-    return sorted(pairs, key=lambda pair: not _is_missing(pair[0]))
+def _tell_missing(sources: Sequence[str]) -> list[str]:
+    """Tells of the sources that do not exist, before anything is loaded or made and not after the others."""
+    missing = list(filter(_is_missing, sources))
+    for source in missing:
+        try:
+            open_source(source)
+        except SourceError as error:
+            if debugging():
+                traceback.print_exc()
+            typer.echo(f"error: {one_line(error)}", err=True)
+    return missing
 
 
 def _require_sources(sources: Sequence[str], classes: Sequence[str]) -> None:

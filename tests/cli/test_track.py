@@ -228,15 +228,31 @@ def test_sources_that_cannot_be_opened(kind: str, run: Run, scene: Any, tmp_path
     assert result.err.count("\n") == 1
 
 
+@pytest.mark.parametrize("others", [0, 1])
+def test_sources_that_are_missing_are_told_before_anything_is_loaded_or_made(
+    others: int, run: Run, tmp_path: Path
+) -> None:
+    missing = [tmp_path / "nowhere.mp4", tmp_path / "nothing.mp4"][: 1 + others]
+    gallery = ("--gallery", tmp_path / "shop", "--identify")
+    result = run("track", *missing, "-o", tmp_path / "out", "--detector", tmp_path / "no.pt", *gallery)
+    told = [f"error: {path}: no such file or folder" for path in missing]
+    told += ["error: 2 of 2 sources failed"] * others
+    assert (result.code, result.err.splitlines()) == (1, told)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_source_that_is_missing_is_told_before_the_others_are_tracked(
     run: Run, scene: Any, tmp_path: Path
 ) -> None:
     given = ("--embedder", "none", "--camera-motion", "none", "--no-video", "--set", "detector.score=0.9")
-    result = run(
-        "track", scene.video, tmp_path / "nowhere.mp4", "-o", tmp_path / "out", "--stop", "1", *given
-    )
+    out = tmp_path / "out"
+    result = run("track", scene.video, tmp_path / "nowhere.mp4", "-o", out, "--stop", "1", *given)
     assert result.code == 1
-    assert result.err.splitlines()[0].startswith(f"error: {tmp_path}/nowhere.mp4: no such file or folder")
+    lines = result.err.splitlines()
+    assert lines[0] == f"error: {tmp_path}/nowhere.mp4: no such file or folder"
+    assert lines[-1] == "error: 1 of 2 sources failed"
+    assert [path.name for path in out.iterdir()] == [scene.video.stem]
+    assert (out / scene.video.stem / "summary.json").exists()
 
 
 def test_pictures_one_by_one_are_told_to_be_sources(run: Run, scene: Any, tmp_path: Path) -> None:
