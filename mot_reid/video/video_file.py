@@ -45,6 +45,7 @@ __all__ = ["VideoSource"]
 _SLACK_FRAMES, _SLACK_SHARE = 3, 0.02
 # So many packets tell the frame rate; they are held until they are decoded.
 _LOOKED_AT, _LOOKED_AT_BYTES = 100, 1 << 25
+_ONE_PICTURE = ("image2", "jpeg_pipe")  # FFmpeg's names for a JPEG by itself
 _MOST_FAILURES = 1000  # of reading a file, in a row
 
 _log = logging.getLogger(__name__)
@@ -101,6 +102,8 @@ class VideoSource(Source):
             self._unread = Unread(self._container.format.name, url)
             self._index = frame_places(self._container, self._stream)
             self._jpeg = "perhaps" if self._stream.codec_context.name == "mjpeg" else ""
+            if self._jpeg and self._container.format.name in _ONE_PICTURE:
+                self._jpeg = "yes"
             self._packets = self._demuxed()
             self._fps = self._frame_rate(fps, look=kind == "video")
             self._numbers = FrameNumbers(self._fps, self._length[0])

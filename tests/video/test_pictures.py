@@ -126,6 +126,19 @@ def test_an_unreadable_picture_is_skipped_and_named(tmp_path: Path, content: byt
         assert source.notes == (f"damaged pictures skipped: {place}.{suffix}",)
 
 
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a"])
+@pytest.mark.parametrize("share", [0.5, 0.99])
+def test_one_picture_that_is_cut_off_is_an_error(tmp_path: Path, name: str, share: float) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+    data = cv2.imencode(Path(name).suffix or ".jpg", noise)[1].tobytes()
+    (tmp_path / name).write_bytes(data)
+    with open_source(tmp_path / name) as source:
+        assert len(list(source)) == 1
+    (tmp_path / name).write_bytes(data[: int(share * len(data))])
+    with pytest.raises(SourceError, match=f"{name}: not one frame can be decoded"):
+        open_source(tmp_path / name)
+
+
 def test_pictures_none_of_which_can_be_read(tmp_path: Path) -> None:
     for number in (1, 2, 3):
         (tmp_path / f"{number}.jpg").write_bytes(b"no picture")
