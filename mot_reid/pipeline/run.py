@@ -64,7 +64,7 @@ def track_source(
     taken: those that came while the detector was busy are dropped, and counted.
 
     However the run ends, what was written up to there stays readable, and ``summary.json`` says how far it
-    came and why it ended. Until then ``begun.json`` says what the source is.
+    came and why it ended; further signals wait. Until then ``begun.json`` says what the source is.
 
     Args:
         source: open, read from its beginning; it is not closed here.
@@ -102,13 +102,13 @@ def track_source(
     given = _Given(None if detections is None else matched_to_frames(detections, source), found_ahead)
     if detections is not None:
         summary.detections = detections_from or "given"
-    with ExitStack() as stack:
+    with ExitStack() as end, ExitStack() as stack:
         stack.enter_context(sole_writer(folder))
         write_begun(summary, folder)
         stack.callback(_conclude, summary, source, tracker, folder)
         try:
             try:
-                _run(source, tracker, folder, stride, given, summary, cancelled, on_frame, memory, show)
+                _run(source, tracker, folder, stride, given, summary, cancelled, on_frame, memory, show, end)
             finally:
                 if memory is not None:
                     memory.close()
@@ -164,6 +164,7 @@ def _run(
     on_frame: Callable[[Summary], None] | None,
     memory: TrackletRecorder | None,
     show: Callable[[Image], bool] | None,
+    end: ExitStack,
 ) -> None:
     watch, output, detections = tracker.stopwatch, tracker.config.output, given.instead
     names = {0: "person"} if detections is not None else tracker.class_names
@@ -190,6 +191,7 @@ def _run(
         steps = tracked_steps(source, tracker, overlap, detections, memory, given.ahead)
         if show is not None or any(entry.pictures for entry in formats.values()):
             steps = overlap.ahead(drawn_steps(steps, tracker, names))
+        stack.callback(lambda: end.enter_context(whole()))  # from here on Ctrl-C waits
         for step in steps:
             if recorder is not None:
                 tracks, told = step.at_once

@@ -2,6 +2,7 @@
 
 import gc
 import json
+import signal
 import threading
 import time
 import weakref
@@ -17,7 +18,10 @@ from numpy.typing import NDArray
 from mot_reid import Detections, Tracker, load_config
 from mot_reid.association.cascade import CASCADE, with_terms
 from mot_reid.association.state import FrameState, Pairs
+from mot_reid.gallery.recorder import TrackletRecorder
+from mot_reid.gallery.records import Tracklet
 from mot_reid.pipeline.finished_tracks import TrackColumns, read_columns
+from mot_reid.pipeline.id_changes import IdChangesFile
 from mot_reid.pipeline.run import track_source
 from mot_reid.pipeline.summary import Summary
 from mot_reid.video.frames import Frame, Source, SourceInfo
@@ -304,6 +308,41 @@ def test_a_run_in_a_thread_can_be_cancelled(tmp_path: Path, live: bool) -> None:
     assert summary["interrupted"] is True
     assert np.loadtxt(tracks, delimiter=",")[-1, 0] == summary["last_frame"]
     assert summary["frames"] + summary["frames_dropped"] >= summary["last_frame"] - 2
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_signals_while_a_run_ends_cut_nothing_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: bool
+) -> None:
+    """A second Ctrl-C, or the only one, in the moment in which each file is closed."""
+    closed: list[str] = []
+
+    def close(_: IdChangesFile) -> None:
+        signal.raise_signal(signal.SIGINT)
+        closed.append("id changes")
+
+    class Memory(TrackletRecorder):
+        def close(self) -> None:
+            signal.raise_signal(signal.SIGINT)
+            super().close()
+            closed.append("memory")
+
+    def interrupt(seen: Summary) -> None:
+        if first and seen.frames == 30:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(IdChangesFile, "close", close)
+    kept: list[Tracklet] = []
+    memory = Memory(kept.extend, "door", "walk", embed=lambda crops: np.ones((len(crops), 1), np.float32))
+    tracker = Tracker(detector=ByColour(), embedder="none", camera_motion="none")
+    with pytest.raises(KeyboardInterrupt):
+        track_source(Walk(), tracker, tmp_path, memory=memory, on_frame=interrupt)
+    assert closed == ["id changes", "memory"]
+    assert len(kept) == 2
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert (summary["frames"], summary["complete"]) == ((30, False) if first else (40, True))
+    assert summary["tracklets_remembered"] == 2
+    assert read_columns(tmp_path / "tracks.txt").columns["frame"].max() == summary["frames"]
 
 
 def test_the_camera_of_each_frame_reaches_the_tracks_and_hindsight(tmp_path: Path) -> None:
