@@ -1,13 +1,16 @@
 """The ``mot-reid`` program: its commands, its exit codes, and errors as one line."""
 
+import ast
 import inspect
 import signal
 import sys
 import traceback
 from collections import UserDict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
 
@@ -67,7 +70,7 @@ class _Commands(UserDict[str, Any]):
             module, _, function = place.partition(":")
             command = getattr(import_module(module), function)
             alone = typer.Typer(add_completion=False)
-            alone.command(name, help=_help(command))(command)
+            alone.command(name, help=_help(command.__doc__))(command)
             self.data[name] = typer.main.get_command(alone)
         return self.data[name]
 
@@ -78,6 +81,15 @@ class _Program(typer.core.TyperGroup):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.commands = _Commands(_COMMANDS)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Writes the help, which lists the commands by what they say of themselves; none is loaded."""
+        listed: Any = {
+            name: typer.core.TyperCommand(name, help=_help(_docstring(name))) for name in _COMMANDS
+        }
+        commands, self.commands = self.commands, listed
+        super().format_help(ctx, formatter)
+        self.commands = commands
 
     def invoke(self, ctx: Any) -> Any:
         """Runs the command; typer alone would end it without a word."""
@@ -109,9 +121,19 @@ app = typer.Typer(
 )
 
 
-def _help(command: Callable[..., object]) -> str:
+def _docstring(name: str) -> str | None:
+    """A command's docstring, read in the source: to load all commands takes a second."""
+    module, _, function = _COMMANDS[name].partition(":")
+    spec = find_spec(module)
+    assert spec is not None
+    source = Path(str(spec.origin)).read_text("utf-8")
+    functions = (part for part in ast.parse(source).body if isinstance(part, ast.FunctionDef))
+    return next(ast.get_docstring(one) for one in functions if one.name == function)
+
+
+def _help(docstring: str | None) -> str:
     r"""A command's docstring with its paragraphs as one line each; those behind a \b keep their lines."""
-    paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\n")
+    paragraphs = inspect.cleandoc(docstring or "").split("\n\n")
     return "\n\n".join(
         text.removeprefix("\\b\n") if text.startswith("\\b\n") else " ".join(text.split("\n"))
         for text in paragraphs

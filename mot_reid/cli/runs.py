@@ -1,5 +1,7 @@
 """Runs over sources, one after the other or several at the same time, and what is told about them."""
 
+from __future__ import annotations
+
 import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -7,13 +9,13 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from mot_reid.cli.errors import INTERRUPTED, debugging, one_line
 from mot_reid.cli.progress import RunProgress
 from mot_reid.cli.remembering import Remembering
-from mot_reid.gallery.recorder import TrackletRecorder
 from mot_reid.pipeline.remarks import other_frames, why_nothing
 from mot_reid.pipeline.run import track_source
 from mot_reid.pipeline.sharing import SharedDetector, SharedEmbedder
@@ -24,6 +26,9 @@ from mot_reid.typing import Image
 from mot_reid.video.frames import Selection, Source
 from mot_reid.video.sources import DEFAULT_RECONNECT, open_source
 from mot_reid.wording import counted
+
+if TYPE_CHECKING:  # what galleries need takes a moment to load, and most runs have none
+    from mot_reid.gallery.recorder import TrackletRecorder
 
 __all__ = ["Runs", "closing_line", "run_source"]
 

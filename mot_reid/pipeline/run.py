@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mot_reid.files import sole_writer
-from mot_reid.gallery.recorder import TrackletRecorder
 from mot_reid.offline.recorder import OfflineRecorder
 from mot_reid.pipeline.counting import AnalyticsSink
 from mot_reid.pipeline.given import matched_to_frames
@@ -34,6 +34,9 @@ from mot_reid.video.files import prepare_output_folder
 from mot_reid.video.formats import SinkInfo, chosen_formats
 from mot_reid.video.frames import Source
 from mot_reid.video.sinks import TrackedFrame
+
+if TYPE_CHECKING:  # what galleries need takes a moment to load, and most runs have none
+    from mot_reid.gallery.recorder import TrackletRecorder
 
 __all__ = [
     "OUTPUT_FILES",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +13,15 @@ from numpy.typing import NDArray
 from mot_reid.association.reentry import IdChange
 from mot_reid.concurrency import Ahead, Overlap, batched, side_by_side
 from mot_reid.config import Config
-from mot_reid.gallery.recorder import TrackletRecorder
 from mot_reid.offline.lag import Lag
 from mot_reid.structures import Detections, Tracks
 from mot_reid.timing import Stopwatch
 from mot_reid.tracker import Tracker
 from mot_reid.typing import Affine, Image, Ints
 from mot_reid.video.frames import Frame, Source
+
+if TYPE_CHECKING:  # what galleries need takes a moment to load, and most runs have none
+    from mot_reid.gallery.recorder import TrackletRecorder
 
 __all__ = [
     "FoundAhead",

@@ -2,8 +2,11 @@
 
 import inspect
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
 
@@ -11,6 +14,7 @@ import pytest
 import typer
 
 from mot_reid import Config, Tracker
+from mot_reid.cli.app import _COMMANDS
 from mot_reid.cli.batch import batch
 from mot_reid.cli.benchmark import benchmark
 from mot_reid.cli.options import (
@@ -51,6 +55,34 @@ def test_help_shows_the_settings_own_words() -> None:
         r"lowest score of a detection that reaches the tracker \[default: 0.1]"
     )
     assert setting_option("output.labels", "--labels/--no-labels").help.endswith(r"\[default: yes]")
+
+
+@pytest.mark.parametrize(
+    ("typed", "left_alone"),
+    [
+        ("--help", ("mot_reid.tracker", "mot_reid.cli.track", "mot_reid.cli.gallery", "numpy")),
+        ("track --help", ("mot_reid.gallery.recorder", "scipy", "cv2", "av", "onnxruntime", "torch")),
+    ],
+)
+def test_help_loads_little(typed: str, left_alone: tuple[str, ...]) -> None:
+    code = "import atexit, sys; atexit.register(lambda: print(*sys.modules)); "
+    code += "from mot_reid.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *typed.split()], capture_output=True, text=True, check=True
+    )
+    assert set(left_alone) & set(done.stdout.splitlines()[-1].split()) == set()
+
+
+def test_help_lists_every_command_by_its_own_first_line(
+    monkeypatch: pytest.MonkeyPatch, run: Callable[..., Any]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    listed = " ".join(run("--help").out.split())
+    for place in _COMMANDS.values():
+        module, _, function = place.partition(":")
+        docstring = inspect.getdoc(getattr(import_module(module), function))
+        assert docstring is not None
+        assert " ".join(docstring.split("\n\n")[0].split()) in listed
 
 
 def test_switches_of_formats_change_the_list() -> None:
