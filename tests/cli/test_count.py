@@ -124,7 +124,7 @@ def test_a_scene_that_is_wrong_stops_the_run_before_it_begins(
     scene = tmp_path / "shop.yaml"
     scene.write_text("lines: {door: {from: [0, 0]}}")
     (tmp_path / "det.txt").write_text("1,-1,50,20,30,60,0.9\n")
-    outcome = run("track", "nowhere.mp4", "--detections", tmp_path / "det.txt", "--analytics", scene)
+    outcome = run("track", tmp_path, "--detections", tmp_path / "det.txt", "--analytics", scene)
     assert outcome.code == 2
     assert "line door: to is missing" in outcome.err
 
@@ -140,7 +140,9 @@ def test_a_scene_of_another_shape_stops_all_runs_before_they_begin(
         *("--embedder", "none", "--camera-motion", "none", "--analytics", scene),
     )
     told = "size: the scene was drawn on 320 x 240 pixels, the video has 160 x 240, another shape"
-    assert (outcome.code, outcome.err) == (2, f"error: {scene}: {told} ({tmp_path / 'tall'})\n")
+    missing = f"error: {tmp_path / 'nowhere.mp4'}: no such file or folder"
+    assert outcome.code == 2
+    assert outcome.err.splitlines() == [missing, f"error: {scene}: {told} ({tmp_path / 'tall'})"]
     assert not (tmp_path / "out").exists()
 
 

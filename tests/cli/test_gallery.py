@@ -111,7 +111,7 @@ def test_two_runs_that_remember_one_video_at_once_are_told(
         ("--detections", scene.detections, "--camera-motion", "none", "--no-video"),
     )
     first = run("track", scene.video, *given, "--gallery", shop, "-o", tmp_path / "first")
-    monkeypatch.setattr("mot_reid.cli.remembering.to_replace", lambda *_: [])  # as if it had begun with it
+    monkeypatch.setattr("mot_reid.cli.remembering.to_replace", lambda *_: [])  # as if begun with it
     second = run("track", scene.video, *given, "--gallery", shop, "-o", tmp_path / "second")
     told = f"warning: {shop}: 2 tracklets of {scene.video} from another run that was at work meanwhile"
     assert [(done.code, told in done.err) for done in (first, second)] == [(0, False), (0, True)]
@@ -221,7 +221,7 @@ def test_two_that_add_one_video_at_once_are_told(
     (tmp_path / "tracks.txt").write_text("\n".join(lines) + "\n")
     add = ("gallery", tmp_path / "shop", "add", scene.video, tmp_path / "tracks.txt")
     first = run(*add)
-    monkeypatch.setattr("mot_reid.cli.gallery.to_replace", lambda *_: [])  # as if it had begun with it
+    monkeypatch.setattr("mot_reid.cli.gallery_filling.to_replace", lambda *_: [])  # as if begun with it
     second = run(*add)
     told = f"warning: {tmp_path / 'shop'}: 1 tracklet of {scene.video} from another run"
     assert [(done.code, told in done.err) for done in (first, second)] == [(0, False), (0, True)]
@@ -408,11 +408,11 @@ def test_wrong_calls_are_told(run: Any, tmp_path: Path) -> None:
         (("search", tmp_path, "--track", "a:1", "--after", "9", "--before", "5"), "is later than --before 5"),
         (("identify", tmp_path, "--results", tmp_path / "no"), "no such folder"),
         (("evaluate-search",), "expected a gallery with --gt, or --crops"),
-        (("track", "x.mp4", "--identify"), "--identify: needs --gallery"),
-        (("track", "x.mp4", "--camera", "a"), "--camera: needs --gallery"),
-        (("track", "x.mp4", "--started", "2026-11-29T10:00:00"), "--started: needs --gallery"),
-        (("track", "x.mp4", "--replace"), "--replace: needs --gallery"),
-        (("track", "x.mp4", "--store", "lance"), "--store: needs --gallery"),
+        (("track", "0", "--identify"), "--identify: needs --gallery"),
+        (("track", "0", "--camera", "a"), "--camera: needs --gallery"),
+        (("track", "0", "--started", "2026-11-29T10:00:00"), "--started: needs --gallery"),
+        (("track", "0", "--replace"), "--replace: needs --gallery"),
+        (("track", "0", "--store", "lance"), "--store: needs --gallery"),
     ):
         done = run(*arguments)
         assert (done.code, told in done.err) == (2, True), done
