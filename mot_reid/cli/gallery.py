@@ -59,7 +59,7 @@ def gallery(
         str | None, typer.Option(help="add: date and time at which the video starts, if known.")
     ] = None,
     replace: Annotated[
-        bool, typer.Option("--replace", help="add: forget what the gallery has of this video.")
+        bool, typer.Option("--replace", help="add: replace what the gallery has of this video.")
     ] = False,
     embedder: Annotated[
         str | None, typer.Option(help="add, embed: a checkpoint, ONNX export, strong, or a name that ships.")

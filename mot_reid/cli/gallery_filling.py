@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import typer
 
-from mot_reid.cli.errors import usage_errors
+from mot_reid.cli.errors import UsageError, usage_errors
 from mot_reid.cli.progress import WorkProgress
 from mot_reid.cli.remembering import clock_time, to_replace, warn_of_other_runs
 from mot_reid.gallery.opening import require_place
@@ -47,6 +48,17 @@ def add(
             if recorder.written:
                 _tell_of_part(recorder.written, video, kept, len(before))
             raise
+    if missing:
+        typer.echo(
+            f"warning: {results}: {counted(missing, 'row')} of frames that {video} does not have", err=True
+        )
+    if before and not recorder.written:
+        table = kept.table()
+        name = table.camera[np.isin(table.record.astype(str), before)][0]
+        raise UsageError(
+            f"--replace: nobody in {results} can be remembered, so {counted(len(before), 'tracklet')} of"
+            f" {video} stay; mot-reid gallery {kept.place} forget --camera {name} forgets all of a camera"
+        )
     if before:  # not until the others are there
         kept.forget(before)
     if kept.exists():
@@ -55,10 +67,6 @@ def add(
         typer.echo(f"{counted(recorder.written, 'tracklet')} of {video} added to {kept.place}")
     if not tracks:
         typer.echo(f"warning: {results}: there is no track in it", err=True)
-    if missing:
-        typer.echo(
-            f"warning: {results}: {counted(missing, 'row')} of frames that {video} does not have", err=True
-        )
 
 
 def _tell_of_part(written: int, video: str, kept: Any, before: int) -> None:

@@ -214,6 +214,25 @@ def test_tracks_of_others_are_remembered(run: Any, scene: Any, tmp_path: Path) -
     assert ("2 tracklets of 1 camera" in listed, "door" in listed) == (True, False)
 
 
+@pytest.mark.parametrize(("nobody", "warnings"), [("", 0), ("999,1,5,5,20,40,0.9\n", 1)])
+def test_what_nobody_would_replace_stays(
+    nobody: str, warnings: int, run: Any, scene: Any, tmp_path: Path
+) -> None:
+    """An empty file, and rows of frames that the video does not have."""
+    lines = [line.replace(",-1,", ",1,", 1) for line in Path(scene.detections).read_text().splitlines()[::2]]
+    (tmp_path / "tracks.txt").write_text("\n".join(lines) + "\n")
+    (tmp_path / "nobody.txt").write_text(nobody)
+    shop = tmp_path / "shop"
+    made = run("gallery", shop, "add", scene.video, tmp_path / "tracks.txt", "--camera", "door")
+    assert (made.code, "1 tracklet of" in made.out) == (0, True)
+    done = run("gallery", shop, "add", scene.video, tmp_path / "nobody.txt", "--replace")
+    told = f"error: --replace: nobody in {tmp_path / 'nobody.txt'} can be remembered, so 1 tracklet of"
+    told += f" {scene.video} stay; mot-reid gallery {shop} forget --camera door forgets all of a camera"
+    assert (done.code, done.out, done.err.splitlines()[-1]) == (2, "", told)
+    assert len(done.err.splitlines()) == 1 + warnings
+    assert "1 tracklet of 1 camera" in run("gallery", shop).out
+
+
 def test_two_that_add_one_video_at_once_are_told(
     run: Any, scene: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
