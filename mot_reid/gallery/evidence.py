@@ -208,8 +208,8 @@ def _free(rows: Pairs, columns: Pairs, count: int, barred: Pairs) -> NDArray[np.
     return ~np.isin(rows * count + columns, barred[:, 0] * count + barred[:, 1])
 
 
-def _cosines(points: Vectors, rows: Pairs, columns: Pairs, block: int = 262_144) -> Floats:
-    found = np.empty(len(rows), np.float64)
+def _cosines(points: Vectors, rows: Pairs, columns: Pairs, block: int = 1_024) -> Floats:
+    found = np.empty(len(rows), np.float64)  # in blocks that stay in the cache, not in fresh memory
     for start in range(0, len(rows), block):
         own = slice(start, start + block)
         found[own] = np.einsum("nd,nd->n", points[rows[own]], points[columns[own]])
