@@ -25,10 +25,10 @@ from mot_reid.gallery.reranking import jaccard_of_pairs, nearest_points
 from mot_reid.gallery.search import SearchSettings, likeness, same_person, strangers_scales
 from mot_reid.gallery.settings import IdentifySettings
 from mot_reid.gallery.store import RecordTable
+from mot_reid.typing import Embeddings, Floats, Floats32, Indices, Ints, Mask
 
 __all__ = ["crop_tracklets", "fit_calibration", "gallery_people", "listed_crops", "people_of_records"]
 
-Ints = NDArray[np.int64]
 
 _NAME = re.compile(r"(-?\d+)_c(\d+)s(\d+)_(\d+)_(\d+)")
 _FPS = 25.0
@@ -56,9 +56,7 @@ def listed_crops(folder: Path) -> tuple[list[Path], Ints]:
     return [path for _, path in found], np.array([names for names, _ in found], np.int64)
 
 
-def crop_tracklets(
-    embeddings: NDArray[np.float32], names: Ints, gap: int = 250
-) -> tuple[list[Tracklet], Ints]:
+def crop_tracklets(embeddings: Embeddings, names: Ints, gap: int = 250) -> tuple[list[Tracklet], Ints]:
     """Tracklets of crops: one person's in one camera and sequence, with gaps up to some frames.
 
     Args:
@@ -99,7 +97,7 @@ def crop_tracklets(
 
 
 def people_of_records(
-    table: RecordTable, paths: Sequence[NDArray[np.float32]], truth: Callable[[str], BoxRows | None]
+    table: RecordTable, paths: Sequence[Floats32], truth: Callable[[str], BoxRows | None]
 ) -> Ints:
     """The person whom each record's boxes cover most (IoU at least 0.5), ``(N,)``; -1 where nobody is.
 
@@ -255,7 +253,7 @@ class _Known:
         self.rows, self.columns, self._free, self._settings = rows, columns, free, settings
         self.cosines = self._values((1.0, 0.0), 0.0, rerank=False)
 
-    def features(self, alone: NDArray[np.float64]) -> NDArray[np.float64]:
+    def features(self, alone: Floats) -> Floats:
         """``(P, 3)``: cosines, Jaccard distances, roots of one less these.
 
         Args:
@@ -264,7 +262,7 @@ class _Known:
         jaccard = self._values((float(alone[0]), float(alone[1])), 1.0, rerank=True)
         return hit_features(self.cosines, jaccard)[:, :-1]  # what is fitted has an offset of its own
 
-    def _values(self, cosine: tuple[float, float], jaccard: float, rerank: bool) -> NDArray[np.float64]:
+    def _values(self, cosine: tuple[float, float], jaccard: float, rerank: bool) -> Floats:
         plain = Calibration("", "", cosine, (0.0, jaccard, 0.0, 0.0))
         wanted = replace(self._settings, rerank=rerank)
         return pair_evidence(self.means, self.cameras, self.barred, plain, wanted).values[self._free]
@@ -272,7 +270,7 @@ class _Known:
 
 def _hits(
     records: Sequence[Tracklet], known: _Known, calibration: Calibration, settings: IdentifySettings
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+) -> tuple[Floats, Mask]:
     """Features of pairs of two cameras, each record asked for the other, and whether they are one person."""
     means, cameras, search = known.means, known.cameras, SearchSettings()
     looks = np.concatenate([record.medoids for record in records])
@@ -299,7 +297,7 @@ def _hits(
     return hit_features(alike[one, other], jaccard)[:, :-1], np.tile(known.same[across], 2)
 
 
-def _one_camera(cameras: NDArray[np.object_], people: Ints, part: int) -> NDArray[np.intp]:
+def _one_camera(cameras: NDArray[np.object_], people: Ints, part: int) -> Indices:
     """Rows that are left where every third person stays in the camera that sees him most, in no other."""
     kept = np.ones(len(people), bool)
     for person in np.unique(people)[part::_PARTS].tolist():

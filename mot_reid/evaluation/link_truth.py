@@ -6,16 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit, logit
 
 from mot_reid.gallery.evidence import Evidence
 from mot_reid.gallery.linkage import constrained_linkage
+from mot_reid.typing import Floats, Indices, Ints, Mask
 
 __all__ = ["KnownPairs", "fit_links", "right_links"]
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,12 +28,12 @@ class KnownPairs:
     """
 
     evidence: Evidence
-    barred: NDArray[np.intp]
-    people: NDArray[np.int64]
-    boxes: NDArray[np.int64]
+    barred: Indices
+    people: Ints
+    boxes: Ints
 
 
-def right_links(merges: Floats, people: NDArray[np.int64], weights: Floats) -> NDArray[np.bool_]:
+def right_links(merges: Floats, people: Ints, weights: Floats) -> Mask:
     """Whether each merge joins what is mostly one person's, ``(M,)``.
 
     Args:
@@ -88,7 +86,7 @@ def fit_links(sets: Sequence[KnownPairs]) -> tuple[float, float]:
     return float(result.x[0]), float(result.x[1])
 
 
-def _merges(known: KnownPairs) -> tuple[Floats, NDArray[np.bool_]]:
+def _merges(known: KnownPairs) -> tuple[Floats, Mask]:
     """What speaks for each merge, with the prior's logit, and whether it is right."""
     evidence, barred = known.evidence, known.barred
     distances = np.zeros((len(known.people), len(known.people)))

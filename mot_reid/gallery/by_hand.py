@@ -16,14 +16,12 @@ from numpy.typing import NDArray
 
 from mot_reid.gallery.queries import crop_embedder
 from mot_reid.gallery.store import RecordTable, Store
+from mot_reid.typing import Embeddings, Image, Indices
 
 if TYPE_CHECKING:
     from mot_reid.appearance.base import Embedder
 
 __all__ = ["ByHand", "Part", "SourceCorrections", "by_hand"]
-
-Pairs = NDArray[np.intp]
-Vectors = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -73,11 +71,11 @@ class ByHand:
     """
 
     table: RecordTable
-    parent: Pairs
-    places: Pairs
-    embeddings: Vectors
-    joined: Pairs
-    barred: Pairs
+    parent: Indices
+    places: Indices
+    embeddings: Embeddings
+    joined: Indices
+    barred: Indices
     names: NDArray[np.object_]
     left_out: int = 0
 
@@ -108,7 +106,7 @@ def by_hand(
         rows += [(row, part, len(parts) == 1) for part in parts]
     means = store.means()
     kept: list[tuple[int, Part | None, bool]] = []
-    vectors: list[NDArray[np.float32]] = []
+    vectors: list[Embeddings] = []
     for row, part, whole in rows:
         if whole or part is None:
             kept.append((row, part, whole))
@@ -139,13 +137,13 @@ def _corrections(
     return corrected.get(str(table.run[row]), corrected.get(str(table.camera[row])))
 
 
-def _decoded(jpeg: bytes) -> NDArray[np.uint8]:
+def _decoded(jpeg: bytes) -> Image:
     import cv2
 
     return np.asarray(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR), np.uint8)
 
 
-def _table(table: RecordTable, kept: Sequence[tuple[int, Part | None, bool]], parent: Pairs) -> RecordTable:
+def _table(table: RecordTable, kept: Sequence[tuple[int, Part | None, bool]], parent: Indices) -> RecordTable:
     found = table[parent]
     names, ids = found.record.copy(), found.track_id.copy()
     first, last, boxes = found.first_frame.copy(), found.last_frame.copy(), found.boxes.copy()
@@ -182,11 +180,11 @@ def _name(table: RecordTable, row: int, corrected: Mapping[str, SourceCorrection
 
 def _pairs(
     found: RecordTable,
-    parent: Pairs,
+    parent: Indices,
     table: RecordTable,
     names: NDArray[np.object_],
     corrected: Mapping[str, SourceCorrections],
-) -> tuple[Pairs, Pairs]:
+) -> tuple[Indices, Indices]:
     """Rows that people said are one person, and rows that they said are two."""
     joined: list[tuple[int, int]] = []
     barred: list[tuple[int, int]] = []

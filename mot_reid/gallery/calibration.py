@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit, logit
+
+from mot_reid.typing import Floats, Mask
 
 __all__ = ["Calibration", "estimated_prior", "fit_logistic", "hit_features"]
 
-Floats = NDArray[np.float64]
 
 _RIDGE = 1e-6
 _PAIRS = 30.0
@@ -166,7 +166,7 @@ def hit_features(cosine: Any, jaccard: Any) -> Floats:
     return np.column_stack(columns)
 
 
-def fit_logistic(features: Floats, same: NDArray[np.bool_], share: float = 0.5) -> Floats:
+def fit_logistic(features: Floats, same: Mask, share: float = 0.5) -> Floats:
     """Logistic regression of whether pairs show one person, free of how many pairs of each kind there were.
 
     The pairs of one person weigh ``share`` of all. What comes out is the log-likelihood ratio, fitted best

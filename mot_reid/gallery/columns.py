@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mot_reid.gallery.records import PATH_COLUMNS, Crop, Tracklet
 from mot_reid.gallery.store import RecordTable, import_arrow
+from mot_reid.typing import Embeddings, Floats32, Indices
 
 __all__ = [
     "COLUMNS",
@@ -75,12 +75,12 @@ def crops_of(columns: dict[str, list[Any]]) -> list[list[Crop]]:
     ]
 
 
-def path_of(value: bytes) -> NDArray[np.float32]:
+def path_of(value: bytes) -> Floats32:
     """`Tracklet.path` from the column ``path``."""
     return np.frombuffer(value, "<f4").reshape(-1, len(PATH_COLUMNS))
 
 
-def read_paths(file: Path, rows: NDArray[np.intp]) -> list[NDArray[np.float32]]:
+def read_paths(file: Path, rows: Indices) -> list[Floats32]:
     """`Tracklet.path` of some rows of a Parquet file."""
     column = import_arrow().parquet.read_table(file, columns=["path"]).column("path")
     return [path_of(value) for value in column.take(rows).to_pylist()]
@@ -99,9 +99,9 @@ def record_table(table: Any) -> RecordTable:
 
 def whole_records(
     table: RecordTable,
-    paths: Sequence[NDArray[np.float32]],
-    means: NDArray[np.float32],
-    medoids: Sequence[NDArray[np.float32]],
+    paths: Sequence[Floats32],
+    means: Embeddings,
+    medoids: Sequence[Embeddings],
     crops: Sequence[Sequence[Crop]],
 ) -> list[Tracklet]:
     """Records put together again; all arguments have a row for each."""

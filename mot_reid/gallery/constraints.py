@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Travel", "TravelTimes", "absences", "overlapping", "seen_together", "too_fast"]
+from mot_reid.typing import Floats, Indices, Mask
 
-Floats = NDArray[np.float64]
-Pairs = NDArray[np.intp]
+__all__ = ["Travel", "TravelTimes", "absences", "overlapping", "seen_together", "too_fast"]
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ def absences(times: Floats) -> Floats:
     return np.column_stack([times[gone], times[gone + 1]])
 
 
-def seen_together(pairs: Pairs, start: Floats, end: Floats, gone: Mapping[int, Floats]) -> NDArray[np.bool_]:
+def seen_together(pairs: Indices, start: Floats, end: Floats, gone: Mapping[int, Floats]) -> Mask:
     """Whether pairs ``(P, 2)`` of records that overlap in time are in sight together for long enough.
 
     Args:
@@ -102,7 +101,7 @@ def seen_together(pairs: Pairs, start: Floats, end: Floats, gone: Mapping[int, F
 
 def overlapping(
     sources: NDArray[np.object_], start: Floats, end: Floats, tolerance: float = _COMMON
-) -> Pairs:
+) -> Indices:
     """Pairs of records of one source that are seen at the same time: two people, whatever they look like.
 
     Args:
@@ -114,7 +113,7 @@ def overlapping(
     Returns:
         ``(P, 2)`` row numbers, the smaller first.
     """
-    found: list[NDArray[np.intp]] = []
+    found: list[Indices] = []
     _, number = np.unique(sources.astype(str), return_inverse=True)
     order = np.lexsort((start, number))
     begins, ends, kinds = start[order], end[order], number[order]
@@ -134,7 +133,7 @@ def overlapping(
 
 def too_fast(
     cameras: NDArray[np.object_], start: Floats, end: Floats, epoch: Floats, times: TravelTimes
-) -> Pairs:
+) -> Indices:
     """Pairs of records of two cameras between which nobody can have gone in the time there was.
 
     Args:
@@ -166,6 +165,6 @@ def too_fast(
     return np.concatenate(found) if found else np.zeros((0, 2), np.intp)
 
 
-def _blocks(rows: NDArray[np.intp], most: int) -> Iterator[NDArray[np.intp]]:
+def _blocks(rows: Indices, most: int) -> Iterator[Indices]:
     """The rows, at most so many at a time."""
     return (rows[first : first + most] for first in range(0, len(rows), most))

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mot_reid.gallery.documents import copy_documents
 from mot_reid.gallery.gallery import Gallery
@@ -15,6 +14,7 @@ from mot_reid.gallery.queries import crop_embedder
 from mot_reid.gallery.recorder import EmbedCrops
 from mot_reid.gallery.records import Crop, Tracklet
 from mot_reid.gallery.settings import RecorderSettings
+from mot_reid.typing import Image
 
 __all__ = ["embed_again"]
 
@@ -70,7 +70,7 @@ def _again(record: Tracklet, embed: EmbedCrops) -> Tracklet | None:
     return replace(record, mean=mean, medoids=found[different], views=len(seen), attributes={})
 
 
-def _decoded(crop: Crop) -> NDArray[np.uint8] | None:
+def _decoded(crop: Crop) -> Image | None:
     import cv2
 
     data = np.frombuffer(crop.jpeg, np.uint8)

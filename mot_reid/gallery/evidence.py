@@ -14,12 +14,9 @@ from mot_reid.gallery.normalisation import camera_statistics, normalised
 from mot_reid.gallery.reranking import jaccard_of_pairs, nearest_points
 from mot_reid.gallery.settings import IdentifySettings
 from mot_reid.gallery.travel import learned_travel
+from mot_reid.typing import Embeddings, Floats, Indices, Mask
 
 __all__ = ["Evidence", "kind_scales", "neighbours", "pair_evidence", "with_cameras", "with_travel"]
-
-Vectors = NDArray[np.float32]
-Floats = NDArray[np.float64]
-Pairs = NDArray[np.intp]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +32,8 @@ class Evidence:
         link: slope and offset of `Calibration.links` that fit it.
     """
 
-    rows: Pairs
-    columns: Pairs
+    rows: Indices
+    columns: Indices
     values: Floats
     prior: float
     complete: bool
@@ -60,9 +57,9 @@ _APART = 1 - 1e-6  # Jaccard distance of two that share no neighbour, as numbers
 
 
 def pair_evidence(
-    embeddings: Vectors,
+    embeddings: Embeddings,
     cameras: NDArray[np.object_],
-    barred: Pairs,
+    barred: Indices,
     calibration: Calibration,
     settings: IdentifySettings,
 ) -> Evidence:
@@ -114,7 +111,7 @@ def pair_evidence(
 
 
 def kind_scales(
-    points: Vectors, cameras: NDArray[np.object_], barred: Pairs, calibration: Calibration
+    points: Embeddings, cameras: NDArray[np.object_], barred: Indices, calibration: Calibration
 ) -> Floats:
     """What cosines are multiplied by (`Calibration.strangers_scale`), of two cameras and within one ``(2,)``.
 
@@ -151,7 +148,7 @@ def neighbours(others: float, most: int) -> int:
     return min(max(int(_OF_OTHERS * others), 2), most)
 
 
-def with_cameras(evidence: Evidence, cameras: NDArray[np.object_], barred: Pairs) -> Evidence:
+def with_cameras(evidence: Evidence, cameras: NDArray[np.object_], barred: Indices) -> Evidence:
     """The evidence of looks, and of whether one camera saw both records or two did.
 
     In a shop everybody is seen by the next camera and hardly anybody by the same one again, elsewhere it is
@@ -183,7 +180,7 @@ def with_cameras(evidence: Evidence, cameras: NDArray[np.object_], barred: Pairs
 
 
 def with_travel(
-    evidence: Evidence, cameras: NDArray[np.object_], begin: Floats, end: Floats, barred: Pairs
+    evidence: Evidence, cameras: NDArray[np.object_], begin: Floats, end: Floats, barred: Indices
 ) -> Evidence:
     """The evidence of looks and of the time between two records (`mot_reid.gallery.travel.learned_travel`).
 
@@ -204,11 +201,11 @@ def with_travel(
     return replace(evidence, values=values)
 
 
-def _free(rows: Pairs, columns: Pairs, count: int, barred: Pairs) -> NDArray[np.bool_]:
+def _free(rows: Indices, columns: Indices, count: int, barred: Indices) -> Mask:
     return ~np.isin(rows * count + columns, barred[:, 0] * count + barred[:, 1])
 
 
-def _cosines(points: Vectors, rows: Pairs, columns: Pairs, block: int = 1_024) -> Floats:
+def _cosines(points: Embeddings, rows: Indices, columns: Indices, block: int = 1_024) -> Floats:
     found = np.empty(len(rows), np.float64)  # in blocks that stay in the cache, not in fresh memory
     for start in range(0, len(rows), block):
         own = slice(start, start + block)

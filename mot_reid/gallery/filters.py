@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mot_reid.gallery.records import parse_track
 from mot_reid.gallery.store import GalleryError, RecordTable
+from mot_reid.typing import Indices, Mask
 
 __all__ = ["CLOCK", "Filter", "require_cameras", "require_findable", "rows_of_track"]
 
@@ -49,7 +49,7 @@ class Filter:
         asked = (self.cameras, self.after, self.before, self.class_id)
         return all(value is None for value in asked) and not self.without
 
-    def mask(self, table: RecordTable) -> NDArray[np.bool_]:
+    def mask(self, table: RecordTable) -> Mask:
         """Which rows of a table may be found, ``(N,)``."""
         allowed = np.ones(len(table), bool)
         if self.cameras is not None:
@@ -92,7 +92,7 @@ def _time(column: str, value: float, relation: str) -> str:
     return f"{column} {relation} {value!r}"
 
 
-def rows_of_track(table: RecordTable, label: str, place: str) -> NDArray[np.intp]:
+def rows_of_track(table: RecordTable, label: str, place: str) -> Indices:
     """The rows that ``camera:track``, ``camera:track.part`` or either with ``@run`` behind it means.
 
     Args:

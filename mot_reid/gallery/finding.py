@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mot_reid.gallery.calibration import Calibration
 from mot_reid.gallery.filters import Filter, require_findable
@@ -19,12 +18,21 @@ from mot_reid.gallery.search import SearchSettings, hit_evidence, likeness, same
 from mot_reid.gallery.standing import VIEWS, place_evidence, read_views
 from mot_reid.gallery.store import GalleryError, RecordTable, Store
 from mot_reid.resources import shipped
+from mot_reid.typing import Embeddings, Floats, Indices
 
-__all__ = ["Hit", "Hits", "described", "find_calibration", "find_person", "named_means", "sampled_statistics"]
+__all__ = [
+    "CALIBRATION",
+    "Hit",
+    "Hits",
+    "calibration_of",
+    "described",
+    "find_calibration",
+    "find_person",
+    "named_means",
+    "sampled_statistics",
+]
 
-Vectors = NDArray[np.float32]
-Rows = NDArray[np.intp]
-
+CALIBRATION = "calibration.json"
 _SAMPLE = 20_000
 """Records of which the cameras' statistics are taken at the most."""
 
@@ -110,7 +118,7 @@ def sampled_statistics(store: Store, table: RecordTable) -> CameraStatistics:
 
 def find_person(
     store: Store,
-    queries: Vectors,
+    queries: Embeddings,
     calibration: Calibration,
     *,
     camera: str | None = None,
@@ -120,7 +128,7 @@ def find_person(
     settings: SearchSettings | None = None,
     table: RecordTable | None = None,
     statistics: CameraStatistics | None = None,
-    track: Rows | None = None,
+    track: Indices | None = None,
 ) -> Hits:
     """The tracklets that show the person of one or several pictures.
 
@@ -182,11 +190,11 @@ def find_person(
 def _looked_at(
     store: Store,
     table: RecordTable,
-    queries: Vectors,
+    queries: Embeddings,
     top: int,
     where: Filter | None,
     settings: SearchSettings,
-) -> Rows:
+) -> Indices:
     """The rows that are looked at closely: all that may be found, or the most alike ones by their means."""
     allowed = np.arange(len(table)) if where is None else np.flatnonzero(where.mask(table))
     if len(allowed) <= settings.whole:
@@ -198,7 +206,7 @@ def _looked_at(
     return rows[rows >= 0]
 
 
-def beside(store: Store, table: RecordTable, statistics: CameraStatistics, most: int) -> NDArray[np.float64]:
+def beside(store: Store, table: RecordTable, statistics: CameraStatistics, most: int) -> Floats:
     """Normalised cosines of pairs that one camera sees at the same time: two people, whoever they are.
 
     Of the last ``most`` records, so that a large gallery of which a search wants little is not read whole.
@@ -222,7 +230,7 @@ def _hit(table: RecordTable, row: int, probability: float, cosine: float, known:
     )
 
 
-def named_means(store: Store, table: RecordTable, *names: Sequence[str]) -> tuple[Vectors, Vectors]:
+def named_means(store: Store, table: RecordTable, *names: Sequence[str]) -> tuple[Embeddings, Embeddings]:
     """Mean embeddings ``(C, D)`` and ``(F, D)`` of two lists of records by name.
 
     Raises:
@@ -237,7 +245,7 @@ def named_means(store: Store, table: RecordTable, *names: Sequence[str]) -> tupl
     return found[0], found[1]
 
 
-def record_attributes(store: Store, table: RecordTable, rows: Rows) -> list[dict[str, float]]:
+def record_attributes(store: Store, table: RecordTable, rows: Indices) -> list[dict[str, float]]:
     """The attributes of records; where they have none, what a shipped head reads in their embeddings."""
     found: list[dict[str, float]] = [json.loads(table.attributes[row]) for row in rows.tolist()]
     bare = np.flatnonzero([not entry for entry in found])
@@ -333,6 +341,14 @@ _CALLED = {
     "rucksack": "backpack",
     "sleeves": "sleeve",
 }
+
+
+def calibration_of(store: Store) -> Calibration:
+    """The calibration that lies in a gallery, or else the one of its embedder (`find_calibration`)."""
+    own = store.read_document(CALIBRATION)
+    if own:
+        return Calibration.from_json(own, f"{store.place}/{CALIBRATION}")
+    return find_calibration(store.info.fingerprint, store.info.embedder)
 
 
 def find_calibration(fingerprint: str, name: str) -> Calibration:

@@ -14,13 +14,12 @@ from numpy.typing import NDArray
 
 from mot_reid.files import atomic
 from mot_reid.gallery.store import RecordTable
+from mot_reid.typing import Embeddings, Floats32, Indices
 
 __all__ = ["GONE", "Part", "best", "drop", "flush", "located", "save", "taken", "write_whole"]
 
 GONE = ".gone-"
 """What a part's name begins with that is being removed."""
-Vectors = NDArray[np.float32]
-Rows = NDArray[np.intp]
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,15 +28,15 @@ class Part:
 
     folder: Path
     table: RecordTable
-    kept: NDArray[np.intp]  # rows of the files that are neither forgotten nor there twice
-    means: Vectors
+    kept: Indices  # rows of the files that are neither forgotten nor there twice
+    means: Embeddings
     medoids: NDArray[np.float16]
-    bounds: NDArray[np.intp]
+    bounds: Indices
 
 
 def located(
-    parts: Sequence[tuple[Part, int]], first: NDArray[np.intp], rows: Rows
-) -> list[tuple[Part, Rows, Rows]]:
+    parts: Sequence[tuple[Part, int]], first: Indices, rows: Indices
+) -> list[tuple[Part, Indices, Indices]]:
     """Where rows of a table lie.
 
     Args:
@@ -57,14 +56,14 @@ def located(
     return found
 
 
-def taken(means: Vectors, rows: Rows) -> Vectors:
+def taken(means: Embeddings, rows: Indices) -> Embeddings:
     """Rows of a mapped array, not copied where they are consecutive."""
     if len(rows) and int(rows[-1]) - int(rows[0]) + 1 == len(rows):
         return means[int(rows[0]) : int(rows[-1]) + 1]
     return means[rows]
 
 
-def best(cosines: NDArray[np.float32], count: int) -> NDArray[np.intp]:
+def best(cosines: Floats32, count: int) -> Indices:
     """Columns of the ``count`` largest in each row, in no order."""
     if cosines.shape[1] <= count:
         return np.broadcast_to(np.arange(cosines.shape[1]), cosines.shape)

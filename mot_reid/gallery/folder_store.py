@@ -48,15 +48,14 @@ from mot_reid.gallery.store import (
     GalleryInfo,
     NoGalleryError,
     RecordTable,
-    Rows,
     Store,
     import_arrow,
     require_rows,
 )
+from mot_reid.typing import Embeddings, Floats32, Indices
 
 __all__ = ["FolderStore"]
 
-Vectors = NDArray[np.float32]
 
 _INFO = "gallery.json"
 _FORGOTTEN = "forgotten.json"
@@ -87,7 +86,7 @@ class FolderStore(Store):
         self.damaged: list[str] = []
         self._parts: dict[str, Part] = {}
         self._order: list[tuple[Part, int]] = []
-        self._first: NDArray[np.intp] = np.zeros(1, np.intp)
+        self._first: Indices = np.zeros(1, np.intp)
         self._table = RecordTable.empty()
         path = self.folder / _INFO
         if not path.is_file():
@@ -135,7 +134,7 @@ class FolderStore(Store):
         self._order, self._first, self._table = order, np.array(first, np.intp), table
         return table
 
-    def means(self, rows: Rows | None = None) -> Vectors:
+    def means(self, rows: Indices | None = None) -> Embeddings:
         """See `Store.means`."""
         if rows is None:
             if not self._order:
@@ -147,7 +146,7 @@ class FolderStore(Store):
             found[inside] = part.means[where]
         return found
 
-    def medoids(self, rows: Rows) -> tuple[Vectors, NDArray[np.intp]]:
+    def medoids(self, rows: Indices) -> tuple[Embeddings, Indices]:
         """See `Store.medoids`."""
         blocks, owners = [], []
         for part, inside, where in self._located(rows):
@@ -160,12 +159,12 @@ class FolderStore(Store):
         return np.concatenate(blocks).astype(np.float32), np.concatenate(owners).astype(np.intp)
 
     def nearest(
-        self, queries: Vectors, count: int, where: Filter | None = None
-    ) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+        self, queries: Embeddings, count: int, where: Filter | None = None
+    ) -> tuple[Indices, Floats32]:
         """See `Store.nearest`: exact, a block at a time."""
         allowed = None if where is None or where.is_empty else where.mask(self._table)
-        rows: list[NDArray[np.intp]] = []
-        cosines: list[NDArray[np.float32]] = []
+        rows: list[Indices] = []
+        cosines: list[Floats32] = []
         for part, start in self._order:
             for first in range(0, len(part.kept), _BLOCK):
                 own = np.arange(first, min(first + _BLOCK, len(part.kept)))
@@ -182,7 +181,7 @@ class FolderStore(Store):
         order = np.lexsort((everything, -likeness), axis=1)[:, :count]
         return np.take_along_axis(everything, order, axis=1), np.take_along_axis(likeness, order, axis=1)
 
-    def tracklets(self, rows: Rows, crops: bool = True) -> list[Tracklet]:
+    def tracklets(self, rows: Indices, crops: bool = True) -> list[Tracklet]:
         """See `Store.tracklets`."""
         pq = import_arrow().parquet
         found: list[Tracklet | None] = [None] * len(rows)
@@ -207,9 +206,9 @@ class FolderStore(Store):
                 found[place] = record
         return [record for record in found if record is not None]
 
-    def paths(self, rows: Rows) -> list[NDArray[np.float32]]:
+    def paths(self, rows: Indices) -> list[Floats32]:
         """See `Store.paths`."""
-        found: dict[int, NDArray[np.float32]] = {}
+        found: dict[int, Floats32] = {}
         for part, inside, where in self._located(rows):
             try:
                 paths = read_paths(part.folder / "records.parquet", where)
@@ -313,7 +312,7 @@ class FolderStore(Store):
             drop(part.folder)
 
     def _write_part(
-        self, means: Vectors, medoids: NDArray[Any], records: Any, crops: Any, first: str | None = None
+        self, means: Embeddings, medoids: NDArray[Any], records: Any, crops: Any, first: str | None = None
     ) -> None:
         """Writes a part whole; its name sorts by time, or beside the ``first`` of those it replaces."""
         pa = import_arrow()
@@ -362,7 +361,7 @@ class FolderStore(Store):
                 self._parts, self.damaged = found, damaged
                 return list(found.values())
 
-    def _moved(self, part: Part, rows: Rows) -> tuple[FolderStore, Rows]:
+    def _moved(self, part: Part, rows: Indices) -> tuple[FolderStore, Indices]:
         """Where some records of a part lie now that it was joined with others; -1 for those that are gone."""
         store = FolderStore(self.folder)
         row_of = {name: row for row, name in enumerate(store.table().record.tolist())}
@@ -392,7 +391,7 @@ class FolderStore(Store):
             return None
         return Part(folder, table, np.arange(len(table)), means, medoids, bounds)
 
-    def _located(self, rows: Rows) -> list[tuple[Part, Rows, Rows]]:
+    def _located(self, rows: Indices) -> list[tuple[Part, Indices, Indices]]:
         if not self._order:
             self.table()
         require_rows(rows, int(self._first[-1]), self.place)

@@ -23,7 +23,7 @@ from mot_reid.gallery.documents import (
     read_corrections,
 )
 from mot_reid.gallery.filters import Filter, rows_of_track
-from mot_reid.gallery.finding import Hits, described, find_calibration, find_person, named_means
+from mot_reid.gallery.finding import CALIBRATION, Hits, calibration_of, described, find_person, named_means
 from mot_reid.gallery.fingerprint import embedder_fingerprint
 from mot_reid.gallery.identifying import Identities, identify_records, read_identities
 from mot_reid.gallery.online import OnlineIdentities
@@ -38,13 +38,12 @@ from mot_reid.gallery.standing import VIEWS, views_text
 from mot_reid.gallery.store import GalleryError, GalleryInfo, RecordTable, Store
 from mot_reid.gallery.transfer import export_store, merge_store
 from mot_reid.structures import Detections
+from mot_reid.typing import Image, Indices
 
 if TYPE_CHECKING:
     from mot_reid.appearance.base import Embedder
 
 __all__ = ["Gallery"]
-
-CALIBRATION = "calibration.json"
 
 
 class Gallery:
@@ -198,11 +197,11 @@ class Gallery:
         """All records but their vectors and pictures."""
         return self.store.table()
 
-    def tracklets(self, rows: NDArray[np.intp] | Sequence[int], crops: bool = True) -> list[Tracklet]:
+    def tracklets(self, rows: Indices | Sequence[int], crops: bool = True) -> list[Tracklet]:
         """Whole records of rows of the last `table`; an IndexError names a row that it has not."""
         return self.store.tracklets(np.asarray(rows, np.intp), crops)
 
-    def find(self, label: str, table: RecordTable | None = None) -> NDArray[np.intp]:
+    def find(self, label: str, table: RecordTable | None = None) -> Indices:
         """The rows of `table` that ``camera:track``, or ``camera:track.part``, means.
 
         A track id is one track within a run only: ``camera:track@run`` names that, or its name's beginning.
@@ -253,10 +252,7 @@ class Gallery:
     @property
     def calibration(self) -> Calibration:
         """What turns likeness into probability; its fingerprint says for which embedder."""
-        own = self.store.read_document(CALIBRATION)
-        if own:
-            return Calibration.from_json(own, f"{self.place}/{CALIBRATION}")
-        return find_calibration(self.store.info.fingerprint, self.store.info.embedder)
+        return calibration_of(self.store)
 
     def calibrate(self, calibration: Calibration) -> None:
         """Keeps a calibration with the gallery; it goes before those that ship."""
@@ -327,7 +323,7 @@ class Gallery:
             track=track,
         )
 
-    def detect(self, picture: NDArray[np.uint8]) -> Detections:
+    def detect(self, picture: Image) -> Detections:
         """Finds people in a query picture with the default detector, loaded if need be."""
         if self._tracker is None:
             from mot_reid.tracker import Tracker

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from mot_reid.boxes import iou
@@ -14,6 +13,7 @@ from mot_reid.config import OfflineConfig
 from mot_reid.offline.interpolation import fill_gaps
 from mot_reid.offline.rows import TrackRows
 from mot_reid.offline.smoothing import smooth
+from mot_reid.typing import Indices, Ints
 
 if TYPE_CHECKING:
     from mot_reid.gallery.identifying import Identities
@@ -22,7 +22,6 @@ __all__ = ["GLOBAL_FILE", "GlobalTracks", "carried", "global_ids"]
 
 GLOBAL_FILE = "tracks_global.txt"
 
-Ints = NDArray[np.int64]
 
 _LEAST_IOU = 0.5  # of a smoothed box with the one it was made of
 
@@ -89,7 +88,7 @@ class GlobalTracks:
         self._others = int(found.numbers.max(initial=0))
         self._unsure = np.unique(found.numbers[~found.sure])
 
-    def text(self, tracks: str, records: NDArray[np.intp], offline: str | None = None) -> str:
+    def text(self, tracks: str, records: Indices, offline: str | None = None) -> str:
         """A source's tracks with identities.
 
         Args:
@@ -109,12 +108,12 @@ class GlobalTracks:
         rows = fill_gaps(replace(rows[kept], ids=numbers[kept]), int(self._config.fill_time * fps))
         return _written(rows if offline is not None else smooth(rows, self._config.smooth_time * fps))
 
-    def corrected(self, tracks: str, records: NDArray[np.intp]) -> str:
+    def corrected(self, tracks: str, records: Indices) -> str:
         """As `text`, of tracks that somebody has corrected: all boxes stay as they are."""
         rows = _read(tracks)
         return _written(replace(rows, ids=self._numbers(rows, records)))
 
-    def _numbers(self, rows: TrackRows, records: NDArray[np.intp]) -> Ints:
+    def _numbers(self, rows: TrackRows, records: Indices) -> Ints:
         """``(N,)`` from 1; none is twice in a frame."""
         table = self._found.table
         columns = (table.track_id, table.first_frame, table.last_frame, self._found.numbers, table.boxes)
@@ -124,7 +123,7 @@ class GlobalTracks:
         self._others += len(unknown)
         return new
 
-    def _fps(self, records: NDArray[np.intp]) -> float:
+    def _fps(self, records: Indices) -> float:
         """Frames a second, by what the records say of both; 0 where they do not."""
         table = self._found.table[records]
         seconds = float((table.end - table.start).sum())

@@ -8,17 +8,17 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from mot_reid.typing import Floats, Floats32, Indices
+
 __all__ = ["foot_points", "homography_of", "too_far"]
 
-Floats = NDArray[np.float64]
-Pairs = NDArray[np.intp]
 Track: TypeAlias = tuple[Floats, Floats]
 """Times ``(P,)``, seconds, and places ``(P, 2)``, metres."""
 
 _STEP = 0.5  # seconds between the moments, and the shifts of a clock, that are looked at
 
 
-def foot_points(path: NDArray[np.float32], homography: Floats) -> tuple[Floats, Floats]:
+def foot_points(path: Floats32, homography: Floats) -> tuple[Floats, Floats]:
     """Where somebody stood.
 
     Args:
@@ -75,13 +75,13 @@ def homography_of(points: Floats, others: Floats, weights: Floats) -> Floats | N
 
 def too_far(
     cameras: NDArray[np.object_],
-    paths: Sequence[NDArray[np.float32]],
+    paths: Sequence[Floats32],
     base: Floats,
     homographies: Mapping[str, Floats],
     apart: float,
     tolerance: float,
     speed: float = 4.0,
-) -> Pairs:
+) -> Indices:
     """Pairs of records of two cameras that stand or come too far apart to be one person.
 
     Where both are seen at the same time, the median of their distances counts, at the shift of the clocks

@@ -21,10 +21,10 @@ from mot_reid.gallery.presence import paths_of, seen_at_once
 from mot_reid.gallery.settings import IdentifySettings
 from mot_reid.gallery.standing import Views, with_views
 from mot_reid.gallery.store import GalleryError, RecordTable, Store
+from mot_reid.typing import Embeddings, Floats, Indices, Ints, Mask
 
 __all__ = ["Identities", "glimpses", "identify_records", "read_identities"]
 
-Pairs = NDArray[np.intp]
 
 _COLUMNS = ("identity", "camera", "id", "part", "from", "to", "probability", "source", "record", "sure")
 _CLEAR_VIEW = 0.5  # seconds, times the quality of the views
@@ -46,9 +46,9 @@ class Identities:
     """
 
     table: RecordTable
-    numbers: NDArray[np.int64]
-    probability: NDArray[np.float64]
-    sure: NDArray[np.bool_]
+    numbers: Ints
+    probability: Floats
+    sure: Mask
     names: Mapping[int, str] = field(default_factory=dict)
     views: Views = field(default_factory=dict)
 
@@ -64,7 +64,7 @@ class Identities:
     def __iter__(self) -> Iterator[tuple[str, int]]:
         return zip(self.table.record.tolist(), self.numbers.tolist(), strict=True)
 
-    def route(self, number: int) -> NDArray[np.intp]:
+    def route(self, number: int) -> Indices:
         """Rows of one identity's records in order of time; of sources without a clock one after the other."""
         rows = np.flatnonzero(self.numbers == number)
         table = self.table[rows]
@@ -161,7 +161,7 @@ def identify_records(
     return Identities(table, numbers, probability, sure, names, views)
 
 
-def _groups(table: RecordTable, known: TravelTimes) -> list[NDArray[np.intp]]:
+def _groups(table: RecordTable, known: TravelTimes) -> list[Indices]:
     """The rows of each group of cameras; all of them where nothing is said of groups."""
     if not known.groups or not len(table):
         return [np.arange(len(table))] if len(table) else []
@@ -169,7 +169,7 @@ def _groups(table: RecordTable, known: TravelTimes) -> list[NDArray[np.intp]]:
     return [np.flatnonzero(names == name) for name in sorted(set(names.tolist()))]
 
 
-def _within(pairs: Pairs, rows: NDArray[np.intp], count: int) -> Pairs:
+def _within(pairs: Indices, rows: Indices, count: int) -> Indices:
     """Those pairs ``(P, 2)`` of ``count`` rows that are both among ``rows``, as places in it."""
     place = np.full(count, -1, np.intp)
     place[rows] = np.arange(len(rows))
@@ -179,11 +179,11 @@ def _within(pairs: Pairs, rows: NDArray[np.intp], count: int) -> Pairs:
 
 def _linked(
     store: Store,
-    places: NDArray[np.intp],
+    places: Indices,
     table: RecordTable,
-    embeddings: NDArray[np.float32],
-    barred: Pairs,
-    joined: Pairs,
+    embeddings: Embeddings,
+    barred: Indices,
+    joined: Indices,
     calibration: Calibration,
     known: TravelTimes,
     chosen: IdentifySettings,
@@ -203,25 +203,25 @@ def _linked(
     return identify(evidence, len(table), barred, joined, chosen, weights, *told), views
 
 
-def _tracks(table: RecordTable) -> NDArray[np.intp]:
+def _tracks(table: RecordTable) -> Indices:
     """The number of the track that each record is a part of ``(N,)``."""
     names = zip(table.run.tolist(), table.track_id.tolist(), strict=True)
     numbers: dict[tuple[str, int], int] = {}
     return np.array([numbers.setdefault(name, len(numbers)) for name in names], np.intp)
 
 
-def _names(numbers: NDArray[np.int64], names: NDArray[np.object_]) -> dict[int, str]:
+def _names(numbers: Ints, names: NDArray[np.object_]) -> dict[int, str]:
     called = names != ""
     return dict(zip(numbers[called].tolist(), names[called].tolist(), strict=True))
 
 
-def _sure(table: RecordTable, numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _sure(table: RecordTable, numbers: Ints) -> Mask:
     """Whether identities have several records, or one with enough time in clear view; see `Identities`."""
     _, inverse, count = np.unique(numbers, return_inverse=True, return_counts=True)
     return np.asarray((count[inverse] > 1) | ~glimpses(table))
 
 
-def glimpses(table: RecordTable) -> NDArray[np.bool_]:
+def glimpses(table: RecordTable) -> Mask:
     """Which records ``(N,)`` show somebody for less than half a second in clear view: time times quality."""
     frames = np.maximum(table.last_frame - table.first_frame, 1)
     seen = (table.boxes - 1) * (table.end - table.start) / frames * table.quality
@@ -233,8 +233,8 @@ def _constraints(
     table: RecordTable,
     corrections: dict[tuple[str, str], str],
     times: TravelTimes,
-    places: Pairs | None,
-) -> tuple[Pairs, Pairs]:
+    places: Indices | None,
+) -> tuple[Indices, Indices]:
     """Pairs that are two people, and pairs that somebody said are one."""
     row_of = {name: row for row, name in enumerate(table.record.tolist())}
     said: dict[str, list[tuple[int, int]]] = {"one": [], "two": []}
@@ -251,14 +251,14 @@ def _constraints(
     return barred, np.array(said["one"], np.intp).reshape(-1, 2)
 
 
-def _too_far(store: Store, table: RecordTable, times: TravelTimes, places: Pairs | None) -> Pairs:
+def _too_far(store: Store, table: RecordTable, times: TravelTimes, places: Indices | None) -> Indices:
     """Pairs that stand too far apart, by the paths that the store has."""
     here, paths = paths_of(store, np.arange(len(table)), places)
     base = times.start_of(table.epoch)[here]
     return here[too_far(table.camera[here], paths, base, times.homographies, times.apart, times.tolerance)]
 
 
-def _numbered(labels: NDArray[np.intp], table: RecordTable, before: dict[str, int]) -> NDArray[np.int64]:
+def _numbered(labels: Indices, table: RecordTable, before: dict[str, int]) -> Ints:
     """Numbers from 1; old ones are given once each, to the identity with most of their boxes."""
     known = [before.get(name, before.get(name.partition("#")[0], 0)) for name in table.record.tolist()]
     old = np.array(known, np.int64)

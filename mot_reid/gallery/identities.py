@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mot_reid.gallery.evidence import Evidence
 from mot_reid.gallery.linkage import (
@@ -16,11 +15,9 @@ from mot_reid.gallery.linkage import (
     sparse_linkage,
 )
 from mot_reid.gallery.settings import IdentifySettings
+from mot_reid.typing import Floats, Indices, Mask
 
 __all__ = ["Linked", "identify"]
-
-Floats = NDArray[np.float64]
-Pairs = NDArray[np.intp]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +30,7 @@ class Linked:
         prior: share of pairs that were expected to be one person.
     """
 
-    labels: NDArray[np.intp]
+    labels: Indices
     probability: Floats
     prior: float
 
@@ -41,12 +38,12 @@ class Linked:
 def identify(
     evidence: Evidence,
     count: int,
-    barred: Pairs,
-    joined: Pairs,
+    barred: Indices,
+    joined: Indices,
     settings: IdentifySettings,
     weights: Floats | None = None,
-    glimpses: NDArray[np.bool_] | None = None,
-    tracks: NDArray[np.intp] | None = None,
+    glimpses: Mask | None = None,
+    tracks: Indices | None = None,
 ) -> Linked:
     """Joins records to identities by average linkage of the evidence.
 
@@ -86,13 +83,13 @@ def identify(
 
 def _joined(
     evidence: Evidence,
-    labels: NDArray[np.intp],
-    barred: Pairs,
+    labels: Indices,
+    barred: Indices,
     settings: IdentifySettings,
     weights: Floats,
-    among: NDArray[np.bool_],
+    among: Mask,
     made: tuple[int, float],
-) -> tuple[NDArray[np.intp], tuple[int, float]]:
+) -> tuple[Indices, tuple[int, float]]:
     """Joins groups of records that have one `among` them; links count beside those `made` before.
 
     Returns:
@@ -136,11 +133,11 @@ def _links(
     return ordered[: last + 1], (made[0] + last + 1, float(wrong[last]))
 
 
-def _without(pairs: Pairs, others: Pairs, count: int) -> Pairs:
+def _without(pairs: Indices, others: Indices, count: int) -> Indices:
     return pairs[~np.isin(pairs[:, 0] * count + pairs[:, 1], others[:, 0] * count + others[:, 1])]
 
 
-def _bars(barred: Pairs) -> dict[int, set[int]]:
+def _bars(barred: Indices) -> dict[int, set[int]]:
     bars: dict[int, set[int]] = {}
     for first, second in barred[barred[:, 0] != barred[:, 1]].tolist():
         bars.setdefault(first, set()).add(second)
@@ -148,7 +145,7 @@ def _bars(barred: Pairs) -> dict[int, set[int]]:
     return bars
 
 
-def _support(evidence: Evidence, labels: NDArray[np.intp], count: int, missing: float) -> Floats:
+def _support(evidence: Evidence, labels: Indices, count: int, missing: float) -> Floats:
     """Mean evidence ``(N,)`` that a record belongs to the others of its group; NaN for one that is alone."""
     inside = labels[evidence.rows] == labels[evidence.columns]
     rows, columns, values = evidence.rows[inside], evidence.columns[inside], evidence.values[inside]
@@ -161,13 +158,13 @@ def _support(evidence: Evidence, labels: NDArray[np.intp], count: int, missing: 
 
 def _reassigned(
     evidence: Evidence,
-    labels: NDArray[np.intp],
-    barred: Pairs,
+    labels: Indices,
+    barred: Indices,
     count: int,
     settings: IdentifySettings,
-    tracks: NDArray[np.intp],
+    tracks: Indices,
     made: tuple[int, float],
-) -> tuple[NDArray[np.intp], Floats]:
+) -> tuple[Indices, Floats]:
     """Labels in which records that were alone have joined the group that fits clearly best, if one does.
 
     Their links count beside those `made` before, too: no more of all are expected to be wrong than

@@ -18,7 +18,6 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mot_reid.extras import require
 from mot_reid.gallery.columns import (
@@ -38,15 +37,14 @@ from mot_reid.gallery.store import (
     GalleryInfo,
     NoGalleryError,
     RecordTable,
-    Rows,
     Store,
     import_arrow,
     require_rows,
 )
+from mot_reid.typing import Embeddings, Floats32, Indices, Ints
 
 __all__ = ["INDEX_FROM", "LanceStore"]
 
-Vectors = NDArray[np.float32]
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
@@ -111,7 +109,7 @@ class LanceStore(Store):
         self._table = RecordTable.empty()
         self._row_of: dict[str, int] = {}
         self._twice = 0  # rows of records that are there already
-        self._places: NDArray[np.int64] = np.zeros(0, np.int64)
+        self._places: Ints = np.zeros(0, np.int64)
 
     def _open(self, info: GalleryInfo | None) -> tuple[Any, Any]:
         pa = self._arrow
@@ -179,7 +177,7 @@ class LanceStore(Store):
         return self._table
 
     @_plainly
-    def means(self, rows: Rows | None = None) -> Vectors:
+    def means(self, rows: Indices | None = None) -> Embeddings:
         """See `Store.means`."""
         if rows is not None and len(rows):
             return np.stack([*self._values(rows, ["vector"])["vector"]]).astype(np.float32)
@@ -198,7 +196,7 @@ class LanceStore(Store):
         return np.asarray(flat, np.float32).reshape(-1, self.info.dimension)[order]
 
     @_plainly
-    def medoids(self, rows: Rows) -> tuple[Vectors, NDArray[np.intp]]:
+    def medoids(self, rows: Indices) -> tuple[Embeddings, Indices]:
         """See `Store.medoids`."""
         if not len(rows):
             return np.zeros((0, self.info.dimension), np.float32), np.zeros(0, np.intp)
@@ -208,8 +206,8 @@ class LanceStore(Store):
 
     @_plainly
     def nearest(
-        self, queries: Vectors, count: int, where: Filter | None = None
-    ) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+        self, queries: Embeddings, count: int, where: Filter | None = None
+    ) -> tuple[Indices, Floats32]:
         """See `Store.nearest`: exact without an index, nearly so with one."""
         rows, cosines = [], []
         indexed = bool(self._records.list_indices())
@@ -231,7 +229,7 @@ class LanceStore(Store):
         return np.take_along_axis(everything, order, axis=1), np.take_along_axis(likeness, order, axis=1)
 
     @_plainly
-    def tracklets(self, rows: Rows, crops: bool = True) -> list[Tracklet]:
+    def tracklets(self, rows: Indices, crops: bool = True) -> list[Tracklet]:
         """See `Store.tracklets`."""
         if not len(rows):
             return []
@@ -246,7 +244,7 @@ class LanceStore(Store):
         )
 
     @_plainly
-    def paths(self, rows: Rows) -> list[NDArray[np.float32]]:
+    def paths(self, rows: Indices) -> list[Floats32]:
         """See `Store.paths`."""
         return [path_of(value) for value in self._values(rows, ["path"])["path"]]
 
@@ -328,12 +326,12 @@ class LanceStore(Store):
             search = search.with_row_id(True)
         return search.limit(max(1, self._records.count_rows())).to_arrow()
 
-    def _rows(self, copies: NDArray[np.int64]) -> Any:
+    def _rows(self, copies: Ints) -> Any:
         condition = f"copy IN ({', '.join(map(str, copies.tolist()))})"
         found = self._records.search().where(condition).limit(len(copies)).to_arrow()
         return found.select(self._records.schema.names)
 
-    def _values(self, rows: Rows, columns: list[str]) -> dict[str, list[Any]]:
+    def _values(self, rows: Indices, columns: list[str]) -> dict[str, list[Any]]:
         """Values of columns for rows of the last `table`, in their order."""
         if not len(self._table):
             self.table()
@@ -353,7 +351,7 @@ class LanceStore(Store):
                     values[name][first + offset] = lists[name][at[place]]
         return values
 
-    def _looks(self, value: bytes) -> Vectors:
+    def _looks(self, value: bytes) -> Embeddings:
         return np.frombuffer(value, "<f2").reshape(-1, self.info.dimension).astype(np.float32)
 
 
@@ -363,6 +361,6 @@ def _short(error: Exception) -> str:
     return re.sub(r"^lance error: (LanceError\(\w+\): )?|,? \S+\.rs:\d+(:\d+)?", "", text)[:200]
 
 
-def _copies(count: int) -> NDArray[np.int64]:
+def _copies(count: int) -> Ints:
     """Numbers that no other row has: they tell a row that was written anew from the one before."""
     return np.array([secrets.randbits(62) for _ in range(count)], np.int64)

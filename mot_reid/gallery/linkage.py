@@ -9,14 +9,12 @@ from __future__ import annotations
 import heapq
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
-__all__ = ["constrained_linkage", "group_distances", "group_pairs", "linked_clusters", "sparse_linkage"]
+from mot_reid.typing import Floats, Indices
 
-Floats = NDArray[np.float64]
-Rows = NDArray[np.intp]
+__all__ = ["constrained_linkage", "group_distances", "group_pairs", "linked_clusters", "sparse_linkage"]
 
 
 def constrained_linkage(distances: Floats, weights: Floats | None = None) -> Floats:
@@ -73,7 +71,7 @@ def constrained_linkage(distances: Floats, weights: Floats | None = None) -> Flo
     return found[np.argsort(found[:, 2], kind="stable")]
 
 
-def linked_clusters(merges: Floats, count: int, threshold: float) -> Rows:
+def linked_clusters(merges: Floats, count: int, threshold: float) -> Indices:
     """The cluster ``(count,)`` of each after all merges up to a distance, numbered from 0 by first member."""
     kept = merges[merges[:, 2] <= threshold]
     pairs = kept[:, :2].astype(np.intp)
@@ -85,7 +83,7 @@ def linked_clusters(merges: Floats, count: int, threshold: float) -> Rows:
     return rank[inverse]
 
 
-def group_distances(distances: Floats, weights: Floats, labels: Rows) -> Floats:
+def group_distances(distances: Floats, weights: Floats, labels: Indices) -> Floats:
     """Mean distances of groups, ``(G, G)``, as if each had been merged already; see `constrained_linkage`.
 
     Args:
@@ -104,8 +102,8 @@ def group_distances(distances: Floats, weights: Floats, labels: Rows) -> Floats:
 
 
 def group_pairs(
-    rows: Rows, columns: Rows, distances: Floats, weights: Floats, labels: Rows, missing: float
-) -> tuple[Rows, Rows, Floats]:
+    rows: Indices, columns: Indices, distances: Floats, weights: Floats, labels: Indices, missing: float
+) -> tuple[Indices, Indices, Floats]:
     """The same of near pairs only: pairs of groups, the smaller first, and their mean distances.
 
     Args:
@@ -130,8 +128,8 @@ def group_pairs(
 
 
 def sparse_linkage(
-    rows: Rows,
-    columns: Rows,
+    rows: Indices,
+    columns: Indices,
     distances: Floats,
     count: int,
     threshold: float,
@@ -212,8 +210,8 @@ def sparse_linkage(
 
 
 def _joinable(
-    rows: Rows, columns: Rows, distances: Floats, count: int, threshold: float
-) -> tuple[Rows, Rows, Floats]:
+    rows: Indices, columns: Indices, distances: Floats, count: int, threshold: float
+) -> tuple[Indices, Indices, Floats]:
     """The pairs that can come to lie in one cluster.
 
     A mean is no smaller than the least of what it is a mean of: clusters merge only if a pair of them is

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
+
+from mot_reid.typing import Floats, Floats32, Indices, Ints, Mask
 
 __all__ = ["STEP", "Moments", "Together", "moments_of", "together"]
 
-Floats = NDArray[np.float64]
-Rows = NDArray[np.intp]
 
 STEP = 0.5
 """Seconds between the moments that are compared."""
@@ -30,7 +29,7 @@ class Moments:
         heights: ``(M,)`` pixels, of the box.
     """
 
-    keys: NDArray[np.int64]
+    keys: Ints
     feet: Floats
     heights: Floats
 
@@ -48,20 +47,20 @@ class Together:
         number: ``(P,)`` how many moments each pair has.
     """
 
-    pair: Rows
+    pair: Indices
     feet: Floats
     others: Floats
     heights: Floats
     other_heights: Floats
-    number: Rows
+    number: Indices
 
-    def __getitem__(self, rows: NDArray[np.bool_] | Rows) -> Together:
+    def __getitem__(self, rows: Mask | Indices) -> Together:
         """Some of the moments; ``number`` stays."""
         names = ("pair", "feet", "others", "heights", "other_heights")
         return replace(self, **{name: getattr(self, name)[rows] for name in names})
 
 
-def moments_of(paths: Sequence[NDArray[np.float32]], base: Floats) -> Moments:
+def moments_of(paths: Sequence[Floats32], base: Floats) -> Moments:
     """Where records stood at each half second.
 
     Args:
@@ -88,11 +87,11 @@ def moments_of(paths: Sequence[NDArray[np.float32]], base: Floats) -> Moments:
     return Moments(np.concatenate(keys), np.concatenate(feet), np.concatenate(heights))
 
 
-def _key(rows: Rows, ticks: NDArray[np.int64]) -> NDArray[np.int64]:
+def _key(rows: Indices, ticks: Ints) -> Ints:
     return rows.astype(np.int64) * _TICKS + ticks
 
 
-def together(moments: Moments, first: Rows, second: Rows, late: int = 0) -> Together:
+def together(moments: Moments, first: Indices, second: Indices, late: int = 0) -> Together:
     """The moments in which both of two records are in sight.
 
     Args:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mot_reid.typing import Embeddings, Floats32
+
 __all__ = ["CameraStatistics", "camera_statistics", "normalised"]
 
-Vectors = NDArray[np.float32]
 
 SHRINK = 30.0
 """Records at which a camera's own mean counts as much as what all cameras share."""
@@ -29,13 +30,13 @@ class CameraStatistics:
         scales: ``(D,)`` by camera: what brings its deviations to those of all cameras.
     """
 
-    shared: Vectors
-    own: Mapping[str, Vectors]
-    scales: Mapping[str, Vectors]
+    shared: Floats32
+    own: Mapping[str, Floats32]
+    scales: Mapping[str, Floats32]
 
 
 def camera_statistics(
-    embeddings: Vectors,
+    embeddings: Embeddings,
     cameras: NDArray[np.object_],
     shrink: float = SHRINK,
     shrink_deviation: float = SHRINK_DEVIATION,
@@ -75,7 +76,9 @@ def camera_statistics(
     return CameraStatistics(shared.astype(np.float32), own, scales)
 
 
-def normalised(embeddings: Vectors, cameras: NDArray[np.object_], statistics: CameraStatistics) -> Vectors:
+def normalised(
+    embeddings: Embeddings, cameras: NDArray[np.object_], statistics: CameraStatistics
+) -> Embeddings:
     """Embeddings without what their cameras share, at equal deviations and length 1.
 
     Args:

@@ -14,12 +14,10 @@ from numpy.typing import NDArray
 from mot_reid.gallery.calibration import Calibration
 from mot_reid.gallery.evidence import kind_scales
 from mot_reid.gallery.normalisation import camera_statistics, normalised
+from mot_reid.typing import Embeddings, Floats, Indices, Ints
 
 __all__ = ["IdentityEvent", "OnlineIdentities", "OnlineSettings"]
 
-Vectors = NDArray[np.float32]
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 _GROWN = 1.1  # times as many tracks as when it was measured how far strangers lie apart: it is measured again
 _NO_PAIRS = np.zeros((0, 2), np.intp)
@@ -90,7 +88,7 @@ class _Track:
     own: int = 0  # the number that was made for it
 
     @property
-    def mean(self) -> Vectors:
+    def mean(self) -> Embeddings:
         """The weighted mean embedding ``(D,)`` at length 1."""
         return (self.total / max(float(np.linalg.norm(self.total)), 1e-12)).astype(np.float32)
 
@@ -127,7 +125,7 @@ class OnlineIdentities:
         self._scales, self._measured = np.ones(2), 2  # of cosines, and of how many tracks; two tell nothing
 
     def remember(
-        self, source: str, camera: str, track: int, span: tuple[float, float], mean: Vectors, identity: int
+        self, source: str, camera: str, track: int, span: tuple[float, float], mean: Embeddings, identity: int
     ) -> None:
         """Takes in a track of an earlier run, whose identity is known.
 
@@ -151,8 +149,8 @@ class OnlineIdentities:
         camera: str,
         time: float,
         ids: Ints,
-        rows: NDArray[np.intp],
-        looks: Vectors,
+        rows: Indices,
+        looks: Embeddings,
         weights: Floats,
     ) -> Ints:
         """Takes in one frame of a source.
@@ -247,7 +245,7 @@ class OnlineIdentities:
             self._scales = kind_scales(points, cameras, _NO_PAIRS, self._calibration)
             self._measured = len(everybody)
 
-        def placed(chosen: list[_Track]) -> tuple[NDArray[np.object_], Vectors]:
+        def placed(chosen: list[_Track]) -> tuple[NDArray[np.object_], Embeddings]:
             names = np.array([track.camera for track in chosen], object)
             return names, normalised(np.stack([track.mean for track in chosen]), names, statistics)
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mot_reid.gallery.pooling import spread_choice
 from mot_reid.gallery.records import Crop
+from mot_reid.typing import Image
 
 __all__ = ["Picture", "best_crops", "cut", "sharpness"]
 
-Picture = tuple[float, int, float, NDArray[np.uint8]]
+Picture = tuple[float, int, float, Image]
 """Seconds, frame number, quality and pixels ``(h, w, 3)`` BGR."""
 
 
-def cut(image: NDArray[np.uint8], box: list[float], height: int) -> NDArray[np.uint8] | None:
+def cut(image: Image, box: list[float], height: int) -> Image | None:
     """The picture in a box, at most ``height`` high; None where nothing of it is in the frame."""
     import cv2
 
@@ -31,7 +31,7 @@ def cut(image: NDArray[np.uint8], box: list[float], height: int) -> NDArray[np.u
     return np.array(picture)
 
 
-def sharpness(picture: NDArray[np.uint8]) -> float:
+def sharpness(picture: Image) -> float:
     """How sharp a picture is, in (0, 1): the spread of its Laplacian, at a common size."""
     import cv2
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+
+from mot_reid.typing import Boxes, Embeddings, Floats, Floats32, Indices
 
 __all__ = ["medoids", "spread_choice", "view_quality", "weighted_mean"]
 
-Vectors = NDArray[np.float32]
-Floats = NDArray[np.float64]
-Rows = NDArray[np.intp]
 
 _LEAST_QUALITY = 1e-3
 _USUAL_HEIGHT = 96.0
@@ -17,10 +15,10 @@ _USUAL_HEIGHT = 96.0
 
 
 def view_quality(
-    xyxy: NDArray[np.float32],
-    scores: NDArray[np.float32],
+    xyxy: Boxes,
+    scores: Floats32,
     covered: Floats,
-    id_confidence: NDArray[np.float32],
+    id_confidence: Floats32,
     size: tuple[int, int] | None,
 ) -> Floats:
     """How well each box shows its person, ``(N,)`` in (0, 1].
@@ -48,7 +46,7 @@ def view_quality(
     return np.maximum(quality * id_confidence, _LEAST_QUALITY)
 
 
-def weighted_mean(embeddings: Vectors, weights: Floats) -> Vectors:
+def weighted_mean(embeddings: Embeddings, weights: Floats) -> Embeddings:
     """The mean ``(D,)`` of unit rows ``(N, D)`` by positive weights ``(N,)``, at length 1.
 
     Rows that cancel each other out leave no direction: then the heaviest row stands for all.
@@ -60,7 +58,7 @@ def weighted_mean(embeddings: Vectors, weights: Floats) -> Vectors:
     return (mean / length).astype(np.float32)
 
 
-def medoids(embeddings: Vectors, weights: Floats, most: int = 5, apart: float = 0.15) -> Rows:
+def medoids(embeddings: Embeddings, weights: Floats, most: int = 5, apart: float = 0.15) -> Indices:
     """The rows that show one person's different looks: front, back, with and without a bag.
 
     The first is the row nearest to the weighted mean; each next one is the row that lies furthest from those
@@ -99,7 +97,7 @@ def medoids(embeddings: Vectors, weights: Floats, most: int = 5, apart: float = 
     return np.array(standing, np.intp)[np.argsort(-np.array(mass), kind="stable")]
 
 
-def spread_choice(times: Floats, quality: Floats, most: int) -> Rows:
+def spread_choice(times: Floats, quality: Floats, most: int) -> Indices:
     """Which of the views ``(N,)`` to keep: the best of each of ``most`` equal spans of time, in order.
 
     Args:

@@ -6,16 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid.gallery.constraints import absences, overlapping, seen_together
-from mot_reid.gallery.store import RecordTable, Rows, Store
+from mot_reid.gallery.store import RecordTable, Store
+from mot_reid.typing import Floats32, Indices
 
 __all__ = ["not_to_find", "origins", "paths_of", "seen_at_once"]
 
-Floats = NDArray[np.float64]
-
 
 def seen_at_once(
-    store: Store, table: RecordTable, among: Rows | None = None, places: Rows | None = None
-) -> Rows:
+    store: Store, table: RecordTable, among: Indices | None = None, places: Indices | None = None
+) -> Indices:
     """Pairs of rows ``(P, 2)``, the smaller first, that one camera sees at once.
 
     In one run times are of one clock; two runs of a camera are compared where the clock of day is known. Time
@@ -55,7 +54,7 @@ def origins(table: RecordTable) -> NDArray[np.object_]:
     return np.array([f"{run} {source}" for run, source in zip(table.run, table.source, strict=True)], object)
 
 
-def paths_of(store: Store, rows: Rows, places: Rows | None = None) -> tuple[Rows, list[NDArray[np.float32]]]:
+def paths_of(store: Store, rows: Indices, places: Indices | None = None) -> tuple[Indices, list[Floats32]]:
     """Those of some rows of which the store has a path, and their paths.
 
     Args:
@@ -69,7 +68,7 @@ def paths_of(store: Store, rows: Rows, places: Rows | None = None) -> tuple[Rows
     return kept, store.paths(kept if places is None else places[kept])
 
 
-def not_to_find(store: Store, table: RecordTable, rows: Rows) -> list[str]:
+def not_to_find(store: Store, table: RecordTable, rows: Indices) -> list[str]:
     """Names of records that cannot be hits for those in ``rows``: they, and who is seen beside them.
 
     Args:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mot_reid.columns import unit_rows
 from mot_reid.gallery.records import Tracklet
 from mot_reid.structures import Detections
+from mot_reid.typing import Boxes, Embeddings, Floats32, Image
 
 if TYPE_CHECKING:
     from mot_reid.appearance.base import Embedder
@@ -33,12 +34,12 @@ class PictureError(ValueError):
         number: of the picture, from 1.
     """
 
-    def __init__(self, told: str, boxes: NDArray[np.float32], number: int, pictures: int) -> None:
+    def __init__(self, told: str, boxes: Boxes, number: int, pictures: int) -> None:
         super().__init__(f"picture {number}: {told}" if pictures > 1 else f"the picture: {told}")
         self.told, self.boxes, self.number = told, boxes, number
 
 
-def people_in(picture: NDArray[np.uint8], detect: Callable[[NDArray[np.uint8]], Detections]) -> Any:
+def people_in(picture: Image, detect: Callable[[Image], Detections]) -> Any:
     """Boxes ``(N, 4)`` of the people in a picture, from left to right; all of it where it is one person.
 
     Args:
@@ -59,11 +60,11 @@ def people_in(picture: NDArray[np.uint8], detect: Callable[[NDArray[np.uint8]], 
 
 
 def embedded_people(
-    pictures: Sequence[NDArray[np.uint8]],
+    pictures: Sequence[Image],
     box: Sequence[float] | None,
     embedder: Embedder,
-    detect: Callable[[NDArray[np.uint8]], Detections],
-) -> NDArray[np.float32]:
+    detect: Callable[[Image], Detections],
+) -> Embeddings:
     """Embeddings ``(Q, D)`` of the one person that each picture shows.
 
     Raises:
@@ -84,7 +85,7 @@ def embedded_people(
     return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
 
 
-def _in_picture(box: Sequence[float], picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _in_picture(box: Sequence[float], picture: Image) -> Floats32:
     """A box ``(1, 4)`` of somebody in a picture.
 
     Raises:
@@ -103,9 +104,9 @@ def embedded_query(
     query: NDArray[Any] | Sequence[NDArray[Any]] | Tracklet,
     box: Sequence[float] | None,
     embedder: Callable[[], Embedder],
-    detect: Callable[[NDArray[np.uint8]], Detections],
+    detect: Callable[[Image], Detections],
     dimension: int,
-) -> NDArray[np.float32]:
+) -> Embeddings:
     """Embeddings ``(Q, D)`` of a query: pictures, embeddings or a tracklet; see `Gallery.search`.
 
     Raises:
@@ -122,8 +123,8 @@ def _embeddings_of(
     query: NDArray[Any] | Sequence[NDArray[Any]] | Tracklet,
     box: Sequence[float] | None,
     embedder: Callable[[], Embedder],
-    detect: Callable[[NDArray[np.uint8]], Detections],
-) -> NDArray[np.float32]:
+    detect: Callable[[Image], Detections],
+) -> Embeddings:
     if isinstance(query, Tracklet):
         return query.mean[None]
     if isinstance(query, np.ndarray) and query.dtype != np.uint8:
@@ -146,7 +147,7 @@ def _embeddings_of(
 def crop_embedder(embedder: Embedder) -> EmbedCrops:
     """What embeds pictures that show one person each, by an embedder of boxes in frames."""
 
-    def embed(pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+    def embed(pictures: Sequence[Image]) -> Embeddings:
         rows = [
             embedder.embed(picture, np.array([[0, 0, picture.shape[1], picture.shape[0]]], np.float32))[0]
             for picture in pictures

@@ -10,7 +10,6 @@ from types import TracebackType
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mot_reid import kernels
 from mot_reid.gallery.online import OnlineIdentities
@@ -21,12 +20,13 @@ from mot_reid.gallery.settings import RecorderSettings
 from mot_reid.gallery.splitting import split_points
 from mot_reid.gallery.track_memory import TrackMemory
 from mot_reid.structures import Tracks
+from mot_reid.typing import Embeddings, Floats, Image, Indices, Ints
 
 __all__ = ["RecorderSettings", "TrackletRecorder"]
 
-EmbedCrops = Callable[[Sequence[NDArray[np.uint8]]], NDArray[np.float32]]
+EmbedCrops = Callable[[Sequence[Image]], Embeddings]
 """Embeds pictures of one person each: a list of ``(h, w, 3)`` uint8 BGR to ``(N, D)`` float32 unit rows."""
-Describe = Callable[[NDArray[np.float32]], Sequence[Mapping[str, float]]]
+Describe = Callable[[Embeddings], Sequence[Mapping[str, float]]]
 """Attributes from embeddings ``(N, D)``: a mapping from name to probability for each."""
 
 
@@ -77,7 +77,7 @@ class TrackletRecorder:
         self.settings = settings or RecorderSettings()
         self.run = uuid.uuid4().hex[:12]
         self.written = self.left_out = 0
-        self.identities: NDArray[np.int64] | None = None
+        self.identities: Ints | None = None
         self.numbers: dict[str, int] = {}
         self._online = online
         self._take, self._embed, self._describe = take, embed, describe
@@ -93,10 +93,10 @@ class TrackletRecorder:
     def update(
         self,
         tracks: Tracks,
-        image: NDArray[np.uint8] | None,
+        image: Image | None,
         frame_number: int,
         time: float,
-        embeddings: tuple[NDArray[np.intp], NDArray[np.float32]] | None = None,
+        embeddings: tuple[Indices, Embeddings] | None = None,
     ) -> None:
         """Takes in one frame.
 
@@ -144,10 +144,10 @@ class TrackletRecorder:
     def _note(
         self,
         tracks: Tracks,
-        image: NDArray[np.uint8] | None,
+        image: Image | None,
         frame_number: int,
         time: float,
-        embeddings: tuple[NDArray[np.intp], NDArray[np.float32]] | None,
+        embeddings: tuple[Indices, Embeddings] | None,
     ) -> None:
         size = None if image is None else (image.shape[0], image.shape[1])
         boxes = tracks.xyxy.astype(np.float64)
@@ -195,10 +195,10 @@ class TrackletRecorder:
         online: OnlineIdentities,
         tracks: Tracks,
         time: float,
-        embeddings: tuple[NDArray[np.intp], NDArray[np.float32]] | None,
-        places: NDArray[np.intp],
-        quality: NDArray[np.float64],
-    ) -> NDArray[np.int64]:
+        embeddings: tuple[Indices, Embeddings] | None,
+        places: Indices,
+        quality: Floats,
+    ) -> Ints:
         rows = np.flatnonzero((places >= 0) & (tracks.detection_index >= 0))
         looks = np.zeros((0, 1), np.float32) if embeddings is None else embeddings[1][places[rows]]
         return online.observe(self.run, self.camera, time, tracks.ids, rows, looks, quality[rows])
@@ -206,7 +206,7 @@ class TrackletRecorder:
     def _consider(
         self,
         track: TrackMemory,
-        image: NDArray[np.uint8],
+        image: Image,
         box: list[float],
         frame_number: int,
         time: float,
@@ -329,9 +329,9 @@ class TrackletRecorder:
         part: int,
         class_id: int,
         span: tuple[tuple[int, float], tuple[int, float]],
-        path: NDArray[np.float64],
+        path: Floats,
         boxes: int,
-        views: tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.float64]],
+        views: tuple[Embeddings, Floats, Floats],
         pictures: list[Picture],
     ) -> Tracklet:
         (first_frame, start), (last_frame, end) = span
@@ -377,9 +377,7 @@ def _require_text(argument: str, text: object) -> None:
         raise ValueError(f"{argument}: {text!r} is no text in UTF-8") from None
 
 
-def _places(
-    detection_index: NDArray[np.int64], embeddings: tuple[NDArray[np.intp], NDArray[np.float32]] | None
-) -> NDArray[np.intp]:
+def _places(detection_index: Ints, embeddings: tuple[Indices, Embeddings] | None) -> Indices:
     """The row of the embeddings that belongs to each track ``(N,)``, or -1."""
     places = np.full(len(detection_index), -1, np.intp)
     if embeddings is None or not len(embeddings[0]):

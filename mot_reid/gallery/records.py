@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
+
+from mot_reid.typing import Embeddings, Floats32
 
 __all__ = ["PATH_COLUMNS", "UNIT_TOLERANCE", "Crop", "Tracklet", "new_record_id", "parse_track"]
 
@@ -80,9 +81,9 @@ class Tracklet:
     last_frame: int
     start: float
     end: float
-    mean: NDArray[np.float32]
-    medoids: NDArray[np.float32]
-    path: NDArray[np.float32]
+    mean: Embeddings
+    medoids: Embeddings
+    path: Floats32
     record: str = field(default_factory=new_record_id)
     part: int = 0
     class_id: int = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from mot_reid.typing import Floats32, Indices
+from mot_reid.typing import Embeddings, Floats32, Indices
 
 __all__ = ["jaccard_of_pairs", "nearest_points", "rerank"]
 
@@ -16,8 +16,8 @@ _CELLS = 2**26  # cosines in memory at a time
 
 
 def rerank(
-    query: Floats32,
-    gallery: Floats32,
+    query: Embeddings,
+    gallery: Embeddings,
     k1: int = 20,
     k2: int = 6,
     original_share: float = 0.3,
@@ -55,7 +55,7 @@ def rerank(
 
 
 def jaccard_of_pairs(
-    points: Floats32, ranked: Indices, rows: Indices, columns: Indices, k1: int = 10, k2: int = 3
+    points: Embeddings, ranked: Indices, rows: Indices, columns: Indices, k1: int = 10, k2: int = 3
 ) -> Floats32:
     """Jaccard distances (eq. 10) of some pairs only, for sets too large for a matrix of all.
 
@@ -78,7 +78,7 @@ def jaccard_of_pairs(
     return found
 
 
-def nearest_points(points: Floats32, count: int) -> Indices:
+def nearest_points(points: Embeddings, count: int) -> Indices:
     """``(N, count)`` nearest points of each, itself first; of equally near ones any.
 
     Exact. The largest of each 64 cosines are looked at first: the ``count`` largest of all lie in the
@@ -113,12 +113,12 @@ def _largest(values: Floats32, count: int) -> Indices:
     return np.argpartition(values, width - count, axis=1)[:, width - count :]
 
 
-def _distances(x: Floats32, y: Floats32) -> Floats32:
+def _distances(x: Embeddings, y: Embeddings) -> Floats32:
     """Squared Euclidean distances of unit vectors."""
     return np.maximum(2 - 2 * (x @ y.T), 0)
 
 
-def _nearest(points: Floats32, count: int) -> Indices:
+def _nearest(points: Embeddings, count: int) -> Indices:
     """(N, count) nearest points of each, itself first; of equally near ones the earlier."""
     ranked = np.empty((len(points), count), np.intp)
     for start in range(0, len(points), _BLOCK):
@@ -138,7 +138,7 @@ def _reciprocal(ranked: Indices, k: int) -> sparse.csr_array:
     return sparse.csr_array(neighbours.multiply(neighbours.T))
 
 
-def _encode(points: Floats32, ranked: Indices, k1: int) -> sparse.csr_array:
+def _encode(points: Embeddings, ranked: Indices, k1: int) -> sparse.csr_array:
     """(N, N): row p is V_p (eq. 7) on R*(p, k1), which takes in its members' neighbours (eq. 4)."""
     whole, half = _reciprocal(ranked, k1), _reciprocal(ranked, round(k1 / 2))
     shared = sparse.csr_array(whole @ half.T)  # |R(p, k1) and R(q, k1 / 2)|

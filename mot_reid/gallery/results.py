@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mot_reid import kernels
 from mot_reid.appearance.embedder import Embedder
 from mot_reid.gallery.recorder import TrackletRecorder
 from mot_reid.structures import Tracks
+from mot_reid.typing import Embeddings, Indices
 from mot_reid.video.frames import Source
 
 __all__ = ["record_tracks"]
@@ -51,7 +51,7 @@ def record_tracks(
             recorder.update(Tracks.empty(), frame.image, frame.number, time)
             continue
         rows = _worth_a_look(found, due, time)
-        looks: tuple[NDArray[np.intp], NDArray[np.float32]] | None = None
+        looks: tuple[Indices, Embeddings] | None = None
         if rows.size:
             looks = rows, np.asarray(embedder.embed(frame.image, found.xyxy[rows]), np.float32)
             due.update((int(found.ids[row]), time + _LOOK_EVERY) for row in rows)
@@ -67,7 +67,7 @@ def _usable(tracks: Tracks) -> Tracks:
     return Tracks(kept.ids, kept.xyxy, scores, kept.classes, np.arange(len(kept)), kept.id_confidence)
 
 
-def _worth_a_look(tracks: Tracks, due: dict[int, float], time: float) -> NDArray[np.intp]:
+def _worth_a_look(tracks: Tracks, due: dict[int, float], time: float) -> Indices:
     boxes = tracks.xyxy.astype(np.float64)
     clear = kernels.covered_in_front(boxes, boxes) <= _HIDDEN
     late = np.array([time >= due.get(int(track), -1.0) - 1e-9 for track in tracks.ids], bool)

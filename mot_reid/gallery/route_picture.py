@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mot_reid.gallery.identifying import Identities
 from mot_reid.gallery.sheet import clock
+from mot_reid.typing import Image, Ints
 
 __all__ = ["draw_routes", "most_seen"]
 
@@ -17,7 +17,7 @@ _COLOURS = (
 )
 
 
-def most_seen(identities: Identities, most: int = 40) -> NDArray[np.int64]:
+def most_seen(identities: Identities, most: int = 40) -> Ints:
     """The identities that are somebody for sure and have the most boxes, in order of their numbers."""
     numbers, inverse = np.unique(identities.numbers, return_inverse=True)
     seen = np.bincount(inverse, identities.table.boxes * identities.sure)
@@ -25,7 +25,7 @@ def most_seen(identities: Identities, most: int = 40) -> NDArray[np.int64]:
     return np.sort(numbers[ranked[seen[ranked] > 0]])
 
 
-def draw_routes(identities: Identities, faces: dict[int, NDArray[np.uint8]]) -> NDArray[np.uint8]:
+def draw_routes(identities: Identities, faces: dict[int, Image]) -> Image:
     """Draws the routes of the identities that are seen most, as `most_seen` has them.
 
     Times of sources whose clocks are not known are drawn from each source's start.

@@ -5,19 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from mot_reid.gallery.calibration import Calibration, estimated_prior
 from mot_reid.gallery.evidence import neighbours
 from mot_reid.gallery.reranking import jaccard_of_pairs, nearest_points
 from mot_reid.gallery.settings import IdentifySettings
+from mot_reid.typing import Embeddings, Floats, Indices, Mask
 
 __all__ = ["SearchSettings", "hit_evidence", "liked", "likeness", "same_person", "strangers_scales"]
-
-Vectors = NDArray[np.float32]
-Floats = NDArray[np.float64]
-Rows = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -46,7 +42,9 @@ class SearchSettings:
     expectation: float = 0.1
 
 
-def likeness(queries: Vectors, means: Vectors, medoids: Vectors, owners: Rows, mean_share: float) -> Floats:
+def likeness(
+    queries: Embeddings, means: Embeddings, medoids: Embeddings, owners: Indices, mean_share: float
+) -> Floats:
     """How alike records are to what several pictures of one person show, ``(R,)``.
 
     Args:
@@ -65,7 +63,7 @@ def likeness(queries: Vectors, means: Vectors, medoids: Vectors, owners: Rows, m
     return mean_share * by_mean + (1 - mean_share) * by_medoid
 
 
-def strangers_scales(cosines: Floats, within: NDArray[np.bool_], calibration: Calibration) -> Floats:
+def strangers_scales(cosines: Floats, within: Mask, calibration: Calibration) -> Floats:
     """What likenesses with a query are multiplied by, ``(R,)`` (`Calibration.strangers_scale`).
 
     Nearly all records show strangers, and who is dressed as many are is like more of them: it takes more to
@@ -85,7 +83,7 @@ def strangers_scales(cosines: Floats, within: NDArray[np.bool_], calibration: Ca
 
 
 def hit_evidence(
-    query: Vectors, records: Vectors, alike: Floats, expected: float, calibration: Calibration
+    query: Embeddings, records: Embeddings, alike: Floats, expected: float, calibration: Calibration
 ) -> Floats:
     """Log-likelihood ratios ``(R,)`` that records show the person of a query, by neighbours in common.
 
@@ -133,8 +131,12 @@ def same_person(evidence: Floats, total: int, settings: SearchSettings) -> tuple
 
 
 def liked(
-    queries: Vectors, confirmed: Vectors, refused: Vectors, confirm: float = 0.75, refuse: float = 0.25
-) -> Vectors:
+    queries: Embeddings,
+    confirmed: Embeddings,
+    refused: Embeddings,
+    confirm: float = 0.75,
+    refuse: float = 0.25,
+) -> Embeddings:
     """A query refined by hits that were confirmed or refused (Rocchio 1971), as one unit row ``(1, D)``.
 
     Args:

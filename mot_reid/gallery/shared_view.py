@@ -16,11 +16,10 @@ from scipy.special import expit, logit
 
 from mot_reid.gallery.ground import homography_of
 from mot_reid.gallery.moments import STEP, Moments, Together, together
+from mot_reid.typing import Floats, Indices, Mask
 
 __all__ = ["SharedView", "gained", "learned_views", "view_evidence"]
 
-Floats = NDArray[np.float64]
-Rows = NDArray[np.intp]
 
 _TOGETHER = 4  # moments that a pair must share to teach anything
 _LEAST = 3  # pairs that must agree with what the others teach
@@ -92,7 +91,7 @@ def distances(homography: Floats, common: Together) -> Floats:
     return np.clip(np.maximum(*found), 0.01, 100.0)
 
 
-def view_evidence(view: SharedView, moments: Moments, first: Rows, second: Rows) -> Floats:
+def view_evidence(view: SharedView, moments: Moments, first: Indices, second: Indices) -> Floats:
     """How much likelier one person than two makes where pairs of records stand, ``(P,)``, logarithms.
 
     Args:
@@ -108,8 +107,8 @@ def view_evidence(view: SharedView, moments: Moments, first: Rows, second: Rows)
 def learned_views(
     cameras: NDArray[np.object_],
     moments: Moments,
-    rows: Rows,
-    columns: Rows,
+    rows: Indices,
+    columns: Indices,
     likely: Floats,
     tolerance: float = 0.0,
 ) -> tuple[Floats, dict[tuple[str, str], SharedView]]:
@@ -157,7 +156,7 @@ _Learned = tuple[Floats, SharedView | None]
 
 
 def _two_cameras(
-    moments: Moments, first: Rows, second: Rows, likely: Floats, most: int, starts: int
+    moments: Moments, first: Indices, second: Indices, likely: Floats, most: int, starts: int
 ) -> _Learned:
     """What two cameras teach with their clocks as they are or, if that is nothing, shifted as fits best."""
 
@@ -179,7 +178,7 @@ def _two_cameras(
     return values, view
 
 
-def _nearest(first: Rows, second: Rows, likely: Floats, number: Rows) -> Rows:
+def _nearest(first: Indices, second: Indices, likely: Floats, number: Indices) -> Indices:
     """Pairs that are together for long enough of which each looks most like the other one of all such."""
     usable = np.flatnonzero(number >= _TOGETHER)
     found = np.ones(len(usable), bool)
@@ -190,7 +189,7 @@ def _nearest(first: Rows, second: Rows, likely: Floats, number: Rows) -> Rows:
     return usable[found]
 
 
-def _learned(common: Together, likely: Floats, nearest: Rows, starts: int) -> _Learned:
+def _learned(common: Together, likely: Floats, nearest: Indices, starts: int) -> _Learned:
     nothing = np.zeros(len(likely)), None
     odds, enough = logit(np.clip(likely, 1e-9, 1 - 1e-9)), common.number >= _TOGETHER
     view = _started(common, odds, nearest, starts)
@@ -211,7 +210,7 @@ def _learned(common: Together, likely: Floats, nearest: Rows, starts: int) -> _L
     return (values, view) if one_place and agreeing >= _LEAST else nothing
 
 
-def _started(common: Together, odds: Floats, nearest: Rows, starts: int) -> SharedView | None:
+def _started(common: Together, odds: Floats, nearest: Indices, starts: int) -> SharedView | None:
     """The likeliest of what all pairs that look most like each other teach, and of what threes of them do."""
     if len(nearest) < _LEAST:
         return None
@@ -244,7 +243,7 @@ def gained(odds: Floats, values: Floats) -> Floats:
     return np.asarray(np.logaddexp(odds + values, 0) - np.logaddexp(odds, 0))
 
 
-def _crossed(common: Together, support: Rows) -> tuple[Floats, Floats] | None:
+def _crossed(common: Together, support: Indices) -> tuple[Floats, Floats] | None:
     """The homography of all supporting pairs, and distances by those of which each pair is left out."""
     whole = _fitted(common, support)
     if whole is None:
@@ -259,7 +258,7 @@ def _crossed(common: Together, support: Rows) -> tuple[Floats, Floats] | None:
     return whole, found
 
 
-def _fitted(common: Together, support: Rows) -> Floats | None:
+def _fitted(common: Together, support: Indices) -> Floats | None:
     """The homography of some pairs' moments: least squares, in which what lies astray counts less."""
     pair = common.pair
     place = np.arange(len(pair)) - (np.cumsum(common.number) - common.number)[pair]
@@ -275,9 +274,7 @@ def _fitted(common: Together, support: Rows) -> Floats | None:
     return found
 
 
-def _view(
-    homography: Floats, away: Floats, common: Together, chance: Floats, enough: NDArray[np.bool_]
-) -> SharedView:
+def _view(homography: Floats, away: Floats, common: Together, chance: Floats, enough: Mask) -> SharedView:
     """What distances say of pairs, one person with a chance ``(P,)``; of those with moments enough."""
     weight = (enough / np.maximum(common.number, 1))[common.pair]
     values, chances = np.log(away), chance[common.pair]

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+
+from mot_reid.typing import Image
 
 __all__ = ["Cell", "clock", "contact_sheet"]
 
-Picture = NDArray[np.uint8]
 
 _HEIGHT, _WIDTH, _TEXT, _GAP = 160, 92, 54, 10
 _PAPER, _INK, _PALE = (250, 250, 250), (40, 40, 40), (130, 130, 130)
@@ -28,7 +28,7 @@ class Cell:
         probability: drawn as a bar; None for none.
     """
 
-    picture: Picture | None
+    picture: Image | None
     lines: Sequence[str]
     probability: float | None = None
 
@@ -40,7 +40,7 @@ def clock(seconds: float, epoch: float = float("nan")) -> str:
     return f"{int(seconds // 3600):02d}:{int(seconds // 60 % 60):02d}:{seconds % 60:04.1f}"
 
 
-def contact_sheet(queries: Sequence[Cell], hits: Sequence[Cell], columns: int = 8) -> Picture:
+def contact_sheet(queries: Sequence[Cell], hits: Sequence[Cell], columns: int = 8) -> Image:
     """Draws queries on the left and hits beside them, the best first.
 
     Returns:
@@ -60,7 +60,7 @@ def contact_sheet(queries: Sequence[Cell], hits: Sequence[Cell], columns: int = 
     return sheet
 
 
-def _draw(sheet: Picture, cell: Cell, left: int, top: int) -> None:
+def _draw(sheet: Image, cell: Cell, left: int, top: int) -> None:
     import cv2
 
     if cell.picture is not None:

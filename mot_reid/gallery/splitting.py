@@ -5,13 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+
+from mot_reid.typing import Embeddings, Floats, Indices, Mask
 
 __all__ = ["SplitSettings", "split_points"]
-
-Vectors = NDArray[np.float32]
-Floats = NDArray[np.float64]
-Rows = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -37,12 +34,12 @@ class SplitSettings:
 
 
 def split_points(
-    embeddings: Vectors,
+    embeddings: Embeddings,
     weights: Floats,
     confidence: Floats,
-    crossed: NDArray[np.bool_],
+    crossed: Mask,
     settings: SplitSettings | None = None,
-) -> Rows:
+) -> Indices:
     """Rows before which a track should be cut, ascending.
 
     Binary segmentation (Scott and Knott 1974) with windows, so that somebody who is followed for a while
@@ -72,9 +69,7 @@ def split_points(
     return np.array(sorted(cuts), np.intp)
 
 
-def _best_cut(
-    embeddings: Vectors, weights: Floats, doubted: NDArray[np.bool_], settings: SplitSettings
-) -> int | None:
+def _best_cut(embeddings: Embeddings, weights: Floats, doubted: Mask, settings: SplitSettings) -> int | None:
     count, least = len(embeddings), settings.views
     if count < 2 * least:
         return None

@@ -15,7 +15,8 @@ from mot_reid.gallery.evidence import Evidence
 from mot_reid.gallery.moments import STEP, Moments, moments_of
 from mot_reid.gallery.presence import origins, paths_of
 from mot_reid.gallery.shared_view import SharedView, gained, learned_views, view_evidence
-from mot_reid.gallery.store import GalleryError, RecordTable, Rows, Store
+from mot_reid.gallery.store import GalleryError, RecordTable, Store
+from mot_reid.typing import Floats, Indices
 
 __all__ = [
     "VIEWS",
@@ -30,8 +31,6 @@ __all__ = [
 ]
 
 VIEWS = "views.json"
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +76,7 @@ def common_clock(table: RecordTable, known: TravelTimes) -> tuple[Floats, NDArra
     return base, names
 
 
-def _moments(store: Store, rows: Rows, base: Floats, places: Rows | None) -> Moments:
+def _moments(store: Store, rows: Indices, base: Floats, places: Indices | None) -> Moments:
     """Where some rows of a table stood; the others have no moment."""
     here, paths = paths_of(store, rows, places)
     whole = [np.zeros((0, 6), np.float32)] * len(base)
@@ -90,9 +89,9 @@ def with_views(
     store: Store,
     table: RecordTable,
     evidence: Evidence,
-    barred: Rows,
+    barred: Indices,
     known: TravelTimes,
-    places: Rows | None = None,
+    places: Indices | None = None,
 ) -> tuple[Evidence, Views]:
     """The evidence of looks and of where people stand (`mot_reid.gallery.shared_view.learned_views`).
 
@@ -140,7 +139,7 @@ def with_views(
 
 
 def place_evidence(
-    store: Store, table: RecordTable, track: Sequence[int], others: Rows, views: Views
+    store: Store, table: RecordTable, track: Sequence[int], others: Indices, views: Views
 ) -> Floats:
     """How much likelier one person than two makes where others stand, beside a track that is asked for.
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mot_reid.extras import require
 from mot_reid.gallery.records import Tracklet
+from mot_reid.typing import Embeddings, Floats, Floats32, Indices, Ints
 from mot_reid.wording import counted
 
 if TYPE_CHECKING:
@@ -25,14 +26,11 @@ __all__ = [
     "GalleryInfo",
     "NoGalleryError",
     "RecordTable",
-    "Rows",
     "Store",
     "import_arrow",
     "require_rows",
 ]
 
-Rows = NDArray[np.intp]
-Vectors = NDArray[np.float32]
 
 FORMAT = 1
 """Of the stored files; a gallery of a later format is refused."""
@@ -106,20 +104,20 @@ class RecordTable:
     camera: NDArray[np.object_]
     source: NDArray[np.object_]
     run: NDArray[np.object_]
-    track_id: NDArray[np.int64]
-    part: NDArray[np.int64]
-    class_id: NDArray[np.int64]
+    track_id: Ints
+    part: Ints
+    class_id: Ints
     class_name: NDArray[np.object_]
-    first_frame: NDArray[np.int64]
-    last_frame: NDArray[np.int64]
-    start: NDArray[np.float64]
-    end: NDArray[np.float64]
-    epoch: NDArray[np.float64]
-    added: NDArray[np.float64]
-    boxes: NDArray[np.int64]
-    views: NDArray[np.int64]
-    quality: NDArray[np.float64]
-    confidence: NDArray[np.float64]
+    first_frame: Ints
+    last_frame: Ints
+    start: Floats
+    end: Floats
+    epoch: Floats
+    added: Floats
+    boxes: Ints
+    views: Ints
+    quality: Floats
+    confidence: Floats
     attributes: NDArray[np.object_]
 
     def __len__(self) -> int:
@@ -132,7 +130,7 @@ class RecordTable:
     @classmethod
     def empty(cls) -> RecordTable:
         """No record at all."""
-        return cls(**{item.name: np.zeros(0, _dtype(item.type)) for item in fields(cls)})
+        return cls(**{item.name: np.zeros(0, _DTYPES.get(str(item.type), object)) for item in fields(cls)})
 
     @classmethod
     def concatenated(cls, tables: Sequence[RecordTable]) -> RecordTable:
@@ -158,9 +156,7 @@ class RecordTable:
         ]
 
 
-def _dtype(annotation: Any) -> Any:
-    text = str(annotation)
-    return np.int64 if "int64" in text else np.float64 if "float64" in text else object
+_DTYPES: dict[str, Any] = {"Ints": np.int64, "Floats": np.float64}
 
 
 class Store(Protocol):
@@ -186,15 +182,15 @@ class Store(Protocol):
     def table(self) -> RecordTable:
         """All records there are now; later calls of the other methods count its rows."""
 
-    def means(self, rows: Rows | None = None) -> Vectors:
+    def means(self, rows: Indices | None = None) -> Embeddings:
         """Mean embeddings ``(R, D)`` of rows of the last `table`, by default of all."""
 
-    def medoids(self, rows: Rows) -> tuple[Vectors, NDArray[np.intp]]:
+    def medoids(self, rows: Indices) -> tuple[Embeddings, Indices]:
         """Medoids ``(M, D)`` of rows of the last `table` and which of ``rows`` each belongs to ``(M,)``."""
 
     def nearest(
-        self, queries: Vectors, count: int, where: Filter | None = None
-    ) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+        self, queries: Embeddings, count: int, where: Filter | None = None
+    ) -> tuple[Indices, Floats32]:
         """The rows whose means are most alike to each query.
 
         Args:
@@ -206,14 +202,14 @@ class Store(Protocol):
             Row numbers ``(Q, K)`` of the last `table`, the most alike first, and their cosines ``(Q, K)``.
         """
 
-    def tracklets(self, rows: Rows, crops: bool = True) -> list[Tracklet]:
+    def tracklets(self, rows: Indices, crops: bool = True) -> list[Tracklet]:
         """Whole records of rows of the last `table`, with their pictures if wanted.
 
         Raises:
             IndexError: there is no such row; likewise `means`, `medoids` and `paths`.
         """
 
-    def paths(self, rows: Rows) -> list[NDArray[np.float32]]:
+    def paths(self, rows: Indices) -> list[Floats32]:
         """Only the `Tracklet.path` of rows of the last `table`, ``(P, 6)`` each."""
 
     def remove(self, records: Sequence[str]) -> int:
@@ -240,7 +236,7 @@ def import_arrow() -> Any:
     return arrow
 
 
-def require_rows(rows: Rows, count: int, place: str) -> None:
+def require_rows(rows: Indices, count: int, place: str) -> None:
     """Makes sure that a table of ``count`` records has all of ``rows``.
 
     Raises:

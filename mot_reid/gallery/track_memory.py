@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import numpy as np
-from numpy.typing import NDArray
-
 from mot_reid.gallery.pictures import Picture
+from mot_reid.typing import Embeddings
 
 __all__ = ["TrackMemory"]
 
@@ -22,7 +20,7 @@ class TrackMemory:
     thinned: int = 1
     boxes: int = 0
     crossed: bool = True
-    embeddings: list[NDArray[np.float32]] = field(default_factory=list)
+    embeddings: list[Embeddings] = field(default_factory=list)
     views: list[tuple[float, float, float, bool]] = field(
         default_factory=list
     )  # time, quality, sure, crossed

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
+from mot_reid.typing import Floats, Indices
+
 __all__ = ["learned_travel"]
 
-Floats = NDArray[np.float64]
-Rows = NDArray[np.intp]
 
 _BIN = 5.0  # seconds
 _SPREAD = 20.0  # seconds over which travel times are smoothed
@@ -18,7 +18,7 @@ _LINKS = 20.0  # links between two cameras at which what they say counts half
 
 
 def learned_travel(
-    cameras: NDArray[np.object_], begin: Floats, end: Floats, rows: Rows, columns: Rows, likely: Floats
+    cameras: NDArray[np.object_], begin: Floats, end: Floats, rows: Indices, columns: Indices, likely: Floats
 ) -> Floats:
     """How much likelier one person than two makes the time between two records, ``(E,)``, logarithms.
 
