@@ -19,7 +19,6 @@ import json
 import os
 import shutil
 import time
-import uuid
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
@@ -31,18 +30,26 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from mot_reid.gallery.columns import (
-    arrow_types,
     columns_of,
     crop_columns,
     crops_of,
     path_of,
     read_paths,
-    record_table,
     whole_records,
 )
 from mot_reid.gallery.filters import Filter
-from mot_reid.gallery.folder_parts import GONE, Part, best, drop, flush, located, save, taken, write_whole
-from mot_reid.gallery.records import UNIT_TOLERANCE, Tracklet
+from mot_reid.gallery.folder_parts import (
+    GONE,
+    Part,
+    best,
+    drop,
+    located,
+    read_part,
+    taken,
+    write_part,
+    write_whole,
+)
+from mot_reid.gallery.records import Tracklet
 from mot_reid.gallery.store import (
     GalleryError,
     GalleryInfo,
@@ -314,37 +321,13 @@ class FolderStore(Store):
     def _write_part(
         self, means: Embeddings, medoids: NDArray[Any], records: Any, crops: Any, first: str | None = None
     ) -> None:
-        """Writes a part whole; its name sorts by time, or beside the ``first`` of those it replaces."""
-        pa = import_arrow()
-        stamp = f"{time.time_ns():020d}" if first is None else first.partition("-")[0]
-        name = f"{stamp}-{uuid.uuid4().hex[:12]}"
-        unfinished = self.folder / "parts" / f".{name}"
         try:
-            unfinished.mkdir(parents=True)
-            save(unfinished / "means.npy", means.astype(np.float32))
-            save(unfinished / "medoids.npy", medoids.astype(np.float16))
-            if isinstance(records, dict):
-                types = arrow_types()
-                records = pa.table({key: pa.array(records[key], types[key]) for key in types})
-                lists = [pa.list_(kind) for kind in (pa.binary(), pa.int64(), pa.float64(), pa.float64())]
-                crops = pa.table(
-                    {key: pa.array(crops[key], kind) for key, kind in zip(crops, lists, strict=True)}
-                )
-            pa.parquet.write_table(records, unfinished / "records.parquet", compression="zstd")
-            pa.parquet.write_table(crops, unfinished / "crops.parquet", compression="none")
-            for path in unfinished.iterdir():
-                flush(path)
-            os.rename(unfinished, self.folder / "parts" / name)
-        except BaseException as error:
-            shutil.rmtree(unfinished, ignore_errors=True)
-            if isinstance(error, OSError):
-                told = error.strerror or str(error)
-                raise OSError(
-                    error.errno or 0, f"cannot be written ({told}); it is as it was", self.place
-                ) from None
-            raise
-        with suppress(OSError):
-            flush(self.folder / "parts")
+            write_part(self.folder / "parts", means, medoids, records, crops, first)
+        except OSError as error:
+            told = error.strerror or str(error)
+            raise OSError(
+                error.errno or 0, f"cannot be written ({told}); it is as it was", self.place
+            ) from None
 
     def _read_parts(self) -> list[Part]:
         """All parts, in order; listed anew where one goes meanwhile, for its records lie in another then."""
@@ -369,27 +352,13 @@ class FolderStore(Store):
 
     def _read_part(self, folder: Path, damaged: list[str]) -> Part | None:
         """A part, or None where it has just gone, or is damaged: then a line about it joins those given."""
-        pq = import_arrow().parquet
         try:
-            rows = pq.read_table(folder / "records.parquet", columns=[*arrow_types()])
-            table, counts = record_table(rows), rows.column("medoid_count").to_numpy()
-            means = np.load(folder / "means.npy", mmap_mode="r", allow_pickle=False)
-            medoids = np.load(folder / "medoids.npy", mmap_mode="r", allow_pickle=False)
-            pq.read_metadata(folder / "crops.parquet")
-            bounds = np.concatenate([[0], np.cumsum(counts)]).astype(np.intp)
-            expected = (len(table), self.info.dimension), (int(bounds[-1]), self.info.dimension)
-            if (means.shape, medoids.shape) != expected:
-                raise ValueError(f"vectors {means.shape} and {medoids.shape} for {len(table)} records")
-            if len(means) <= _BLOCK and not np.allclose(
-                np.linalg.norm(means, axis=1), 1, atol=UNIT_TOLERANCE
-            ):
-                raise ValueError("embeddings that are none")
+            return read_part(folder, self.info.dimension)
         except Exception as error:
             if folder.is_dir():
                 text = " ".join(str(error).split())
                 damaged.append(f"{folder}: damaged, its records are left out ({text})")
             return None
-        return Part(folder, table, np.arange(len(table)), means, medoids, bounds)
 
     def _located(self, rows: Indices) -> list[tuple[Part, Indices, Indices]]:
         if not self._order:

@@ -376,7 +376,7 @@ def test_a_full_disk_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr("mot_reid.gallery.folder_store.save", full)
+        patched.setattr("mot_reid.gallery.folder_parts.save", full)
         with pytest.raises(OSError, match=r"No space left on device.*it is as it was"):
             gallery.add([tracklet(np.ones(D), track_id=2)])
     assert gallery.table().track_id.tolist() == [1]
