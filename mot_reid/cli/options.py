@@ -35,6 +35,7 @@ __all__ = [
     "format_option",
     "given_formats",
     "given_settings",
+    "help_of",
     "print_table",
     "setting_option",
     "show_tables",
@@ -48,6 +49,10 @@ if TYPE_CHECKING:
     Options = TypeVar("Options", bound=DataclassInstance)
 else:
     Options = TypeVar("Options")
+
+
+_VALUES = ("cpu,", "fp32,", "mgn ", "torch,")
+"""What begins a setting's line of help that lists its values, which are written small."""
 
 
 def setting_option(
@@ -66,10 +71,18 @@ def setting_option(
     shown = shown or "none"
     if isinstance(default, bool):
         shown = "yes" if default else "no"
-    text = rf"{item.metadata['help']} \[default: {shown}]"
+    text = help_of(item, shown)
     option: Any = typer.Option(*names, help=text, show_default=False, rich_help_panel=panel)
     option.setting, option.listed = setting, isinstance(default, tuple)
     return option
+
+
+def help_of(item: Field[Any], default: object) -> str:
+    """A setting's line of help, which is a comment in YAML, as the sentence that an option has."""
+    line: str = item.metadata["help"]
+    if not line.startswith(_VALUES):
+        line = line[0].upper() + line[1:]
+    return rf"{line}. \[default: {default}]"
 
 
 def takes(options: type[Options]) -> Callable[[Callable[[Options], None]], Callable[..., None]]:

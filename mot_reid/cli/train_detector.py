@@ -9,7 +9,7 @@ import typer
 
 from mot_reid.cli.errors import INTERRUPTED, usage_errors
 from mot_reid.cli.labels import file_stem, short_names
-from mot_reid.cli.options import QuietOption, TrustOption, setting_option, show_tables, takes
+from mot_reid.cli.options import QuietOption, TrustOption, help_of, setting_option, show_tables, takes
 from mot_reid.cli.progress import WorkProgress
 from mot_reid.config import Config, DetectorConfig
 from mot_reid.extras import require
@@ -48,15 +48,13 @@ ThreadsOption = Annotated[
 def _training_option(name: str) -> Any:
     """An option for a field of `FineTuning`, with its help and default."""
     item = next(item for item in fields(FineTuning) if item.name == name)
-    text = rf"{item.metadata['help']} \[default: {item.default}]"
-    return typer.Option(help=text, show_default=False, rich_help_panel=_TRAINING)
+    return typer.Option(help=help_of(item, item.default), show_default=False, rich_help_panel=_TRAINING)
 
 
 def _own_option(name: str) -> Any:
     """An option for a field of `DetectorTraining` alone."""
     item = next(item for item in fields(DetectorTraining) if item.name == name)
-    text = rf"{item.metadata['help']} \[default: {item.default}]"
-    return typer.Option(help=text, show_default=False, rich_help_panel=_OWN)
+    return typer.Option(help=help_of(item, item.default), show_default=False, rich_help_panel=_OWN)
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,10 @@ import pytest
 import typer
 
 from mot_reid import Config, Tracker
-from mot_reid.cli.app import _COMMANDS
+from mot_reid.cli.app import _COMMANDS, app
 from mot_reid.cli.batch import batch
 from mot_reid.cli.benchmark import benchmark
+from mot_reid.cli.gallery import _ACTIONS
 from mot_reid.cli.options import (
     build_config,
     format_option,
@@ -52,7 +53,7 @@ def test_no_option_for_a_setting_has_a_default_of_its_own() -> None:
 
 def test_help_shows_the_settings_own_words() -> None:
     assert setting_option("detector.score", "--score").help == (
-        r"lowest score of a detection that reaches the tracker \[default: 0.1]"
+        r"Lowest score of a detection that reaches the tracker. \[default: 0.1]"
     )
     assert setting_option("output.labels", "--labels/--no-labels").help.endswith(r"\[default: yes]")
 
@@ -83,6 +84,15 @@ def test_help_lists_every_command_by_its_own_first_line(
         docstring = inspect.getdoc(getattr(import_module(module), function))
         assert docstring is not None
         assert " ".join(docstring.split("\n\n")[0].split()) in listed
+
+
+@pytest.mark.parametrize("command", _COMMANDS)
+def test_lines_of_help_are_sentences_that_begin_with_a_capital_or_a_value(command: str) -> None:
+    values = {*_ACTIONS, "cpu", "fp32", "mgn", "torch"}
+    for option in typer.main.get_command(app).commands[command].params:
+        text = option.help.partition(r" \[default: ")[0]
+        assert text.endswith("."), (option.name, text)
+        assert not text[0].islower() or re.split("[ ,:]", text)[0] in values, (option.name, text)
 
 
 def test_switches_of_formats_change_the_list() -> None:
