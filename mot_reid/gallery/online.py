@@ -176,9 +176,12 @@ class OnlineIdentities:
             for row, look, weight in zip(rows.tolist(), looks, weights.tolist(), strict=True):
                 track_id = int(ids[row])
                 track = running.get(track_id)
-                if track is None:
-                    track = _Track(source, camera, track_id, time, time, np.zeros(looks.shape[1]))
+                if track is None:  # new, or back: a tracker knows its own for longer than ends are waited for
+                    track = self._tracks.get((source, track_id))
+                    if track is None:
+                        track = _Track(source, camera, track_id, time, time, np.zeros(looks.shape[1]))
                     running[track_id] = self._tracks[source, track_id] = track
+                    track.end = time
                 track.total += weight * look
                 track.views += 1
                 if not track.committed:

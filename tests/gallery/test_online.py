@@ -145,6 +145,17 @@ def test_a_track_that_runs_on_does_not_make_way() -> None:
     assert scene.online.identity("door", 2) == 0
 
 
+def test_a_track_that_comes_back_after_its_end_keeps_its_identity() -> None:
+    """The tracker knows people again for minutes; nothing waits so long for an end."""
+    scene = Scene()
+    for time in range(5):
+        scene.see("door", float(time), {1: 0})
+    scene.online.finish("door", 1)
+    assert scene.see("door", 60.0, {1: 0, 2: 0}) == [1, 2]
+    scene.online.finish("door", 1)
+    assert scene.online.identity("door", 1) == 1
+
+
 def test_who_is_told_may_ask() -> None:
     scene, said = Scene(), list[int]()
     scene.online = OnlineIdentities(CALIBRATION, tell=lambda e: said.append(scene.online.final(e.identity)))
