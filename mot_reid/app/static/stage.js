@@ -2,6 +2,7 @@
 import { colour } from './api.js';
 
 const TRAIL = 30; // frames
+const AROUND = '11rem'; // of a window's height, for what lies over and under the picture
 
 export class Stage {
   constructor(canvas, state) {
@@ -22,6 +23,7 @@ export class Stage {
 
   fit() {
     const { width, height } = this.state.run;
+    if (width) this.canvas.style.maxWidth = `calc(max(100vh - ${AROUND}, 12rem) * ${width / height})`; // all of it is seen
     const wide = Math.max(1, Math.round(this.canvas.clientWidth * Math.min(devicePixelRatio || 1, 2)));
     const tall = Math.max(1, Math.round(wide * height / width));
     if (this.canvas.width !== wide || this.canvas.height !== tall) {
