@@ -10,6 +10,7 @@ from mot_reid import Detections, Detector, Embedder
 from mot_reid.appearance.base import as_embedder
 from mot_reid.appearance.embedder import NetworkEmbedder
 from mot_reid.detection.base import as_detector
+from mot_reid.gallery.fingerprint import embedder_fingerprint
 from mot_reid.testing import check_detector, check_embedder
 
 
@@ -59,6 +60,13 @@ def test_what_is_left_out_gets_the_defaults() -> None:
     frame, boxes = np.full((9, 9, 3), 7, np.uint8), np.array([[0, 0, 4, 4]], np.float32)
     rows = embedder.embed_batch([frame, frame], [boxes, boxes[:0]])
     assert [len(part) for part in rows] == [1, 0]
+
+
+def test_an_embedder_keeps_the_fingerprint_by_which_galleries_tell_it_apart() -> None:
+    class Trained(Mean):
+        fingerprint = "second training"
+
+    assert embedder_fingerprint(as_embedder(Trained())) == ("Trained", "second training")
 
 
 def test_a_subclass_of_the_protocol_inherits_the_rest() -> None:

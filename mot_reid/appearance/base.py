@@ -15,7 +15,8 @@ class Embedder(Protocol):
 
     An embedder of your own needs `embed`. What it can do besides is stated by the other members, which have
     the defaults below where a class leaves them out (`as_embedder`); a subclass of this one inherits them.
-    `mot_reid.testing.check_embedder` says what is wrong with one.
+    `mot_reid.testing.check_embedder` says what is wrong with one. Galleries tell embedders apart by an
+    attribute ``fingerprint`` (text) where there is one, or else by name: another training, another one.
 
     Attributes:
         name: for reports; empty for the class's.
@@ -61,6 +62,9 @@ class _Adapted(Embedder):
         for member in ("name", "frames_at_once", "calls_at_once"):
             setattr(self, member, getattr(embedder, member, getattr(Embedder, member)))
         self.name = self.name or type(embedder).__name__
+        for member in ("fingerprint", "path"):  # by which galleries tell embedders apart
+            if hasattr(embedder, member):
+                setattr(self, member, getattr(embedder, member))
 
     def embed(self, frame: Image, xyxy: Boxes) -> Embeddings:
         """See `Embedder.embed`."""
