@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid import kernels
-from mot_reid.appearance.base import Embedder, as_embedder
+from mot_reid.appearance.base import Embedder, EmbedderLike, as_embedder
 from mot_reid.association.associator import Associator, Embed
 from mot_reid.association.cascade import Stage, checked_cascade
 from mot_reid.association.clock import Place, checked_rate, next_frame
@@ -22,7 +22,7 @@ from mot_reid.association.presets import CASCADES
 from mot_reid.association.reentry import IdChange
 from mot_reid.columns import unit_rows
 from mot_reid.config import Config, load_config
-from mot_reid.detection.base import Detector, as_detector, checked_answer
+from mot_reid.detection.base import Detector, DetectorLike, as_detector, checked_answer
 from mot_reid.elsewhere import METHODS, TRACKER, Elsewhere, arguments_told
 from mot_reid.exchange import require_detections
 from mot_reid.motion.camera import load_camera_motion
@@ -89,8 +89,8 @@ class Tracker(Elsewhere):
     @arguments_told(TRACKER)
     def __init__(
         self,
-        detector: Detector | str | Path | None = None,
-        embedder: Embedder | str | Path | None = None,
+        detector: DetectorLike | str | Path | None = None,
+        embedder: EmbedderLike | str | Path | None = None,
         camera_motion: str | Path | None = None,
         config: Config | str | Path | None = None,
         device: str | None = None,
@@ -126,7 +126,7 @@ class Tracker(Elsewhere):
         self._turn = threading.Lock()
         self.reset(fps)
 
-    def attach(self, detector: Detector | None = None, embedder: Embedder | None = None) -> None:
+    def attach(self, detector: DetectorLike | None = None, embedder: EmbedderLike | None = None) -> None:
         """Hands in models again, for a tracker that was pickled without them; tracks stay as they are.
 
         Args:

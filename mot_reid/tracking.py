@@ -23,8 +23,8 @@ from mot_reid.video.frames import Frame, Source
 from mot_reid.video.sources import open_source
 
 if TYPE_CHECKING:
-    from mot_reid.appearance.base import Embedder
-    from mot_reid.detection.base import Detector
+    from mot_reid.appearance.base import EmbedderLike
+    from mot_reid.detection.base import DetectorLike
     from mot_reid.pipeline.summary import Summary
 
 __all__ = ["track"]
@@ -47,8 +47,8 @@ def track(
     stride: int = 1,
     fps: float | None = None,
     formats: Sequence[str] | None = None,
-    detector: Detector | str | Path | None = None,
-    embedder: Embedder | str | Path | None = None,
+    detector: DetectorLike | str | Path | None = None,
+    embedder: EmbedderLike | str | Path | None = None,
     camera_motion: str | Path | None = None,
     config: Config | str | Path | None = None,
     device: str | None = None,
@@ -67,8 +67,8 @@ def track(
     stride: int = 1,
     fps: float | None = None,
     formats: Sequence[str] | None = None,
-    detector: Detector | str | Path | None = None,
-    embedder: Embedder | str | Path | None = None,
+    detector: DetectorLike | str | Path | None = None,
+    embedder: EmbedderLike | str | Path | None = None,
     camera_motion: str | Path | None = None,
     config: Config | str | Path | None = None,
     device: str | None = None,

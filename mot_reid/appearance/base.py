@@ -7,16 +7,17 @@ import numpy as np
 
 from mot_reid.typing import Boxes, Embeddings, Image
 
-__all__ = ["Embedder", "as_embedder"]
+__all__ = ["Embedder", "EmbedderLike", "as_embedder"]
 
 
 class Embedder(Protocol):
     """Turns the people in a frame into appearance embeddings.
 
-    An embedder of your own needs `embed`. What it can do besides is stated by the other members, which have
-    the defaults below where a class leaves them out (`as_embedder`); a subclass of this one inherits them.
-    `mot_reid.testing.check_embedder` says what is wrong with one. Galleries tell embedders apart by an
-    attribute ``fingerprint`` (text) where there is one, or else by name: another training, another one.
+    An embedder of your own needs `embed` (`EmbedderLike`). What it can do besides is stated by the other
+    members, which have the defaults below where a class leaves them out (`as_embedder`); a subclass of this
+    one inherits them. `mot_reid.testing.check_embedder` says what is wrong with one. Galleries tell embedders
+    apart by an attribute ``fingerprint`` (text) where there is one, or else by name: another training,
+    another one.
 
     Attributes:
         name: for reports; empty for the class's.
@@ -52,6 +53,14 @@ class Embedder(Protocol):
         """
         pairs = zip(frames, xyxy, strict=True)
         return [self.embed(*pair) if len(pair[1]) else np.zeros((0, 0), np.float32) for pair in pairs]
+
+
+class EmbedderLike(Protocol):
+    """What is taken for an embedder: the one member of `Embedder` that one of your own needs."""
+
+    def embed(self, frame: Image, xyxy: Boxes) -> Embeddings:
+        """See `Embedder.embed`."""
+        ...
 
 
 class _Adapted(Embedder):

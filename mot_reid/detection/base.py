@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypeGuard
 from mot_reid.structures import Detections
 from mot_reid.typing import Image
 
-__all__ = ["Detector", "as_detector", "checked_answer"]
+__all__ = ["Detector", "DetectorLike", "as_detector", "checked_answer"]
 
 _LONGEST = 100  # letters of a model in a message
 
@@ -14,9 +14,9 @@ _LONGEST = 100  # letters of a model in a message
 class Detector(Protocol):
     """Finds people, or other objects, in frames.
 
-    A detector of your own needs `detect` and `class_names`. What it can do besides is stated by the other
-    members, which have the defaults below where a class leaves them out (`as_detector`); a subclass of this
-    one inherits them. `mot_reid.testing.check_detector` says what is wrong with one.
+    A detector of your own needs `detect` and `class_names` (`DetectorLike`). What it can do besides is
+    stated by the other members, which have the defaults below where a class leaves them out (`as_detector`);
+    a subclass of this one inherits them. `mot_reid.testing.check_detector` says what is wrong with one.
 
     Attributes:
         class_names: the name of each class number that it can give.
@@ -37,6 +37,19 @@ class Detector(Protocol):
             frames: a batch of frames ``(H, W, 3)`` uint8 BGR, any number of them, not all of one shape
                 perhaps.
         """
+        ...
+
+
+class DetectorLike(Protocol):
+    """What is taken for a detector: the two members of `Detector` that one of your own needs."""
+
+    @property
+    def class_names(self) -> Mapping[int, str]:
+        """See `Detector.class_names`; a plain attribute will do."""
+        ...
+
+    def detect(self, frames: Sequence[Image]) -> Sequence[Detections]:
+        """See `Detector.detect`."""
         ...
 
 

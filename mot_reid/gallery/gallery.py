@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mot_reid.appearance.base import Embedder, EmbedderLike, as_embedder
 from mot_reid.gallery.at_hand import embedder_at_hand
 from mot_reid.gallery.by_hand import SourceCorrections, by_hand
 from mot_reid.gallery.calibration import Calibration
@@ -40,9 +41,6 @@ from mot_reid.gallery.transfer import export_store, merge_store
 from mot_reid.structures import Detections
 from mot_reid.typing import Image, Indices
 
-if TYPE_CHECKING:
-    from mot_reid.appearance.base import Embedder
-
 __all__ = ["Gallery"]
 
 
@@ -67,12 +65,15 @@ class Gallery:
     """
 
     def __init__(
-        self, place: str | Path, embedder: Embedder | str | Path | None = None, store: StoreKind | None = None
+        self,
+        place: str | Path,
+        embedder: EmbedderLike | str | Path | None = None,
+        store: StoreKind | None = None,
     ) -> None:
         self.place = place
         self._kind: StoreKind | None = store
         self._weights = embedder if isinstance(embedder, str | Path) else None
-        self._embedder = None if isinstance(embedder, str | Path) else embedder
+        self._embedder = None if isinstance(embedder, str | Path | None) else as_embedder(embedder)
         self._tracker: Any = None
         self._store = find_store(place, store)
         if self._store is not None and self._embedder is not None:
