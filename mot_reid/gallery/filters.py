@@ -13,7 +13,7 @@ from mot_reid.gallery.records import parse_track
 from mot_reid.gallery.store import GalleryError, RecordTable
 from mot_reid.typing import Indices, Mask
 
-__all__ = ["CLOCK", "Filter", "require_cameras", "require_findable", "rows_of_track"]
+__all__ = ["CLOCK", "Filter", "records_named", "require_cameras", "require_findable", "rows_of_track"]
 
 CLOCK = 1e8
 """Times from here on are seconds since 1970, below it seconds from a source's start."""
@@ -39,6 +39,8 @@ class Filter:
     without: Sequence[str] = ()
 
     def __post_init__(self) -> None:
+        if isinstance(self.cameras, str):
+            raise TypeError(f"cameras: expected names in a list, [{self.cameras!r}], got {self.cameras!r}")
         for name, value in (("after", self.after), ("before", self.before)):
             if value is not None and not math.isfinite(value):
                 raise ValueError(f"{name}: expected seconds, got {value}")
@@ -90,6 +92,25 @@ def _time(column: str, value: float, relation: str) -> str:
     if value >= CLOCK:
         return f"(epoch IS NOT NULL AND NOT isnan(epoch) AND epoch + {column} {relation} {value!r})"
     return f"{column} {relation} {value!r}"
+
+
+def records_named(table: RecordTable, names: Sequence[str], place: str) -> list[str]:
+    """Names of records; of a track, such as ``"door:17"``, those of its records.
+
+    Args:
+        table: all records.
+        names: of records or tracks; a single one may stand by itself.
+        place: of the gallery, for the message.
+
+    Raises:
+        ValueError: a track's name is none.
+        GalleryError: there is no such track, or several runs have it.
+    """
+    found, known = list[str](), set(table.record.tolist())
+    for name in [names] if isinstance(names, str) else names:
+        is_track = ":" in name and name not in known
+        found += table.record[rows_of_track(table, name, place)].tolist() if is_track else [name]
+    return found
 
 
 def rows_of_track(table: RecordTable, label: str, place: str) -> Indices:

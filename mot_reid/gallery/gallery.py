@@ -23,7 +23,7 @@ from mot_reid.gallery.documents import (
     older_records,
     read_corrections,
 )
-from mot_reid.gallery.filters import Filter, rows_of_track
+from mot_reid.gallery.filters import Filter, records_named, rows_of_track
 from mot_reid.gallery.finding import CALIBRATION, Hits, calibration_of, described, find_person, named_means
 from mot_reid.gallery.fingerprint import embedder_fingerprint
 from mot_reid.gallery.identifying import Identities, identify_records, read_identities
@@ -217,9 +217,10 @@ class Gallery:
         """Removes records, their pictures, embeddings and all that is said of them, for good; says how many.
 
         Args:
-            records: their names (`Tracklet.record`).
+            records: their names (`Tracklet.record`); those that are not there do not count. Or tracks, such
+                as ``"door:17"``, which must be there (GalleryError).
         """
-        return forget_records(self.store, records)
+        return forget_records(self.store, records_named(self.table(), records, str(self.place)))
 
     def forget_older(self, days: float, now: float) -> int:
         """Removes what ended more than some days ago; where the clock is not known, what was added then.
@@ -284,8 +285,8 @@ class Gallery:
             cameras: only these.
             after: seconds from the source's start, or since 1970, at which a tracklet must still be seen.
             before: likewise, at which it must have been seen.
-            like: names of records that show the person, too.
-            unlike: names of records that do not.
+            like: names of records, or tracks such as ``"a:17"``, that show the person, too.
+            unlike: likewise, that do not.
             settings: the defaults where None.
 
         Returns:
@@ -296,8 +297,9 @@ class Gallery:
             GalleryError: there is no such track or camera, or the gallery is another embedder's.
         """
         table = self.table()
+        like, unlike = (records_named(table, names, str(self.place)) for names in (like, unlike))
         without, track = list(like), None
-        if isinstance(query, str):
+        if isinstance(query, str) and ":" in query:
             track = self.find(query, table)
             camera = camera or str(table.camera[track[0]])
             without += not_to_find(self.store, table, track)

@@ -101,7 +101,7 @@ def _in_picture(box: Sequence[float], picture: Image) -> Floats32:
 
 
 def embedded_query(
-    query: NDArray[Any] | Sequence[NDArray[Any]] | Tracklet,
+    query: NDArray[Any] | Sequence[NDArray[Any]] | Tracklet | str,
     box: Sequence[float] | None,
     embedder: Callable[[], Embedder],
     detect: Callable[[Image], Detections],
@@ -120,7 +120,7 @@ def embedded_query(
 
 
 def _embeddings_of(
-    query: NDArray[Any] | Sequence[NDArray[Any]] | Tracklet,
+    query: NDArray[Any] | Sequence[NDArray[Any]] | Tracklet | str,
     box: Sequence[float] | None,
     embedder: Callable[[], Embedder],
     detect: Callable[[Image], Detections],
@@ -134,10 +134,11 @@ def _embeddings_of(
         if not rows.size:
             raise ValueError(f"query: expected at least one embedding, got shape {query.shape}")
         return unit_rows(rows, len(rows))
-    pictures = query if isinstance(query, Sequence) else [query]
+    pictures: Sequence[Any] = query if isinstance(query, Sequence) and not isinstance(query, str) else [query]
     if other := [type(entry).__name__ for entry in pictures if not isinstance(entry, np.ndarray)]:
         raise TypeError(
-            f"query: expected pictures or embeddings as arrays, a Tracklet, or a track's name, got {other[0]}"
+            "query: expected pictures or embeddings as arrays, a Tracklet, or a track such as 'door:17', "
+            f"got {other[0]}; cv2.imread reads a picture from its file"
         )
     if not pictures:
         raise ValueError("query: expected at least one picture")

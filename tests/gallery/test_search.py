@@ -167,6 +167,20 @@ def test_feedback(gallery: Gallery) -> None:
     assert both @ means[one] > between @ means[one]
 
 
+def test_tracks_can_stand_for_their_records(gallery: Gallery) -> None:
+    table = gallery.table()
+    alike, unlike = (str(table.record[gallery.find(label)[0]]) for label in ("b:5", "c:7"))
+    by_track = gallery.search("a:5", like=["b:5"], unlike=["c:7"])
+    assert [hit.label for hit in by_track] == [
+        hit.label for hit in gallery.search("a:5", like=[alike], unlike=[unlike])
+    ]
+    assert gallery.forget(["a:5", unlike]) == 2
+    assert gallery.forget("b:5") == 1  # not its letters, of which none is there
+    assert len(gallery) == len(table) - 3
+    with pytest.raises(GalleryError, match="no track b:5 in it"):
+        gallery.forget(["b:5"])
+
+
 def test_several_pictures_of_one_person(gallery: Gallery) -> None:
     means = gallery.store.means()
     hits = gallery.search(means[[4, 16]], top=3)
@@ -268,9 +282,13 @@ def test_what_is_no_query_is_told(tmp_path: Path) -> None:
     gallery = Gallery(tmp_path / "shop", Made())
     gallery.add([tracklet(np.ones(D))])
     wrong: Any
-    for wrong, got in ((tmp_path, type(tmp_path).__name__), (["person.jpg"], "str"), (None, "NoneType")):
-        with pytest.raises(TypeError, match=f"query: expected pictures or embeddings .*, got {got}"):
+    path = type(tmp_path).__name__
+    for wrong, got in ((tmp_path, path), (["person.jpg"], "str"), ("person.jpg", "str"), (None, "NoneType")):
+        told = f"query: expected pictures or embeddings .*, got {got}; cv2.imread reads a picture"
+        with pytest.raises(TypeError, match=told):
             gallery.search(wrong)
+    with pytest.raises(TypeError, match=re.escape("cameras: expected names in a list, ['a'], got 'a'")):
+        gallery.search("a:1", cameras="a")
     with pytest.raises(ValueError, match=r"query: expected \(H, W, 3\) uint8 BGR, got \(9, 9, 3\) float64"):
         gallery.search(np.zeros((9, 9, 3)))
 
