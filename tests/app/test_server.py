@@ -217,8 +217,11 @@ def make_gallery(place: Path) -> Gallery:
     class Named:
         name = "named"
 
+        def embed(self, frame: np.ndarray, xyxy: np.ndarray) -> np.ndarray:
+            raise NotImplementedError
+
     mean = np.eye(4, dtype=np.float32)[0]
-    shop = Gallery(place, Named())  # type: ignore[arg-type]
+    shop = Gallery(place, Named())
     shop.add(
         [
             Tracklet(
