@@ -357,7 +357,7 @@ def test_tracklets_of_an_earlier_try_go_when_others_are_there(
         return Summary(SourceInfo("door", "video", 8, 8, 25.0, None))
 
     monkeypatch.setattr("mot_reid.cluster.work.track_source", track_source)
-    embeds = SimpleNamespace(embedder=SimpleNamespace(name="made"), class_names={})
+    embeds = SimpleNamespace(embedder=SimpleNamespace(name="made", embed=print), class_names={})
     monkeypatch.setattr("mot_reid.cluster.work._tracker", lambda *given: embeds)
     monkeypatch.setattr("mot_reid.cluster.work.open_source", lambda path: nullcontext())
     monkeypatch.setattr("mot_reid.gallery.queries.crop_embedder", lambda embedder: embedder)
