@@ -41,6 +41,8 @@ tracker = Tracker(Bright(), Mean())
 tracker.attach(Renamed(), Mean())
 for _, tracks in mot_reid.track("street.mp4", detector=Renamed(), embedder=Mean()):
     print(tracks.ids)
+for frame, tracks in mot_reid.track("street.mp4"):
+    print(frame.number, frame.time + 1.0, frame.image.shape)
 print(mot_reid.track("street.mp4", "out", detector=Bright()).frames, len(Gallery("shop", Mean())))
 """
 

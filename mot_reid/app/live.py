@@ -118,7 +118,7 @@ class LiveFile(Source):
     def __iter__(self) -> Iterator[Frame]:
         start = time.monotonic()
         for frame in self._source:
-            moment = frame.time if frame.time is not None else (frame.number - 1) / self.info.fps
+            moment = self.info.time_of(frame)
             ahead = start + moment - time.monotonic()
             if ahead > 0 and self._closed.wait(ahead):
                 return
@@ -322,7 +322,7 @@ class Camera:
             run = f"{time.time():.3f}"
             self._analytics = Analytics(scene.for_size(width, height), source=self.settings.name, run=run)
         ids, number, seconds = self._offsets
-        moment = max((frame.time or 0.0) + seconds, self._reached[2])
+        moment = max(frame.time + seconds, self._reached[2])
         rows = Observations.of_frame(frame.number + number, moment, tracks)
         wall = frame.wall_clock or time.time()
         found = [

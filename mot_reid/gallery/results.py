@@ -45,7 +45,7 @@ def record_tracks(
     due: dict[int, float] = {}
     for done, frame in enumerate(source):
         on_frame(done)
-        time = (frame.number - 1) / source.info.fps if frame.time is None else frame.time
+        time = source.info.time_of(frame)
         found = left.pop(frame.number, None)
         if found is None:
             recorder.update(Tracks.empty(), frame.image, frame.number, time)

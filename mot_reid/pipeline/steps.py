@@ -157,8 +157,7 @@ def _decoded(source: Source, watch: Stopwatch) -> Iterator[Frame]:
             frame = next(frames, None)
         if frame is None:
             return
-        if frame.time is None:
-            frame = replace(frame, time=(frame.number - 1) / source.info.fps)
+        frame = replace(frame, time=source.info.time_of(frame))
         yield frame
         del frame
 
@@ -238,9 +237,9 @@ def _tracked(steps: Iterator[Step], tracker: Tracker) -> Iterator[Step]:
 def _tracked_at_once(steps: Iterator[Step], tracker: Tracker) -> Iterator[Step]:
     last = -math.inf
     for step in steps:
-        number, image, seconds = step.frame.number, step.frame.image, step.frame.time
-        if seconds is not None and seconds <= last:  # a time stamp that stands twice, or goes back
-            seconds = None
+        number, image = step.frame.number, step.frame.image
+        # None for a time stamp that stands twice, or goes back.
+        seconds = step.frame.time if step.frame.time > last else None
         step.tracks = tracker.update(image, step.found, time=seconds, frame_number=number, looked=step.looked)
         last = tracker.time
         step.affine, step.id_changes, step.time = tracker.affine, tracker.id_changes, tracker.time
@@ -283,7 +282,7 @@ def _remembered(steps: Iterator[Step], tracker: Tracker, memory: TrackletRecorde
     """Puts the tracks into a gallery's memory, and takes who they are from it."""
     for step in steps:
         with tracker.stopwatch("remember"):
-            image, number, seconds = step.frame.image, step.frame.number, step.frame.time or 0.0
+            image, number, seconds = step.frame.image, step.frame.number, step.frame.time
             memory.update(step.tracks, image, number, seconds, step.embeddings)
             step.identities = memory.identities
         yield step

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -52,6 +53,10 @@ class SourceInfo:
     live: bool = False
     location: str = field(default="", compare=False)
 
+    def time_of(self, frame: Frame) -> float:
+        """A frame's time in seconds; by its number and the frame rate where the source leaves it out."""
+        return (frame.number - 1) / self.fps if math.isnan(frame.time) else frame.time
+
 
 @dataclass(frozen=True, eq=False)
 class Frame:
@@ -61,13 +66,13 @@ class Frame:
         number: the source's own frame number, from 1; in a MOTChallenge sequence, the picture file's.
         image: ``(H, W, 3)`` uint8, BGR.
         time: seconds of the source since its first frame, by its time stamps where it has any, or else by its
-            frame rate; ascending. None from a source that leaves it out: then a run counts by ``info.fps``.
+            frame rate; ascending. NaN from a source that leaves it out: then a run counts by ``info.fps``.
         wall_clock: when the frame of a live source came, seconds since 1970 UTC; None in a recording.
     """
 
     number: int
     image: Image
-    time: float | None = None
+    time: float = math.nan
     wall_clock: float | None = None
 
 
