@@ -9,6 +9,7 @@ ROOT = Path(__file__).parent.parent
 PROGRAM = """
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -43,6 +44,11 @@ for _, tracks in mot_reid.track("street.mp4", detector=Renamed(), embedder=Mean(
     print(tracks.ids)
 for frame, tracks in mot_reid.track("street.mp4"):
     print(frame.number, frame.time + 1.0, frame.image.shape)
+video = cv2.VideoCapture("street.mp4")
+with Gallery("shop", tracker.embedder).recorder("door") as recorder:
+    while (read := video.read())[0]:
+        tracks = tracker.update(read[1], time=tracker.time + 0.04)
+        recorder.update(tracks, read[1], 1, tracker.time, tracker.last_embeddings)
 print(mot_reid.track("street.mp4", "out", detector=Bright()).frames, len(Gallery("shop", Mean())))
 """
 

@@ -7,9 +7,10 @@ import time as clock
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mot_reid import kernels
 from mot_reid.gallery.online import OnlineIdentities
@@ -19,6 +20,7 @@ from mot_reid.gallery.records import Tracklet
 from mot_reid.gallery.settings import RecorderSettings
 from mot_reid.gallery.splitting import split_points
 from mot_reid.gallery.track_memory import TrackMemory
+from mot_reid.pixels import checked_frame
 from mot_reid.structures import Tracks
 from mot_reid.typing import Embeddings, Floats, Image, Indices, Ints
 
@@ -93,7 +95,7 @@ class TrackletRecorder:
     def update(
         self,
         tracks: Tracks,
-        image: Image | None,
+        image: NDArray[Any] | None,
         frame_number: int,
         time: float,
         embeddings: tuple[Indices, Embeddings] | None = None,
@@ -109,16 +111,17 @@ class TrackletRecorder:
                 `mot_reid.tracker.Tracker.last_embeddings` gives them; None where there are none.
 
         Raises:
-            ValueError: time goes backwards, or the recorder is closed.
+            TypeError, ValueError: the image is no frame, time goes backwards, or the recorder is closed.
         """
         if self._closed:
             raise ValueError("update: the recorder is closed")
         if time < self._time:
             raise ValueError(f"time: expected at least {self._time:.3f} s as before, got {time:.3f}")
+        picture = None if image is None else checked_frame(image)
         self._time = time
         self.identities = None if self._online is None else np.zeros(len(tracks), np.int64)
         if len(tracks):
-            self._note(tracks, image, frame_number, time, embeddings)
+            self._note(tracks, picture, frame_number, time, embeddings)
         if time >= self._next_look:  # who has left is not asked for in every frame
             self._next_look = time + 1.0
             self._retire(time)

@@ -182,6 +182,14 @@ def test_pictures_are_embedded_where_no_embedding_came() -> None:
     assert (without.written, without.left_out) == (0, 1)
 
 
+def test_what_is_no_frame_is_refused() -> None:
+    recorder = TrackletRecorder(lambda _: None, "door", "door.mp4")
+    with pytest.raises(ValueError, match="frame: expected dtype uint8, got float32"):
+        recorder.update(tracks([1]), np.zeros((9, 9, 3), np.float32), 1, 0.0)
+    with pytest.raises(TypeError, match="frame: expected a numpy array, got str"):
+        recorder.update(tracks([1]), "frame.jpg", 1, 0.0)  # type: ignore[arg-type]
+
+
 def test_time_goes_forward() -> None:
     recorder = TrackletRecorder(lambda _: None, "door", "door.mp4")
     recorder.update(tracks([1]), None, 1, 1.0)
