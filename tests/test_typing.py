@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 import mot_reid
 from mot_reid import Detections, Gallery, Tracker
+from mot_reid.analytics import Analytics, Observations, Scene
 
 
 class Bright:
@@ -44,6 +45,8 @@ for _, tracks in mot_reid.track("street.mp4", detector=Renamed(), embedder=Mean(
     print(tracks.ids)
 for frame, tracks in mot_reid.track("street.mp4"):
     print(frame.number, frame.time + 1.0, frame.image.shape)
+rows = Observations.from_arrays([1, 2], [0.0, 0.04], [7, 7], [[0, 0, 9, 9], [1, 0, 10, 9]])
+print(Analytics(Scene()).update(rows))
 video = cv2.VideoCapture("street.mp4")
 with Gallery("shop", tracker.embedder).recorder("door") as recorder:
     while (read := video.read())[0]:

@@ -28,6 +28,12 @@ _HEADINGS = 8
 _PIECE = 200_000  # rows
 
 
+def _require(value: object, expected: type, name: str, made_by: str) -> None:
+    if not isinstance(value, expected):
+        kind = type(value).__name__
+        raise TypeError(f"{name}: expected {expected.__name__}, got {kind}; {made_by}")
+
+
 class Analytics:
     """Counts, times and measures tracks, frame by frame or many frames at once: the results are the same.
 
@@ -36,6 +42,10 @@ class Analytics:
         source: which video or camera, for the events.
         run: tells the runs of a live source apart, in the events' ids.
         identities: track ids to identities' numbers, where these are known.
+
+    Raises:
+        TypeError: the scene is no `Scene`.
+        ValueError: its units are relative.
 
     Attributes:
         without_id: rows without an id, which were left out.
@@ -50,6 +60,7 @@ class Analytics:
         run: str = "",
         identities: Mapping[int, int] | None = None,
     ) -> None:
+        _require(scene, Scene, "scene", "scene_from_mapping makes one of what a scene file says")
         if scene.relative:
             raise ValueError("scene: its units are relative; Scene.for_size gives the one for a video")
         self.scene = scene
@@ -81,8 +92,10 @@ class Analytics:
             What happened, in the order of time.
 
         Raises:
+            TypeError: the rows are no `Observations`.
             ValueError: the rows are not later than those before.
         """
+        _require(rows, Observations, "rows", "of_frame makes them of a frame's tracks, from_arrays of many")
         if now is None:
             now = float(rows.times[-1]) if len(rows) else self._now
         if len(rows) and (rows.times[0] < self._now or rows.frames[0] <= self._frame):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from mot_reid.structures import Tracks
 
@@ -65,29 +65,36 @@ class Observations:
     @classmethod
     def from_arrays(
         cls,
-        frames: NDArray[Any],
-        times: NDArray[Any],
-        ids: NDArray[Any],
-        xyxy: NDArray[Any],
-        classes: NDArray[Any] | None = None,
+        frames: ArrayLike,
+        times: ArrayLike,
+        ids: ArrayLike,
+        xyxy: ArrayLike,
+        classes: ArrayLike | None = None,
     ) -> Self:
         """Sorts rows in any order by time; classes are 0 where not given.
+
+        Args:
+            frames: a number for each row, ``(N,)``, for many frames at once; `of_frame` takes one frame's.
+            times: seconds, ``(N,)``.
+            ids: of the tracks, ``(N,)``.
+            xyxy: boxes ``(N, 4)``, pixels.
+            classes: class numbers, ``(N,)``.
 
         Raises:
             ValueError: as the class; also if a frame has two times.
         """
-        order = np.lexsort((ids, frames, times))
-        numbers, when = np.asarray(frames, np.int64)[order], np.asarray(times, np.float64)[order]
+        numbers, when = np.asarray(frames, np.int64), np.asarray(times, np.float64)
+        tracks, boxes = np.asarray(ids, np.int64), np.asarray(xyxy, np.float64)
+        labels = np.zeros(numbers.shape, np.int64) if classes is None else np.asarray(classes, np.int64)
+        for name, column in (("frames", numbers), ("times", when), ("ids", tracks), ("classes", labels)):
+            if column.shape != (numbers.size,):
+                raise ValueError(f"{name}: expected shape ({numbers.size},), got {column.shape}")
+        order = np.lexsort((tracks, numbers, when))
+        numbers, when = numbers[order], when[order]
         same = numbers[1:] == numbers[:-1]
         if (when[1:][same] != when[:-1][same]).any():
             raise ValueError("times: expected one time for each frame")
-        return cls(
-            numbers,
-            when,
-            np.asarray(ids, np.int64)[order],
-            np.asarray(xyxy, np.float64).reshape(-1, 4)[order],
-            np.zeros(len(numbers), np.int64) if classes is None else np.asarray(classes, np.int64)[order],
-        )
+        return cls(numbers, when, tracks[order], boxes.reshape(-1, 4)[order], labels[order])
 
     @classmethod
     def of_frame(cls, frame: int, time: float, tracks: Tracks) -> Self:

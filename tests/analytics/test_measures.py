@@ -1,5 +1,7 @@
 """Geometry, speeds, heat maps, paths; and scenes as YAML holds them."""
 
+import re
+
 import cv2
 import numpy as np
 import pytest
@@ -9,10 +11,11 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 from walks import straight, walk
 
-from mot_reid.analytics import Ground, Observations, Scene, analyse, scene_from_mapping
+from mot_reid.analytics import Analytics, Ground, Observations, Scene, analyse, scene_from_mapping
 from mot_reid.analytics.geometry import apply_homography, fit_homography, points_in_polygon, polygon_distances
 from mot_reid.analytics.motion import headings, velocities
 from mot_reid.analytics.paths import simplified
+from mot_reid.structures import Tracks
 
 PIXELS = [[100, 400], [540, 400], [400, 200], [240, 200]]
 METRES = [[0, 0], [4, 0], [4, 10], [0, 10]]
@@ -199,6 +202,17 @@ def test_rows_out_of_order_are_refused() -> None:
     analytics, _ = analyse(Scene(), rows)
     with pytest.raises(ValueError, match="expected frames after 2"):
         analytics.update(rows)
+
+
+def test_what_does_not_fit_together_is_named() -> None:
+    with pytest.raises(ValueError, match=re.escape("times: expected shape (2,), got (1,)")):
+        Observations.from_arrays([1, 2], [0.0], [1, 1], np.zeros((2, 4)))
+    with pytest.raises(ValueError, match=re.escape("frames: expected shape (1,), got ()")):
+        Observations.from_arrays(1, 0.0, [1, 1], np.zeros((2, 4)))  # of_frame takes one frame
+    with pytest.raises(TypeError, match="scene: expected Scene, got dict; scene_from_mapping"):
+        Analytics({"lines": {}})  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="rows: expected Observations, got Tracks; of_frame makes them"):
+        Analytics(Scene()).update(Tracks.empty())  # type: ignore[arg-type]
 
 
 def test_two_frames_may_have_one_time() -> None:
