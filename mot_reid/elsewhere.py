@@ -1,6 +1,6 @@
 """What options, settings and columns of other trackers are called here, for errors that say so.
 
-The names are those of Ultralytics, BoxMOT, supervision, roboflow's trackers and DeepSORT.
+The names are those of Ultralytics, BoxMOT, supervision, roboflow's trackers, DeepSORT, norfair and Frigate.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ OPTIONS = {
     "match_thresh": _OVERLAP,
     "max_iou_dist": _OVERLAP,
     "max_iou_distance": _OVERLAP,
+    "distance_threshold": _OVERLAP,
     "iou_threshold": "--set association.confident.min_iou",
     "minimum_iou_threshold": "--set association.confident.min_iou",
     "minimum_matching_threshold": _OVERLAP,
@@ -60,16 +61,22 @@ OPTIONS = {
     "det_thresh": "--set association.confident.score_share=SHARE",
     "track_low_thresh": "--set association.low_score",
     "min_conf": "--set association.low_score",
+    "min_score": "--score",
     "new_track_thresh": "--set association.tentative.activation_share=SHARE",
     "track_activation_threshold": "--set association.tentative.activation_share=SHARE",
     "appearance_thresh": "--set association.confident.appearance_gate",
     "max_cos_dist": "--set association.revive.gate",
     "max_cosine_distance": "--set association.revive.gate",
+    "reid_distance_threshold": "--set association.revive.gate",
+    "reid_hit_counter_max": "--set association.revive.lost_time=SECONDS",
     "track_buffer": _LOST,
     "lost_track_buffer": _LOST,
     "max_age": _LOST,
+    "hit_counter_max": _LOST,
+    "max_disappeared": _LOST,
     "min_hits": "--set association.tentative.min_hits",
     "n_init": "--set association.tentative.min_hits",
+    "initialization_delay": "--set association.tentative.min_hits",
     "minimum_consecutive_frames": "--set association.tentative.min_hits",
     "gmc_method": "--camera-motion",
     "cmc_method": "--camera-motion",
@@ -128,7 +135,10 @@ TRACKER = {name: here for name, here in TRACK.items() if OPTIONS[name] not in _O
 SETTINGS = {name: setting for name, here in OPTIONS.items() if (setting := _setting(here))}
 """What settings of other trackers are called in a file."""
 
+_TLWH = "xyxy; mot_reid.boxes has tlwh_to_xyxy and xyxy_to_tlwh"
 _COLUMNS = {
+    **dict.fromkeys(("tlwh", "ltwh"), _TLWH),
+    "xywh": "xyxy; mot_reid.boxes has cxcywh_to_xyxy, tlwh_to_xyxy and their like",
     **dict.fromkeys(("confidence", "conf", "score"), "scores"),
     **dict.fromkeys(("class_id", "cls", "labels"), "classes"),
     **dict.fromkeys(("boxes", "bbox", "tlbr"), "xyxy"),
@@ -139,6 +149,11 @@ DETECTIONS = _COLUMNS | dict.fromkeys(_IDS, "Tracks.ids, for detections have non
 TRACKS = _COLUMNS | dict.fromkeys(_IDS, "ids")
 _IN_ROWS = {"scores": "score", "classes": "class_id", "ids": "id"}
 TRACK_ROW = {name: _IN_ROWS.get(here, here) for name, here in TRACKS.items()} | _IN_ROWS
+TRACK_ROW |= dict.fromkeys(("to_ltrb", "to_tlbr", "estimate"), "xyxy") | dict.fromkeys(
+    ("to_ltwh", "to_tlwh"), "xyxy; mot_reid.boxes.xyxy_to_tlwh turns all of Tracks.xyxy"
+)
+TRACK_ROW |= {"is_confirmed": "every row: tracks are given once they are confirmed", "get_det_conf": "score"}
+TRACK_ROW |= {"get_det_class": "class_id", "time_since_update": "detection_index, -1 where not seen now"}
 METHODS = dict.fromkeys(("update_with_detections", "update_tracks"), "update(frame, detections)")
 """Likewise the columns of `Detections` and `Tracks`, what a `TrackRow` has, and a tracker's methods."""
 

@@ -37,6 +37,25 @@ def tracker(**arguments: Any) -> Tracker:
         (lambda: Tracks.empty().boxes, AttributeError, "'boxes'; here it is xyxy"),
         (lambda: ROW.track_id, AttributeError, "'track_id'; here it is id"),
         (lambda: ROW.conf, AttributeError, "'conf'; here it is score"),
+        (lambda: ROW.to_ltrb(), AttributeError, "'to_ltrb'; here it is xyxy$"),
+        (lambda: ROW.is_confirmed(), AttributeError, "here it is every row: tracks are given once they"),
+        (
+            lambda: Detections(ltwh=BOX),
+            TypeError,
+            "ltwh: not known; here it is xyxy; mot_reid.boxes has tlwh_",
+        ),  # type: ignore[call-arg]
+        (
+            lambda: Tracks.empty().xywh,
+            AttributeError,
+            "'xywh'; here it is xyxy; mot_reid.boxes has cxcywh",
+        ),
+        (lambda: tracker(hit_counter_max=30), TypeError, "hit_counter_max: .*lifecycle.lost_time=SECONDS"),
+        (lambda: tracker(initialization_delay=3), TypeError, "initialization_delay: .*tentative.min_hits"),
+        (
+            lambda: load_config(None, ["max_disappeared=9"]),
+            ValueError,
+            "here it is association.lifecycle.lost",
+        ),
         (lambda: ROW.ids, AttributeError, "'ids'; here it is id"),
         (
             lambda: tracker(track_buffer=30),
