@@ -24,3 +24,34 @@ def test_the_picture_and_the_buttons_to_play_it_are_seen_at_once(
         "who was clicked",
     )
     assert shown.problems() == []
+
+
+_WATCH = """
+    window.written = [];
+    const write = CanvasRenderingContext2D.prototype.fillText;
+    CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+        if (this.canvas.id === 'picture') window.written.push([text, x, x + this.measureText(text).width, y]);
+        write.call(this, text, x, y);
+    };
+"""
+
+
+def test_names_at_an_edge_of_the_picture_are_written_inside(browser: Any, page: str) -> None:
+    shown = Page(browser, page)
+    shown.js(_WATCH)
+    shown.click("#tab-correct")
+    shown.write("#one", "2")
+    shown.write("#name", "Anna with the red coat")  # whose box is at the right edge
+    shown.click("#do-rename")
+    shown.click("#tab-count")
+    shown.click("#draw-line")
+    shown.at(0.99, 0.01)
+    shown.at(0.01, 0.01)
+    shown.until(lambda: "line 1: in" in shown.text("#counts"), "counts of the line")
+    width, height = shown.js("const c = document.getElementById('picture'); return [c.width, c.height]")
+    for text in ("id 1", "Anna with the red coat", "line 1", "in"):
+        left, right, bottom = next(
+            entry[1:] for entry in shown.js("return window.written.toReversed()") if entry[0] == text
+        )
+        assert 0 <= left < right <= width, text
+        assert 12 <= bottom <= height, text

@@ -188,16 +188,22 @@ export class Stage {
       paper.setLineDash([]);
       if (!state.show.labels) continue;
       const text = state.label(id);
-      const wide = paper.measureText(text).width + 6;
       const tall = parseInt(paper.font, 10) + 4;
-      const top = y >= tall ? y - tall : y;
+      const [left, top, wide] = this.inside(text, x, y >= tall ? y - tall : y, tall);
       paper.fillStyle = 'rgb(0 0 0 / 72%)';
-      paper.fillRect(x, top, wide, tall);
+      paper.fillRect(left, top, wide, tall);
       paper.fillStyle = '#fff';
-      paper.fillText(text, x + 3, top + tall - 2);
+      paper.fillText(text, left + 3, top + tall - 2);
       paper.fillStyle = colour(id);
-      paper.fillRect(x, top, 3, tall);
+      paper.fillRect(left, top, 3, tall);
     }
+  }
+
+  // Where a text is written that would be cut off at an edge: its left, its top, and how wide it is.
+  inside(text, left, top, tall) {
+    const wide = this.paper.measureText(text).width + 6;
+    const within = (at, most) => Math.max(Math.min(at, most), 0);
+    return [within(left, this.canvas.width - wide), within(top, this.canvas.height - tall), wide];
   }
 
   drawTrails() {
@@ -237,8 +243,10 @@ export class Stage {
       const [bx, by] = line.to;
       const length = Math.hypot(bx - ax, by - ay) || 1;
       const [mx, my] = [(ax + bx) / 2, (ay + by) / 2];
-      const reach = state.run.width / 40; // an arrow to the side of the first direction
-      this.shape([[mx, my], [mx - (by - ay) / length * reach, my + (bx - ax) / length * reach]], false, '#ff5d8f', null);
+      const reach = state.run.width / 40; // to the side of the first direction, which has its name there
+      const tip = [mx - (by - ay) / length * reach, my + (bx - ax) / length * reach];
+      this.shape([[mx, my], tip], false, '#ff5d8f', null);
+      this.word((line.directions || ['in'])[0], tip, scale);
       this.word(name, line.from, scale);
     }
   }
@@ -258,11 +266,13 @@ export class Stage {
   }
 
   word(text, [x, y], scale) {
+    const tall = parseInt(this.paper.font.split(' ')[1], 10) + 4;
+    const [left, top] = this.inside(text, x * scale + 1, y * scale - tall, tall);
     this.paper.lineWidth = 3;
     this.paper.strokeStyle = '#000';
     this.paper.fillStyle = '#fff';
-    this.paper.strokeText(text, x * scale + 4, y * scale - 2);
-    this.paper.fillText(text, x * scale + 4, y * scale - 2);
+    this.paper.strokeText(text, left + 3, top + tall - 2);
+    this.paper.fillText(text, left + 3, top + tall - 2);
   }
 
   drawHeat() {
