@@ -50,12 +50,19 @@ def evaluate(
     Raises:
         FileNotFoundError: there are no such results, or no such ground truth.
         ImportError: a package of the extra ``eval`` is not installed.
+        TypeError: something else than a file or folder is given.
         ValueError: a choice does not exist, or a file is broken; the message names it and the line.
 
     Example:
         ``mot_reid.evaluate("out", "MOT17/train/MOT17-02-FRCNN").rows[0]["HOTA"]``
     """
-    results, ground_truth = Path(results), Path(ground_truth)
+    try:
+        results, ground_truth = Path(results), Path(ground_truth)
+    except TypeError:
+        kinds = f"{type(results).__name__} and {type(ground_truth).__name__}"
+        told = f"results, ground_truth: expected files or folders, got {kinds}; numpy.savetxt(file, rows, "
+        told += "delimiter=',') makes a file of columns frame, id, left, top, width, height and score"
+        raise TypeError(told) from None
     choice = choose_sequences(results, ground_truth, half, splits, sequences, protocol)
     return score_choice(results, ground_truth, choice, lenient, jobs, on_progress)
 

@@ -63,6 +63,13 @@ class Table:
     notes: Sequence[str] = ()
     headings: Mapping[str, str] = field(default_factory=dict)
 
+    def __str__(self) -> str:
+        return self.to_markdown()
+
+    def _repr_markdown_(self) -> str:
+        """What a notebook shows."""
+        return self.to_markdown()
+
     def save(self, folder: Path, stem: str) -> list[Path]:
         """Writes ``STEM.json``, ``STEM.csv`` and ``STEM.md``, each whole or not at all.
 

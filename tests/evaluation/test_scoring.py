@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import mot_reid
 from mot_reid.evaluation.motchallenge import FileError, Problems, read_results
 from mot_reid.evaluation.report import score_table
 from mot_reid.evaluation.scoring import find_results, other_results, score_files, score_rows
@@ -22,6 +23,19 @@ def rows(seed: int = 0, columns: str = "1,1,1", last: int = LENGTH) -> str:
             number = person + 10 * (person == 2 and frame > 6 and seed > 0)
             lines.append(f"{frame},{number},{60 * person + 2 * seed},10,30,60,{columns}\n")
     return "".join(lines)
+
+
+def test_arrays_are_scored_as_files(tmp_path: Path) -> None:
+    made = np.array([[frame, 7, 10 + frame, 20, 40, 100, 1] for frame in range(1, 9)])
+    with pytest.raises(
+        TypeError, match=r"expected files .*, got ndarray and ndarray; numpy.savetxt\(file, rows"
+    ):
+        mot_reid.evaluate(made, made)  # type: ignore[arg-type]
+    for name in ("mine.txt", "truth.txt"):
+        np.savetxt(tmp_path / name, made, delimiter=",")
+    assert mot_reid.evaluate(tmp_path / "mine.txt", tmp_path / "truth.txt").rows[-1]["HOTA"] == pytest.approx(
+        100
+    )
 
 
 @pytest.fixture

@@ -146,3 +146,4 @@ def test_names_with_brackets_are_shown_as_they_are() -> None:
 def test_markdown_of_a_table_without_groups() -> None:
     plain = Table("Times", [Column("stage"), Column("ms", 1)], [{"stage": "predict", "ms": 0.25}])
     assert "| stage | ms |\n| --- | ---: |\n| predict | 0.2 |" in plain.to_markdown()
+    assert str(plain) == plain._repr_markdown_() == plain.to_markdown()
