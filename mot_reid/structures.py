@@ -137,6 +137,10 @@ class Detections(_Rows):
         Args:
             result: one of the results that a detection, segmentation, pose or OBB model gives, one a frame.
             invalid: ``"drop"`` leaves out rows as `Detections` does; row numbers count what is left then.
+
+        Raises:
+            TypeError: it is no such result; a list of them, say.
+            ValueError: a row is wrong, as for `Detections`.
         """
         from mot_reid.exchange import detections_from_ultralytics
 
@@ -149,6 +153,10 @@ class Detections(_Rows):
         Args:
             detections: supervision's.
             invalid: as in `from_ultralytics`.
+
+        Raises:
+            TypeError: they are not supervision's.
+            ValueError: a row is wrong, as for `Detections`.
         """
         from mot_reid.exchange import detections_from_supervision
 
@@ -162,6 +170,10 @@ class Detections(_Rows):
             rows: ``(N, 5)`` or ``(N, 6)``, an array or a torch tensor: x1, y1, x2, y2, score and perhaps
                 class.
             invalid: as in `from_ultralytics`.
+
+        Raises:
+            TypeError: they are not numbers.
+            ValueError: their shape is another one, or a row is wrong, as for `Detections`.
         """
         from mot_reid.exchange import detections_from_rows
 

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from clips import ASSETS, FRAMES, film
 
+import mot_reid
+
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
 PAGES = [page for page in PAGES if page.exists() and page.parent.name != "notes"]
@@ -97,6 +99,13 @@ def test_links_to_files_lead_somewhere(page: Path) -> None:
         if "://" not in target:
             path = Path(os.path.normpath(page.parent / target))
             assert path.exists() or str(path.relative_to(ROOT)) in generated, f"{page.name}: {target}"
+
+
+def test_the_reference_has_every_public_name() -> None:
+    entries = re.findall(
+        r"^::: .*\.(\w+)$", (ROOT / "docs/reference/api.md").read_text("utf-8"), re.MULTILINE
+    )
+    assert {*mot_reid.__all__} - {"__version__"} <= {*entries}
 
 
 def test_site_builds_without_a_warning(tmp_path: Path) -> None:
