@@ -194,6 +194,8 @@ class OnlineIdentities:
             track = self._running.get(source, {}).pop(track_id, None)
             if track is None:
                 return
+            if not track.committed and self._beside_itself(track):
+                self._decide(track, track.end)
             if not track.committed:
                 self._commit(track, track.end)
             self._merge(track)
@@ -260,6 +262,14 @@ class OnlineIdentities:
         """Whether one picture shows both at a time."""
         shared = min(first.end, second.end) - max(first.start, second.start)
         return first.source == second.source and shared > self.settings.tolerance
+
+    def _beside_itself(self, track: _Track) -> bool:
+        """Whether one picture shows a track and another one that is committed to its identity."""
+        number, others = self._number(track), (other for other in self._tracks.values() if other is not track)
+        return any(
+            other.committed and self._number(other) == number and self._together(track, other)
+            for other in others
+        )
 
     def _choices(self, track: _Track) -> dict[int, float]:
         """The mean evidence that a track is each of the identities that it can be."""

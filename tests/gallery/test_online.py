@@ -78,6 +78,24 @@ def test_nobody_is_twice_in_a_picture() -> None:
     assert not scene.told("merged")
 
 
+def test_nobody_is_twice_in_a_picture_of_whom_it_was_thought_first() -> None:
+    """A glimpse was taken for somebody whom the next track of that picture shows for sure."""
+    scene = Scene()
+    for time in range(5):
+        scene.see("yard", float(time), {1: 0, 2: 1})
+    glimpse = unit(0.75 * np.eye(D)[:1] + 0.65 * np.eye(D)[1:2])
+    looks = (1, glimpse), (2, np.eye(D)[:1]), (2, np.eye(D)[:1]), (2, np.eye(D)[:1])
+    for frame, (track, look) in enumerate(looks):
+        ids, row = np.arange(1, track + 1), np.array([track - 1])
+        scene.online.observe("door", "door", frame / 25, ids, row, look, np.ones(1))
+    for frame in range(4, 100):
+        scene.online.observe("door", "door", frame / 25, np.arange(1, 3), row[:0], look[:0], np.zeros(0))
+    for time in range(10, 15):  # whoever comes later keeps nobody from anything
+        scene.see("door", float(time), {3: 1})
+    scene.online.finish("door", 1)
+    assert [scene.online.identity("door", track) for track in (1, 2, 3)] == [2, 1, 2]
+
+
 def test_a_merge_is_told() -> None:
     """Seen from behind first: two numbers, until the same track shows both sides."""
     scene = Scene()
