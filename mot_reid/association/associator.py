@@ -257,7 +257,7 @@ class Associator(KeepsAttributes):
             border=self._border.xyxy,
             overlapping=self._overlapping(xyxy, detections.classes),
             motion=motion,
-            certainty=kalman.certainty(clock.interval),
+            certainty=kalman.certainty(clock.interval, self._innovations.exponents),
             rules=self._rules,
             appearance_share=share,
             gates_after=self._returns.neighbours.gates if same else None,

@@ -7,6 +7,8 @@ believes, or the objects turn faster. If they go to and fro, it runs after the d
 Control 15.)
 """
 
+import math
+
 import numpy as np
 
 from mot_reid import kernels
@@ -51,9 +53,22 @@ class Innovations:
     @property
     def filter_shares(self) -> Floats:
         """The filter's share ``(4,)`` of what to report of centre x, centre y, width and height."""
-        shares = []  # of four numbers: NumPy would take three times as long
-        for product, square in zip(*self._moments.tolist(), strict=True):
-            correlation = (product + _PRIOR * _PRIOR_SQUARES) / (square + _PRIOR_SQUARES)
-            share = 1 - _PER_CORRELATION * correlation
-            shares.append(0.0 if share < 0 else _LARGEST_SHARE if share > _LARGEST_SHARE else share)
-        return np.array(shares)
+        shares = [1 - _PER_CORRELATION * correlation for correlation in self._correlations()]
+        return np.array([0.0 if share < 0 else min(share, _LARGEST_SHARE) for share in shares])
+
+    @property
+    def exponents(self) -> Floats:
+        """With which power of time objects get off their expected place ``(4,)``, in [0, 1], by coordinate.
+
+        The Hurst exponent H of a motion whose steps have the autocorrelation ``2 ** (2 H - 1) - 1``: 1/2
+        where they know nothing of each other, 1 where each goes on as the last one did, less than 1/2 where
+        they go to and fro. (Mandelbrot and Van Ness 1968, Fractional Brownian motions, fractional noises and
+        applications, SIAM Review 10.)
+        """
+        return np.array([(1 + math.log2(max(1 + one, 0.5))) / 2 for one in self._correlations()])
+
+    def _correlations(self) -> list[float]:  # of four numbers: NumPy would take three times as long
+        return [
+            (product + _PRIOR * _PRIOR_SQUARES) / (square + _PRIOR_SQUARES)
+            for product, square in zip(*self._moments.tolist(), strict=True)
+        ]

@@ -54,8 +54,8 @@ def update(frame: FrameState, motion: MotionConfig, returns: Returns, innovation
     if frame.rules.filter_share is None:
         again = (frame.ages[matched] <= 1.01 * frame.elapsed) & (rows["hits"][matched] >= _SETTLED)
         innovations.take(states, matched, measured, rows["innovation"], again)
-    certainty = frame.certainty * frame.levels[chosen] if frame.rules.score_noise else None
-    frame.rules.motion.update(states, matched, measured, motion, certainty)
+    sure = (frame.levels[chosen], frame.certainty) if frame.rules.score_noise else ()
+    frame.rules.motion.update(states, matched, measured, motion, *sure)
     classes = frame.detections.classes
     if kernels.disputed(rows["class_id"], rows["votes"], matched, classes, chosen):
         vote(frame.tracklets, matched, classes[chosen], frame.detections.scores[chosen])

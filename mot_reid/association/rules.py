@@ -31,6 +31,7 @@ class Filter(Protocol):
         measurements: Floats,
         config: MotionConfig,
         scores: NDArray[np.floating] | None = None,
+        certainty: Floats | None = None,
     ) -> None:
         """Corrects some states by what was measured, in place."""
         ...

@@ -52,7 +52,8 @@ class FrameState:
             area, tracklets ascending. The overlap is IoU times the squared IoU of heights, and less where
             their classes differ, see `mot_reid.association.classes.agreement`.
         motion: settings of the Kalman filter.
-        certainty: how sure a measured place is, see `mot_reid.motion.kalman.certainty`.
+        certainty: ``(4,)`` how sure a measured place is, by coordinate; see
+            `mot_reid.motion.kalman.certainty`.
         rules: of the method.
         appearance_share: the share of the confident detections whose embeddings there are, all in all; 0 for
             motion alone.
@@ -87,7 +88,7 @@ class FrameState:
     border: Floats
     overlapping: tuple[Indices, Indices, Floats]
     motion: MotionConfig = field(default_factory=MotionConfig)
-    certainty: float = 1.0
+    certainty: Floats | None = None
     rules: Rules = field(default_factory=Rules)
     appearance_share: float = 0.0
     appearance: AppearanceDistances | None = None

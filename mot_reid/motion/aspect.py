@@ -58,8 +58,15 @@ def update(
     measurements: Floats,
     config: MotionConfig,
     scores: NDArray[np.floating] | None = None,
+    certainty: Floats | None = None,
 ) -> None:
-    """Corrects some states by what was measured, in place; for the arguments see `kalman.update`."""
+    """Corrects some states by what was measured, in place; for the arguments see `kalman.update`.
+
+    Raises:
+        ValueError: ``certainty`` is given: it is of other coordinates.
+    """
+    if certainty is not None:
+        raise ValueError("certainty: expected None, the filter of aspect ratios has coordinates of its own")
     chosen = states.values[:, :, rows]
     with _aspects(chosen) as (position, velocity, p_xx, p_xv, p_vv):
         noise = _variances(position[3], config.position_std, _MEASURED_ASPECT_STD)

@@ -40,6 +40,7 @@ NOMINAL_INTERVAL = 1 / 30
 """Seconds from frame to frame for which the noise of the velocity is set."""
 # A measured place is so many times less sure than one predicted from the frame before, at that interval.
 _MEASURED_FACTOR = 2.0
+_SURE = np.ones(4)
 INITIAL_POSITION_FACTOR = 2.0
 """A new track's uncertainty, as a multiple of the noise of one frame (DeepSORT's value)."""
 INITIAL_VELOCITY_FACTOR = 10.0
@@ -96,17 +97,23 @@ def at_interval(config: MotionConfig, seconds: float) -> MotionConfig:
     return replace(config, velocity_std=config.velocity_std * (seconds / NOMINAL_INTERVAL) ** 0.5)
 
 
-def certainty(seconds: float) -> float:
+def certainty(seconds: float, exponents: Floats) -> Floats:
     """How sure a measured place is beside one predicted from the frame before, so many seconds ago.
 
     A detector errs alike at any rate; where people are in the next frame is the surer the sooner it comes:
-    its variance grows with the interval. Measurements at 30 frames a second have twice the noise of a
-    prediction, at 7.5 the same (docs/notes/2026-11-30-association.md).
+    what they do until then grows with a power of the interval. Measurements at 30 frames a second have twice
+    the noise of a prediction, at 7.5 the same where the power is 1/2 (docs/notes/2026-11-30-association.md).
+
+    Args:
+        seconds: from frame to frame.
+        exponents: ``(4,)`` the powers, of centre x, centre y, width and height; those that a video shows
+            are `mot_reid.association.innovations.Innovations.exponents`.
 
     Returns:
-        What the scores of measurements are multiplied by in `update`.
+        ``(4,)``, what `update` takes.
     """
-    return (seconds / NOMINAL_INTERVAL) ** 0.5 / _MEASURED_FACTOR
+    sure: Floats = (seconds / NOMINAL_INTERVAL) ** exponents / _MEASURED_FACTOR
+    return sure
 
 
 def initiate(measurements: Floats, config: MotionConfig) -> KalmanStates:
@@ -149,6 +156,7 @@ def update(
     measurements: Floats,
     config: MotionConfig,
     scores: NDArray[np.floating] | None = None,
+    certainty: Floats | None = None,
 ) -> None:
     """Corrects some states by what was measured, in place.
 
@@ -159,9 +167,11 @@ def update(
         config: the noise.
         scores: ``(K,)`` the detections' scores in [0, 1], None for 1; the standard deviation of a
             measurement's noise is divided by its score.
+        certainty: ``(4,)`` what it is divided by as well, by coordinate, see `certainty`; None for 1.
     """
     exact = np.ones(len(rows)) if scores is None else scores.astype(np.float64, copy=False)
-    kernels.update(states.values, rows, measurements, exact, config.position_std**2)
+    sure = _SURE if certainty is None else certainty
+    kernels.update(states.values, rows, measurements, exact, sure, config.position_std**2)
 
 
 def squared_distances(

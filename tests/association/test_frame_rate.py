@@ -31,8 +31,9 @@ def test_the_velocitys_noise_grows_with_the_root_of_the_interval(fps: float, fac
 
 
 def test_a_measured_place_is_the_surer_the_longer_nobody_looked() -> None:
-    assert kalman.certainty(1 / 30) == pytest.approx(0.5)
-    assert kalman.certainty(1 / 7.5) == pytest.approx(1)
+    exponents = np.array([0.0, 0.5, 0.75, 1.0])
+    assert kalman.certainty(1 / 30, exponents) == pytest.approx([0.5] * 4)
+    assert kalman.certainty(1 / 7.5, exponents) == pytest.approx([0.5, 1, 2**0.5, 2])
 
 
 def test_who_starts_to_run_is_followed_where_few_frames_show_it() -> None:

@@ -81,7 +81,7 @@ def test_motion(seed: int, count: int, frames: float) -> None:
         module.coast(values, status, ages, 2.0)
         module.predict(values, 0.01, 0.001, frames)
         module.warp(values, affine)
-        module.update(values, rows, measured[rows], scores[rows], 0.01)
+        module.update(values, rows, measured[rows], scores[rows], np.array([0.3, 1, 2, 0.5]), 0.01)
         return values
 
     same(lambda module: module.velocities(states, rows))

@@ -62,6 +62,12 @@ def test_equals_filterpy_over_many_random_steps() -> None:
             np.testing.assert_allclose(states.p_xx[row], np.diag(full.P)[:4], rtol=1e-9)
 
 
+def test_certainty_is_of_other_coordinates() -> None:
+    box = np.array([[100.0, 200, 40, 90]])
+    with pytest.raises(ValueError, match="certainty: expected None"):
+        aspect.update(aspect.initiate(box, CONFIG), np.array([0]), box, CONFIG, None, np.ones(4))
+
+
 def test_three_frames_at_once_are_three_frames() -> None:
     box = np.array([[100.0, 200, 40, 90]])
     one_by_one, at_once = aspect.initiate(box, CONFIG), aspect.initiate(box, CONFIG)

@@ -68,10 +68,11 @@ def test_equals_filterpy_over_many_random_steps() -> None:
         measured = states.position[rows] + random.normal(0, 2, (len(rows), 4))
         measured[:, 2:] = np.maximum(measured[:, 2:], 5)
         scores = random.uniform(0.1, 1, len(rows))
-        kalman.update(states, rows, measured, CONFIG, scores)
+        certainty = random.uniform(1, 2, 4)
+        kalman.update(states, rows, measured, CONFIG, scores, certainty)
         for row, z, score in zip(rows, measured, scores, strict=True):
             set_noise(filters[row])
-            filters[row].update(z[:, None], R=filters[row].R / score**2)
+            filters[row].update(z[:, None], R=filters[row].R / score**2 / certainty**2)
         assert_equal_states(states, filters)
 
 

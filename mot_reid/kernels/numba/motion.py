@@ -77,15 +77,16 @@ def innovate(position, rows, measured, last, again):
     return sums, count
 
 
-@compiled(types.void, types.Array(F8, 3, "A"), ROWS, BOXES, FLOATS, F8)
-def update(values, rows, measured, scores, position_variance):
+@compiled(types.void, types.Array(F8, 3, "A"), ROWS, BOXES, FLOATS, FLOATS, F8)
+def update(values, rows, measured, scores, certainty, position_variance):
     for k in range(len(rows)):
         n = rows[k]
-        score = max(scores[k], LEAST_SCORE)
         for side in range(2):
             length = max(values[0, 2 + side, n], LEAST_SIDE)
-            noise = position_variance * (length * length) / (score * score)
+            square = position_variance * (length * length)
             for axis in (side, 2 + side):
+                sure = max(certainty[axis] * scores[k], LEAST_SCORE)
+                noise = square / (sure * sure)
                 p_xx, p_xv = values[2, axis, n], values[3, axis, n]
                 variance = noise + p_xx
                 gain_x, gain_v = p_xx / variance, p_xv / variance

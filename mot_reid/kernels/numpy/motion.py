@@ -57,17 +57,28 @@ def coast(values: Floats, status: NDArray[np.int8], ages: Floats, longest: float
         values[1, :2, lost[ages[lost] > longest]] = 0
 
 
-def update(values: Floats, rows: Indices, measured: Floats, scores: Floats, position_variance: float) -> None:
-    """Corrects the states ``rows`` ``(K,)`` by measurements ``(K, 4)`` with scores ``(K,)``, in place."""
+def update(
+    values: Floats,
+    rows: Indices,
+    measured: Floats,
+    scores: Floats,
+    certainty: Floats,
+    position_variance: float,
+) -> None:
+    """Corrects the states ``rows`` ``(K,)`` by measurements ``(K, 4)``, in place.
+
+    The noise of each is divided by its score ``(K,)`` times the certainty of the coordinate ``(4,)``.
+    """
     chosen = values.take(rows, axis=2)
     position, velocity, p_xx, p_xv, p_vv = chosen
     squares = np.maximum(position[2:], LEAST_SIDE)
     squares *= squares
     squares *= position_variance
-    certainty = np.maximum(scores, LEAST_SCORE)
-    certainty *= certainty
-    squares /= certainty
-    innovation_variance = (p_xx.reshape(2, 2, -1) + squares).reshape(4, -1)
+    sure = np.multiply.outer(certainty, scores)
+    np.maximum(sure, LEAST_SCORE, out=sure)
+    sure *= sure
+    noise = squares / sure.reshape(2, 2, -1)  # centre and size; x and y
+    innovation_variance = p_xx + noise.reshape(4, -1)
     gain_x, gain_v = p_xx / innovation_variance, p_xv / innovation_variance
     innovation = measured.T - position
     position += gain_x * innovation
