@@ -97,6 +97,11 @@ def test_long_names_are_not_wider_than_the_page(
             shown.until(lambda: shown.text("#folder"), "the folder's name")
         shown.shot(f"long-{tab}-{width}")
         assert not shown.too_wide(), tab
+    shown.js(
+        "const legend = document.getElementById('lanes-legend');"
+        "legend.hidden = false; legend.textContent = 'camera'.repeat(60)"
+    )
+    assert not shown.too_wide()
     assert shown.js("return document.getElementById('help-open').getBoundingClientRect().right") <= width
 
 

@@ -8,6 +8,9 @@ const FOOT = 16; // of the times below
 const GAP = 64; // for labels
 const MOST_KEYS = 40; // cameras in the legend
 
+// As much of a name as there is room for: its end, too, where numbers are.
+const short = (label) => (label.length > 10 ? `${label.slice(0, 5)}…${label.slice(-4)}` : label);
+
 export class Lanes {
   constructor(canvas, state) {
     this.canvas = canvas;
@@ -121,7 +124,7 @@ export class Lanes {
         paper.fillRect(0, y, this.wide, step);
       }
       paper.fillStyle = style.getPropertyValue('--ink');
-      paper.fillText(lane.label.slice(0, 10), 4, y + step / 2);
+      paper.fillText(short(lane.label), 4, y + step / 2);
       for (const span of lane.spans) {
         paper.fillStyle = colour(span.hue);
         const at = y + (this.bands > 1 ? 2 + band * span.band : 3);
