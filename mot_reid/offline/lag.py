@@ -63,7 +63,7 @@ class _Scores:
             self._squares += score**2
             self._cubes += score**3
         for kept in (self._tracks, self._shown):
-            for track in list(kept)[: len(kept) - _MOST_TRACKS]:
+            for track in list(kept)[: max(len(kept) - _MOST_TRACKS, 0)]:
                 del kept[track]
 
     def change(self, change: IdChange) -> None:
@@ -157,7 +157,7 @@ class Lag(Generic[Item]):
         return self._frames[number - self._frames[0].number]
 
     def _change(self, change: IdChange) -> None:
-        """Gives the rows their other id; rows that have it already stay, for it is seen once in a frame."""
+        """Gives the rows their other id; rows that had it already go, for it is seen once in a frame."""
         self._scores.change(change)
         for frame in self._frames:
             ids = frame.tracks.ids

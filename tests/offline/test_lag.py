@@ -12,7 +12,7 @@ from mot_reid import Detections, LaggedTracker, Tracker, Tracks
 from mot_reid.association.reentry import IdChange
 from mot_reid.config import OfflineConfig
 from mot_reid.offline.interpolation import fill_gaps
-from mot_reid.offline.lag import Lag
+from mot_reid.offline.lag import _MOST_TRACKS, Lag, _Scores
 from mot_reid.offline.rows import TrackRows
 from mot_reid.offline.smoothing import smooth
 
@@ -175,3 +175,12 @@ def test_a_tracker_that_answers_late() -> None:
     assert detector.asked == 12
     with pytest.raises(ValueError, match="detections"):
         LaggedTracker(Tracker("none", "none", "none"), lag=0.3).update(image, looked=True)
+
+
+def test_scores_of_as_many_tracks_as_is_said_are_remembered() -> None:
+    scores, box = _Scores(0.5), np.array([[0, 0, 10, 20]], np.float32)
+    for track in range(1, _MOST_TRACKS + 2):
+        assert 1 in scores or track == 1
+        nothing = np.zeros(1, np.int64)
+        scores.add(Tracks(nothing + track, box, np.ones(1, np.float32), nothing, nothing))
+    assert [track in scores for track in (1, 2)] == [False, True]
