@@ -6,6 +6,7 @@ import itertools
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -87,10 +88,16 @@ class _Track:
     probability: float = 0.0
     own: int = 0  # the number that was made for it
 
-    @property
+    @cached_property
     def mean(self) -> Embeddings:
         """The weighted mean embedding ``(D,)`` at length 1."""
         return (self.total / max(float(np.linalg.norm(self.total)), 1e-12)).astype(np.float32)
+
+    def see(self, look: Embeddings, weight: float) -> None:
+        """Takes an embedding ``(D,)`` into the mean."""
+        self.total += weight * look
+        self.views += 1
+        vars(self).pop("mean", None)
 
 
 class OnlineIdentities:
@@ -182,8 +189,7 @@ class OnlineIdentities:
                         track = _Track(source, camera, track_id, time, time, np.zeros(looks.shape[1]))
                     running[track_id] = self._tracks[source, track_id] = track
                     track.end = time
-                track.total += weight * look
-                track.views += 1
+                track.see(look, weight)
                 if not track.committed:
                     self._decide(track, time)
             return self._numbers([running.get(track_id) for track_id in ids.tolist()])
