@@ -83,7 +83,9 @@ def tracks_to_supervision(tracks: Tracks, class_names: Mapping[int, str] | None)
         raise ImportError("to_supervision needs the package supervision: pip install supervision") from None
     data: dict[str, Any] = {"id_confidence": tracks.id_confidence, "detection_index": tracks.detection_index}
     if class_names is not None:
-        data["class_name"] = np.array([class_names.get(number, "") for number in tracks.classes.tolist()])
+        data["class_name"] = np.array(
+            [class_names.get(number, "") for number in tracks.classes.tolist()], np.str_
+        )
     return supervision.Detections(
         xyxy=tracks.xyxy, confidence=tracks.scores, class_id=tracks.classes, tracker_id=tracks.ids, data=data
     )

@@ -96,6 +96,7 @@ def test_supervision_goes_both_ways() -> None:
     picture = supervision.BoxAnnotator().annotate(np.zeros((120, 240, 3), np.uint8), back)
     assert picture.any()
     assert len(Tracks.empty().to_supervision()) == 0
+    assert Tracks.empty().to_supervision({0: "person"}).data["class_name"].dtype.kind == "U"
 
 
 def test_supervisions_lines_and_zones_count_our_tracks() -> None:

@@ -149,13 +149,19 @@ class Returns(KeepsAttributes):
         self.neighbours = self.neighbours.after(nearest_others(frame))
         return self.judge(frame) + recognise(frame, self)
 
-    def begin(self, frame: FrameState, rows: Indices) -> None:
-        """Notes what tracks ``(K,)`` were before they came back in this frame."""
-        table = frame.tracklets
+    def begin(self, frame: FrameState, rows: Indices, since: tuple[int, float] | None = None) -> None:
+        """Notes what tracks ``(K,)`` were before they came back.
+
+        Args:
+            frame: the one in which that is known.
+            rows: ``(K,)`` which.
+            since: number and time of the frame from which on they are there; None for this one.
+        """
+        table, (number, time) = frame.tracklets, since or (frame.number, frame.time)
         for row in rows.tolist():
             self._trials[int(table.rows["id"][row])] = _Trial(
-                frame.number,
-                frame.time,
+                number,
+                time,
                 row,
                 table.row(row),
                 table.states.values[:, :, row : row + 1].copy(),
@@ -312,9 +318,9 @@ def _in_time(frame: FrameState, young: Indices, lost: Indices) -> Mask:
 def _take_over(frame: FrameState, returns: Returns, young: int, lost: int) -> IdChange:
     """Makes a young track a lost one; the row of the lost one goes with the next frame's end."""
     table, rows = frame.tracklets, frame.tracklets.rows
-    returns.begin(frame, np.array([lost]))
     before, now = int(rows["id"][young]), int(rows["id"][lost])
     number, time = int(rows["first_seen"][young]), float(rows["born"][young])
+    returns.begin(frame, np.array([lost]), (number, time))
     for name in ("id", "first_seen", "id_confidence"):
         rows[name][young] = rows[name][lost]
     rows["returned"][young] = True

@@ -55,7 +55,8 @@ class SourceInfo:
 
     def time_of(self, frame: Frame) -> float:
         """A frame's time in seconds; by its number and the frame rate where the source leaves it out."""
-        return (frame.number - 1) / self.fps if math.isnan(frame.time) else frame.time
+        left_out = frame.time is None or math.isnan(frame.time)  # None: of sources without types
+        return (frame.number - 1) / self.fps if left_out else frame.time
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +72,7 @@ class Frame:
     """
 
     number: int
-    image: Image
+    image: Image = field(repr=False)
     time: float = math.nan
     wall_clock: float | None = None
 

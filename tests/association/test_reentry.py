@@ -5,7 +5,7 @@ import pytest
 
 from mot_reid import Detections, Tracks
 from mot_reid.association.associator import Associator
-from mot_reid.association.reentry import Neighbours
+from mot_reid.association.reentry import IdChange, Neighbours
 from mot_reid.config import load_config
 
 SIZE = np.array([40, 100])
@@ -121,6 +121,19 @@ def test_a_wrong_return_is_undone_by_later_looks() -> None:
     for _ in range(30):
         step(tracker, *staying())
     assert returned(tracker, look(4), place=EAST) == [5]  # whoever it was can still come back
+
+
+def test_a_wrong_recognition_is_undone_from_its_first_row_on() -> None:
+    """A stranger who is known as the fifth person only some frames after his start."""
+    tracker, changes = scene(), list[IdChange]()
+    for number in range(60):
+        embedding = look(9) if number < 2 else look(8) if changes else look(4)
+        returned(tracker, embedding, place=(400, 250))
+        changes += tracker.id_changes
+    assert [(change.before, change.now, change.frame, change.undone) for change in changes] == [
+        (6, 5, 161, False),
+        (5, 7, 161, True),
+    ]
 
 
 def test_a_right_return_is_left_alone() -> None:
