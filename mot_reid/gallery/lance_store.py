@@ -341,9 +341,8 @@ class LanceStore(Store):
             own = rows[first : first + _CHUNK]
             places = self._places[own]
             condition = f"place IN ({', '.join(map(str, places.tolist()))})"
-            found = (
-                self._records.search().where(condition).select(["place", *columns]).limit(len(own)).to_arrow()
-            )
+            search = self._records.search().where(condition).select(["place", *columns])
+            found = search.limit(len(own) + self._twice).to_arrow()
             at = {place: row for row, place in enumerate(found.column("place").to_pylist())}
             lists = {name: found.column(name).to_pylist() for name in columns}
             for offset, place in enumerate(places.tolist()):

@@ -153,6 +153,9 @@ def test_what_a_killed_forgetting_left_twice_counts_once(
     assert rows.tolist() == [[0, 1, 2]]
     assert (np.diff(cosines) < 0).all()
     assert len(again.identify().numbers) == 4
+    again.add([tracklet(np.eye(D)[4], track_id=4)])  # behind the rows that are there twice
+    everybody = np.arange(len(again.table()))
+    assert [record.track_id for record in again.tracklets(everybody)] == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("kind", ["folder", "lance"])
