@@ -39,6 +39,9 @@ __all__ = ["Associator", "Embed"]
 Embed = Callable[[Indices], Floats32]
 """Asks for the embeddings ``(K, D)``, L2-normalised, of the detections with these row numbers ``(K,)``."""
 
+# A side of which less than this share would be left in the next frame, or less than nothing, stays as it was.
+_LEAST_LEFT = 0.1
+
 Given = TypeVarTuple("Given")
 Result = TypeVar("Result")
 
@@ -305,7 +308,12 @@ class Associator(KeepsAttributes):
         rows, states = self._table.rows, self._table.states
         # An unseen box keeps its size, nor does it wander off for ever.
         self._rules.motion.coast(states, rows["status"], ages, longest + clock.interval / 2)
+        before = states.values[0, 2:].copy()
         self._rules.motion.predict(states, motion, min(frames, max(longest / clock.interval, 1.0)))
+        sizes = states.values[0, 2:]
+        vanished = sizes < _LEAST_LEFT * before
+        if np.count_nonzero(vanished):
+            sizes[vanished] = before[vanished]
 
     def _compensate(
         self,

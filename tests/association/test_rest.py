@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mot_reid import Detections, Tracker
+from mot_reid import Detections, Tracker, load_config
 from mot_reid.association.associator import Associator
 from mot_reid.association.rhythm import DetectorRhythm
 
@@ -34,6 +34,16 @@ def test_who_comes_later_is_confirmed_by_two_looks(every: int) -> None:
     looks_at = [f for f in range(10, 60) if f % every == 0]
     assert rows[looks_at[0]] == []
     assert rows[looks_at[1] :] == [[1]] * (60 - looks_at[1])
+
+
+@pytest.mark.parametrize("cascade", ["default", "deepsort"])
+def test_who_leaves_through_the_lower_edge_keeps_a_box_with_an_area(cascade: str) -> None:
+    tracker = Associator(load_config(cascade).association if cascade != "default" else None, fps=25)
+    for top in (180, 240, 300, 360, 420):
+        tracker.step(Detections([[100, top, 220, 480]], [0.9]))
+    for _ in range(20):
+        xyxy = tracker.step(None).xyxy
+        assert (xyxy[:, :2] < xyxy[:, 2:]).all()
 
 
 def test_who_is_missed_in_a_look_is_not_reported_until_the_next() -> None:
