@@ -331,4 +331,5 @@ def _take_over(frame: FrameState, returns: Returns, young: int, lost: int) -> Id
     table.blend_embeddings(np.array([young]), embedding, np.array([0]), np.array([old], np.float32))
     rows["embedded_views"][young] += views[1]
     rows["status"][lost], rows["id"][lost] = Status.TENTATIVE, 0  # taken out with those that were missed
+    frame.settled[lost] = False  # or it could be reported as hidden
     return IdChange(before, now, number, time, undone=False)

@@ -107,6 +107,19 @@ def test_a_recognition_says_which_rows_it_means() -> None:
     assert changes[0].time == pytest.approx(161 / 25)
 
 
+def test_who_is_recognised_is_not_reported_as_hidden_as_well() -> None:
+    """The fifth person goes behind the sixth, and shows an arm beside him at once."""
+    tracker, changes = Associator(load_config(None, ["association.reentry=same"]).association, fps=25), []
+    front = (600, 270), look(10)
+    for _ in range(60):
+        step(tracker, *staying(), front, ((595, 250), look(4)))
+    for embedding in [look(9)] * 2 + [look(4)]:
+        seen = step(tracker, *staying(), front, ((700, 250), embedding))
+        changes += tracker.id_changes
+    assert [(change.before, change.now) for change in changes] == [(7, 6)]
+    assert seen.ids.tolist() == [1, 2, 3, 4, 5, 6]
+
+
 def test_a_wrong_return_is_undone_by_later_looks() -> None:
     """A stranger comes in who looks like the fifth person at first."""
     tracker, changes, ids = scene(), [], []
