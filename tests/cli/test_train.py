@@ -247,6 +247,11 @@ def test_two_processes_share_a_training(market: Path, tmp_path: Path) -> None:
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--no-python"]
     command = [sys.executable, *torchrun, sys.executable, few_layers.__file__, "train", market]
     options = ["-o", tmp_path, *TINY, *FEW_LAYERS, "--held-out", 0, "--threads", 1, "--device", "cpu"]
+    attributes = tmp_path / "attributes.csv"  # of a hat one process knows at the most
+    attributes.write_text(
+        "identity,bag,hat\n1,1,1\n" + "".join(f"{name},{name % 2},\n" for name in range(2, 9))
+    )
+    options += ["--attributes", attributes, "--attribute-weight", 1]
     done = subprocess.run(
         list(map(str, [*command, *options])),
         env=os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])},

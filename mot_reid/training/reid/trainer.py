@@ -132,10 +132,12 @@ class Trainer:
             self._resume(saved)
         self._forward: nn.Module = self.trainee
         if group.size > 1:
+            # Of attributes a process learns those alone that are known of somebody in its share of a batch.
+            unused = not losses.softmax or settings.network.wide_softmax or bool(losses.attributes)
             self._forward = DistributedDataParallel(
                 self.trainee,
                 device_ids=[self.device.index] if self.device.type == "cuda" else None,
-                find_unused_parameters=not settings.losses.softmax or settings.network.wide_softmax,
+                find_unused_parameters=unused,
             )
 
     @property
