@@ -161,10 +161,12 @@ class Lag(Generic[Item]):
         self._scores.change(change)
         for frame in self._frames:
             ids = frame.tracks.ids
-            if change.frame <= frame.number < self._number and (ids == change.before).any():
-                others = ids != change.now
-                ids = np.where(ids == change.before, change.now, ids)
-                frame.tracks = replace(frame.tracks, ids=ids)[others]
+            mine, theirs = ids == change.before, ids == change.now
+            grown = frame.number < change.frame  # these rows lengthened a track that turns out to go on
+            if frame.number == self._number or not mine.any() or (grown and change.undone):
+                continue
+            gone = mine if grown and theirs.any() else theirs
+            frame.tracks = replace(frame.tracks, ids=np.where(mine, change.now, ids))[~gone]
 
     def _grow(self, begun: Tracks) -> None:
         """Follows tracks that are new in the last frame back through free detections of earlier ones."""

@@ -130,6 +130,17 @@ def test_a_track_begins_where_it_was_first_detected() -> None:
     assert late(rows, 0.4, found=found)[1].frames.tolist() == list(range(7, 12))
 
 
+def test_what_lengthened_a_track_goes_with_it_to_its_other_id() -> None:
+    walks = walk(2, range(1, 4), 0, 3), walk(5, range(9, 14), 0, 3), walk(2, range(14, 17), 0, 3)
+    rows = seen(scene(*walks))
+    found = {int(row[0]): Detections(row[None, 2:], [0.5]) for row in walk(5, range(1, 17), 0, 3)}
+    del found[4], found[5], found[6]
+    told = {14: [IdChange(before=5, now=2, frame=9, time=0.9, undone=False)]}
+    shown = late(rows, 1, replace(PLAIN, grow_score=0.4), told, found)[1]
+    assert (set(shown.ids.tolist()), shown.frames.tolist()) == ({2}, list(range(1, 17)))
+    assert (shown.detection_index >= 0).tolist() == [number in found for number in range(1, 17)]
+
+
 def test_who_never_convinces_is_not_shown_and_who_once_did_stays() -> None:
     rows = seen(scene(walk(1, range(1, 20), 0), walk(2, range(1, 20), 200), walk(3, range(1, 20), 400)))
     scores = np.where(rows.ids == 2, 0.4, 0.9)
