@@ -133,8 +133,10 @@ class TrackletRecorder:
         """Writes the records of all tracks that are left; safe to call more than once."""
         if not self._closed:
             self._closed = True
-            self._finish(list(self._tracks))
-            self.flush()
+            try:
+                self._finish(list(self._tracks))
+            finally:
+                self.flush()
 
     def __enter__(self) -> Self:
         return self
@@ -243,10 +245,14 @@ class TrackletRecorder:
         self._finish(ended + long)
 
     def _finish(self, ids: list[int]) -> None:
-        """Makes the records of these tracks."""
-        records: list[Tracklet] = []
+        """Makes the records of these tracks, also where embedding more pictures of them fails."""
         finished = [(track_id, self._tracks.pop(track_id)) for track_id in ids]
-        self._complete([track for _, track in finished])
+        try:
+            self._complete([track for _, track in finished])
+        finally:
+            self._make_ready(finished)
+
+    def _make_ready(self, finished: list[tuple[int, TrackMemory]]) -> None:
         for track_id, track in finished:
             if self._online is not None and self._closed_or_gone(track):
                 self._online.finish(self.run, track_id)
@@ -259,10 +265,9 @@ class TrackletRecorder:
                 self.numbers.update((part.record, number) for part in parts if number)
             self._parts.pop(track_id, None)  # it goes to the end: those written last are kept
             self._parts[track_id] = track.part + len(parts)
-            records += parts
+            self._ready += parts
         if len(self._parts) > 10_000:  # who was written long ago does not come back
             self._parts = dict(list(self._parts.items())[-5_000:])
-        self._ready += records
 
     def _closed_or_gone(self, track: TrackMemory) -> bool:
         return self._closed or self._time - track.last[1] > self.settings.patience

@@ -113,9 +113,7 @@ def track_source(
             try:
                 _run(source, tracker, folder, stride, given, summary, cancelled, on_frame, memory, show, end)
             finally:
-                if memory is not None:
-                    memory.close()
-                    summary.remembered, summary.gallery_run = memory.written, memory.run
+                _close(memory, summary)
         except KeyboardInterrupt:
             summary.interrupted = True
             if not source.info.live:
@@ -125,6 +123,14 @@ def track_source(
             summary.error = str(error) or type(error).__name__
             raise
     return summary
+
+
+def _close(memory: TrackletRecorder | None, summary: Summary) -> None:
+    if memory is not None:
+        try:
+            memory.close()
+        finally:  # where it fails, some may have been written
+            summary.remembered, summary.gallery_run = memory.written, memory.run
 
 
 def _conclude(summary: Summary, source: Source, tracker: Tracker, folder: Path) -> None:

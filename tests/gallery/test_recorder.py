@@ -127,6 +127,23 @@ def test_records_that_were_not_taken_are_handed_over_again() -> None:
     assert recorder.written == 2
 
 
+def test_what_is_embedded_is_kept_where_embedding_fails_at_the_end() -> None:
+    def embed(pictures: Sequence[np.ndarray]) -> np.ndarray:
+        raise RuntimeError("out of memory")
+
+    found: list[Tracklet] = []
+    recorder = TrackletRecorder(
+        found.extend, "door", "door.mp4", embed=embed, settings=RecorderSettings(patience=2.0)
+    )
+    recorder.update(tracks([1]), None, 1, 0.0, looks(PERSON))
+    recorder.update(tracks([]), None, 2, 3.0)  # the first has ended; its record waits
+    recorder.update(tracks([2, 3]), IMAGE, 3, 4.0, looks(OTHER))
+    with pytest.raises(RuntimeError, match="out of memory"):
+        recorder.close()
+    assert [record.track_id for record in found] == [1, 2]
+    assert (recorder.written, recorder.left_out) == (2, 1)
+
+
 def test_memory_is_bounded() -> None:
     settings = RecorderSettings(most_views=32, path=8)
     recorder = TrackletRecorder(lambda _: None, "door", "door.mp4", settings=settings)

@@ -345,6 +345,21 @@ def test_signals_while_a_run_ends_cut_nothing_off(
     assert read_columns(tmp_path / "tracks.txt").columns["frame"].max() == summary["frames"]
 
 
+def test_the_summary_has_what_is_remembered_where_that_fails_at_the_end(tmp_path: Path) -> None:
+    class Memory(TrackletRecorder):
+        def close(self) -> None:
+            super().close()
+            raise RuntimeError("embedding the others failed")
+
+    memory = Memory(lambda _: None, "door", "walk", embed=lambda crops: np.ones((len(crops), 1), np.float32))
+    tracker = Tracker(detector=ByColour(), embedder="none", camera_motion="none")
+    with pytest.raises(RuntimeError, match="embedding the others failed"):
+        track_source(Walk(), tracker, tmp_path, memory=memory)
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert (summary["tracklets_remembered"], summary["gallery_run"]) == (2, memory.run)
+    assert summary["error"] == "embedding the others failed"
+
+
 def test_the_camera_of_each_frame_reaches_the_tracks_and_hindsight(tmp_path: Path) -> None:
     """Of every third frame; a motion file knows them by their own numbers, and one jerk is out of sight."""
     jerks = {10: 60.0, 25: -60.0}
