@@ -252,6 +252,7 @@ def _lagged(steps: Iterator[Step], tracker: Tracker) -> Iterator[Step]:
     """Holds tracked frames back by ``output.lag``; where the source breaks off those held still come."""
     lag = Lag[Step](tracker.config.output.lag, tracker.config.offline)
     failed: Exception | None = None
+    told: list[IdChange] = []  # with the next frame that is given out: not each one that comes completes one
     while True:
         try:
             step = next(steps, None)
@@ -262,8 +263,11 @@ def _lagged(steps: Iterator[Step], tracker: Tracker) -> Iterator[Step]:
         with tracker.stopwatch("associate"):
             given = lag.put(step, step.tracks, step.found, step.affine, tracker.time, step.id_changes)
         del step
-        yield from _as_known(given, lag.id_changes)
-    yield from _as_known(lag.rest(), [])
+        told += lag.id_changes
+        if given:
+            yield from _as_known(given, told)
+            told = []
+    yield from _as_known(lag.rest(), told)
     if failed is not None:
         raise failed
 
