@@ -188,7 +188,7 @@ class TrackletRecorder:
             if place >= 0 and embeddings is not None:
                 track.offered += 1
             if place >= 0 and embeddings is not None and track.offered % track.skipped == 0:
-                track.embeddings.append(embeddings[1][place])
+                track.embeddings.append(embeddings[1][place].copy())  # not the whole frame's
                 track.views.append((time, good, sure, track.crossed))
                 track.crossed = False
             if image is not None and self.settings.crops:

@@ -148,8 +148,9 @@ def test_memory_is_bounded() -> None:
     settings = RecorderSettings(most_views=32, path=8)
     recorder = TrackletRecorder(lambda _: None, "door", "door.mp4", settings=settings)
     for frame in range(1000):
-        recorder.update(tracks([1]), IMAGE, frame + 1, frame / 25, looks(PERSON))
+        recorder.update(tracks([1]), IMAGE, frame + 1, frame / 25, looks(PERSON, *[OTHER] * 50))
     (track,) = recorder._tracks.values()
+    assert all(look.base is None for look in track.embeddings)  # a view would hold the whole frame's
     assert len(track.embeddings) <= 33
     assert len(track.rows) <= 17
     assert len(track.pictures) <= 10
