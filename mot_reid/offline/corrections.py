@@ -72,7 +72,7 @@ def checked(entry: Any) -> dict[str, Any]:
     Raises:
         ValueError: a field is missing, unknown or wrong; the message names it.
     """
-    if not isinstance(entry, Mapping) or entry.get("kind") not in _FIELDS:
+    if not isinstance(entry, Mapping) or entry.get("kind") not in KINDS:  # it may be no text
         raise ValueError(f"kind: expected one of {', '.join(KINDS)}")
     kind = entry["kind"]
     needed, optional = _FIELDS[kind]

@@ -139,7 +139,7 @@ def read_columns(path: str | Path, fps: float | None = None) -> TrackColumns:
     try:
         columns, names = readers[path.suffix](path)
         _check_numbers(columns)
-    except ValueError as error:
+    except (ValueError, TypeError, OverflowError, csv.Error) as error:
         text = " ".join(str(error).split())
         raise ValueError(text if text.startswith(str(path)) else f"{path}: {text}") from None
     times, end = columns.get("time"), about.summary.get("last_time")
@@ -339,7 +339,7 @@ def _json_lines(path: Path) -> tuple[dict[str, NDArray[Any]], dict[int, str]]:
                 rows.append(tuple(entry.get(name) for name in wanted))
                 if name := entry.get("class_name"):
                     named.setdefault(entry.get("class_id") or 0, name)
-            except (ValueError, AttributeError):
+            except (ValueError, TypeError, AttributeError, RecursionError):
                 raise ValueError(f"{path}:{number}: not a line of JSON with {', '.join(_NEEDED)}") from None
     try:
         table = np.array(rows, np.float64).reshape(-1, len(wanted))

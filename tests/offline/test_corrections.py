@@ -102,6 +102,7 @@ def test_an_entry_that_no_longer_fits_is_told() -> None:
     [
         ([], "kind"),
         ({"kind": "explode"}, "kind: expected one of"),
+        ({"kind": ["merge"]}, "kind: expected one of"),
         ({"kind": "merge"}, "ids is missing"),
         ({"kind": "merge", "ids": [1, 1]}, "different ids"),
         ({"kind": "merge", "ids": [1, 2, 3]}, "two ids"),
