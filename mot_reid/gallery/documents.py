@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from mot_reid.gallery.presence import origins
-from mot_reid.gallery.standing import VIEWS, read_views, views_of, views_text
+from mot_reid.gallery.standing import VIEWS, Views, read_views, views_of, views_text
 from mot_reid.gallery.store import GalleryError, RecordTable, Store
 from mot_reid.wording import counted
 
@@ -133,17 +133,21 @@ def _forget_views(store: Store) -> None:
             store.write_document(VIEWS, views_text(left))
 
 
-def keep_identities(store: Store, text: str, records: Sequence[str]) -> None:
+def keep_identities(store: Store, text: str, views: Views, records: Sequence[str]) -> None:
     """Keeps what `mot_reid.gallery.identifying.Identities.to_csv` gave, but of who was forgotten meanwhile.
 
     Args:
         store: of the gallery.
         text: the identities.
+        views: what was learnt of cameras' floors.
         records: names of those that were identified.
     """
     with store.changing():
-        gone = set(records) - set(store.table().record.tolist())
-        store.write_document(IDENTITIES, _identities_without(text, gone) if gone else text)
+        table = store.table()
+        if gone := set(records) - set(table.record.tolist()):
+            text, views = _identities_without(text, gone), views_of(views, set(origins(table).tolist()))
+        store.write_document(IDENTITIES, text)
+        store.write_document(VIEWS, views_text(views))
 
 
 def _say_nothing_of(store: Store, gone: set[str]) -> None:

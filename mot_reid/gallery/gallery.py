@@ -35,7 +35,6 @@ from mot_reid.gallery.recorder import EmbedCrops, TrackletRecorder
 from mot_reid.gallery.records import Tracklet
 from mot_reid.gallery.search import SearchSettings, liked
 from mot_reid.gallery.settings import IdentifySettings, RecorderSettings
-from mot_reid.gallery.standing import VIEWS, views_text
 from mot_reid.gallery.store import GalleryError, GalleryInfo, RecordTable, Store
 from mot_reid.gallery.transfer import export_store, merge_store
 from mot_reid.structures import Detections
@@ -372,8 +371,7 @@ class Gallery:
         before, table = dict(online or {}) | self.identities(), self.table()
         said = by_hand(self.store, corrected, lambda: self.embedder, table) if corrected else None
         found = identify_records(self.store, table, self.calibration, kept, before, times, chosen, said)
-        keep_identities(self.store, found.to_csv(), table.record.tolist())
-        self.store.write_document(VIEWS, views_text(found.views))
+        keep_identities(self.store, found.to_csv(), found.views, table.record.tolist())
         return found
 
     def identities(self) -> dict[str, int]:

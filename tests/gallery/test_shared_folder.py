@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,9 @@ import pytest
 from mot_reid.gallery.folder_store import FolderStore
 from mot_reid.gallery.gallery import Gallery
 from mot_reid.gallery.identifying import identify_records
+from mot_reid.gallery.presence import origins
+from mot_reid.gallery.shared_view import SharedView
+from mot_reid.gallery.standing import VIEWS, Floor, read_views
 
 from .conftest import D, Made, tracklet
 
@@ -106,16 +110,20 @@ def test_who_is_forgotten_while_others_are_identified_stays_forgotten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gallery = Gallery(tmp_path / "shop", Made())
-    gallery.add([tracklet(np.eye(D)[place], track_id=place) for place in range(3)])
-    gone = str(gallery.table().record[1])
+    gallery.add([tracklet(np.eye(D)[place], "abc"[place], track_id=place) for place in range(3)])
+    gone, (a, b, c) = str(gallery.table().record[1]), origins(gallery.table()).tolist()
+    view = SharedView(np.eye(3), (1.0, 0.1), (0.0, 1.0), 1.0, 5.0, 0)
+    floors = {pair: Floor(view, frozenset({pair})) for pair in ((a, b), (a, c))}
 
     def slow(*given: object) -> object:
         found = identify_records(*given)  # type: ignore[arg-type]
         Gallery(tmp_path / "shop").forget([gone])
-        return found
+        return replace(found, views=floors)
 
     monkeypatch.setattr("mot_reid.gallery.gallery.identify_records", slow)
     found = gallery.identify()
     assert gallery.identities() == {name: number for name, number in found if name != gone}
     content = b"".join(p.read_bytes() for p in (tmp_path / "shop").rglob("*") if p.is_file())
     assert gone.encode() not in content
+    assert b"b.mp4" not in content
+    assert list(read_views(gallery.store.read_document(VIEWS), "shop")) == [(a, c)]
