@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from mot_reid.association.reentry import IdChange
 from mot_reid.offline.lag import Lag
 from mot_reid.structures import Detections, Tracks
-from mot_reid.tracker import Tracker
+from mot_reid.tracker import NONE, Tracker
 
 __all__ = ["LaggedTracker"]
 
@@ -24,7 +24,8 @@ class LaggedTracker:
     setting ``output.lag``.
 
     Args:
-        tracker: what tracks; its ``offline`` settings say how tracks are lengthened, filled and smoothed.
+        tracker: what tracks, new or just reset; its ``offline`` settings say how tracks are lengthened,
+            filled and smoothed.
         lag: seconds of the source; frames are held so long.
 
     Attributes:
@@ -62,6 +63,7 @@ class LaggedTracker:
         """
         tracker = self.tracker
         looks = looked and tracker.config.detector.looks_at(self._updates)
+        looks = looks and tracker.model_names()["detector"] != NONE
         if detections is None and looks and frame is not None:
             detections = tracker.detect(frame)
         tracks = tracker.update(frame, detections, time=time, frame_number=frame_number, looked=looked)
