@@ -3,12 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import typer
 
 from mot_reid.cli.errors import UsageError, usage_errors
 from mot_reid.cli.progress import WorkProgress
-from mot_reid.cli.remembering import clock_time, to_replace, warn_of_other_runs
+from mot_reid.cli.remembering import clock_time, nobody_instead, to_replace, warn_of_other_runs
 from mot_reid.gallery.opening import require_place
 from mot_reid.wording import counted
 
@@ -53,12 +52,7 @@ def add(
             f"warning: {results}: {counted(missing, 'row')} of frames that {video} does not have", err=True
         )
     if before and not recorder.written:
-        table = kept.table()
-        name = table.camera[np.isin(table.record.astype(str), before)][0]
-        raise UsageError(
-            f"--replace: nobody in {results} can be remembered, so {counted(len(before), 'tracklet')} of"
-            f" {video} stay; mot-reid gallery {kept.place} forget --camera {name} forgets all of a camera"
-        )
+        raise UsageError(nobody_instead(kept, results, video, before))
     if before:  # not until the others are there
         kept.forget(before)
     if kept.exists():

@@ -37,6 +37,7 @@ __all__ = [
     "StoreOption",
     "clock_time",
     "identify_runs",
+    "nobody_instead",
     "remembering",
     "to_replace",
 ]
@@ -183,15 +184,39 @@ class Remembering:
         return recorder
 
     def done(self, source: str) -> None:
-        """Forgets what the gallery had of a source before, now that the new tracklets are there.
+        """Forgets what the gallery had of a source before, if new tracklets are there.
 
-        A line says so where another process has remembered the same file meanwhile.
+        A line says so where there are none, or another process has remembered the same file meanwhile.
         """
         if not self.gallery.exists():
             return
+        from mot_reid.gallery.sources import source_label
+
         if earlier := self.earlier.get(source):
-            self.gallery.forget(earlier)
+            label = source_label(source)
+            if any(recorder.written for recorder in self.recorders if recorder.source == label):
+                self.gallery.forget(earlier)
+            else:
+                typer.echo(f"warning: {nobody_instead(self.gallery, source, source, earlier)}", err=True)
+                return
         warn_of_other_runs(self.gallery, source, [recorder.run for recorder in self.recorders])
+
+
+def nobody_instead(gallery: Gallery, results: str | Path, source: str, earlier: Sequence[str]) -> str:
+    """Says that what a gallery has of a source stays, as there is nobody to put in its place.
+
+    Args:
+        gallery: where the records are.
+        results: in what nobody was found.
+        source: its records are these.
+        earlier: their names.
+    """
+    table = gallery.table()
+    name = table.camera[np.isin(table.record.astype(str), earlier)][0]
+    return (
+        f"--replace: nobody in {results} can be remembered, so {counted(len(earlier), 'tracklet')} of"
+        f" {source} stay; mot-reid gallery {gallery.place} forget --camera {name} forgets all of a camera"
+    )
 
 
 def warn_of_other_runs(gallery: Gallery, source: str, own: Sequence[str]) -> None:

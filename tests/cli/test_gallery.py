@@ -233,6 +233,19 @@ def test_what_nobody_would_replace_stays(
     assert "1 tracklet of 1 camera" in run("gallery", shop).out
 
 
+def test_a_run_that_sees_nobody_replaces_nobody(run: Any, scene: Any, tmp_path: Path) -> None:
+    shop, nobody = tmp_path / "shop", tmp_path / "nobody.txt"
+    nobody.write_text("")
+    track = ("track", scene.video, "--camera-motion", "none", "--no-video", "--gallery", shop, "-q")
+    made = run(*track, "--detections", scene.detections, "-o", tmp_path / "first", "--camera", "door")
+    assert made.code == 0, made.err
+    done = run(*track, "--detections", nobody, "-o", tmp_path / "second", "--replace")
+    told = f"warning: --replace: nobody in {scene.video} can be remembered, so 2 tracklets of {scene.video}"
+    told += f" stay; mot-reid gallery {shop} forget --camera door forgets all of a camera"
+    assert (done.code, done.err.splitlines()[-1]) == (0, told)
+    assert "2 tracklets of 1 camera" in run("gallery", shop).out
+
+
 def test_two_that_add_one_video_at_once_are_told(
     run: Any, scene: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
