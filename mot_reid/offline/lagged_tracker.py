@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from mot_reid.association.reentry import IdChange
 from mot_reid.offline.lag import Lag
 from mot_reid.structures import Detections, Tracks
-from mot_reid.tracker import NONE, Tracker
+from mot_reid.tracker import Tracker
 
 __all__ = ["LaggedTracker"]
 
@@ -63,7 +63,6 @@ class LaggedTracker:
         """
         tracker = self.tracker
         looks = looked and tracker.config.detector.looks_at(self._updates)
-        looks = looks and tracker.model_names()["detector"] != NONE
         if detections is None and looks and frame is not None:
             detections = tracker.detect(frame)
         tracks = tracker.update(frame, detections, time=time, frame_number=frame_number, looked=looked)

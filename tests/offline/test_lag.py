@@ -188,13 +188,6 @@ def test_a_tracker_that_answers_late() -> None:
         LaggedTracker(Tracker("none", "none", "none"), lag=0.3).update(image, looked=True)
 
 
-def test_without_a_detector_a_frame_that_comes_alone_was_not_looked_at() -> None:
-    tracker = LaggedTracker(Tracker("none", "none", "none", fps=RATE), lag=0.1)
-    image, here = np.zeros((200, 300, 3), np.uint8), Detections([[10, 20, 50, 120]], [0.9])
-    out = [entry for found in (here, None, here) for entry in tracker.update(image, found)] + tracker.finish()
-    assert [tracks.ids.tolist() for _, tracks in out] == [[1]] * 3
-
-
 def test_scores_of_as_many_tracks_as_is_said_are_remembered() -> None:
     scores, box = _Scores(0.5), np.array([[0, 0, 10, 20]], np.float32)
     for track in range(1, _MOST_TRACKS + 2):
