@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 from collections.abc import Sequence
 from fractions import Fraction
@@ -10,7 +11,7 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from statistics import fmean, median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import av
 from av.stream import Disposition
@@ -213,8 +214,8 @@ def has_more_fragments(container: InputContainer, path: str, end: int | None) ->
 def is_cut(path: Path) -> bool:
     """Whether a file, by the sizes of its outermost parts, should be longer than it is.
 
-    Read are the boxes of MP4 and MOV, the chunks of AVI, and the segment of Matroska and WebM; of other files
-    nothing is known.
+    Read are the boxes of MP4 and MOV, the chunks of AVI and PNG, the segment of Matroska and WebM, and the
+    blocks of GIF; of other files nothing is known.
 
     Raises:
         OSError: it cannot be read.
@@ -227,6 +228,10 @@ def is_cut(path: Path) -> bool:
             return size != 0 and 8 + size > end + 1
         if head[:4] == b"\x1a\x45\xdf\xa3":
             return _segment_end(head, file.read(4096)) > end
+        if head[:4] == b"\x89PNG":
+            return _png_is_cut(file, end)
+        if head[:4] == b"GIF8":
+            return _gif_is_cut(file)
         place = 0
         while (place or head[4:8] in _FIRST_BOXES) and place + 8 <= end:
             size, head_size = int.from_bytes(head[:4], "big"), 8
@@ -241,6 +246,31 @@ def is_cut(path: Path) -> bool:
             file.seek(place)
             head = file.read(8)
         return place > end
+
+
+def _png_is_cut(file: BinaryIO, end: int) -> bool:
+    place, kind = 8, b""
+    while kind != b"IEND" and place < end:
+        file.seek(place)
+        head = file.read(8)
+        place, kind = place + 12 + int.from_bytes(head[:4], "big"), head[4:]
+    return kind != b"IEND" or place > end
+
+
+def _gif_is_cut(file: BinaryIO) -> bool:
+    def skip_colours(flags: bytes) -> None:
+        if flags and flags[0] & 0x80:
+            file.seek(3 * 2 ** (flags[0] % 8 + 1), os.SEEK_CUR)
+
+    file.seek(10)
+    skip_colours(file.read(3)[:1])
+    while (kind := file.read(1)) in (b"!", b","):  # an extension, a picture
+        if kind == b",":
+            skip_colours(file.read(9)[8:])
+        file.seek(1, os.SEEK_CUR)
+        while size := int.from_bytes(file.read(1)):
+            file.seek(size, os.SEEK_CUR)
+    return not kind
 
 
 def _segment_end(head: bytes, more: bytes) -> int:

@@ -46,6 +46,7 @@ _SLACK_FRAMES, _SLACK_SHARE = 3, 0.02
 # So many packets tell the frame rate; they are held until they are decoded.
 _LOOKED_AT, _LOOKED_AT_BYTES = 100, 1 << 25
 _ONE_PICTURE = ("image2", "jpeg_pipe")  # FFmpeg's names for a JPEG by itself
+_MOVING = ("gif", "apng")  # pictures that move
 _MOST_FAILURES = 1000  # of reading a file, in a row
 
 _log = logging.getLogger(__name__)
@@ -295,9 +296,12 @@ class VideoSource(Source):
         short = bool(last) and self._falls_short(last, seconds)
         if last and self._is_file and has_more_fragments(self._container, self._url, self._unread.end):
             self._failure = self._failure or ": the fragments behind it cannot be read"
-        if last and (self._failure or (short and (self.damaged or self._is_cut()))):
-            declared = "" if self._length[0] is None else f" of {self._length[0]} declared"
-            raise SourceError(f"{self._label}: breaks off after frame {last}{declared}{self._failure}")
+        cut, declared = short and (self.damaged or self._is_cut()), self._length[0]
+        if self._is_file and self._container.format.name in _MOVING:  # FFmpeg counts their frames
+            cut, declared = self._is_cut(), None
+        if last and (self._failure or cut):
+            of_all = "" if declared is None else f" of {declared} declared"
+            raise SourceError(f"{self._label}: breaks off after frame {last}{of_all}{self._failure}")
         if last and last < self._selection.start:
             raise SourceError(
                 f"{self._label}: has only {counted(last, 'frame')}, start is {self._selection.start}"

@@ -85,7 +85,7 @@ def test_cut_files_are_known(suffix: str, tmp_path: Path, clips: Any) -> None:
 @given(st.binary(max_size=64))
 def test_any_bytes_are_judged(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / "any"
-    for head in (b"", b"RIFF", b"\x1a\x45\xdf\xa3", b"\0\0\0\x10ftyp"):
+    for head in (b"", b"RIFF", b"\x1a\x45\xdf\xa3", b"\0\0\0\x10ftyp", b"\x89PNG\r\n\x1a\n", b"GIF89a"):
         path.write_bytes(head + content)
         assert is_cut(path) in (True, False)
 

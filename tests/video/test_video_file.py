@@ -187,6 +187,24 @@ def test_video_that_breaks_off(tmp_path: Path, name: str, options: dict[str, str
     assert message == f"{path}: breaks off after frame {numbers[-1]}{declared}"
 
 
+@pytest.mark.parametrize(("suffix", "pixels"), [("gif", "rgb8"), ("apng", "rgb24")])
+def test_a_picture_that_moves_and_is_cut_off_breaks_off(suffix: str, pixels: str, tmp_path: Path) -> None:
+    path, random = tmp_path / f"wave.{suffix}", np.random.default_rng(0)
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream(suffix, rate=10, width=64, height=48, pix_fmt=pixels)
+        for _ in range(6):
+            image = random.integers(0, 255, (48, 64, 3), dtype=np.uint8)
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(image, "bgr24")))
+        file.mux(stream.encode())
+    content = path.read_bytes()
+    path.write_bytes(content + b"what somebody put behind it")
+    assert read_until_error(path) == ([1, 2, 3, 4, 5, 6], "")
+    for left in (len(content) // 2, len(content) - 1):
+        path.write_bytes(content[:left])
+        numbers, message = read_until_error(path)
+        assert message == f"{path}: breaks off after frame {numbers[-1]}"
+
+
 def test_second_half_zeroed_breaks_off(video: Path) -> None:
     content = video.read_bytes()
     middle = len(content) * 2 // 3
