@@ -61,8 +61,8 @@ class Clock(KeepsAttributes):
         Raises:
             ValueError: the time is not finite, or does not lie behind the last frame's.
         """
-        if time is None:
-            time = self.time + self.interval
+        # Numbers of NumPy compare to its own bools, which are no indices.
+        time = self.time + self.interval if time is None else float(time)
         if not math.isfinite(time) or (self._started and time <= self.time):
             last = f" later than {self.time:g}" if self._started else ""
             raise ValueError(f"time: expected seconds{last}, got {time}")

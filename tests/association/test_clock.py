@@ -1,7 +1,10 @@
 """Seconds and usual frames, by hand."""
 
+import numpy as np
 import pytest
 
+from mot_reid import Detections
+from mot_reid.association.associator import Associator
 from mot_reid.association.clock import Clock
 
 
@@ -47,3 +50,9 @@ def test_a_rate_once_learnt_stays() -> None:
     for number in range(100):
         clock.advance(10.0 + number)
     assert clock.interval == pytest.approx(0.1)
+
+
+def test_times_may_be_numbers_of_numpy() -> None:
+    tracker, boxes = Associator(), Detections([[100 * n, 50, 100 * n + 40, 150] for n in range(6)])
+    ids = [tracker.step(boxes, time=time).ids.tolist() for time in np.arange(3) / 25]
+    assert ids == [[1, 2, 3, 4, 5, 6]] * 3
