@@ -4,6 +4,7 @@ import itertools
 import sys
 import traceback
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
@@ -211,6 +212,7 @@ def _run(given: TrackOptions, missing: Collection[str]) -> int:
     folders = _folders(given)
     _keep_inputs(folders, _read_by(given, tracker.config))
     memory = _remember(given, tracker, folders, names)
+    new = [folder for folder in (given.output, *given.output.parents) if not folder.exists()]
     with usage_errors():
         prepare_output_folder(given.output)
     runs = Runs(
@@ -227,6 +229,9 @@ def _run(given: TrackOptions, missing: Collection[str]) -> int:
     )
     pairs = [pair for pair in zip(given.sources, folders, strict=True) if pair[0] not in missing]
     failed = runs.one_by_one(pairs) if at_once == 1 else runs.side_by_side(pairs, at_once)
+    for folder in new if failed else ():  # of sources that could not be opened nothing is in them
+        with suppress(OSError):
+            folder.rmdir()
     if given.identify and memory is not None:
         identify_runs(memory, given.output)
     return failed

@@ -221,11 +221,15 @@ def bad_source(kind: str, scene: Any, folder: Path) -> tuple[Path, str]:
 @pytest.mark.parametrize("kind", ["missing", "empty", "no video", "empty folder"])
 def test_sources_that_cannot_be_opened(kind: str, run: Run, scene: Any, tmp_path: Path) -> None:
     source, message = bad_source(kind, scene, tmp_path)
-    result = run("track", source, "--detections", scene.detections, "-o", tmp_path / "out", *NO_MODELS)
-    assert result.code == 1
-    assert str(source) in result.err
-    assert message in result.err
-    assert result.err.count("\n") == 1
+    out, there = tmp_path / "runs" / "out", tmp_path / "there"
+    there.mkdir()
+    for folder in (out, there):
+        result = run("track", source, "--detections", scene.detections, "-o", folder, *NO_MODELS)
+        assert result.code == 1
+        assert str(source) in result.err
+        assert message in result.err
+        assert result.err.count("\n") == 1
+    assert (out.parent.exists(), there.exists()) == (False, True)
 
 
 @pytest.mark.parametrize("others", [0, 1])
