@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from mot_reid.app.runs import Run
+from mot_reid.app.runs import SCENE, Run
 from mot_reid.app.server import make_app
 
 from .pages import Page
@@ -62,3 +62,50 @@ def test_undo_names_what_it_undoes(
     shown.until(lambda: "no correction is left" in shown.text("#message"), "that nothing is left")
     assert shown.js("return document.getElementById('do-undo').disabled")
     assert all("409" in problem for problem in shown.problems())
+
+
+def test_a_window_beside_another_shows_what_was_done_there_when_one_comes_back(
+    browser: Any, run_folder: Path, serve: Callable[[Any], str]
+) -> None:
+    run = Run("r0", run_folder)
+    shown = Page(browser, serve(make_app([run])))
+    shown.click("#tab-correct")
+    run.correct({"kind": "rename", "id": 1, "name": "Ann"})
+    shown.js("window.dispatchEvent(new Event('focus'))")  # it was in sight all the time
+    shown.until(lambda: shown.text("#log") == "1 is called Ann", "the name")
+    run.correct({"kind": "rename", "id": 2, "name": "Bob"})
+    undone = "document.getElementById('do-undo').click()"  # by the press that came back
+    shown.js(f"window.dispatchEvent(new Event('focus')); setTimeout(() => {undone}, 90)")
+    shown.until(lambda: "Nothing was done" in shown.text("#message"), "a word")  # it is of what was seen
+    assert run.names == {1: "Ann", 2: "Bob"}
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+def test_lines_that_were_kept_in_another_window_are_not_written_over_unasked(
+    browser: Any, run_folder: Path, serve: Callable[[Any], str], width: int
+) -> None:
+    run = Run("r0", run_folder)
+    shown = Page(browser, serve(make_app([run])), width)
+    shown.click("#tab-count")
+    shown.click("#draw-line")
+    shown.at(0.2, 0.3)
+    shown.at(0.8, 0.3)
+    run.keep_scene({"zones": {"their <b>door</b>": {"polygon": [[1, 1], [50, 1], [50, 50]]}}})
+    theirs = (run_folder / SCENE).read_text()
+    shown.click("#keep-scene")
+    shown.until(
+        lambda: "has their <b>door</b>. Write over it?" in shown.text("#confirm-text"), "the question"
+    )
+    shown.shot(f"keep-{width}")
+    shown.click("#confirm-no")
+    assert (run_folder / SCENE).read_text() == theirs
+    shown.click("#keep-scene")
+    shown.click("#confirm-yes")
+    shown.until(lambda: "Kept in scene.yaml" in shown.text("#message"), "that it is kept")
+    assert list(run.scene()["lines"]) == ["line 1"]
+    shown.click("#draw-zone")
+    for corner in ((0.2, 0.5), (0.8, 0.5), (0.5, 0.9)):
+        shown.at(*corner)
+    shown.one("#picture").send_keys("e")
+    shown.click("#keep-scene")  # its own is not asked about
+    shown.until(lambda: list(run.scene()["zones"]) == ["zone 1"], "the zone")

@@ -113,6 +113,7 @@ async function open(key) {
   state.chosen = 0;
   state.zoneVisitors = {};
   say(wrong);
+  state.kept = JSON.stringify(scene);
   state.scene = { ...scene, lines: scene.lines || {}, zones: scene.zones || {} };
   get('filter').value = '';
   if (get('view').hidden) showView(true);
@@ -124,17 +125,26 @@ async function open(key) {
 }
 
 // What was corrected in another window, or came of a run that goes on, is seen when one comes back to this one.
-document.addEventListener('visibilitychange', async () => {
+async function returned() {
   const before = state.run;
   const { key, read_to: reading } = before;
   if (document.visibilityState !== 'visible' || !key || reading) return;
   const run = await ask(`/api/runs/${key}`);
-  if (key !== state.run.key) return;
+  if (before !== state.run) return; // another one is shown, or a newer answer came
   const told = ({ held, corrections, tracks, frames, complete, error }) => JSON.stringify([held, corrections, tracks, frames, complete, error]);
   const same = told(run) === told(before);
   if (!same) take(run);
   document.dispatchEvent(new CustomEvent(same ? 'returned' : 'corrected'));
-});
+}
+
+// A window beside the other one was seen all the time. What is pressed to come back is of what it showed until then.
+let returning = 0;
+for (const [whose, event, wait] of [[document, 'visibilitychange', 0], [window, 'focus', 300]]) {
+  whose.addEventListener(event, () => {
+    clearTimeout(returning);
+    returning = setTimeout(() => returned().catch(report), wait);
+  });
+}
 
 const SLOW = 'mot-reid serve has not answered for ten seconds; the page waits for it.';
 document.addEventListener('slow', (event) => {
@@ -401,9 +411,10 @@ async function showKept() {
   }));
 }
 
-function sure(question, yes = 'Delete') {
+function sure(question, yes = 'Delete', no = 'Keep') {
   const dialog = get('confirm');
   get('confirm-yes').textContent = yes;
+  get('confirm-no').textContent = no;
   get('confirm-text').textContent = question;
   dialog.showModal();
   get('confirm-no').focus();

@@ -166,7 +166,15 @@ export class Count {
   async keep() {
     const { width, height } = this.state.run;
     const scene = { ...this.state.scene, size: [width, height] };
-    const kept = await ask(`/api/runs/${this.state.run.key}/scene`, 'PUT', scene);
+    const address = `/api/runs/${this.state.run.key}/scene`;
+    const there = await ask(address).catch(() => ({})); // one that is damaged was told of when the run was opened
+    if (JSON.stringify(there) !== this.state.kept) {
+      const places = [...Object.keys(there.lines || {}), ...Object.keys(there.zones || {})].join(', ');
+      const meanwhile = `scene.yaml was changed elsewhere meanwhile, and has ${places || 'no line and no zone'}. Write over it?`;
+      if (!await this.state.sure(meanwhile, 'Write over', 'Leave it')) return;
+    }
+    const kept = await ask(address, 'PUT', scene);
+    this.state.kept = JSON.stringify(kept);
     this.state.scene = kept;
     this.state.say('Kept in scene.yaml, which --analytics and mot-reid count read.');
   }
