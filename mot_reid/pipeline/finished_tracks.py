@@ -146,8 +146,8 @@ def read_columns(path: str | Path, fps: float | None = None) -> TrackColumns:
     if times is None or np.isnan(times).any():
         if about.fps is None and len(columns["frame"]):
             raise ValueError(
-                f"{path}: it has no times, and no summary.json beside it says the frames a second;"
-                " `mot-reid count` takes --fps"
+                f"{path}: it has no times, and no summary.json beside it says the frames a second, such as "
+                '{"source": {"fps": 25}}; `mot-reid count` takes --fps'
             )
         columns["time"] = (columns["frame"] - 1) / (about.fps or 1.0)
         last = about.summary.get("last_frame")

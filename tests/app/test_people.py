@@ -578,7 +578,8 @@ def test_a_run_that_goes_on_leaves_the_others_and_the_search_as_they_are(tmp_pat
     assert [camera["name"] for camera in found["cameras"]] == ["a"]
     assert len(found["people"]) == 2
     (told,) = found["left_out"]
-    assert "tracks.txt: it has no times, and no summary.json" in told
+    assert "tracks.txt: it has no times, and no summary.json beside it" in told
+    assert 'such as {"source": {"fps": 25}};' in told
     answer = client.post("/api/search", json={"track": "a:1"})
     assert [hit["run"] for hit in answer.json()["hits"]] == [None]
     assert client.post("/api/people/fits", json={"describe": "red top"}).status_code == 200

@@ -124,7 +124,7 @@ export class Lanes {
         paper.fillRect(0, y, this.wide, step);
       }
       paper.fillStyle = style.getPropertyValue('--ink');
-      paper.fillText(short(lane.label), 4, y + step / 2);
+      paper.fillText(short(lane.label), 4, y + step / 2, GAP - 8);
       for (const span of lane.spans) {
         paper.fillStyle = colour(span.hue);
         const at = y + (this.bands > 1 ? 2 + band * span.band : 3);
