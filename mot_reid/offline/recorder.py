@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from mot_reid.association.associator import Associator
 from mot_reid.association.reentry import IdChange
 from mot_reid.config import OfflineConfig
@@ -15,6 +17,8 @@ from mot_reid.structures import Detections, Tracks
 from mot_reid.typing import Affine
 
 __all__ = ["OfflineRecorder"]
+
+_SAME_RATE = 0.1  # share by which the times of frames may be off a rate that is still theirs
 
 
 class OfflineRecorder:
@@ -67,7 +71,8 @@ class OfflineRecorder:
 
         Args:
             config: the settings.
-            fps: frames a second, of the frames that were taken in.
+            fps: frames a second, of the frames that were taken in; where their times clearly say another
+                rate, as of a live source of which most are dropped, that counts.
             associator: a new one with the tracker's settings: it goes through the frames once more, from the
                 last to the first (`tracked_backward`). None for the tracker's own way alone.
         """
@@ -80,7 +85,7 @@ class OfflineRecorder:
         refined = refine_tracks(
             rows,
             config,
-            fps=fps,
+            fps=self._rate(fps),
             affines=self._affines,
             first_frame=0,
             detections={place: found for place, found in enumerate(self._detections) if found is not None},
@@ -88,3 +93,10 @@ class OfflineRecorder:
         )
         found = refined.to_tracks(range(len(self._numbers)))
         return {number: found[place] for place, number in enumerate(self._numbers)}
+
+    def _rate(self, fps: float) -> float:
+        """The frames a second, by what most frames' times say."""
+        if len(self._times) < 2:
+            return fps
+        usual = float(np.median(np.diff(self._times)))
+        return fps if abs(usual * fps - 1) <= _SAME_RATE else 1 / usual

@@ -26,6 +26,16 @@ def test_frame_numbers_with_a_stride_come_back() -> None:
     assert refined[6].detection_index.tolist() == [-1]
 
 
+def test_seconds_are_those_of_the_frames_where_most_of_a_live_source_are_dropped() -> None:
+    """Five of 25 a second are left, and somebody is out of sight for 0.8 and for 2 s."""
+    recorder = OfflineRecorder()
+    for number in range(20):
+        tracks = Tracks.empty() if 2 <= number <= 4 or 7 <= number <= 15 else seen(number)
+        recorder.add(5 * number + 1, tracks, Detections.empty(), None, time=0.2 * number)
+    there = [bool(len(tracks)) for tracks in recorder.refined(PLAIN, fps=25).values()]
+    assert there == [not 7 <= number <= 15 for number in range(20)]
+
+
 def test_nothing_seen() -> None:
     recorder = OfflineRecorder()
     assert recorder.refined(OfflineConfig(), fps=25) == {}
