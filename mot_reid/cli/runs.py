@@ -6,7 +6,7 @@ import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ import typer
 from mot_reid.cli.errors import INTERRUPTED, debugging, one_line
 from mot_reid.cli.progress import RunProgress
 from mot_reid.cli.remembering import Remembering
+from mot_reid.pipeline.outputs import whole
 from mot_reid.pipeline.remarks import other_frames, why_nothing
 from mot_reid.pipeline.run import track_source
 from mot_reid.pipeline.sharing import SharedDetector, SharedEmbedder
@@ -108,12 +109,13 @@ class Runs:
                 while wait(futures, timeout=0.5).not_done:  # on Windows Ctrl-C does not end an endless one
                     pass
             except KeyboardInterrupt:  # it reaches this thread only
-                stop.set()
-                for source in opened:  # one may wait for a connection, and ask for nothing meanwhile
-                    source.stop()
-                for future in futures:
-                    future.cancel()
-                wait(futures)
+                with suppress(KeyboardInterrupt), whole():  # others change nothing
+                    stop.set()
+                    for source in opened:  # one may wait for a connection, and ask for nothing meanwhile
+                        source.stop()
+                    for future in futures:
+                        future.cancel()
+                    wait(futures)
                 raise typer.Exit(INTERRUPTED) from None
             lines = [future.result() for future in futures]
         self._tell([(name, line) for (name, _), line in zip(sources, lines, strict=True)])

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -104,3 +105,34 @@ def test_ctrl_c_reaches_cameras_that_are_gone(tmp_path: Path, monkeypatch: pytes
         summary = json.loads((tmp_path / str(number) / "summary.json").read_text())
         assert (summary["frames"] > 0, summary["interrupted"], summary["complete"]) == (True, True, True)
         assert "interlaced" in summary["notes"]
+
+
+def test_a_second_signal_cuts_nothing_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real_wait, begun = runs.wait, threading.Barrier(3)
+
+    class Begun(Camera):
+        def __iter__(self) -> Iterator[Frame]:
+            begun.wait(20)
+            yield from super().__iter__()
+
+    def interrupted(futures: Any, timeout: float | None = None) -> Any:
+        if timeout is None:  # the runs are told to end
+            signal.raise_signal(signal.SIGTERM)
+            return real_wait(futures)
+        begun.wait(20)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "open_source", lambda name, *_, **__: Begun(name))
+    monkeypatch.setattr(runs, "wait", interrupted)
+    tracker = Tracker(Nobody(), "none", "none")
+    tracker.load()
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with pytest.raises((typer.Exit, KeyboardInterrupt)) as caught:
+            runs.Runs(tracker, Selection(), quiet=True).side_by_side(
+                [(str(number), tmp_path / str(number)) for number in range(2)], 2
+            )
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert caught.type is typer.Exit
+    assert all((tmp_path / str(number) / "summary.json").exists() for number in range(2))
