@@ -51,6 +51,9 @@ def add(
         typer.echo(
             f"warning: {results}: {counted(missing, 'row')} of frames that {video} does not have", err=True
         )
+    if recorder.left_out:
+        told = f"{counted(recorder.left_out, 'track')} left out: no box shows anybody in the picture"
+        typer.echo(f"warning: {results}: {told}", err=True)
     if before and not recorder.written:
         raise UsageError(nobody_instead(kept, results, video, before))
     if before:  # not until the others are there

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mot_reid import kernels
+from mot_reid.boxes import areas, clip
 from mot_reid.gallery.online import OnlineIdentities
 from mot_reid.gallery.pictures import Picture, best_crops, cut, sharpness
 from mot_reid.gallery.pooling import medoids, spread_choice, view_quality, weighted_mean
@@ -159,6 +160,8 @@ class TrackletRecorder:
         covered = kernels.covered_in_front(boxes, boxes)
         quality = view_quality(tracks.xyxy, tracks.scores, covered, tracks.id_confidence, size)
         places = _places(tracks.detection_index, embeddings)
+        if size is not None:  # a box outside of the picture shows nobody
+            places[areas(clip(boxes, size[1], size[0])) == 0] = -1
         if self._online is not None:
             self.identities = self._asked(self._online, tracks, time, embeddings, places, quality)
         columns = zip(

@@ -181,6 +181,19 @@ def test_views_that_show_somebody_else_do_not_count() -> None:
     assert len(found[0].crops) == 1
 
 
+def test_a_box_outside_of_the_picture_shows_nobody() -> None:
+    found: list[Tracklet] = []
+    with TrackletRecorder(found.extend, "door", "door.mp4") as recorder:
+        for frame, left in enumerate((-90, -60, -30, -29), start=1):  # of width 30, it comes in
+            coming = replace(tracks([1]), xyxy=np.array([[left, 10, left + 30, 100]], np.float32))
+            gone = replace(tracks([2]), xyxy=np.array([[500, 10, 530, 100]], np.float32))
+            recorder.update(coming, IMAGE, frame, frame / 25, looks(PERSON if left > -30 else OTHER))
+            recorder.update(gone, IMAGE, frame, frame / 25, looks(OTHER))
+    assert [(record.track_id, record.views) for record in found] == [(1, 1)]
+    np.testing.assert_allclose(found[0].mean, PERSON, atol=1e-6)
+    assert recorder.left_out == 1
+
+
 def test_pictures_are_embedded_where_no_embedding_came() -> None:
     asked: list[int] = []
 
