@@ -236,9 +236,7 @@ def test_what_nobody_would_replace_stays(
 def test_a_track_outside_of_the_picture_is_left_out_and_told(run: Any, scene: Any, tmp_path: Path) -> None:
     (tmp_path / "tracks.txt").write_text("1,1,5000,5000,20,40,0.9\n1,2,5,5,20,40,0.9\n")
     done = run("gallery", tmp_path / "shop", "add", scene.video, tmp_path / "tracks.txt")
-    told = (
-        f"warning: {tmp_path / 'tracks.txt'}: 1 track left out, of which no box shows anybody in the picture"
-    )
+    told = f"warning: {tmp_path / 'tracks.txt'}: 1 track left out: no box shows anybody in the picture"
     assert (done.code, told in done.err.splitlines(), "1 tracklet of" in done.out) == (0, True, True)
 
 
