@@ -33,7 +33,7 @@ class Summary:
         last_time: its time, seconds of the source since its first frame.
         stride: every how many frames one was tracked.
         rows: boxes of tracks in all frames.
-        tracks: how many tracks there were; ids count from 1, so it is the highest.
+        tracks: how many were written; an id that was given out may belong to another before its first row.
         people_in_view: tracks seen in the last frame.
         dropped: frames of a live source that came too fast.
         damaged: frames of a video, or pictures, that could not be decoded.
@@ -80,6 +80,7 @@ class Summary:
     seconds: float = 0.0
     stages: Mapping[str, float] = field(default_factory=dict)
     error: str | None = None
+    _written: bytearray = field(default_factory=bytearray, init=False, repr=False)  # by id, whether it was
 
     def count(self, frame_number: int, tracks: Tracks, time: float | None = None) -> None:
         """Takes in one more frame."""
@@ -87,7 +88,10 @@ class Summary:
         self.last_frame = frame_number
         self.last_time = self.last_time if time is None else max(self.last_time, time)
         self.rows += len(tracks)
-        self.tracks = max(self.tracks, int(tracks.ids.max(initial=0)))
+        self._written.extend(bytes(max(int(tracks.ids.max(initial=0)) + 1 - len(self._written), 0)))
+        for track in tracks.ids.tolist():
+            self.tracks += not self._written[track]
+            self._written[track] = 1
         self.people_in_view = len(tracks)
 
     @property
