@@ -269,7 +269,7 @@ class Tracker(Elsewhere):
                 (``detector.every``). ``Detections.empty()`` says that nothing was there.
             time: of the frame in seconds of the source: its presentation time stamp, or the wall clock of a
                 live source. All ages and gates count by it. By default it goes on with the frame number,
-                at ``fps`` frames a second; 30 where that is not known.
+                from 0 at frame 1, at ``fps`` frames a second; 30 where that is not known.
             frame_number: the frame's number in its video, from 1; by default one more than the last. A file
                 of camera motion is read by it.
             looked: False for no look at this frame. There, where the detector rests, and with neither a

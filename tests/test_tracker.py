@@ -210,8 +210,8 @@ def test_a_detector_is_asked_for() -> None:
 def test_time_is_given_or_follows_the_frame_number() -> None:
     tracker = Tracker(detector="none", embedder="none", camera_motion="none", fps=10)
     for options, time in (
-        ({}, 0.1),
-        ({"frame_number": 5}, 0.5),
+        ({}, 0.0),  # as mot_reid.track has it
+        ({"frame_number": 5}, 0.4),
         ({"time": 7.25}, 7.25),
         ({}, 7.35),
         ({"frame_number": 17, "time": 9}, 9.0),

@@ -102,7 +102,7 @@ def next_frame(place: Place, last: tuple[int, float], fps: float | None) -> tupl
 
     Args:
         place: number and time as given; None for one more than the last number, and for a time that goes on
-            with it, at ``fps`` or `NOMINAL_RATE` frames a second.
+            with it, at ``fps`` or `NOMINAL_RATE` frames a second; of frame 1 it is 0.
         last: number and time of the last frame, both 0 before the first.
         fps: frames a second, if known.
 
@@ -117,7 +117,7 @@ def next_frame(place: Place, last: tuple[int, float], fps: float | None) -> tupl
     if number <= last[0]:
         raise ValueError(f"frame_number: expected more than {last[0]}, got {number}")
     if time is None:
-        return int(number), last[1] + (int(number) - last[0]) / (fps or NOMINAL_RATE)
+        return int(number), last[1] + (int(number) - (last[0] or 1)) / (fps or NOMINAL_RATE)
     if not isinstance(time, int | float | np.integer | np.floating) or isinstance(time, bool):
         raise TypeError(f"time: expected seconds, got {time!r}")
     if not math.isfinite(time) or (last[0] and time <= last[1]):

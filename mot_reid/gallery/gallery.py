@@ -177,7 +177,7 @@ class Gallery:
             >>> with gallery.recorder("door") as recorder:  # doctest: +SKIP
             ...     for number, frame in enumerate(frames, start=1):
             ...         tracks = tracker.update(frame)
-            ...         recorder.update(tracks, frame, number, number / 25, tracker.last_embeddings)
+            ...         recorder.update(tracks, frame, number, tracker.time, tracker.last_embeddings)
         """
         require_place(self.place, self._kind)
         own = crop_embedder(self.embedder) if embed is True else None
