@@ -184,7 +184,8 @@ class EventLog:
     """Writes events to ``events.jsonl`` in a folder and tells receivers of them, in their order.
 
     Sending runs in a thread for each receiver; it never holds up the run. `close` waits a moment for what is
-    open; what could not be sent lies in ``events.unsent.jsonl`` then, and goes first next time.
+    open; what could not be sent lies in ``events.unsent.jsonl`` then, and goes first next time. So does what
+    an attempt failed to send before a run is killed.
 
     Args:
         folder: of the run.
@@ -270,8 +271,7 @@ class _Sender:
             )
         with self._condition:
             if self._lines:
-                with atomic(self._unsent) as part:
-                    part.write_text("\n".join(self._lines) + "\n", encoding="utf-8")
+                self._keep(self._lines)
                 told.append(
                     f"{self._receiver.name}: {counted(len(self._lines), 'event')} not sent "
                     f"({self._problem}); kept in {self._unsent.name} and sent by "
@@ -282,7 +282,7 @@ class _Sender:
         return told
 
     def _run(self) -> None:
-        failures = 0
+        failures, kept = 0, self._unsent.exists()
         while True:
             with self._condition:
                 self._condition.wait_for(lambda: self._lines or self._stopping)
@@ -298,12 +298,24 @@ class _Sender:
                 wait = _RETRY_AFTER[min(failures, len(_RETRY_AFTER) - 1)]
                 failures += 1
                 with self._condition:
+                    lines = self._lines.copy()
+                with suppress(OSError):  # now: a run that is killed has no end
+                    self._keep(lines)
+                    kept = True
+                with self._condition:
                     self._condition.wait_for(lambda: self._stopping, timeout=wait)
                 continue
             failures = 0
             with self._condition:
                 del self._lines[0]
+                if kept and not self._lines:
+                    self._unsent.unlink(missing_ok=True)
+                    kept = False
                 self._condition.notify_all()
+
+    def _keep(self, lines: list[str]) -> None:
+        with atomic(self._unsent) as part:
+            part.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
     def _refuse(self, line: str, why: str) -> None:
         self._problem = why

@@ -2,7 +2,8 @@
 
 import json
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -152,6 +153,23 @@ def test_what_cannot_be_sent_is_kept_told_and_sent_by_the_next_run(
     assert log.close() == []
     assert [entry["id"] for entry in handler.got] == ["late", "new"]
     assert not (tmp_path / "webhook.events.unsent.jsonl").exists()
+
+
+def test_what_cannot_be_sent_is_kept_where_the_run_is_killed(tmp_path: Path) -> None:
+    class Away(Receiver):
+        name = "hook"
+
+        def send(self, record: Mapping[str, Any]) -> None:
+            raise OSError("no route to host")
+
+    killed = EventLog(tmp_path, [Away()], patience=0)
+    killed.write({"id": "late"})
+    kept = tmp_path / "hook.events.unsent.jsonl"
+    until = time.monotonic() + 10
+    while not kept.exists() and time.monotonic() < until:
+        time.sleep(0.01)
+    assert kept.read_text() == '{"id": "late"}\n'
+    killed.close()
 
 
 def test_what_is_kept_may_hold_any_letter_and_what_is_no_event_holds_up_nothing(
