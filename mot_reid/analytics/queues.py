@@ -42,11 +42,11 @@ class QueueTimer:
             if event.place == self.queue.served_by and event.kind in ("cross", "enter"):
                 self._services.setdefault(event.object, []).append(event.time)
         self._pending += [stay for stay in stays if stay.left - stay.entered >= self.queue.min_wait]
-        within = self.queue.within if self.queue.served_by else 0.0
         due: list[Stay] = []
         still: list[Stay] = []
         for stay in self._pending:
-            settled = now > stay.left + within or not self.queue.served_by
+            # Who was served is told at once: when the time is up it may be forgotten.
+            settled = now > stay.left + self.queue.within or self._service(stay) is not None
             (due if settled else still).append(stay)
         self._pending = still
         return [self._ended(stay) for stay in sorted(due, key=lambda stay: (stay.left, stay.track))]
@@ -78,13 +78,18 @@ class QueueTimer:
             "longest_waiting_now": round(float(waiting.max()), 3) if len(waiting) else None,
         }
 
+    def _service(self, stay: Stay) -> float | None:
+        """When somebody was served, seconds; None where he was not, so far."""
+        if not self.queue.served_by:
+            return stay.left
+        latest = stay.left + self.queue.within
+        times = self._services.get(stay.object, ())
+        return next((time for time in times if stay.entered <= time <= latest), None)
+
     def _ended(self, stay: Stay) -> Event:
-        served, at = not self.queue.served_by, stay.left
-        for time in self._services.get(stay.object, ()):
-            if stay.entered <= time <= stay.left + self.queue.within:
-                served, at = True, min(time, stay.left)
-                break
-        wait = at - stay.entered
+        at = self._service(stay)
+        served = at is not None
+        wait = min(stay.left if at is None else at, stay.left) - stay.entered
         if served:
             self.served += 1
             self._waits.append(wait)

@@ -153,6 +153,19 @@ def test_a_queue_tells_waits_and_who_gave_up() -> None:
         assert summary["mean_wait"] == pytest.approx(6, abs=0.5)
 
 
+def test_who_was_served_is_told_although_he_is_gone_for_long() -> None:
+    scene = Scene(
+        lines={"till": Line("till", (350, 100), (350, 300))},
+        zones={"room": ROOM},
+        queues={"queue": Queue("queue", "room", "till", min_wait=0.0, within=5.0)},
+        memory=2.0,
+    )
+    rows = walk({1: straight((0, 200), (400, 200), range(1, 42)), 2: {150: (0.0, 0.0)}})
+    for analytics, events in (analyse(scene, rows), in_pieces(scene, rows)):
+        assert [event.kind for event in events if event.place == "queue"] == ["served"]
+        assert analytics.summary()["queues"]["queue"]["given_up"] == 0
+
+
 def test_counts_over_time_and_who_is_inside() -> None:
     scene = Scene(zones={"room": ROOM}, interval=2.0)
     rows = walk(
