@@ -50,7 +50,9 @@ class Series:
         for place, total in seconds.items():
             self._add(place, f"{zone.name}.seconds", total)
         new = inside & ~batch.carried
-        times, count = np.unique(batch.times[new], return_counts=True)
+        # By frames, of which two may have one time.
+        _, first, count = np.unique(batch.frames[new], return_index=True, return_counts=True)
+        times = batch.times[new][first]
         for place in np.unique(np.floor(times / self.interval)).astype(np.int64).tolist():
             most = int(count[np.floor(times / self.interval) == place].max())
             row = self._row(place)

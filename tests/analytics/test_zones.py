@@ -166,6 +166,13 @@ def test_who_was_served_is_told_although_he_is_gone_for_long() -> None:
         assert analytics.summary()["queues"]["queue"]["given_up"] == 0
 
 
+def test_who_is_in_two_frames_of_one_time_is_inside_once() -> None:
+    rows = walk({1: dict.fromkeys(range(1, 11), (200.0, 200.0))})
+    rows = replace(rows, times=np.floor(rows.times * 5) / 5)
+    (row,) = analyse(Scene(zones={"room": ROOM}), rows)[0].summary()["series"]
+    assert row["room.most"] == 1
+
+
 def test_counts_over_time_and_who_is_inside() -> None:
     scene = Scene(zones={"room": ROOM}, interval=2.0)
     rows = walk(
