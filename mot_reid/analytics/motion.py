@@ -10,6 +10,8 @@ from mot_reid.analytics.observations import Batch
 
 __all__ = ["SpeedMeter", "ground_points", "headings", "velocities"]
 
+_ROUNDING = 1e-9  # seconds by which differences of times may be off
+
 
 def ground_points(
     xyxy: NDArray[np.floating], homography: NDArray[np.float64] | None = None
@@ -45,7 +47,7 @@ def velocities(
     group = np.cumsum(first) - 1
     span = float(times.max() - times.min()) + 2 * window + 1
     keys = (times - times.min()) + group * span  # ascends over all rows, objects far apart
-    start = np.searchsorted(keys, keys - window - 1e-9)
+    start = np.searchsorted(keys, keys - window - _ROUNDING)
     # Sums over windows from running sums; times and points from the group's first row, so that digits last.
     heads = np.flatnonzero(first)[group]
     t = times - times[heads]
@@ -100,6 +102,6 @@ class SpeedMeter:
         fitted[order] = velocities(objects[order], times[order], points[order], self._window)
         result = np.full((len(batch), 2), np.nan)
         result[new] = fitted[len(self._objects) :]
-        kept = times >= batch.now - self._window
+        kept = times >= batch.now - self._window - _ROUNDING
         self._objects, self._times, self._points = objects[kept], times[kept], points[kept]
         return result

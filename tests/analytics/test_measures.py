@@ -215,6 +215,20 @@ def test_what_does_not_fit_together_is_named() -> None:
         Analytics(Scene()).update(Tracks.empty())  # type: ignore[arg-type]
 
 
+def test_speeds_of_two_frames_of_one_time_go_back_as_far() -> None:
+    times = np.array([0.1, 0.6, 1.1, 1.1])  # 1.1 - 1 is a little more than 0.1
+    boxes = np.array([[x, 0.0, x + 20, 100.0] for x in (0.0, 100.0, 120.0, 140.0)])
+    found = []
+    for cuts in ([0, 4], [0, 1, 2, 3, 4]):
+        analytics = Analytics(Scene())
+        for own in map(slice, cuts, cuts[1:]):
+            analytics.update(
+                Observations.from_arrays(np.arange(1, 5)[own], times[own], np.ones(4)[own], boxes[own])
+            )
+        found.append(analytics.summary()["speed"])
+    assert found[0] == found[1]
+
+
 def test_two_frames_may_have_one_time() -> None:
     """As a clock too coarse for single frames gives them, and files that round."""
     boxes = np.array([[0, 0, 10, 20], [500, 0, 510, 20]], float)
