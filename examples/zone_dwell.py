@@ -8,7 +8,7 @@ Who is out of sight for less than two seconds is still inside; who is inside at 
 import argparse
 
 import mot_reid
-from mot_reid.analytics import Analytics, Observations, Scene, Zone
+from mot_reid.analytics import Analytics, Event, Observations, Scene, Zone
 
 
 def main() -> None:
@@ -23,7 +23,7 @@ def main() -> None:
     corners = tuple(zip(numbers[::2], numbers[1::2], strict=True))
     timing = Analytics(Scene(zones={"zone": Zone("zone", corners)}))
 
-    def tell(events: list) -> None:
+    def tell(events: list[Event]) -> None:
         for event in events:
             if event.kind == "leave":
                 print(
