@@ -120,11 +120,13 @@ class Tracker(Elsewhere):
         self._has_detector = self._detector is not None or settings.detector.weights != NONE
         given = self._embedder is not None
         self._has_embedder = settings.embeds or (given and settings.association.embedding.share > 0)
-        models = {"detector": self._detector, "embedder": self._embedder}
-        self._given = frozenset(name for name, model in models.items() if model is not None)
+        self._given = frozenset(n for n in ("detector", "embedder") if vars(self)[f"_{n}"] is not None)
         self._missing: frozenset[str] = frozenset()  # given ones that a pickle has left behind
         self._turn = threading.Lock()
         self.reset(fps)
+
+    def __repr__(self) -> str:
+        return f"Tracker({self.model_names()}, frame {self._frame_number})"
 
     def attach(self, detector: DetectorLike | None = None, embedder: EmbedderLike | None = None) -> None:
         """Hands in models again, for a tracker that was pickled without them; tracks stay as they are.
@@ -138,11 +140,10 @@ class Tracker(Elsewhere):
         """
         if detector is not None:
             self._detector, self._has_detector = as_detector(detector), True
+            self._missing -= {"detector"}
         if embedder is not None:
-            self._embedder = as_embedder(embedder)
+            self._embedder, self._missing = as_embedder(embedder), self._missing - {"embedder"}
             self._has_embedder = self.config.association.embedding.share > 0
-        models = {"detector": detector, "embedder": embedder}
-        self._missing -= {name for name, model in models.items() if model is not None}
 
     def __getstate__(self) -> dict[str, Any]:
         """Everything but the models and the lock.
@@ -153,10 +154,9 @@ class Tracker(Elsewhere):
         if not self._turn.acquire(blocking=False):
             raise RuntimeError("pickle: another thread is in update; a tracker is saved between two frames")
         try:
-            state = vars(self).copy()
+            state = vars(self) | {"_missing": self._given}
         finally:
             self._turn.release()
-        state["_missing"] = frozenset(self._given)
         for name in ("_turn", "_detector", "_embedder"):
             del state[name]
         return state

@@ -207,6 +207,13 @@ def test_a_detector_is_asked_for() -> None:
         plain_tracker().update(None, theirs)
 
 
+def test_a_tracker_says_what_it_is() -> None:
+    tracker = Tracker(detector="none", embedder="none", camera_motion="none")
+    tracker.update(None, Detections.empty())
+    models = "{'detector': 'none', 'embedder': 'none', 'camera motion': 'none'}"
+    assert repr(tracker) == f"Tracker({models}, frame 1)"
+
+
 def test_time_is_given_or_follows_the_frame_number() -> None:
     tracker = Tracker(detector="none", embedder="none", camera_motion="none", fps=10)
     for options, time in (

@@ -78,6 +78,9 @@ class Gallery:
         if self._store is not None and self._embedder is not None:
             self.require_embedder(self._embedder)
 
+    def __repr__(self) -> str:
+        return f"Gallery({str(self.place)!r})"
+
     def __len__(self) -> int:
         return len(self.store.table())
 

@@ -519,6 +519,10 @@ def test_an_export_that_is_cut_off_has_no_table(
     assert [path.name for path in (tmp_path / "plain").iterdir()] == ["crops"]
 
 
+def test_a_gallery_says_where_it_is(tmp_path: Path) -> None:
+    assert repr(Gallery(tmp_path / "shop")) == f"Gallery({str(tmp_path / 'shop')!r})"
+
+
 @pytest.mark.parametrize("name", ["", " "])
 def test_an_empty_name_is_no_place(name: str) -> None:
     for use in (Gallery, require_place):
