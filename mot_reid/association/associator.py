@@ -167,7 +167,7 @@ class Associator(KeepsAttributes):
         """Moves all tracklets on through a frame that nobody looked at, and says where they should be."""
         rows, clock = self._table.rows, self._clock
         ages = clock.time - rows["last_seen"]
-        self._predict(motion, clock.frames, ages)
+        self._predict(motion, clock.frames, ages, looked=False)
         self._compensate(affine, np.zeros((0, 4)), np.zeros(0, bool))
         lasting = ages <= self.association.lifecycle.lost_time + clock.interval / 2
         coasting = ((rows["status"] == Status.CONFIRMED) & lasting).nonzero()[0]
@@ -302,18 +302,21 @@ class Associator(KeepsAttributes):
         agreed = agreement(self._table, rows, classes[columns])
         return rows, columns, overlaps if agreed is None else overlaps * agreed
 
-    def _predict(self, motion: MotionConfig, frames: float, ages: Floats) -> None:
-        """Moves all tracklets on by so many usual frames; no further than overlap can bring anything back."""
+    def _predict(self, motion: MotionConfig, frames: float, ages: Floats, looked: bool = True) -> None:
+        """Moves all tracklets on by so many usual frames; no further than overlap can bring anything back.
+
+        In more than one frame, or in several that nobody looked at, a box that shrinks could turn inside out.
+        """
         clock, longest = self._clock, max(self.association.lifecycle.lost_time, self._clock.interval)
         rows, states = self._table.rows, self._table.states
         # An unseen box keeps its size, nor does it wander off for ever.
         self._rules.motion.coast(states, rows["status"], ages, longest + clock.interval / 2)
-        before = states.values[0, 2:].copy()
-        self._rules.motion.predict(states, motion, min(frames, max(longest / clock.interval, 1.0)))
-        sizes = states.values[0, 2:]
-        vanished = sizes < _LEAST_LEFT * before
-        if np.count_nonzero(vanished):
-            sizes[vanished] = before[vanished]
+        frames = min(frames, max(longest / clock.interval, 1.0))
+        before = None if looked and frames == 1 else states.values[0, 2:].copy()
+        self._rules.motion.predict(states, motion, frames)
+        if before is not None:
+            sizes = states.values[0, 2:]
+            np.copyto(sizes, before, where=sizes < _LEAST_LEFT * before)
 
     def _compensate(
         self,
