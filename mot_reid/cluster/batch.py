@@ -175,11 +175,12 @@ class Batch:
     def _plan_all(self) -> None:
         settings = settings_digest(self.config)
         whole = self.plan.piece_seconds <= 0
-        if self._gallery is not None:  # whoever asks for one does not mean results without it
-            settings += f" gallery {self._gallery}"
         for index, state in enumerate(self.states):
+            wanted = settings
+            if self._gallery is not None:  # whoever asks for one does not mean results without it
+                wanted += f" gallery {self._gallery} camera {state.video.camera}"
             try:
-                made_from = fingerprint(state.video, settings)
+                made_from = fingerprint(state.video, wanted)
             except (OSError, ImportError, ValueError) as error:
                 state.status, state.error = "failed", f"{state.video.source}: cannot be read ({error})"
                 continue

@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Hashable
 from contextlib import nullcontext, suppress
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -121,6 +122,20 @@ def test_all_done_then_nothing_again(work: Callable[..., Batch], tmp_path: Path)
     assert engine.calls == []
     (tmp_path / "a.mp4").write_bytes(b"another video")
     assert statuses(work("a", "b")) == ["done", "already done"]
+
+
+def test_a_video_whose_camera_has_another_name_is_remembered_anew(
+    work: Callable[..., Batch], tmp_path: Path
+) -> None:
+    (video,) = (state.video for state in work("a").states)
+    found = []
+    for gallery in (str(tmp_path / "g"), None):
+        for camera in ("door", "gate"):
+            mine = [replace(video, camera=camera)]
+            batch = Batch(mine, str(tmp_path / "out"), TEXT_ONLY, InlineEngine(), Plan(), gallery=gallery)
+            batch.run()
+            found += statuses(batch)
+    assert found == ["done", "done", "done", "already done"]
 
 
 def test_an_output_may_be_the_url_of_a_folder(
