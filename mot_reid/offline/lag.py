@@ -136,9 +136,8 @@ class Lag(Generic[Item]):
         self._number += 1
         self._items.append(item)
         self._frames.append(_Frame(self._number, time, tracks, detections.without_embeddings(), affine))
-        self.id_changes = [change for change in id_changes if change.frame < self._next]
-        for change in id_changes:
-            self._change(change)
+        changed = [self._change(change) for change in id_changes]
+        self.id_changes = [change for change in changed if change.frame < self._next]
         seen = tracks.seen
         begun = np.array([track not in self._scores for track in seen.ids.tolist()], bool)
         self._scores.add(seen)
@@ -156,9 +155,14 @@ class Lag(Generic[Item]):
     def _at(self, number: int) -> _Frame:
         return self._frames[number - self._frames[0].number]
 
-    def _change(self, change: IdChange) -> None:
-        """Gives the rows their other id; rows that had it already go, for it is seen once in a frame."""
+    def _change(self, change: IdChange) -> IdChange:
+        """Gives the rows their other id; rows that had it already go, for it is seen once in a frame.
+
+        Returns:
+            The same from the first row on that has lengthened the track.
+        """
         self._scores.change(change)
+        first = change
         for frame in self._frames:
             ids = frame.tracks.ids
             mine, theirs = ids == change.before, ids == change.now
@@ -167,6 +171,9 @@ class Lag(Generic[Item]):
                 continue
             gone = mine if grown and theirs.any() else theirs
             frame.tracks = replace(frame.tracks, ids=np.where(mine, change.now, ids))[~gone]
+            if frame.number < first.frame:
+                first = replace(change, frame=frame.number, time=frame.time)
+        return first
 
     def _grow(self, begun: Tracks) -> None:
         """Follows tracks that are new in the last frame back through free detections of earlier ones."""

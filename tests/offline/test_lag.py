@@ -141,6 +141,18 @@ def test_what_lengthened_a_track_goes_with_it_to_its_other_id() -> None:
     assert (shown.detection_index >= 0).tolist() == [number in found for number in range(1, 17)]
 
 
+def test_what_lengthened_a_track_and_is_out_is_told_of_too() -> None:
+    """The first three frames are out, in which the track was found once it had begun in the fourth."""
+    keeper, told = Lag[int](0.5, replace(PLAIN, grow_score=0.4)), []
+    rows = seen(scene(walk(5, range(9, 14), 0, 3))).to_tracks(range(1, 14))
+    for row in walk(5, range(6, 14), 0, 3):
+        number, found = int(row[0]), Detections(row[None, 2:], [0.5])
+        change = [IdChange(before=5, now=2, frame=4, time=0.9, undone=False)] if number == 13 else []
+        keeper.put(number, rows[number], found, None, number / RATE, change)
+        told += keeper.id_changes
+    assert told == [IdChange(before=5, now=2, frame=1, time=0.6, undone=False)]
+
+
 def test_who_never_convinces_is_not_shown_and_who_once_did_stays() -> None:
     rows = seen(scene(walk(1, range(1, 20), 0), walk(2, range(1, 20), 200), walk(3, range(1, 20), 400)))
     scores = np.where(rows.ids == 2, 0.4, 0.9)
