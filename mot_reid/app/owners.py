@@ -6,13 +6,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mot_reid.app.runs import Run
 from mot_reid.gallery.by_hand import Part
+from mot_reid.gallery.sources import source_label
+from mot_reid.gallery.store import RecordTable
 from mot_reid.offline.corrections import CORRECTIONS, active, read_log
 from mot_reid.pipeline.finished_tracks import track_file_of
 
-__all__ = ["RunCorrections", "run_corrections"]
+__all__ = ["RunCorrections", "rows_of", "run_corrections"]
 
 
 class RunCorrections:
@@ -63,3 +66,23 @@ def run_corrections(folders: Mapping[str, Path]) -> dict[str, tuple[Run, RunCorr
             run = Run(f"r{place}", folder)
             found[camera] = run, RunCorrections(run)
     return found
+
+
+def rows_of(table: RecordTable, run: Run) -> NDArray[np.intp]:
+    """Rows of the records that a run left in a gallery.
+
+    Where its summary does not say which, those of its source; where that has moved since, those of the camera
+    of the run's name.
+    """
+    if name := run.about.summary.get("gallery_run"):
+        mine = table.run == name
+        if mine.any():
+            return np.flatnonzero(mine)
+    place = run.pictures.source()
+    if place is None:
+        return np.zeros(0, np.intp)
+    mine = table.source == source_label(str(place))
+    if not mine.any():
+        alike = {source for source in set(table.source.tolist()) if Path(source).name == place.name}
+        mine = np.isin(table.source.astype(str), sorted(alike)) & (table.camera == run.folder.name)
+    return np.flatnonzero(mine)

@@ -7,13 +7,11 @@ import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mot_reid.app.owners import RunCorrections
+from mot_reid.app.owners import RunCorrections, rows_of
 from mot_reid.app.renewing import renew
 from mot_reid.app.runs import Run, folder_names
 from mot_reid.gallery.finding import record_attributes
@@ -199,7 +197,7 @@ class People:
             table = self.gallery.table()
             said: dict[str, RunCorrections] = {}
             for run in self._all:  # also one that cannot be read: what was corrected there shall stay
-                mine = _rows_of(table, run)
+                mine = rows_of(table, run)
                 if run.applied and len(mine):
                     said |= dict.fromkeys(map(str, table.run[mine]), RunCorrections(run))
             self.gallery.identify(corrected=said)
@@ -234,7 +232,7 @@ class People:
         self._table, found = table, []
         for run in self.runs:
             known = _Known()
-            mine = _rows_of(table, run)
+            mine = rows_of(table, run)
             said = RunCorrections(run) if run.applied and len(mine) else None
             for row in mine.tolist():
                 known.epoch = float(table.epoch[row])
@@ -303,15 +301,3 @@ def _told_so(attribute: str) -> str:
 
 def _most(votes: dict[int, int]) -> int:
     return max(votes, key=lambda number: (votes[number], -number)) if votes else 0
-
-
-def _rows_of(table: RecordTable, run: Run) -> NDArray[np.intp]:
-    """The gallery's records of a run's source; where it has moved since, of the camera of the run's name."""
-    place = run.pictures.source()
-    sources = {str(source) for source in set(table.source.tolist())}
-    here = {source for source in sources if Path(source).absolute() == place}
-    mine = np.isin(table.source.astype(str), sorted(here))
-    if place is not None and not mine.any():
-        alike = {source for source in sources if Path(source).name == place.name}
-        mine = np.isin(table.source.astype(str), sorted(alike)) & (table.camera == run.folder.name)
-    return np.flatnonzero(mine)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -15,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from mot_reid.app.bodies import answered, json_body, read_body
+from mot_reid.app.owners import rows_of
 from mot_reid.app.runs import Run
 from mot_reid.gallery.gallery import Gallery
 from mot_reid.gallery.queries import PictureError
@@ -46,8 +46,9 @@ def search_routes(gallery: Gallery, runs: Sequence[Run]) -> list[Route]:
             else:
                 hits = gallery.search(query, _MOST_HITS)
         readable = (run for run in runs if run.problem() is None)
-        places = {str(place): run.key for run in readable if (place := run.pictures.source()) is not None}
-        entries = [hit.to_dict() | {"run": places.get(str(Path(hit.source).absolute()))} for hit in hits]
+        table = gallery.table()
+        places = {str(table.record[row]): run.key for run in readable for row in rows_of(table, run)}
+        entries = [hit.to_dict() | {"run": places.get(hit.record)} for hit in hits]
         return {"hits": entries, "absent": float(hits.absent), "searched": int(hits.searched)}
 
     async def by_picture(request: Request) -> Response:

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,38 @@ def test_the_legend_of_many_cameras_is_short(
     page.until(lambda: page.js("return !document.getElementById('lanes-legend').hidden"), "lanes of people")
     keys = page.js("return document.querySelectorAll('#lanes-legend .key').length")
     assert (keys, "and 5 more" in page.text("#lanes-legend")) == (min(many, 40), many > 40)
+
+
+@pytest.mark.parametrize("how", ["by a link", "in its folder", "twice"])
+def test_a_gallery_knows_a_runs_tracks_however_its_video_was_named(tmp_path: Path, how: str) -> None:
+    runs = runs_in([make_run(tmp_path / "door"), make_run(tmp_path / "again")])
+    summary = runs[0].folder / "summary.json"
+    told = json.loads(summary.read_text())
+    source = Path(told["source"]["location"])
+    records = [record("door", source, track, track == 1) for track in (1, 2)]
+    if how == "by a link":
+        (tmp_path / "link").symlink_to(source)
+        told["source"]["location"] = str(tmp_path / "link")
+    elif how == "in its folder":  # the only video there
+        records = [replace(each, source=str(tmp_path)) for each in records]
+        told["gallery_run"] = records[0].run
+    else:
+        records += [
+            replace(each, run="later", track_id=each.track_id + 7, record=f"later{each.track_id}")
+            for each in records
+        ]
+        told["gallery_run"] = records[0].run
+    summary.write_text(json.dumps(told))
+    gallery = Gallery(tmp_path / "shop", Colours())
+    gallery.add(records)
+    app = make_app(runs, people=People(runs, gallery), routes=search_routes(gallery, runs))
+    client = TestClient(app, base_url="http://127.0.0.1")
+    people = client.get("/api/people").json()["people"]
+    assert [len(one["records"]) for one in people if one["label"].startswith("door")] == [1, 1]
+    hits = client.post("/api/search", json={"describe": "red top"}).json()["hits"]
+    assert {hit["track_id"]: hit["run"] for hit in hits} == {1: "r0", 2: "r0"} | (
+        {8: None, 9: None} if how == "twice" else {}
+    )
 
 
 def test_a_gallery_joins_and_describes_and_obeys_corrections(client: TestClient) -> None:

@@ -38,6 +38,7 @@ def gallery(tmp_path: Path) -> Any:
     made = create_autospec(Gallery, instance=True)
     made.search.return_value = made.describe.return_value = Hits([hit], 0.05, 7)
     made.table.return_value.record = np.array(["other", "rec"], object)
+    made.table.return_value.source = np.array(["elsewhere", source], object)
     record = type("Record", (), {"crops": [Crop(jpeg(), 30, 1.2, 0.5), Crop(b"worse", 30, 1.2, 0.1)]})
     made.tracklets.side_effect = lambda rows: [record for row in rows if row == 1]
     return made
