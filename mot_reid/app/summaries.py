@@ -29,13 +29,15 @@ def summary_of(run: Run, whole: bool = True) -> dict[str, Any]:
     held, undone = ([], []) if start is not None else active(run.log)
     stride = file.summary.get("stride")
     stride = stride if isinstance(stride, int) and stride > 0 else 1
+    first = int(columns.frames[0]) if len(columns.frames) else 1
     last = run.frames() if start is None else max(int(file.summary.get("last_frame") or 0), start.frames)
     return {
         "key": run.key,
         "name": file.source,
+        "first": first,
         "frames": last,
         "stride": stride,
-        "phase": int(columns.frames[0]) % stride if len(columns.frames) else 0,
+        "phase": first % stride,
         "read_to": 0 if start is None else int(columns.frames[-1]),
         "fps": file.fps or 25.0,
         "width": width,

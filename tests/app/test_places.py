@@ -67,6 +67,22 @@ def test_frames_between_those_that_were_looked_at_are_passed_over(
     assert page.text("#where").startswith("13 ")
 
 
+def test_a_page_opens_at_the_first_frame_that_has_boxes(
+    browser: Any, tmp_path: Path, serve: Callable[[Any], str]
+) -> None:
+    folder = make_run(tmp_path / "yard")
+    head, *lines = (folder / "tracks.csv").read_text().splitlines(keepends=True)
+    (folder / "tracks.csv").write_text(head + "".join(lines[2 * 30 :]))  # as of track --start 31
+    address = serve(make_app(runs_in([folder])))
+    page = Page(browser, address)
+    assert page.frame == 31
+    page.until(
+        lambda: page.js("return Number(document.getElementById('picture').dataset.boxes)") == 2, "boxes"
+    )
+    assert Page(browser, f"{address}#run=r0&frame=20").frame == 20
+    assert page.problems() == []
+
+
 def test_a_run_that_cannot_be_read_keeps_nobody_from_the_others(
     browser: Any, tmp_path: Path, serve: Callable[[Any], str]
 ) -> None:

@@ -109,7 +109,7 @@ async function open(key) {
     ask(`/api/runs/${key}/scene`).catch((error) => { wrong = error.message; return {}; })]).finally(() => clearTimeout(slow));
   if (asked !== opened) return;
   stage.bitmap = null;
-  state.frame = 1;
+  state.frame = run.first; // of a run that began later, frames before it have no boxes
   state.chosen = 0;
   state.zoneVisitors = {};
   say(wrong);
