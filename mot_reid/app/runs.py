@@ -344,7 +344,7 @@ def runs_in(
     videos: Mapping[str, Path] | None = None,
     truths: Mapping[str, Path] | None = None,
 ) -> list[Run]:
-    """The runs in these folders: the folders themselves, or those below them that hold tracks.
+    """The runs in these folders: those of the folders themselves and below them that hold tracks.
 
     Args:
         folders: output folders of ``mot-reid track``.
@@ -357,17 +357,16 @@ def runs_in(
     """
     found: list[Path] = []
     for folder in folders:
-        if track_file_of(folder) is not None:
-            found.append(folder)
-            continue
         if not folder.is_dir():
             told = "a file; expected the output folder of a run" if folder.exists() else "no such folder"
             raise FileNotFoundError(f"{folder}: {told}")
         below = sorted(path for path in folder.iterdir() if path.is_dir())
+        if track_file_of(folder) is not None:  # its exports are no run of their own
+            below = [folder, *(path for path in below if path.name != CORRECTED)]
         runs = [path for path in below if track_file_of(path) is not None]
         if not runs:
             raise FileNotFoundError(f"{folder}: no tracks in it or in the folders below it")
-        found += runs
+        found += [run for run in runs if run not in found]
     places, known = dict(videos or {}), dict(truths or {})
     names = [path.absolute().name for path in found]
     if strange := next((name for name in (*places, *known) if name not in names), None):

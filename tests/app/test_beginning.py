@@ -167,6 +167,14 @@ def test_what_is_no_run_is_told(tmp_path: Path) -> None:
             runs_in([tmp_path / name])
 
 
+def test_a_run_in_a_folder_of_runs_is_shown_beside_them(tmp_path: Path) -> None:
+    """But its corrected tracks are not, and a run that is named twice is shown once."""
+    out = make_run(tmp_path / "out", videos=tmp_path)
+    for name in ("door", "yard", "corrected"):
+        make_run(out / name, videos=tmp_path)
+    assert [run.folder for run in runs_in([out, out / "yard"])] == [out, out / "door", out / "yard"]
+
+
 def test_a_video_of_no_run_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, video = make_run(tmp_path / "yard"), tmp_path / "street.mp4"
     for named in ((({"yrd": video}, {})), ({}, {"yrd": video})):
