@@ -6,12 +6,14 @@ import csv
 import glob
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 
 from mot_reid.cluster.places import is_remote, plain, read_text, remote
+from mot_reid.pipeline.summary_file import BEGUN
+from mot_reid.video.formats import FORMATS
 from mot_reid.video.sources import safe_name
 
 __all__ = ["BATCH_FILE", "LOGS", "VIDEO_SUFFIXES", "Video", "read_manifest"]
@@ -23,6 +25,7 @@ _ENDINGS = (
 VIDEO_SUFFIXES = frozenset(f".{ending}" for ending in _ENDINGS)
 LOGS, BATCH_FILE = "logs", "batch.json"
 """What lies beside the folders of the videos, so that none of them is called so."""
+AnyPath = TypeVar("AnyPath", Path, PurePosixPath)
 _COLUMNS = ("source", "name", "camera", "group")
 
 
@@ -49,8 +52,9 @@ def read_manifest(manifest: str) -> list[Video]:
     Args:
         manifest: a CSV file with a header (``source``, and if wanted ``name``, ``camera`` and ``group``);
             JSON lines with the same keys; a folder, whose videos and MOTChallenge sequences are taken, also
-            those in folders below it; or a pattern such as ``cameras/*.mp4``. All of them may be URLs of
-            object storage. Paths in a file are relative to the file.
+            those in folders below it, but not those that runs have written there; or a pattern such as
+            ``cameras/*.mp4``. All of them may be URLs of object storage. Paths in a file are relative to the
+            file.
 
     Raises:
         FileNotFoundError: there is nothing of that name, or nothing matches.
@@ -87,17 +91,31 @@ def _videos_below(folder: Path) -> list[str]:
         for entry in folder.rglob("*")
         if entry.suffix.lower() in VIDEO_SUFFIXES
         and entry.is_file()
+        and not any(part.startswith(".") for part in entry.relative_to(folder).parts)
         and not any(sequence in entry.parents for sequence in sequences)
+        and not _is_drawn(entry, Path.is_file)
     ]
     return [str(entry) for entry in sorted([*sequences, *videos])]
+
+
+def _is_drawn(video: AnyPath, is_there: Callable[[AnyPath], bool]) -> bool:
+    """Whether a run wrote it: results may lie below the folder of the videos."""
+    beside = (video.with_name(name) for name in ("summary.json", BEGUN))
+    return video.name == FORMATS["video"].file and any(map(is_there, beside))
 
 
 def _matching(pattern: str) -> list[str]:
     if is_remote(pattern):
         system, path = remote(pattern)
         scheme = pattern.partition("://")[0]
-        found = [f"{scheme}://{entry.lstrip('/')}" for entry in sorted(system.glob(path))]
-        found = [entry for entry in found if PurePosixPath(entry).suffix.lower() in VIDEO_SUFFIXES]
+        entries = sorted(system.glob(path))
+        there = {PurePosixPath(entry) for entry in entries}
+        videos = (entry for entry in entries if PurePosixPath(entry).suffix.lower() in VIDEO_SUFFIXES)
+        found = [
+            f"{scheme}://{entry.lstrip('/')}"
+            for entry in videos
+            if not _is_drawn(PurePosixPath(entry), there.__contains__)
+        ]
     else:
         found = sorted(glob.glob(pattern, recursive=True))
     if not found:

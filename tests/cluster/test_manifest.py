@@ -86,6 +86,16 @@ def test_folder_takes_videos_and_sequences_below_it(tmp_path: Path) -> None:
     }
 
 
+def test_videos_of_results_are_not_tracked_again(tmp_path: Path) -> None:
+    """The same command goes on where it stopped, also where its output lies below the folder."""
+    touch(tmp_path / "a.mp4", tmp_path / "._a.mp4", tmp_path / "tracks.mp4")
+    touch(tmp_path / "out/a/tracks.mp4", tmp_path / "out/a/summary.json")
+    touch(
+        tmp_path / "out/.partial/b-x1/tracks.mp4", tmp_path / "live/tracks.mp4", tmp_path / "live/begun.json"
+    )
+    assert [video.name for video in read_manifest(str(tmp_path))] == ["a", "tracks"]
+
+
 def test_no_video_is_called_as_what_lies_beside_the_results(tmp_path: Path) -> None:
     """The results of logs.mp4 were moved over the logs of all others."""
     touch(tmp_path / "Logs.mp4", tmp_path / "b.mp4")

@@ -66,6 +66,8 @@ def test_manifests(storage: str) -> None:
     for name in ("in/one/a.mp4", "in/two/b.mkv", "in/list.txt"):
         system.pipe_file(f"videos/{name}", b"x")
     system.pipe_file("videos/list.csv", b"source\nin/one/a.mp4\n")
+    for name in ("tracks.mp4", "summary.json"):
+        system.pipe_file(f"videos/in/out/a/{name}", b"x")
     assert [video.name for video in read_manifest("s3://videos/in")] == ["a", "b"]
     assert [video.source for video in read_manifest("s3://videos/in/*/*.mp4")] == ["s3://videos/in/one/a.mp4"]
     assert [video.source for video in read_manifest("s3://videos/list.csv")] == ["s3://videos/in/one/a.mp4"]
