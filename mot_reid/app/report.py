@@ -96,10 +96,10 @@ def _run(run: Run, scene: Mapping[str, Any] | None) -> str:
     facts += [(f"model: {name}", str(value)) for name, value in (summary.get("models") or {}).items()]
     parts = [
         f"<section><h2>{escape(file.source)}</h2>{_table(None, facts)}",
-        f"<h3>Tracks over time</h3>{_timeline(run)}",
+        f"<h3>Tracks over time</h3>{_timeline(run)}" if len(columns) else "",
         _counts(analytics, len(events)),
         _heat(run, analytics),
-        f"<h3>Everyone's best picture</h3>{_people(run)}",
+        f"<h3>Everyone's best picture</h3>{_people(run)}" if len(columns) else "",
         _settings(summary),
         "</section>",
     ]
@@ -341,7 +341,7 @@ def _colour(track: int) -> str:
 
 
 def _clock(seconds: float) -> str:
-    whole = int(seconds)
+    whole, tenth = divmod(int(seconds * 10 + 1e-6), 10)
     hours, rest = divmod(whole, 3600)
     text = f"{rest // 60:02d}:{rest % 60:02d}"
-    return f"{hours}:{text}" if hours else f"{text}.{int(seconds % 1 * 10)}"
+    return f"{hours}:{text}" if hours else f"{text}.{tenth}"

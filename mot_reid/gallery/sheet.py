@@ -37,7 +37,8 @@ def clock(seconds: float, epoch: float = float("nan")) -> str:
     """A time as people read it: with the date where the clock is known, else from the source's start."""
     if np.isfinite(epoch):
         return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(epoch + seconds))
-    return f"{int(seconds // 3600):02d}:{int(seconds // 60 % 60):02d}:{seconds % 60:04.1f}"
+    tenths = round(seconds * 10)  # 59.97 is a minute
+    return f"{tenths // 36000:02d}:{tenths // 600 % 60:02d}:{tenths % 600 / 10:04.1f}"
 
 
 def contact_sheet(queries: Sequence[Cell], hits: Sequence[Cell], columns: int = 8) -> Image:

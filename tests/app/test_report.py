@@ -49,7 +49,20 @@ def test_a_run_that_found_nobody_has_a_report(tmp_path: Path) -> None:
     folder = make_run(tmp_path / "yard")
     lines = (folder / "tracks.csv").read_text().splitlines()
     (folder / "tracks.csv").write_text(lines[0] + "\n")
-    assert "<td>0</td>" in report(runs_in([folder]), SCENE)
+    found = report(runs_in([folder]), SCENE)
+    assert "<td>0</td>" in found
+    assert "best picture" not in found  # nor other titles without anything below
+    assert "Tracks over time" not in found
+
+
+def test_times_are_not_a_tenth_less(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "yard")
+    told = json.loads((folder / "summary.json").read_text())
+    told["source"]["fps"], told["last_frame"] = 10.0, 60
+    (folder / "summary.json").write_text(json.dumps(told))
+    found = report(runs_in([folder]))
+    times = [f"00:0{second}" for second in (0.0, 1.2, 2.4, 3.6, 4.8, 6.0)]
+    assert re.findall(r">(00:0\d\.\d)</text>", found) == times
 
 
 def test_the_best_box_is_large_whole_and_in_front() -> None:

@@ -55,3 +55,11 @@ def test_names_at_an_edge_of_the_picture_are_written_inside(browser: Any, page: 
         )
         assert 0 <= left < right <= width, text
         assert 12 <= bottom <= height, text
+
+
+def test_the_time_of_a_frame_is_not_a_tenth_less(browser: Any, page: str) -> None:
+    shown = Page(browser, page)
+    script = "const [times, done] = arguments; import('/api.js').then(({ clock }) => done(times.map(clock)))"
+    told = browser.execute_async_script(script, [2.3, 59.9, 60, 3599.96])
+    assert told == ["00:02.3", "00:59.9", "01:00.0", "59:59.9"]
+    assert shown.problems() == []

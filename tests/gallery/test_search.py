@@ -358,4 +358,5 @@ def test_contact_sheet() -> None:
     assert sheet.shape[0] > 2 * 160  # two rows
     assert (sheet == (0, 0, 255)).all(axis=2).sum() > 9 * 80 * 150
     assert clock(3725.5) == "01:02:05.5"
+    assert clock(59.97) == "00:01:00.0"
     assert clock(0, 1.7e9).startswith("2023-11-1")

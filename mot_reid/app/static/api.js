@@ -114,10 +114,11 @@ export function colour(id) {
 }
 
 export function clock(seconds) {
-  const whole = Math.floor(seconds);
+  const tenths = Math.floor(seconds * 10 + 1e-6); // 2.3 % 1 is a little less than 0.3
+  const whole = Math.floor(tenths / 10);
   const two = (value) => String(value).padStart(2, '0');
   const hours = Math.floor(whole / 3600);
-  const rest = `${two(Math.floor(whole / 60) % 60)}:${two(whole % 60)}.${Math.floor((seconds % 1) * 10)}`;
+  const rest = `${two(Math.floor(whole / 60) % 60)}:${two(whole % 60)}.${tenths % 10}`;
   return hours ? `${hours}:${rest}` : rest;
 }
 
