@@ -118,9 +118,20 @@ class FolderStore(Store):
                 columns_of(records),
                 crop_columns(records),
             )
-            if len(list((self.folder / "parts").glob("[!.]*"))) >= 4 * _SMALL_PARTS:
+            if self._is_in_pieces():
                 with suppress(GalleryError):  # another process is at it
                     FolderStore(self.folder).compact()  # rows of the last table stay what they are
+
+    def _is_in_pieces(self) -> bool:
+        """Whether there are many parts, of which enough are small to be joined: by their files' sizes."""
+        parts = list((self.folder / "parts").glob("[!.]*"))
+        if len(parts) < 4 * _SMALL_PARTS:
+            return False
+        small = 0
+        for part in parts:
+            with suppress(OSError):  # another process has just joined it
+                small += (part / "means.npy").stat().st_size < 4 * self.info.dimension * _SMALL
+        return small >= _SMALL_PARTS
 
     def table(self) -> RecordTable:
         """See `Store.table`."""

@@ -296,6 +296,22 @@ def test_many_small_parts_become_one(tmp_path: Path) -> None:
     assert [entry.track_id for entry in gallery.tracklets([39, 0])] == [39, 0]
 
 
+def test_a_gallery_of_large_parts_is_not_read_at_each_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("_SMALL", 4), ("_SMALL_PARTS", 2)):
+        monkeypatch.setattr(f"mot_reid.gallery.folder_store.{name}", value)
+    gallery, compacted, compact = Gallery(tmp_path / "shop", Made()), list[int](), FolderStore.compact
+    monkeypatch.setattr(FolderStore, "compact", lambda store: (compacted.append(1), compact(store)))
+    for count in (*[4] * 9, 1):
+        gallery.add([tracklet(np.ones(D)) for _ in range(count)])
+    assert not compacted
+    gallery.add([tracklet(np.ones(D))])
+    assert compacted
+    assert len(list((tmp_path / "shop" / "parts").iterdir())) == 10
+    assert len(gallery) == 38
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [
