@@ -60,6 +60,10 @@ class People:
         runs: those shown.
         gallery: that remembers their tracks, though it may still have to be made; None where there is none:
             then names alone join runs.
+
+    Attributes:
+        gallery: as above.
+        lock: held by whoever asks this gallery, which counts its rows anew at each look.
     """
 
     def __init__(self, runs: Sequence[Run], gallery: Gallery | None = None) -> None:
@@ -67,13 +71,13 @@ class People:
         self.runs: Sequence[Run] = ()  # those that can be read
         self._names: list[str] = []  # of these; with their folders where sources are called alike
         self._left_out: list[str] = []  # what keeps the others from it
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
         self._table = RecordTable.empty()  # whose rows `_known` counts
         self._attributes: dict[str, Mapping[str, float]] = {}  # by record's name: rows move when some go
 
     def found(self) -> dict[str, Any]:
         """Everybody, with where and when: cameras, and people with their stretches of time."""
-        with self._lock:
+        with self.lock:
             self._look()
             known, numbers = self._known()
             told, elsewhere = self._told_attributes(known), self._elsewhere(known, numbers)
@@ -170,7 +174,7 @@ class People:
         """
         if self.gallery is None:
             raise ValueError("what people look like is known of a gallery alone: serve ... --gallery GALLERY")
-        with self._lock:
+        with self.lock:
             self._look()
             table = self.gallery.table()
             hits = self.gallery.describe(text, len(table))
@@ -193,7 +197,7 @@ class People:
         """
         if self.gallery is None:
             raise ValueError("there is no gallery: serve ... --gallery GALLERY")
-        with self._lock:
+        with self.lock:
             table = self.gallery.table()
             said: dict[str, RunCorrections] = {}
             for run in self._all:  # also one that cannot be read: what was corrected there shall stay

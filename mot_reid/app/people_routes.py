@@ -46,7 +46,11 @@ def people_routes(people: People) -> list[Route]:
         return await answered(people.identify)
 
     async def kept(request: Request) -> Response:
-        return await answered(lambda: _kept(gallery()))
+        def work() -> Any:
+            with people.lock:
+                return _kept(gallery())
+
+        return await answered(work)
 
     async def forget(request: Request) -> Response:
         body = await json_body(request)
@@ -59,8 +63,9 @@ def people_routes(people: People) -> list[Route]:
 
         def work() -> Any:
             kept, now = gallery(), time.time()
-            forgotten = kept.forget_older(days, now) if records is None else kept.forget(records)
-            return _kept(kept) | {"forgotten": forgotten}
+            with people.lock:
+                forgotten = kept.forget_older(days, now) if records is None else kept.forget(records)
+                return _kept(kept) | {"forgotten": forgotten}
 
         return await answered(work)
 

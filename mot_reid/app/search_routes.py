@@ -30,10 +30,10 @@ def search_routes(gallery: Gallery, runs: Sequence[Run]) -> list[Route]:
     """The addresses below ``/api/search``.
 
     Args:
-        gallery: in which people are looked for.
+        gallery: in which people are looked for; nobody else asks this one.
         runs: those shown; hits from their videos can be gone to.
     """
-    lock = threading.Lock()  # an embedder does one thing at a time
+    lock = threading.Lock()  # an embedder does one thing at a time, and the gallery counts its own rows
 
     def found(query: Any) -> dict[str, Any]:
         if not gallery.exists():  # the first whom a camera sees makes it
@@ -70,9 +70,9 @@ def search_routes(gallery: Gallery, runs: Sequence[Run]) -> list[Route]:
 
     async def crop(request: Request) -> Response:
         def work() -> Response:
-            # By its name: rows move when others are forgotten.
-            rows = np.flatnonzero(gallery.table().record == request.path_params["record"])
-            pictures = [crop for record in gallery.tracklets(rows) for crop in record.crops]
+            with lock:  # by its name: rows move when others are forgotten
+                rows = np.flatnonzero(gallery.table().record == request.path_params["record"])
+                pictures = [crop for record in gallery.tracklets(rows) for crop in record.crops]
             if not pictures:
                 raise HTTPException(404, "it has no picture")
             best = max(pictures, key=lambda one: one.quality)

@@ -123,7 +123,7 @@ def _application(
         shown,
         hosts=hosts,
         token=token,
-        routes=live_routes(watched, together) + ([] if kept is None else _search(kept, shown)),
+        routes=live_routes(watched, together) + ([] if gallery is None else _search(gallery, weights, shown)),
         people=People(shown, kept),
         features=[
             *(["search"] if kept is not None else []),
@@ -202,10 +202,11 @@ def open_gallery(place: str, weights: str | None = None) -> Any:
     return kept
 
 
-def _search(kept: Any, shown: list[Any]) -> list[Any]:
+def _search(place: str, weights: str | None, shown: list[Any]) -> list[Any]:
     from mot_reid.app.search_routes import search_routes
+    from mot_reid.gallery.gallery import Gallery
 
-    return search_routes(kept, shown)
+    return search_routes(Gallery(place, weights), shown)
 
 
 def place_of(option: str, entry: str) -> tuple[str, Path]:

@@ -2,7 +2,9 @@
 
 import json
 import shutil
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -268,6 +270,28 @@ def test_what_the_gallery_keeps_is_told_and_forgotten(client: TestClient, galler
     assert client.post("/api/gallery/forget", json={"days": -1}).status_code == 422
     assert client.post("/api/gallery/forget", json={"days": 0}).json()["forgotten"] == 4
     assert len(gallery.table()) == 0
+
+
+def test_nobody_is_forgotten_while_the_gallery_is_read(
+    client: TestClient, gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows move when some go: what was read of one would be told of another."""
+    begun, over, looked, count = threading.Event(), threading.Event(), list[int](), len(gallery)
+
+    def attributes(*_: object) -> list[dict[str, float]]:
+        begun.set()
+        over.wait(1)
+        looked.append(len(gallery))
+        raise ValueError("enough")
+
+    monkeypatch.setattr("mot_reid.app.people.record_attributes", attributes)
+    with ThreadPoolExecutor(2) as pool:
+        pool.submit(client.get, "/api/people")
+        assert begun.wait(10)
+        forgotten = pool.submit(client.post, "/api/gallery/forget", json={"days": 0})
+        forgotten.add_done_callback(lambda _: over.set())
+    assert looked == [count]
+    assert forgotten.result().json()["forgotten"] == count
 
 
 def test_a_damaged_part_of_the_gallery_is_told(

@@ -2,8 +2,11 @@
 
 import base64
 import struct
+import threading
+import time
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from unittest.mock import create_autospec
@@ -65,6 +68,23 @@ def test_a_gallery_is_asked_by_picture_box_track_and_words(app: Any, gallery: An
     assert gallery.describe.call_args.args[0] == "red top"
     assert client.get(f"/api/search/crops/{found['hits'][0]['record']}").content == jpeg()
     assert client.get("/api/search/crops/gone").status_code == 404
+
+
+def test_a_picture_is_of_who_is_asked_for_while_others_search(app: Any, gallery: Any) -> None:
+    """A look at the gallery counts its rows anew: whoever asks it meanwhile would get somebody else's."""
+    begun, over, asked = threading.Event(), threading.Event(), list[bool]()
+    found, records = gallery.search.return_value, gallery.tracklets.side_effect
+    gallery.search.side_effect = lambda *_, **__: (begun.set(), over.wait(10), found)[-1]
+    gallery.tracklets.side_effect = lambda rows: (asked.append(over.is_set()), records(rows))[-1]
+    client = TestClient(app, base_url="http://127.0.0.1")
+    with ThreadPoolExecutor(2) as pool:
+        pool.submit(client.post, "/api/search", json={"track": "door:3"})
+        assert begun.wait(10)
+        picture = pool.submit(client.get, "/api/search/crops/rec")
+        time.sleep(0.3)
+        over.set()
+        assert picture.result().content == jpeg()
+    assert asked == [True]
 
 
 @pytest.mark.parametrize(
