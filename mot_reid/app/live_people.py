@@ -39,7 +39,7 @@ class LivePeople:
         self._faces_lock = threading.Lock()
         self._faces: Gallery | None = None
         self._told: NDArray[np.object_] = np.zeros(0, object)  # records by the rows that were told
-        self._joined = -1  # how many records were joined last
+        self._joined: NDArray[np.object_] = np.zeros(0, object)  # records that were joined last
         self._next = 0.0
 
     def recorder(self, camera: str, source: str, tracker: Tracker) -> TrackletRecorder | None:
@@ -71,10 +71,11 @@ class LivePeople:
             if not gallery.exists():
                 return {"people": [], "in_all": 0}
             table = gallery.table()
-            if len(table) != self._joined and len(table) and time.monotonic() >= self._next:
+            known = np.array_equal(table.record, self._joined)
+            if not known and len(table) and time.monotonic() >= self._next:
                 begin = time.monotonic()
                 gallery.identify()
-                self._joined = len(table)
+                self._joined = table.record
                 self._next = time.monotonic() + max(_LEAST_WAIT, 10 * (time.monotonic() - begin))
             numbers, self._told = gallery.identities(), table.record
         start, end = table.epoch + table.start, table.epoch + table.end

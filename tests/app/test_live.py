@@ -283,6 +283,22 @@ def test_a_picture_is_of_who_was_told_though_others_are_forgotten_meanwhile(tmp_
     assert [people.crop(row) for row in range(4)] == [None, b"1", b"2", None]
 
 
+def test_who_comes_is_told_though_another_one_was_forgotten_just_before(tmp_path: Path) -> None:
+    """There are as many records as before."""
+    from mot_reid.app.live_people import LivePeople
+    from mot_reid.gallery.gallery import Gallery
+    from mot_reid.gallery.records import Tracklet
+
+    look, path = np.eye(3, dtype=np.float32)[:1], np.array([[1, 0, 0, 0, 9, 20]], np.float32)
+    gallery, people = Gallery(tmp_path / "seen", Bright()), LivePeople(tmp_path / "seen")
+    for track in (1, 2):
+        seen = Tracklet("a", "a", "run", track, 1, 1, 0, 0, look[0], look, path, epoch=time.time())
+        gallery.add([seen])
+        gallery.forget([name for name in gallery.table().record.tolist() if name != seen.record])
+        people._next = 0.0  # it does not look each time it is asked
+        assert [one["records"] for one in people.today()["people"]] == [[seen.record]]
+
+
 def test_a_gallery_that_a_camera_makes_is_on_the_page_from_the_beginning(
     pictures: Path, tmp_path: Path
 ) -> None:
