@@ -91,7 +91,8 @@ class OnnxYolo:
     def _detect(self, frame: Image, size: int, keep: Suppression) -> Rows:
         shape = frame.shape[0], frame.shape[1]
         if self._fixed is None:
-            fitted = Letterbox.fit(shape, (size, size), self._stride)
+            side = -(-size // self._stride) * self._stride  # as Ultralytics rounds it, of strides of 64
+            fitted = Letterbox.fit(shape, (side, side), self._stride)
         else:
             height, width = self._fixed
             fitted = Letterbox.fit(shape, (height or size, width or size))

@@ -135,6 +135,22 @@ def test_a_stride_that_is_none_is_named(tmp_path: Path, stride: str) -> None:
         OnnxYolo(path)
 
 
+def test_inputs_are_multiples_of_a_larger_stride(tmp_path: Path) -> None:
+    path = write_yolo(
+        tmp_path / "p6.onnx", np.zeros((1, 5, 9)), ("h", "w"), names="{0: 'person'}", stride="64"
+    )
+    network, seen = OnnxYolo(path), list[tuple[int, ...]]()
+
+    class Watched:
+        def run(self, names: None, feed: dict[str, np.ndarray]) -> list[np.ndarray]:
+            seen.extend(blob.shape for blob in feed.values())
+            return [np.zeros((1, 5, 9))]
+
+    network._session = Watched()
+    network([np.zeros((200, 200, 3), np.uint8), np.zeros((100, 200, 3), np.uint8)], 672, EVERYTHING)
+    assert seen == [(1, 3, 704, 704), (1, 3, 384, 704)]
+
+
 @pytest.mark.parametrize("sides", [(64, "width"), ("height", 64)])
 def test_an_export_may_fix_one_side(tmp_path: Path, sides: tuple[object, object]) -> None:
     output = np.zeros((1, 5, 9))
