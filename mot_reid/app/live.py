@@ -324,10 +324,9 @@ class Camera:
         ids, number, seconds = self._offsets
         moment = max(frame.time + seconds, self._reached[2])
         rows = Observations.of_frame(frame.number + number, moment, tracks)
-        wall = frame.wall_clock or time.time()
-        found = [
-            event.to_dict() | {"wall_clock": round(wall, 3)} for event in self._analytics.update(rows, moment)
-        ]
+        since = (frame.wall_clock or time.time()) - moment  # some is known for certain only later
+        events = self._analytics.update(rows, moment)
+        found = [event.to_dict() | {"wall_clock": round(since + event.time, 3)} for event in events]
         for record in found:
             if log is not None:
                 log.write(record)

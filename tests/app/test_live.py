@@ -19,7 +19,9 @@ from mot_reid.app.live_routes import live_routes
 from mot_reid.app.runs import runs_in
 from mot_reid.app.server import make_app
 from mot_reid.pipeline.counting import read_scene
+from mot_reid.structures import Tracks
 from mot_reid.typing import Image
+from mot_reid.video.frames import Frame
 from mot_reid.video.sources import open_source
 
 from .conftest import make_run
@@ -263,6 +265,20 @@ class Bright(Blocks):
         rows = [frame[y1:y2, x1:x2].reshape(-1, 3).mean(axis=0) - 90 for x1, y1, x2, y2 in xyxy.astype(int)]
         found = np.array(rows, np.float32).reshape(-1, 3)
         return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-6)
+
+
+def test_the_clock_of_an_event_is_that_of_its_time(tmp_path: Path) -> None:
+    """That somebody was lost is known when he has not been seen for a while."""
+    path = tmp_path / "scene.yaml"
+    path.write_text("zones: {all: {polygon: [[0, 0], [90, 0], [90, 90], [0, 90]], patience: 2}}")
+    camera = Camera(CameraSettings("door", "0", read_scene(path)), Tracker)
+    one = np.ones(1, np.int64)
+    seen = Tracks(one, np.array([[30, 30, 40, 60]], np.float32), np.ones(1, np.float32), 0 * one, 0 * one)
+    image = np.zeros((100, 100, 3), np.uint8)
+    for number, tracks in enumerate([seen, seen, *[Tracks.empty()] * 4], start=1):
+        camera._count(Frame(number, image, number - 1.0, 1e9 + number - 1), tracks, None)
+    events = [(event["kind"], event["time"], event["wall_clock"]) for event in camera.status()["events"]]
+    assert events == [("enter", 0, 1e9), ("leave", 1, 1e9 + 1)]
 
 
 def test_a_picture_is_of_who_was_told_though_others_are_forgotten_meanwhile(tmp_path: Path) -> None:
