@@ -39,6 +39,7 @@ FOLDER = Path(__file__).parent / "end_to_end"
 SEQUENCES = {"PETS09-S2L1": "pets09-s2l1/PETS09-S2L1.avi", "ADL-Rundle-6": "adl-rundle-6"}
 FORWARD = "the detector's forward pass alone"
 OFF, SELECTIVE, FULL = "mot_reid, ReID off", "mot_reid, ReID selective", "mot_reid, ReID full"
+OPENVINO = ("detector.runtime=openvino", "embedder.runtime=openvino")
 
 
 @dataclass
@@ -104,6 +105,7 @@ def contenders(chosen: argparse.Namespace) -> list[Contender]:
         FORWARD: {"set": [], "forward": True},
         OFF: {"set": ["output.formats=[mot]", "embedder.weights=none"]},
         SELECTIVE: {"set": ["output.formats=[mot]"]},
+        f"{SELECTIVE}, in OpenVINO": {"set": ["output.formats=[mot]", *OPENVINO]},
         FULL: {"set": ["output.formats=[mot]", "association.embedding.share=1"]},
         f"{SELECTIVE}, video drawn and written": {"set": []},
         f"{SELECTIVE}, video too, stages in turn": {"set": ["pipeline.overlap=no"]},

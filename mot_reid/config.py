@@ -50,7 +50,8 @@ class DetectorConfig(Settings):
         "Ultralytics', or none",
     )
     runtime: str = setting(
-        "auto", "torch, onnxruntime, or auto: onnxruntime on a CPU where the export is there, torch elsewhere"
+        "auto",
+        "torch, onnxruntime, openvino, or auto: onnxruntime on a CPU with the export there, else torch",
     )
     image_size: int = setting(640, "longer side of the network's input, pixels", low=32, high=4096, step=32)
     score: float = setting(0.1, "lowest score of a detection that reaches the tracker", low=0, high=1)
@@ -85,7 +86,8 @@ class EmbedderConfig(Settings):
         "mgn_osnet_lct_x0_5.safetensors", "the appearance embedder: a checkpoint, an ONNX export, or none"
     )
     runtime: str = setting(
-        "auto", "torch, onnxruntime, or auto: onnxruntime on a CPU where the export is there, torch elsewhere"
+        "auto",
+        "torch, onnxruntime, openvino, or auto: onnxruntime on a CPU with the export there, else torch",
     )
     batch_size: int = setting(64, "most crops in one forward pass; bounds memory", low=1)
 

@@ -24,6 +24,7 @@ _PACKAGES = (
     "numpy",
     "onnxruntime",
     "opencv-python",
+    "openvino",
     "scipy",
     "torch",
     "torchvision",

@@ -46,7 +46,7 @@ BESIDE = {
     "notices": {"structures", "typing"},
     "pixels": {"structures", "typing"},
     "settings": {"elsewhere", "yaml_text"},
-    "sessions": {"devices", "resources"},
+    "sessions": {"concurrency", "extras"},
     "resources": {"files", "extras"},
     "runtimes": {"resources"},
     "devices": {"extras"},

@@ -87,6 +87,7 @@ LACKING = {
     ("track", ASSETS, "--device", "cuda"): "torch",
     ("track", ASSETS, "--set", "embedder.runtime=torch"): "torch",
     ("track", ASSETS, "--set", "detector.runtime=torch"): "ultralytics",
+    ("track", ASSETS, "--set", "detector.runtime=openvino"): "openvino",
     ("track", ASSETS, "--detector", "yolo11m.pt"): "ultralytics",
     ("eval", ASSETS, "--gt", ASSETS): "eval",
     ("train", ASSETS): "torch",

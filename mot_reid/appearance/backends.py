@@ -1,4 +1,4 @@
-"""What runs an embedding network: torch for checkpoints, ONNX Runtime for exports."""
+"""What runs an embedding network: torch for checkpoints, ONNX Runtime or OpenVINO for exports."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from mot_reid.devices import exclusive
 from mot_reid.extras import installed
 from mot_reid.resources import weights_kind
 from mot_reid.runtimes import Runtime, onnx_file
-from mot_reid.sessions import CUDA, open_session
+from mot_reid.sessions import name_of, open_session
 from mot_reid.typing import Crops, Embeddings
 
 if TYPE_CHECKING:
@@ -52,9 +52,9 @@ def load_backend(path: Path, device: str, runtime: Runtime = "auto", threads: in
     Args:
         path: a checkpoint, ours or of a project in `mot_reid.appearance.layouts`, or an ``.onnx`` export.
         device: such as ``cpu`` or ``cuda:0``.
-        runtime: ``torch`` or ``onnxruntime``; ``auto`` takes ONNX Runtime, which is much the faster on a
-            CPU, for exports, and on a CPU also for a checkpoint with its export beside it.
-        threads: of one pass on a CPU in ONNX Runtime; 0 for one each core.
+        runtime: ``torch``, ``onnxruntime`` or ``openvino``; ``auto`` takes ONNX Runtime, which is much the
+            faster on a CPU, for exports, and on a CPU also for a checkpoint with its export beside it.
+        threads: of one pass on a CPU, of an export; 0 for one each core.
 
     Raises:
         ValueError: the file is not what its name says, its tensors do not fit the network, or the runtime
@@ -66,7 +66,7 @@ def load_backend(path: Path, device: str, runtime: Runtime = "auto", threads: in
         )
     onnx = onnx_file(path, device, runtime, "embedder.runtime")
     if onnx is not None:
-        return OnnxBackend(onnx, device, threads)
+        return OnnxBackend(onnx, device, threads, runtime == "openvino")
     if not installed("torch"):
         raise ImportError(
             f"{path}: no export of it for ONNX Runtime, and torch is not installed: pip install "
@@ -119,12 +119,12 @@ class OnnxBackend:
         path: the export.
         device: such as ``cpu`` or ``cuda:0``.
         threads: of one pass on the CPU; 0 for one each core.
+        openvino: whether OpenVINO computes, on the CPU.
     """
 
-    def __init__(self, path: Path, device: str = "cpu", threads: int = 0) -> None:
-        self._session = open_session(path, device, threads)
-        cuda = self._session.get_providers()[0] == CUDA
-        self.name = f"onnxruntime {device if cuda else 'cpu'}"
+    def __init__(self, path: Path, device: str = "cpu", threads: int = 0, openvino: bool = False) -> None:
+        self._session = open_session(path, device, threads, openvino)
+        self.name = name_of(self._session, device)
         entry = self._session.get_inputs()[0]
         shape = entry.shape
         if len(shape) != 4 or shape[1] != 3 or not all(isinstance(side, int) for side in shape[2:]):

@@ -83,4 +83,6 @@ class NetworkEmbedder(Embedder):
 
 def _runs_accelerated(path: Path, device: str, runtime: Runtime) -> bool:
     """Whether a checkpoint of ours runs in torch on an accelerator."""
-    return device != "cpu" and weights_kind(path) in ("pytorch", "safetensors") and runtime != "onnxruntime"
+    return (
+        device != "cpu" and weights_kind(path) in ("pytorch", "safetensors") and runtime in ("auto", "torch")
+    )

@@ -1,4 +1,4 @@
-"""RTMDet exports in ONNX Runtime on the CPU; torch is not imported."""
+"""RTMDet exports in ONNX Runtime or OpenVINO on the CPU; torch is not imported."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 from mot_reid.concurrency import available_cores
 from mot_reid.detection.decoding import Rows, suppress
 from mot_reid.detection.letterbox import Letterbox
+from mot_reid.sessions import name_of
 from mot_reid.typing import Floats32, Image
 
 __all__ = ["ARCHITECTURE", "MEAN", "STRIDES", "OnnxRtmDet", "rows_of"]
@@ -28,7 +29,7 @@ class OnnxRtmDet:
     """Runs an export by `mot_reid.detection.rtmdet_export`.
 
     Args:
-        session: ONNX Runtime's.
+        session: of `mot_reid.sessions.open_session`.
         threads: of one pass; 0 for one each core.
 
     Attributes:
@@ -37,10 +38,8 @@ class OnnxRtmDet:
         calls_at_once: how many threads best call it at the same time: together they use all cores.
     """
 
-    name = "onnxruntime cpu"
-
     def __init__(self, session: Any, threads: int = 0) -> None:
-        self._session = session
+        self._session, self.name = session, name_of(session)
         self._input = session.get_inputs()[0].name
         self.calls_at_once = max(1, available_cores() // threads) if threads else 1
         self.class_names: Mapping[int, str] = {0: "person"}

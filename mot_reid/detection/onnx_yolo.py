@@ -1,4 +1,4 @@
-"""YOLO exports in ONNX Runtime on the CPU; neither torch nor Ultralytics is imported."""
+"""YOLO exports in ONNX Runtime or OpenVINO on the CPU; neither torch nor Ultralytics is imported."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from mot_reid.concurrency import available_cores
 from mot_reid.detection.decoding import Rows, candidates, suppress
 from mot_reid.detection.letterbox import Letterbox
-from mot_reid.sessions import open_session
+from mot_reid.sessions import name_of, open_session
 from mot_reid.typing import Image
 
 __all__ = ["OnnxYolo", "Suppression"]
@@ -56,10 +56,9 @@ class OnnxYolo:
         ValueError: ONNX Runtime cannot load it, or it is no detector.
     """
 
-    name = "onnxruntime cpu"
-
     def __init__(self, path: Path, threads: int = 0, session: Any = None) -> None:
         self._session = session or open_session(path, threads=threads)
+        self.name = name_of(self._session)
         self.calls_at_once = max(1, available_cores() // threads) if threads else 1
         metadata = self._session.get_modelmeta().custom_metadata_map
         task = metadata.get("task", "detect")

@@ -244,7 +244,7 @@ def _load_backend(path: Path, device: str, runtime: str, threads: int, trust: bo
     on_cpu = device == "cpu" or asked == "onnxruntime"
     # An export of somebody else's runs on an accelerator through Ultralytics.
     if onnx is not None and (on_cpu or _is_ours(onnx)):
-        return _open_onnx(onnx, threads)
+        return _open_onnx(onnx, threads, asked == "openvino")
     if weights_kind(path) == "safetensors":
         from mot_reid.detection.rtmdet_torch import TorchRtmDet
 
@@ -266,8 +266,8 @@ def _is_ours(export: Path) -> bool:
     return ARCHITECTURE.encode() in export.read_bytes()  # a metadata string, stored as it is
 
 
-def _open_onnx(path: Path, threads: int) -> _Backend:
-    session = open_session(path, threads=threads)
+def _open_onnx(path: Path, threads: int, openvino: bool) -> _Backend:
+    session = open_session(path, threads=threads, openvino=openvino)
     if session.get_modelmeta().custom_metadata_map.get("architecture") == ARCHITECTURE:
         return OnnxRtmDet(session, threads)
     return OnnxYolo(path, threads, session)

@@ -33,7 +33,7 @@ _OPENCV = (
     "opencv-contrib-python-headless",
 )
 IMAGE_PACKAGES = ("av", "numpy", *_OPENCV)
-NETWORK_PACKAGES = ("torch", "torchvision", "onnxruntime", "onnxruntime-gpu", *IMAGE_PACKAGES)
+NETWORK_PACKAGES = ("torch", "torchvision", "onnxruntime", "onnxruntime-gpu", "openvino", *IMAGE_PACKAGES)
 
 
 def weights_digest(path: Path) -> str:
