@@ -39,13 +39,15 @@ def test_a_page_is_loaded_again_where_it_was_and_goes_back(
     page.click("#people-list > li:last-child li button")
     page.until(lambda: chosen(page) == ("r1", 1, "tab-people"), "the other camera")
     page.click("#next")
-    page.until(lambda: page.js("return location.hash") == "#run=r1&frame=2&tab=people", "the address")
+    page.until(lambda: page.js("return location.hash") == "#run=r1&frame=2&tab=people&track=2", "the address")
     browser.refresh()
     page.until(lambda: page.js("return document.body.dataset.ready"), "the page")
     assert chosen(page) == ("r1", 2, "tab-people")
+    assert page.js("return document.querySelector('[aria-current]').dataset.id") == "2"
+    assert page.js("return document.getElementById('one').value") == "2"
     browser.back()
     page.until(lambda: chosen(page) == ("r0", 20, "tab-people"), "where one was before")
-    linked = Page(browser, f"{address}#run=r7&frame=a&tab=nowhere")
+    linked = Page(browser, f"{address}#run=r7&frame=a&tab=nowhere&track=2")
     assert chosen(linked) == ("r0", 1, "tab-tracks")
     assert linked.problems() == []
 

@@ -187,7 +187,7 @@ async function visit(run, track, frame) {
   await go(frame);
 }
 
-const address = () => `#${new URLSearchParams({ run: state.run.key, frame: state.frame, tab: tabs.find((tab) => tab.tabIndex === 0).id.slice(4) })}`;
+const address = () => `#${new URLSearchParams({ run: state.run.key, frame: state.frame, tab: tabs.find((tab) => tab.tabIndex === 0).id.slice(4), ...(state.chosen && { track: state.chosen }) })}`;
 let keeping = 0;
 
 // What is looked at stands in the address: a page that is loaded again, or opened by a link, shows it.
@@ -206,6 +206,8 @@ async function restore(at = new URLSearchParams(location.hash.slice(1))) {
     get('run').value = at.get('run');
     await open(at.get('run'));
   }
+  const track = Number(at.get('track'));
+  if (known && state.run.tracks.some(({ id }) => id === track)) choose(track);
   if (known && Number(at.get('frame'))) await go(Number(at.get('frame')));
 }
 window.addEventListener('popstate', () => restore().catch(report));
@@ -311,6 +313,7 @@ function pause() {
 
 function choose(id) {
   state.chosen = id;
+  keepAddress();
   correct.choose(id);
   lanes.layout();
   stage.draw();
