@@ -149,15 +149,11 @@ def batch(
     options = given_settings(batch, locals())
     with usage_errors():
         settings = with_formats(build_config(config, options, set_ or []), {"video": video})
-        if gallery is not None and not settings.embeds:
-            raise ValueError("--gallery: needs an embedder: with --embedder none nobody could be found again")
         if identify and gallery is None:
             raise ValueError("--identify: needs --gallery, which remembers who was seen")
-        if gallery is not None:
-            from mot_reid.gallery.opening import require_place  # takes a moment to load
-
-            require_place(gallery)
         videos = read_manifest(manifest)
+        if gallery is not None:
+            _check_gallery(gallery, settings.embeds, videos, manifest)
         if not is_remote(output):
             prepare_output_folder(plain(output))
         engine = _engine(ray, workers, cores, gpus)
@@ -188,6 +184,23 @@ def batch(
             f"error: {len(failed)} of {counted(len(videos), 'video')} failed; see {output}/{LOGS}", err=True
         )
         raise typer.Exit(FAILED)
+
+
+def _check_gallery(gallery: str, embeds: bool, videos: list[Video], manifest: str) -> None:
+    """Refuses what a gallery cannot remember: of a video with two names each run would replace the other's."""
+    from mot_reid.gallery.opening import require_place  # takes a moment to load
+
+    if not embeds:
+        raise ValueError("--gallery: needs an embedder: with --embedder none nobody could be found again")
+    require_place(gallery)
+    names: dict[str, str] = {}
+    for video in videos:
+        if video.source in names:
+            raise ValueError(
+                f"--gallery: {video.source} is in {manifest} as {names[video.source]} and as {video.name}; "
+                "a gallery remembers one run of a video"
+            )
+        names[video.source] = video.name
 
 
 def _identify(gallery: str, videos: list[Video], output: str) -> None:

@@ -78,11 +78,11 @@ def eval_(
         file_stem(name)
         if output is not None:
             prepare_output_folder(output)
-    with WorkProgress(quiet) as progress:
+    with usage_errors(), WorkProgress(quiet) as progress:  # it reads as it scores
         table = score_choice(
             results, ground_truth, choice, lenient, jobs, lambda *done: progress("scoring", *done)
         )
-    tables = {name: table}
-    if across:
-        tables[f"{name}-across"] = across_table(results, choice, lenient)
+        tables = {name: table}
+        if across:
+            tables[f"{name}-across"] = across_table(results, choice, lenient)
     show_tables(tables, output)

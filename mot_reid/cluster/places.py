@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from mot_reid.extras import require
 from mot_reid.files import atomic
@@ -39,8 +40,8 @@ def is_remote(place: str) -> bool:
 
 
 def plain(place: str) -> str:
-    """A place by its path, where it is the URL of a local one (``file:///data/a.mp4``)."""
-    return place.removeprefix("file://")
+    """A place by its path, where it is the URL of a local one (``file:///data/a%20day.mp4``)."""
+    return unquote(place.removeprefix("file://")) if place.startswith("file://") else place
 
 
 def remote(url: str) -> tuple[Any, str]:

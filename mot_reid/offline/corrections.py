@@ -201,7 +201,10 @@ def apply(state: Corrected, entry: Entry) -> Corrected:
         later = _of(rows, entry["id"]) & (rows.frames >= entry["frame"])
         if not later.any() or later.sum() == (rows.ids == entry["id"]).sum():
             raise ValueError(f"id {entry['id']} has no boxes on both sides of frame {entry['frame']}")
-        rows = _with_ids(rows, np.where(later, entry.get("new") or next_id(rows), rows.ids))
+        new = entry.get("new") or next_id(rows)
+        if (rows.ids == new).any():
+            raise ValueError(f"id {new} is another track already")
+        rows = _with_ids(rows, np.where(later, new, rows.ids))
     elif kind == "swap":
         one, other = entry["ids"]
         rows = _swapped(rows, one, other, entry["frame"], entry.get("until"))

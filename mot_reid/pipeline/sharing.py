@@ -70,6 +70,8 @@ class Combiner(Generic[Request, Answer]):
     def _answer_batch(self, batch: list[tuple[Request, Future[Answer]]]) -> None:
         try:
             answers = self._answer([request for request, _ in batch])
+            if len(answers) != len(batch):
+                raise ValueError(f"{len(answers)} answers to {len(batch)} requests")
             for (_, future), answer in zip(batch, answers, strict=True):
                 future.set_result(answer)
         except BaseException as error:

@@ -156,7 +156,7 @@ def test_broken_rows(run: Run, dataset: Path, results: Path, row: str, message: 
     with path.open("a", newline="") as file:
         file.write(row + "\n")
     outcome = run("eval", results, "--gt", dataset)
-    assert (outcome.code, outcome.out) == (1, "")
+    assert (outcome.code, outcome.out) == (2, "")
     (line,) = outcome.err.splitlines()
     assert line.startswith(f"error: {path}:37: {message}")
 
@@ -173,7 +173,7 @@ def test_broken_ground_truth(run: Run, dataset: Path, results: Path) -> None:
     path = dataset / "train" / "MOT17-02" / "gt" / "gt.txt"
     path.write_text(path.read_text() + "12,99,1,1,5,5,1,14,1\n")
     outcome = run("eval", results, "--gt", dataset)
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert outcome.err.startswith(f"error: {path}:37: the class must be a whole number from 1 to 13, got ")
     assert outcome.err.count("\n") == 1
 
@@ -181,7 +181,7 @@ def test_broken_ground_truth(run: Run, dataset: Path, results: Path) -> None:
 def test_missing_and_strange_results(run: Run, dataset: Path, results: Path) -> None:
     (results / "MOT17-02.txt").rename(results / "MOT17-99.txt")
     outcome = run("eval", results, "--gt", dataset)
-    assert (outcome.code, outcome.out) == (1, "")
+    assert (outcome.code, outcome.out) == (2, "")
     assert outcome.err == (
         f"error: {results}: no results for MOT17-02 (MOT17-02.txt); --sequence chooses what is scored, "
         "--lenient counts it as nobody found\n"
@@ -195,7 +195,7 @@ def test_missing_and_strange_results(run: Run, dataset: Path, results: Path) -> 
 
 def test_results_of_another_sequence(run: Run, dataset: Path, results: Path) -> None:
     outcome = run("eval", results / "MOT17-04.txt", "--gt", dataset, "--sequence", "MOT17-02")
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert "MOT17-04.txt: results of another sequence, expected those of MOT17-02" in outcome.err
 
 
@@ -212,7 +212,7 @@ def test_one_sequence_among_the_results_of_many(run: Run, dataset: Path, results
     assert "MOT17-08.txt and 1 more\n" in out
     (results / "MOT17-02.txt").unlink()
     outcome = run("eval", results, *one)
-    assert (outcome.code, outcome.out) == (1, "")
+    assert (outcome.code, outcome.out) == (2, "")
     assert outcome.err == f"error: {results}: no results for MOT17-02 (MOT17-02.txt)\n"
     (results / "tracks.txt").write_text(rows(2, "0.9,-1,-1,-1"))  # the output of track, say
     outcome = run("eval", results, *one)

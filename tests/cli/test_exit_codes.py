@@ -38,6 +38,7 @@ def test_what_cannot_be_is_2(run: Run, scene: Any, shop: Path, tracks: Path, tmp
     picture = scene.folder(tmp_path / "pictures") / "000001.png"
     text, nowhere = tmp_path / "text.txt", tmp_path / "nowhere"
     text.write_text("hello there\n")
+    (twice := tmp_path / "twice.csv").write_text(f"source,name\n{scene.video},a\n{scene.video},b\n")
     for arguments, told in (
         (("search", shop, nowhere), "nowhere: cannot be read"),
         (("search", shop, picture, "--embedder", text), "text.txt: not an embedder"),
@@ -52,6 +53,7 @@ def test_what_cannot_be_is_2(run: Run, scene: Any, shop: Path, tracks: Path, tmp
         (("gallery", shop, "add", scene.video, tracks), "they cannot be compared"),
         (("gallery", shop, "export", tmp_path / "pictures"), "is not empty"),
         (("identify", nowhere), "no gallery there"),
+        (("batch", twice, "-o", tmp_path / "x", "--gallery", tmp_path / "g"), f"is in {twice} as a and as b"),
         (("evaluate-search", nowhere, "--gt", tmp_path), "no gallery there"),
         (("draw", nowhere, tracks, "-o", tmp_path / "drawn.mp4"), "no such file or folder"),
         (("convert", tracks, "--to", "mot", "-o", tmp_path / "c", "--source", nowhere), "no such file or"),

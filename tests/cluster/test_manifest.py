@@ -34,6 +34,8 @@ def test_urls_of_local_files_are_their_paths(tmp_path: Path) -> None:
     expected = [Video(str(tmp_path / "x" / "a.mp4"), "a", "a")]
     assert read_manifest(f"file://{manifest}") == expected
     touch(tmp_path / "x" / "a.mp4")
+    manifest.write_text(f"source\nfile://{tmp_path}/x/a%20day%231.mp4\n")
+    assert read_manifest(str(manifest))[0].source == str(tmp_path / "x" / "a day#1.mp4")
     assert read_manifest(f"file://{tmp_path}/x") == read_manifest(f"file://{tmp_path}/x/*.mp4") == expected
 
 

@@ -40,6 +40,8 @@ def test_split_gives_the_rest_a_new_id() -> None:
     assert frames_of(state.rows, 4) == [6, 7, 8, 9, 10]
     with pytest.raises(ValueError, match="no boxes on both sides"):
         apply(state, {"kind": "split", "id": 1, "frame": 6})
+    with pytest.raises(ValueError, match="id 3 is another track already"):
+        apply(state, {"kind": "split", "id": 1, "frame": 3, "new": 3})
 
 
 def test_swap_repairs_a_switch_and_moves_one() -> None:

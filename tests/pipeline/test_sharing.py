@@ -137,6 +137,7 @@ def test_who_is_made_for_threads_is_called_by_them() -> None:
 
 
 def test_a_wrong_number_of_answers_is_an_error() -> None:
-    combiner: Combiner[int, int] = Combiner(lambda requests: [], 4, lambda request: 0)
-    with pytest.raises(ValueError, match="zip"):
-        combiner([1])
+    for answers in ([], [1, 2]):
+        combiner: Combiner[int, int] = Combiner(lambda requests, said=answers: said, 4, lambda request: 0)
+        with pytest.raises(ValueError, match=f"{len(answers)} answers to 1 requests"):
+            combiner([1])
