@@ -187,7 +187,7 @@ def batch(
 
 
 def _check_gallery(gallery: str, embeds: bool, videos: list[Video], manifest: str) -> None:
-    """Refuses what a gallery cannot remember: of a video with two names each run would replace the other's."""
+    """Refuses what a gallery cannot remember: of a video named twice each run would replace the other's."""
     from mot_reid.gallery.opening import require_place  # takes a moment to load
 
     if not embeds:
